@@ -1,0 +1,21 @@
+export default {
+  extensionsToTreatAsEsm: ['.ts'],
+  globalSetup: './test/support/globalSetup.ts',
+  globalTeardown: './test/support/globalTeardown.ts',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  transform: {
+    '\\.ts$': [
+      'babel-jest',
+      {
+        babelrc: false,
+        configFile: false,
+        presets: [['@babel/preset-typescript', { onlyRemoveTypeImports: true, allowDeclareFields: true }]],
+        targets: { node: 'current' },
+      },
+    ],
+  },
+  collectCoverageFrom: ['functions/**/*.ts', 'shared/**/*.ts'],
+  coverageReporters: ['text', 'lcovonly'],
+  coverageThreshold: { global: { lines: 95, branches: 95 } },
+  testTimeout: 30_000,
+};

@@ -1,0 +1,62 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** A part of the local set-up that runs in a process of its own. */
+export interface Child {
+  /** What it said of itself when it was ready. */
+  readonly ready: unknown;
+  /** Settles when it has ended, for whatever reason. */
+  readonly ended: Promise<unknown>;
+  /** Stops it in order, and waits until it has ended. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a module of this folder as a child process and waits until it is ready. Its output goes to standard error.
+ *
+ * @throws Error with the reason when it cannot start
+ */
+export async function startChild(module: string, env: NodeJS.ProcessEnv): Promise<Child> {
+  const child = fork(fileURLToPath(new URL(module, import.meta.url)), [], { env, stdio: ['ignore', 2, 2, 'ipc'] });
+  const ended = once(child, 'exit');
+  const [message] = await Promise.race([once(child, 'message'), ended.then(() => [{ failed: `${module} ended.` }])]);
+  if ('failed' in message) {
+    await ended;
+    throw new Error(message.failed);
+  }
+  return {
+    ready: message.ready,
+    ended,
+    async stop() {
+      if (child.connected) child.disconnect();
+      await ended;
+    },
+  };
+}
+
+/** What a child process does between its start and its end. */
+export interface Service {
+  readonly ready: unknown;
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs this process as a child of startChild: starts, tells the parent that it is ready, and stops in order when the
+ * parent says so or is gone, or on SIGTERM. An interrupt of the terminal is the parent's to handle.
+ */
+export async function serveUntilTold(start: () => Promise<Service>): Promise<void> {
+  process.on('SIGINT', () => {});
+  const told = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
+  try {
+    const service = await start();
+    process.send?.({ ready: service.ready });
+    await told;
+    await service.stop();
+    process.exit(0);
+  } catch (error) {
+    const failed = error instanceof Error ? error.message : String(error);
+    if (process.connected) process.send?.({ failed }, () => process.exit(1));
+    else process.exit(1);
+  }
+}

@@ -1,0 +1,92 @@
+// The embedded host: loads the built app, unchanged, as the Functions worker does, and serves its HTTP functions on
+// loopback. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { registerHooks } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import * as z from 'zod';
+import { readAtMost } from '../shared/readAtMost.ts';
+import { serveUntilTold } from './childProcess.ts';
+import * as worker from './functionsWorker.ts';
+import { close, listen } from './loopback.ts';
+import { createRouter } from './router.ts';
+
+/** The real host's limits: Kestrel's for the headers, the host's own for the body. */
+const MAX_HEADER_BYTES = 32 * 1024;
+const DEFAULT_MAX_BODY_BYTES = 104_857_600;
+
+const hostJson = z.object({
+  version: z.literal('2.0'),
+  extensions: z
+    .object({ http: z.object({ routePrefix: z.string().default('api') }).default({ routePrefix: 'api' }) })
+    .default({ http: { routePrefix: 'api' } }),
+});
+
+await serveUntilTold(async () => {
+  const functions = await loadApp(process.cwd());
+  const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
+  const route = createRouter(extensions.http.routePrefix, functions);
+  const maxBodyBytes = Number(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT ?? DEFAULT_MAX_BODY_BYTES);
+
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      console.error(inspect(error));
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    });
+  });
+  const port = await listen(server, Number(process.env.PORT), 'PORT');
+  return {
+    ready: { port, functions: functions.map(({ name, route, methods }) => ({ name, route, methods })) },
+    async stop() {
+      await close(server);
+      await worker.terminateApp();
+    },
+  };
+
+  async function serve(request: IncomingMessage, response: ServerResponse) {
+    const { method = '', headers } = request;
+    const url = URL.parse(request.url ?? '', `http://${headers.host ?? 'localhost'}`);
+    if (!url) return response.writeHead(400).end();
+    const matched = route(method, url.pathname);
+    if (!matched) return response.writeHead(404).end();
+    if (Number(headers['content-length'] ?? 0) > maxBodyBytes) {
+      return response.writeHead(413, { Connection: 'close' }).end();
+    }
+    const body = await readAtMost(request, maxBodyBytes);
+    if (!body) return undefined;
+    const answer = await matched.served.invoke(
+      {
+        method,
+        url: url.href,
+        headers: Object.fromEntries(
+          Object.entries(request.headersDistinct).map(([name, values = []]) => [name, values.join(', ')]),
+        ),
+        params: matched.params,
+        query: Object.fromEntries(url.searchParams),
+        body,
+      },
+      (level, message) => console.error(`[${new Date().toISOString()}] ${level}: ${message}`),
+    );
+    return response.writeHead(answer.status, answer.headers).end(answer.body);
+  }
+});
+
+/** Loads the entry point that package.json names, as the worker does. */
+async function loadApp(folder: string) {
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === '@azure/functions-core'
+        ? { url: new URL('./functionsWorker.ts', import.meta.url).href, shortCircuit: true }
+        : next(specifier, context),
+  });
+  const { main } = z
+    .object({ main: z.string() })
+    .parse(JSON.parse(readFileSync(resolve(folder, 'package.json'), 'utf8')));
+  const entry = resolve(folder, main);
+  if (!existsSync(entry)) throw new Error(`The entry point ${main} is not there: run npm run build.`);
+  await import(pathToFileURL(entry).href);
+  return worker.startApp();
+}

@@ -1,0 +1,36 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** The only address that anything here listens on. */
+export const LOOPBACK = '127.0.0.1';
+
+/** How long what was begun may take to finish when a server is closed. */
+const CLOSE_DEADLINE_MS = 8000;
+
+/**
+ * Listens on loopback.
+ *
+ * @returns the port, which is a free one when 0 is asked for
+ * @throws Error that names the port in use and the variable that chooses another
+ */
+export async function listen(server: Server, port: number, variable: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, port, variable)));
+    server.listen(port, LOOPBACK, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Makes the error of a port that cannot be had one that says what to do. */
+export function portError(error: NodeJS.ErrnoException, port: number, variable: string): Error {
+  return error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use. Set ${variable} to another one.`) : error;
+}
+
+/** Refuses new connections, finishes the requests that were begun, and closes the server. */
+export async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+  const force = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
+  await closed;
+  clearTimeout(force);
+}

@@ -1,0 +1,125 @@
+import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import * as z from 'zod';
+import { GraphError } from './graphError.ts';
+import type { AuthSettings } from './settings.ts';
+import type { FindTenantKeys } from './signingKeys.ts';
+
+/** The longest access token that is looked at, in characters. */
+export const MAX_TOKEN_LENGTH = 16 * 1024;
+
+/** How far the clocks of issuer and service may be apart, in seconds. */
+export const CLOCK_SKEW_SECONDS = 60;
+
+/** Three parts of the base64url alphabet: JWS Compact Serialization, RFC 7515, section 7.1. */
+const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+const headerOf = (algorithms: readonly string[]) =>
+  z.object({
+    alg: z.enum(algorithms),
+    kid: z.string().min(1),
+    typ: z
+      .string()
+      .regex(/^(?:application\/)?(?:at\+)?jwt$/i)
+      .optional(),
+    // An extension that must be understood (RFC 7515, section 4.1.11), of which none is; `b64` is one (RFC 7797).
+    crit: z.undefined().optional(),
+    b64: z.undefined().optional(),
+  });
+
+const tokenClaims = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  tid: z.string(),
+  ver: z.enum(['1.0', '2.0']),
+  exp: z.number(),
+  nbf: z.number().optional(),
+  sub: z.string().optional(),
+  oid: z.string().optional(),
+  idtyp: z.string().optional(),
+  roles: z.array(z.string()).optional(),
+  scp: z.string().optional(),
+});
+
+/** The claims of an access token that was found to be good; what they permit is another question. */
+export type AccessTokenClaims = z.infer<typeof tokenClaims>;
+
+/**
+ * Checks the access token of an `Authorization` header.
+ *
+ * @throws GraphError 401 when there is none or it is not good; 503 when the keys to check it cannot be had
+ */
+export type Authenticate = (authorization: string | null) => Promise<AccessTokenClaims>;
+
+/** Checks access tokens of Microsoft Entra ID, version 1.0 and 2.0, as RFC 8725 advises. */
+export function createAuthenticate(
+  { tenants, audiences, v1Issuer, algorithms }: AuthSettings,
+  findTenantKeys: FindTenantKeys,
+  now: () => number = Date.now,
+): Authenticate {
+  const tokenHeader = headerOf(algorithms);
+
+  return async (authorization) => {
+    const token = bearerToken(authorization);
+    const { alg, kid } = tokenHeader.safeParse(attempt(() => decodeProtectedHeader(token))).data ?? reject('header');
+    const unverified = tokenClaims.safeParse(attempt(() => decodeJwt(token))).data ?? reject('claims');
+    if (!tenants.includes(unverified.tid)) reject('tid');
+
+    const published = await findTenantKeys(unverified.tid, kid);
+    const key = published.keys.get(kid) ?? reject('kid');
+    if (key.algorithm !== undefined && key.algorithm !== alg) reject('alg');
+    const { payload } = await jwtVerify(token, key.publicKey, {
+      algorithms: [alg],
+      requiredClaims: ['exp'],
+      clockTolerance: CLOCK_SKEW_SECONDS,
+      currentDate: new Date(now()),
+    }).catch(rejectUnverified);
+
+    const claims = tokenClaims.parse(payload);
+    const forTenant = (issuer: string) => issuer.replaceAll('{tenantid}', claims.tid);
+    const v2Issuer = forTenant(published.issuer);
+    const issuer = claims.ver === '2.0' ? v2Issuer : forTenant(v1Issuer);
+    if (claims.iss !== issuer) reject('iss');
+    // Keys name the version 2.0 issuer, and sign the tokens of both versions of that tenant.
+    if (key.issuer !== undefined && forTenant(key.issuer) !== v2Issuer) reject('issuer of the key');
+    if (!audiences.includes(claims.aud)) reject('aud');
+    return claims;
+  };
+}
+
+/** RFC 6750, section 2.1: one header, its scheme in any casing. Two headers arrive joined by a comma, and are refused. */
+function bearerToken(authorization: string | null): string {
+  const [, token] = /^Bearer +(\S.*)$/i.exec(authorization?.trim() ?? '') ?? [];
+  if (token === undefined) {
+    throw new GraphError('tokenMissing', 'An access token is required: Authorization: Bearer {token}.');
+  }
+  if (token.length > MAX_TOKEN_LENGTH || !COMPACT_JWS.test(token) || !token.split('.').every(isCanonicalBase64url)) {
+    reject('form');
+  }
+  return token;
+}
+
+/** Whether the text is the one way to write its bytes: no stray bits, no impossible length. */
+function isCanonicalBase64url(text: string) {
+  return Buffer.from(text, 'base64url').toString('base64url') === text;
+}
+
+function attempt(decode: () => unknown): unknown {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Refuses the token; the caller learns no more than that, the log learns which part of it was at fault. */
+function reject(part: string): never {
+  throw new GraphError('tokenInvalid', 'The access token is not valid for this service.', {
+    cause: `access token refused: ${part}`,
+  });
+}
+
+function rejectUnverified(error: unknown): never {
+  if (error instanceof errors.JWTExpired) reject('exp');
+  if (error instanceof errors.JWTClaimValidationFailed) reject(error.claim);
+  reject('signature');
+}

@@ -1,0 +1,104 @@
+import { MIMEType } from 'node:util';
+import { type ErrorDetail, GraphError } from './graphError.ts';
+import { readAtMost } from './readAtMost.ts';
+
+/** The longest body that is read, in bytes. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+/** The deepest nesting of arrays and objects that a body may have; the resource itself needs 2. */
+export const MAX_DEPTH = 16;
+
+/**
+ * Reads the body of a request as JSON (RFC 8259), whose meaning every reader agrees on: no member twice in an object.
+ *
+ * @throws GraphError 415 unless the body is declared as application/json in UTF-8 without a content coding; 413 when
+ * it is longer than MAX_BODY_BYTES; 400 when it is empty, not UTF-8, not JSON, nested too deep or names a member twice
+ */
+export async function readJsonBody(request: {
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+}): Promise<unknown> {
+  checkMediaType(request.headers);
+  const tooLarge = new GraphError('contentTooLarge', `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge;
+  const bytes = await readAtMost(request.body, MAX_BODY_BYTES);
+  if (bytes === undefined) throw tooLarge;
+  if (bytes.length === 0) throw new GraphError('badRequest', 'The body is empty; it must be a JSON object.');
+  return parseJson(decodeUtf8(bytes));
+}
+
+function checkMediaType(headers: Headers) {
+  const unsupported = (message: string) => new GraphError('unsupportedMediaType', message);
+  const contentType = headers.get('content-type');
+  if (contentType === null) throw unsupported('Content-Type is missing; it must be application/json.');
+  let mediaType: MIMEType;
+  try {
+    mediaType = new MIMEType(contentType);
+  } catch {
+    throw unsupported('Content-Type is not a media type; it must be application/json.');
+  }
+  if (mediaType.essence !== 'application/json') throw unsupported('Content-Type must be application/json.');
+  const charset = mediaType.params.get('charset') ?? 'utf-8';
+  if (!/^(utf-8|us-ascii)$/i.test(charset)) throw unsupported('The charset of Content-Type must be utf-8.');
+  const coding = headers.get('content-encoding') ?? 'identity';
+  if (coding.toLowerCase() !== 'identity')
+    throw unsupported('Content-Encoding is not supported; send the body as it is.');
+}
+
+function decodeUtf8(bytes: Uint8Array) {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new GraphError('badRequest', 'The body is not valid UTF-8.');
+  }
+}
+
+/**
+ * Parses JSON strictly.
+ *
+ * @throws GraphError 400 when the text is not JSON, nested deeper than MAX_DEPTH, or names a member twice
+ */
+export function parseJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const where = error instanceof SyntaxError ? `: ${error.message}` : '';
+    throw new GraphError('badRequest', `The body is not valid JSON${where}.`);
+  }
+  const repeated = repeatedMembers(text);
+  if (repeated.length > 0) {
+    throw new GraphError('badRequest', 'The body names a member of an object more than once.', { details: repeated });
+  }
+  return value;
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
+
+/** Finds what JSON.parse passes over: members named twice, of which it keeps the last. `text` is known to be JSON. */
+function repeatedMembers(text: string): ErrorDetail[] {
+  const repeated = new Map<string, ErrorDetail>();
+  const open: { readonly members: Set<string> | undefined; readonly path: string }[] = [];
+  let path = '';
+  let previous = '';
+  for (const [token] of text.matchAll(TOKEN)) {
+    const parent = open.at(-1);
+    if (token === '{' || token === '[') {
+      if (open.length === MAX_DEPTH) {
+        throw new GraphError('badRequest', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+      }
+      open.push({ members: token === '{' ? new Set() : undefined, path });
+    } else if (token === '}' || token === ']') {
+      open.pop();
+    } else if (parent?.members && token !== ',' && (previous === '{' || previous === ',')) {
+      const name: string = JSON.parse(token);
+      path = parent.path === '' ? name : `${parent.path}/${name}`;
+      if (parent.members.has(name)) {
+        repeated.set(path, { code: 'DuplicateProperty', message: `${path} is named more than once.`, target: path });
+      }
+      parent.members.add(name);
+    }
+    previous = token;
+  }
+  return [...repeated.values()];
+}

@@ -1,0 +1,123 @@
+import { v5 as uuidv5 } from 'uuid';
+import * as z from 'zod';
+
+/** The longest `resultInfo/message`, and `clientContext` (Graph's own limit), in UTF-16 code units. */
+export const MAX_MESSAGE_LENGTH = 8192;
+export const MAX_CLIENT_CONTEXT_LENGTH = 256;
+
+export const operationStatuses = ['NotStarted', 'Running', 'Completed', 'Failed'] as const;
+export const completionReasons = [
+  'unknown',
+  'completedSuccessfully',
+  'mediaOperationCanceled',
+  'unknownFutureValue',
+] as const;
+
+/** A string that every store and every JSON reader hands on unchanged: no lone surrogate, no NUL. */
+const text = (maximum: number) =>
+  z
+    .string()
+    .max(maximum)
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), {
+      error: 'must be well-formed Unicode without NUL',
+    });
+
+/** A member of an enumeration, taken in any casing, since Graph's own pages disagree on it, and kept in the declared one. */
+const member = <const Members extends readonly string[]>(members: Members) =>
+  z.preprocess(
+    (value) =>
+      typeof value === 'string'
+        ? (members.find((candidate) => candidate.toLowerCase() === value.toLowerCase()) ?? value)
+        : value,
+    z.enum(members),
+  );
+
+/** Edm.Int32. Minus zero, which JSON can carry, is zero. */
+const int32 = z.int32().overwrite((value) => value + 0);
+
+const id = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._~-]*$/, {
+    error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit',
+  });
+const clientContext = text(MAX_CLIENT_CONTEXT_LENGTH).nullable();
+const message = text(MAX_MESSAGE_LENGTH).nullable();
+const status = member(operationStatuses);
+const completionReason = member(completionReasons).nullable();
+
+/** The entity `microsoft.graph.playPromptOperation` as it is kept and answered. */
+export const playPromptOperation = z.strictObject({
+  id,
+  clientContext,
+  resultInfo: z.strictObject({ code: int32, subcode: int32, message }).nullable(),
+  status,
+  completionReason,
+});
+export type PlayPromptOperation = z.infer<typeof playPromptOperation>;
+
+/** The name of a type in `@odata.type`, with or without `#`. */
+const odataType = (name: string) =>
+  z.string().refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` });
+
+/** What a request may say of an operation: any of its properties, and the annotation `@odata.type`. */
+export const playPromptOperationPatch = z.strictObject({
+  '@odata.type': odataType('microsoft.graph.playPromptOperation').optional(),
+  id: id.optional(),
+  clientContext: clientContext.optional(),
+  resultInfo: z
+    .strictObject({
+      '@odata.type': odataType('microsoft.graph.resultInfo').optional(),
+      code: int32.optional(),
+      subcode: int32.optional(),
+      message: message.optional(),
+    })
+    .nullable()
+    .optional(),
+  status: status.optional(),
+  completionReason: completionReason.optional(),
+});
+export type PlayPromptOperationPatch = z.infer<typeof playPromptOperationPatch>;
+
+/** An operation of which nothing is known but its id. */
+export function newPlayPromptOperation(id: string): PlayPromptOperation {
+  return { id, clientContext: null, resultInfo: null, status: 'NotStarted', completionReason: null };
+}
+
+/**
+ * Merges a patch into an operation, as JSON Merge Patch does (RFC 7396): what is absent stays, null clears, and the
+ * members of `resultInfo` merge one by one. A `resultInfo` that comes into being has code 0, subcode 0 and no message
+ * where the patch does not say otherwise. The id never changes.
+ */
+export function applyPatch(operation: PlayPromptOperation, patch: PlayPromptOperationPatch): PlayPromptOperation {
+  return {
+    id: operation.id,
+    clientContext: patch.clientContext === undefined ? operation.clientContext : patch.clientContext,
+    resultInfo: patchedResultInfo(operation.resultInfo, patch.resultInfo),
+    status: patch.status ?? operation.status,
+    completionReason: patch.completionReason === undefined ? operation.completionReason : patch.completionReason,
+  };
+}
+
+function patchedResultInfo(
+  current: PlayPromptOperation['resultInfo'],
+  patch: PlayPromptOperationPatch['resultInfo'],
+): PlayPromptOperation['resultInfo'] {
+  if (patch === undefined) return current;
+  if (patch === null) return null;
+  const { code, subcode, message } = current ?? { code: 0, subcode: 0, message: null };
+  return {
+    code: patch.code ?? code,
+    subcode: patch.subcode ?? subcode,
+    message: patch.message === undefined ? message : patch.message,
+  };
+}
+
+/**
+ * The id of the operation that a tenant knows by a `clientContext`: UUIDv5 (RFC 9562, section 5.5) of the context in
+ * the namespace of the tenant, so that a retry which names no id meets the same operation.
+ */
+export function idOfClientContext(tenant: string, clientContext: string): string {
+  // As bytes, since the package refuses a tenant id that is no UUID of a standard version.
+  return uuidv5(clientContext, Buffer.from(tenant.replaceAll('-', ''), 'hex'));
+}

@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { GraphError } from './graphError.ts';
+import type { PatchRequest } from './patchRequest.ts';
+import { applyPatch, newPlayPromptOperation, type PlayPromptOperation } from './playPromptOperation.ts';
+import { checkPreconditions, type Preconditions } from './preconditions.ts';
+
+/** An operation as the store has it. */
+export interface StoredOperation {
+  readonly operation: PlayPromptOperation;
+  /** Changes with every write; opaque. */
+  readonly etag: string;
+  /** The ids of the last writes, the newest first. */
+  readonly writes: readonly string[];
+}
+
+/** Where the operations of all tenants are kept. Whatever it cannot do now, it refuses with GraphError 503. */
+export interface PlayPromptOperations {
+  /** Reads an operation; undefined when the tenant has none of that id. */
+  get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
+
+  /**
+   * Writes an operation under the id of this write, on the condition that what is stored is still `current`, undefined
+   * for nothing. It is tried once: after a 503 the write may have taken effect or not, which `writes` will tell.
+   *
+   * @returns what is stored now; undefined when the condition did not hold and nothing was written
+   */
+  put(
+    tenant: string,
+    operation: PlayPromptOperation,
+    current: StoredOperation | undefined,
+    writeId: string,
+    signal: AbortSignal,
+  ): Promise<StoredOperation | undefined>;
+}
+
+/** How often an update is tried against others of the same operation before it is given up. */
+export const MAX_ATTEMPTS = 30;
+
+/**
+ * Merges a patch into the stored operation, which comes into being where there is none, and stores the result unless
+ * that changes nothing. Concurrent updates of different properties all survive.
+ *
+ * @throws GraphError 412 when a precondition fails; 409 when others kept changing the operation; 503 when the store
+ * cannot serve before `signal` is aborted: the update may then have taken effect or not
+ */
+export async function updatePlayPromptOperation(
+  operations: PlayPromptOperations,
+  tenant: string,
+  { id, patch }: PatchRequest,
+  preconditions: Preconditions,
+  signal: AbortSignal,
+): Promise<StoredOperation> {
+  const writeId = crypto.randomUUID();
+  let unsureOf: { base: StoredOperation | undefined; cause: unknown } | undefined;
+
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const current = await operations.get(tenant, id, signal);
+    if (unsureOf && current?.writes.includes(writeId)) return current;
+    if (unsureOf && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
+
+    checkPreconditions(preconditions, current?.etag);
+    const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
+    if (current && isDeepStrictEqual(next, current.operation)) return current;
+
+    try {
+      const stored = await operations.put(tenant, next, current, writeId, signal);
+      if (stored) return stored;
+      await pause(attempt, CONFLICT_PAUSE_MS, signal);
+    } catch (cause) {
+      if (!(cause instanceof GraphError && cause.reason === 'unavailable') || signal.aborted) throw cause;
+      unsureOf ??= { base: current, cause };
+      await pause(attempt, FAILURE_PAUSE_MS, signal);
+    }
+  }
+  throw new GraphError('conflict', 'Others kept changing the operation at the same time. Try again.');
+}
+
+/**
+ * Whether so much was written since a write was tried on `base` that its id, had it taken effect, could be forgotten.
+ */
+function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation | undefined) {
+  const last = base?.writes[0];
+  return current !== undefined && last !== undefined && !current.writes.includes(last);
+}
+
+const CONFLICT_PAUSE_MS = 10;
+const FAILURE_PAUSE_MS = 150;
+const MAX_PAUSE_MS = 2000;
+
+/** Waits, longer with each attempt and never as long as another who waits. */
+async function pause(attempt: number, first: number, signal: AbortSignal) {
+  const longest = Math.min(MAX_PAUSE_MS, first * 2 ** attempt);
+  try {
+    await delay(longest / 2 + (Math.random() * longest) / 2, undefined, { signal });
+  } catch (cause) {
+    throw new GraphError('unavailable', 'The operation could not be stored in time. Try again.', { cause });
+  }
+}

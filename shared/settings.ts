@@ -1,0 +1,155 @@
+import * as z from 'zod';
+
+/** The tenant of all personal Microsoft accounts, which this service does not admit. */
+const PERSONAL_ACCOUNTS_TENANT = '9188040d-6c67-4c5b-b112-36a304b66dad';
+
+const asymmetricAlgorithms = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+] as const;
+
+/** An address that no one on the way can read or change: `https`, or `http` that does not leave this machine. */
+export const secureUrl = z.url({ protocol: /^https?$/, error: 'an https address' }).refine(
+  (value) => {
+    const url = URL.parse(value);
+    return url?.protocol === 'https:' || isLoopback(url?.hostname ?? '');
+  },
+  { error: 'an https address (http on loopback only)' },
+);
+
+function isLoopback(hostname: string) {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** A comma-separated list with at least one member. */
+const list = <Member extends z.ZodType<string, string>>(member: Member, of: string) =>
+  z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+    )
+    .pipe(z.array(member).min(1, { error: `a comma-separated list of ${of}` }));
+
+const baseAddress = secureUrl
+  .refine((value) => !/[?#]/.test(value), { error: 'an address without query and fragment' })
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const tenant = z
+  .guid({ error: 'a comma-separated list of tenant ids (GUIDs)' })
+  .toLowerCase()
+  .refine((value) => value !== PERSONAL_ACCOUNTS_TENANT, {
+    error: 'tenants of work or school accounts: the tenant of personal accounts is not supported',
+  });
+
+const connectionString = z.string().refine(isConnectionString, {
+  error:
+    'UseDevelopmentStorage=true, or a connection string with AccountName and AccountKey, or TableEndpoint and ' +
+    'SharedAccessSignature (a TableEndpoint of http on loopback only)',
+});
+
+function isConnectionString(value: string) {
+  const parts = new Map(
+    value.split(';').map((part): [string, string] => {
+      const [name = '', ...rest] = part.split('=');
+      return [name.trim().toLowerCase(), rest.join('=').trim()];
+    }),
+  );
+  const endpoint = parts.get('tableendpoint');
+  if (endpoint !== undefined && !secureUrl.safeParse(endpoint).success) return false;
+  if (endpoint === undefined && parts.get('defaultendpointsprotocol')?.toLowerCase() === 'http') return false;
+  return (
+    parts.get('usedevelopmentstorage')?.toLowerCase() === 'true' ||
+    (Boolean(parts.get('accountname')) && Boolean(parts.get('accountkey'))) ||
+    (endpoint !== undefined && Boolean(parts.get('sharedaccesssignature')))
+  );
+}
+
+/** Every setting of the service, as the environment has it. */
+const environment = z
+  .object({
+    AUTH_AUTHORITY: baseAddress.default('https://login.microsoftonline.com'),
+    AUTH_TENANTS: list(tenant, 'tenant ids (GUIDs)'),
+    AUTH_AUDIENCES: list(z.string(), 'audiences'),
+    AUTH_APP_ROLES: list(z.string(), 'app roles').default(['Calls.Initiate.All', 'Calls.AccessMedia.All']),
+    AUTH_SCOPES: list(z.string(), 'scopes').default([]),
+    AUTH_V1_ISSUER: secureUrl.default('https://sts.windows.net/{tenantid}/'),
+    AUTH_ALGORITHMS: list(
+      z.enum(asymmetricAlgorithms, { error: `a comma-separated list of ${asymmetricAlgorithms.join(', ')}` }),
+      'signature algorithms',
+    ).default(['RS256']),
+    TABLES_CONNECTION: connectionString.optional(),
+    TABLES_ENDPOINT: baseAddress.optional(),
+    TABLES_NAME: z
+      .string()
+      .regex(/^(?!tables$)[A-Za-z][A-Za-z0-9]{2,62}$/i, {
+        error: 'a table name: 3 to 63 letters and digits, the first a letter, and not "tables"',
+      })
+      .default('playPromptOperations'),
+    AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
+  })
+  .superRefine((values, context) => {
+    if ((values.TABLES_CONNECTION === undefined) === (values.TABLES_ENDPOINT === undefined)) {
+      const found = values.TABLES_CONNECTION === undefined ? 'neither' : 'both';
+      context.addIssue({
+        code: 'custom',
+        path: ['TABLES_CONNECTION'],
+        params: { found },
+        message: 'one of TABLES_CONNECTION and TABLES_ENDPOINT',
+      });
+    }
+  })
+  .transform((values) => ({
+    auth: {
+      authority: values.AUTH_AUTHORITY,
+      tenants: values.AUTH_TENANTS,
+      audiences: values.AUTH_AUDIENCES,
+      appRoles: values.AUTH_APP_ROLES,
+      scopes: values.AUTH_SCOPES,
+      v1Issuer: values.AUTH_V1_ISSUER,
+      algorithms: values.AUTH_ALGORITHMS,
+    },
+    tables: {
+      name: values.TABLES_NAME,
+      connection: values.TABLES_CONNECTION,
+      endpoint: values.TABLES_ENDPOINT,
+      managedIdentityClientId: values.AZURE_CLIENT_ID,
+    },
+  }));
+
+export type Settings = z.infer<typeof environment>;
+export type AuthSettings = Settings['auth'];
+export type TablesSettings = Settings['tables'];
+
+/** Settings whose values are never repeated, since they hold a secret. */
+const secrets: readonly PropertyKey[] = ['TABLES_CONNECTION'];
+
+/**
+ * Reads the settings out of the environment. A setting that is empty counts as not set.
+ *
+ * @throws Error that names each bad setting, what it is and what it should be
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environment.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new Error(
+    `The service cannot start:\n${parsed.error.issues.map((issue) => complaint(issue, given)).join('\n')}`,
+  );
+}
+
+function complaint(issue: z.core.$ZodIssue, given: Record<string, string | undefined>) {
+  const name = String(issue.path[0]);
+  const wanted = given[name] === undefined && issue.code === 'invalid_type' ? 'a value: it is required' : issue.message;
+  const found =
+    issue.code === 'custom' && issue.params?.found !== undefined
+      ? issue.params.found
+      : given[name] === undefined
+        ? 'nothing'
+        : secrets.includes(name)
+          ? 'a value not repeated here'
+          : JSON.stringify(given[name]);
+  return `  ${name} must be ${wanted}; it is ${found}.`;
+}
