@@ -13,11 +13,17 @@ export const completionReasons = [
   'unknownFutureValue',
 ] as const;
 
-/** A string that every store and every JSON reader hands on unchanged: no lone surrogate, no NUL. */
+/**
+ * A string that every store and every JSON reader hands on unchanged: no lone surrogate, no NUL. Its length is that of
+ * JavaScript and of Table Storage, in UTF-16 code units; zod's own `max` counts code points.
+ */
 const text = (maximum: number) =>
   z
     .string()
-    .max(maximum)
+    .check(({ value, issues }) => {
+      if (value.length > maximum)
+        issues.push({ code: 'too_big', origin: 'string', maximum, inclusive: true, input: value });
+    })
     .refine((value) => value.isWellFormed() && !value.includes('\0'), {
       error: 'must be well-formed Unicode without NUL',
     });

@@ -35,7 +35,7 @@ export interface PlayPromptOperations {
 }
 
 /** How often an update is tried against others of the same operation before it is given up. */
-export const MAX_ATTEMPTS = 30;
+export const MAX_ATTEMPTS = 20;
 
 /**
  * Merges a patch into the stored operation, which comes into being where there is none, and stores the result unless
@@ -66,11 +66,11 @@ export async function updatePlayPromptOperation(
     try {
       const stored = await operations.put(tenant, next, current, writeId, signal);
       if (stored) return stored;
-      await pause(attempt, CONFLICT_PAUSE_MS, signal);
+      await pause(attempt, CONFLICT_PAUSE, signal);
     } catch (cause) {
       if (!(cause instanceof GraphError && cause.reason === 'unavailable') || signal.aborted) throw cause;
       unsureOf ??= { base: current, cause };
-      await pause(attempt, FAILURE_PAUSE_MS, signal);
+      await pause(attempt, FAILURE_PAUSE, signal);
     }
   }
   throw new GraphError('conflict', 'Others kept changing the operation at the same time. Try again.');
@@ -84,15 +84,15 @@ function isHistoryLost(base: StoredOperation | undefined, current: StoredOperati
   return current !== undefined && last !== undefined && !current.writes.includes(last);
 }
 
-const CONFLICT_PAUSE_MS = 10;
-const FAILURE_PAUSE_MS = 150;
-const MAX_PAUSE_MS = 2000;
+/** How long to wait after the first attempt and at most, in milliseconds. A conflict is over sooner than a failure. */
+const CONFLICT_PAUSE = { first: 10, longest: 250 };
+const FAILURE_PAUSE = { first: 150, longest: 2000 };
 
-/** Waits, longer with each attempt and never as long as another who waits. */
-async function pause(attempt: number, first: number, signal: AbortSignal) {
-  const longest = Math.min(MAX_PAUSE_MS, first * 2 ** attempt);
+/** Waits, longer with each attempt and never quite as long as another who waits. */
+async function pause(attempt: number, { first, longest }: typeof CONFLICT_PAUSE, signal: AbortSignal) {
+  const milliseconds = Math.min(longest, first * 2 ** attempt);
   try {
-    await delay(longest / 2 + (Math.random() * longest) / 2, undefined, { signal });
+    await delay(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal });
   } catch (cause) {
     throw new GraphError('unavailable', 'The operation could not be stored in time. Try again.', { cause });
   }

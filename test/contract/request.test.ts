@@ -1,0 +1,453 @@
+// SPEC section 3: the request.
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startApp, type TestApp } from '../support/app.ts';
+import { TENANT } from '../support/operations.ts';
+import { tableClient } from '../support/tables.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.close());
+
+const newId = () => crypto.randomUUID();
+const at = (id: string) => `/v1.0/playPromptOperation/${id}`;
+const rows = async (id: string) => {
+  const found = [];
+  for await (const row of tableClient(app.table).listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } })) {
+    found.push(row);
+  }
+  return found;
+};
+
+describe('which operation a request names', () => {
+  test('the id in the address', async () => {
+    const id = newId();
+    expect((await app.send({ path: at(id), body: { status: 'Running' } })).json).toMatchObject({
+      id,
+      status: 'Running',
+    });
+  });
+
+  test('the id in the address, with the same id in the body', async () => {
+    const id = newId();
+    expect((await app.send({ path: at(id), body: { id } })).status).toBe(200);
+  });
+
+  test('an id in the body that is not the one in the address is a 400', async () => {
+    const [id, other] = [newId(), newId()];
+    const { status, json } = await app.send({ path: at(id), body: { id: other } });
+    expect(status).toBe(400);
+    expect(json.error.details).toMatchObject([{ target: 'id' }]);
+    expect(await rows(id)).toHaveLength(0);
+    expect(await rows(other)).toHaveLength(0);
+  });
+
+  test('an id in the address that no operation can have is a 400', async () => {
+    const { status, json } = await app.send({ path: at('-x'), body: {} });
+    expect(status).toBe(400);
+    expect(json.error.details).toMatchObject([{ target: 'id' }]);
+  });
+
+  test('the id in the body, before the clientContext', async () => {
+    const id = newId();
+    const { json } = await app.send({ body: { id, clientContext: 'some context' } });
+    expect(json).toMatchObject({ id, clientContext: 'some context' });
+  });
+
+  test('the clientContext: the UUIDv5 of tenant and clientContext, so that a retry meets the same operation', async () => {
+    const clientContext = `context ${newId()}`;
+    const first = await app.send({ body: { clientContext, status: 'Running' } });
+    const again = await app.send({ body: { clientContext, completionReason: 'unknown' } });
+    expect(first.json.id).toBe(uuidv5(TENANT, clientContext));
+    expect(again.json).toMatchObject({ id: first.json.id, status: 'Running', completionReason: 'unknown' });
+  });
+
+  test.each([[{}], [{ clientContext: null }], [{ clientContext: '' }], [{ status: 'Running' }]])(
+    'none of them is a 400 that says which three ways there are: %j',
+    async (body) => {
+      const { status, json } = await app.send({ body });
+      expect(status).toBe(400);
+      expect(json.error.message).toMatch(/address.*id in the body.*clientContext/);
+    },
+  );
+
+  test('the reference page’s own example, its placeholders replaced, answers 200 with an id, twice the same', async () => {
+    const body = {
+      '@odata.type': '#microsoft.graph.playPromptOperation',
+      clientContext: 'the example of the reference page',
+      resultInfo: { '@odata.type': 'microsoft.graph.resultInfo' },
+      status: 'Completed',
+      completionReason: 'completedSuccessfully',
+    };
+    const first = await app.send({ body });
+    const again = await app.send({ body });
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(first.json).toMatchObject({
+      ...body,
+      resultInfo: { ...body.resultInfo, code: 0, subcode: 0, message: null },
+    });
+    expect(first.json.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(again.json).toEqual(first.json);
+  });
+
+  /** RFC 9562, section 5.5, written out. */
+  function uuidv5(namespace: string, name: string) {
+    const bytes = createHash('sha1')
+      .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+      .update(name)
+      .digest();
+    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
+    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+    return bytes.toString('hex', 0, 16).replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
+  }
+});
+
+describe('merge', () => {
+  const whole = {
+    clientContext: 'c',
+    resultInfo: { code: 200, subcode: 1, message: 'm' },
+    status: 'Completed',
+    completionReason: 'completedSuccessfully',
+  };
+  const stored = async () => {
+    const path = at(newId());
+    await app.send({ path, body: whole });
+    return path;
+  };
+
+  test('what is absent stays', async () => {
+    const { json } = await app.send({ path: await stored(), body: { status: 'Failed' } });
+    expect(json).toMatchObject({ ...whole, status: 'Failed' });
+  });
+
+  test('null clears what may be null', async () => {
+    const body = { clientContext: null, resultInfo: null, completionReason: null };
+    const path = await stored();
+    expect((await app.send({ path, body })).json).toMatchObject({ ...body, status: 'Completed' });
+    expect((await app.send({ path, body: {} })).json).toMatchObject({ ...body, status: 'Completed' });
+  });
+
+  test('the members of resultInfo merge one by one', async () => {
+    const path = await stored();
+    expect((await app.send({ path, body: { resultInfo: { subcode: 5 } } })).json.resultInfo).toMatchObject({
+      code: 200,
+      subcode: 5,
+      message: 'm',
+    });
+    expect((await app.send({ path, body: { resultInfo: { message: null } } })).json.resultInfo).toMatchObject({
+      code: 200,
+      subcode: 5,
+      message: null,
+    });
+  });
+
+  test('the answer is the merged entity as stored', async () => {
+    const path = await stored();
+    const changed = await app.send({ path, body: { status: 'Failed' } });
+    const read = await app.send({ path, body: {} });
+    expect(read.json).toEqual(changed.json);
+  });
+
+  test.each([[{}], [{ status: 'completed' }], [whole]])(
+    'a patch that changes nothing writes nothing: %j',
+    async (body) => {
+      const path = await stored();
+      const before = await app.send({ path, body: {} });
+      const after = await app.send({ path, body });
+      expect(after.status).toBe(200);
+      expect(after.json).toEqual(before.json);
+    },
+  );
+});
+
+describe('upsert', () => {
+  test('an unknown operation is created, and the status is 200 all the same', async () => {
+    const id = newId();
+    expect((await app.send({ path: at(id), body: {} })).status).toBe(200);
+    expect(await rows(id)).toHaveLength(1);
+  });
+
+  test.each([['*'], ['W/"1"'], ['"1", W/"2"']])('If-Match: %s never creates', async (ifMatch) => {
+    const id = newId();
+    const { status, json } = await app.send({ path: at(id), headers: { 'if-match': ifMatch }, body: {} });
+    expect([status, json.error.code]).toEqual([412, 'PreconditionFailed']);
+    expect(await rows(id)).toHaveLength(0);
+  });
+
+  test('If-None-Match: * only creates', async () => {
+    const request = { path: at(newId()), headers: { 'if-none-match': '*' }, body: { status: 'Running' } };
+    expect((await app.send(request)).status).toBe(200);
+    const again = await app.send({ ...request, body: { status: 'Failed' } });
+    expect([again.status, again.json.error.code]).toEqual([412, 'PreconditionFailed']);
+    expect((await app.send({ path: request.path, body: {} })).json.status).toBe('Running');
+  });
+
+  test('of many that create one operation with If-None-Match: *, one does', async () => {
+    const request = { path: at(newId()), headers: { 'if-none-match': '*' } };
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => app.send({ ...request, body: { clientContext: `${n}` } })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(412)]);
+  });
+});
+
+describe('concurrency', () => {
+  test('the ETag changes with every change, and is the one in the body', async () => {
+    const path = at(newId());
+    const first = await app.send({ path, body: { status: 'Running' } });
+    const second = await app.send({ path, body: { status: 'Failed' } });
+    expect(first.headers.get('etag')).toBe(first.json['@odata.etag']);
+    expect(second.headers.get('etag')).toBe(second.json['@odata.etag']);
+    expect(second.json['@odata.etag']).not.toBe(first.json['@odata.etag']);
+  });
+
+  const forms: [string, (etag: string) => string][] = [
+    ['*', () => '*'],
+    ['the ETag', (etag) => etag],
+    ['the ETag without its mark of weakness', (etag) => etag.replace('W/', '')],
+    ['a list that holds it', (etag) => `"a,b", ${etag} ,W/"c"`],
+  ];
+  test.each(forms)('If-Match with %s lets the change pass', async (_title, form) => {
+    const path = at(newId());
+    const { headers } = await app.send({ path, body: {} });
+    const ifMatch = form(headers.get('etag') ?? '');
+    const { status, json } = await app.send({ path, headers: { 'if-match': ifMatch }, body: { status: 'Running' } });
+    expect([status, json.status]).toEqual([200, 'Running']);
+  });
+
+  test('a stale If-Match is 412, and nothing is written', async () => {
+    const path = at(newId());
+    const { headers } = await app.send({ path, body: { status: 'Running' } });
+    const current = await app.send({ path, body: { status: 'Completed' } });
+    const request = { path, headers: { 'if-match': headers.get('etag') ?? '' }, body: { status: 'Failed' } };
+    const stale = await app.send(request);
+    expect([stale.status, stale.json.error.code]).toEqual([412, 'PreconditionFailed']);
+    expect((await app.send({ path, body: {} })).json).toEqual(current.json);
+  });
+
+  test.each([['abc'], ['W/abc'], ['"a'], ['w/"a"'], ['"a" "b"'], ['*, "a"'], ['']])(
+    'an If-Match that is not an ETag at all is 400: %s',
+    async (ifMatch) => {
+      const { status, json } = await app.send({ path: at(newId()), headers: { 'if-match': ifMatch }, body: {} });
+      expect([status, json.error.code]).toEqual([400, 'BadRequest']);
+    },
+  );
+
+  test('an If-None-Match with the current ETag is 412', async () => {
+    const path = at(newId());
+    const { headers } = await app.send({ path, body: {} });
+    const request = { path, headers: { 'if-none-match': headers.get('etag') ?? '' }, body: { status: 'Failed' } };
+    expect((await app.send(request)).status).toBe(412);
+  });
+
+  test('concurrent updates of different properties all survive', async () => {
+    const path = at(newId());
+    const bodies = [
+      { clientContext: 'c' },
+      { resultInfo: { code: 1 } },
+      { resultInfo: { subcode: 2 } },
+      { resultInfo: { message: 'm' } },
+      { status: 'Completed' },
+      { completionReason: 'unknown' },
+    ];
+    const answers = await Promise.all(bodies.map((body) => app.send({ path, body })));
+    expect(answers.map(({ status }) => status)).toEqual(bodies.map(() => 200));
+    expect((await app.send({ path, body: {} })).json).toMatchObject({
+      clientContext: 'c',
+      resultInfo: { code: 1, subcode: 2, message: 'm' },
+      status: 'Completed',
+      completionReason: 'unknown',
+    });
+  });
+});
+
+describe('annotations', () => {
+  test.each([['#microsoft.graph.playPromptOperation'], ['microsoft.graph.playPromptOperation']])(
+    '@odata.type may be %s',
+    async (type) => {
+      expect((await app.send({ path: at(newId()), body: { '@odata.type': type } })).status).toBe(200);
+    },
+  );
+
+  test.each([
+    [{ '@odata.type': '#microsoft.graph.recordOperation' }, '@odata.type'],
+    [{ '@odata.type': 7 }, '@odata.type'],
+    [{ resultInfo: { '@odata.type': '#microsoft.graph.commsOperation' } }, 'resultInfo/@odata.type'],
+  ])('an @odata.type that names another type is 400: %j', async (body, target) => {
+    const { status, json } = await app.send({ path: at(newId()), body });
+    expect(status).toBe(400);
+    expect(json.error.details).toMatchObject([{ target }]);
+  });
+
+  test('other @odata.* and x@odata.* members are ignored', async () => {
+    const body = {
+      '@odata.context': 'x',
+      '@odata.etag': 'W/"stale"',
+      '@odata.id': 7,
+      'status@odata.type': '#String',
+      'resultInfo@odata.navigationLink': null,
+      resultInfo: { code: 3, 'code@odata.type': '#Int32', '@odata.unknown': {} },
+    };
+    const { status, json } = await app.send({ path: at(newId()), body });
+    expect(status).toBe(200);
+    expect(json.resultInfo).toMatchObject({ code: 3 });
+  });
+});
+
+describe('anything else in the body', () => {
+  test('is refused by name, all faults at once, each with code, message and target', async () => {
+    const id = newId();
+    const body = {
+      status: 'x',
+      Status: 'Running',
+      createdDateTime: 1,
+      resultInfo: { code: 1.5, extra: 1 },
+      clientContext: 7,
+    };
+    const { status, json } = await app.send({ path: at(id), body });
+    expect([status, json.error.code]).toEqual([400, 'BadRequest']);
+    const details: { code: string; message: string; target: string }[] = json.error.details;
+    expect(details.map(({ target }) => target).sort()).toEqual([
+      'Status',
+      'clientContext',
+      'createdDateTime',
+      'resultInfo/code',
+      'resultInfo/extra',
+      'status',
+    ]);
+    for (const { code, message, target } of details) {
+      expect(code).not.toBe('');
+      expect(message).toContain(target);
+    }
+    expect(await rows(id)).toHaveLength(0);
+  });
+
+  test.each([['[]'], ['null'], ['"text"'], ['7'], ['true']])('a body that is no object is 400: %s', async (body) => {
+    expect((await app.send({ path: at(newId()), body })).status).toBe(400);
+  });
+});
+
+describe('headers', () => {
+  const answerTo = (headers: Record<string, string | undefined>) => app.send({ path: at(newId()), headers, body: {} });
+
+  test.each([
+    ['application/json', 200],
+    ['Application/JSON; charset=UTF-8', 200],
+    ['application/json;odata.metadata=minimal;IEEE754Compatible=true', 200],
+    ['text/json', 415],
+    ['application/merge-patch+json', 415],
+    ['application/json; charset=utf-16', 415],
+    ['', 415],
+    [undefined, 415],
+  ])('Content-Type: %s answers %s', async (contentType, status) => {
+    expect((await answerTo({ 'content-type': contentType })).status).toBe(status);
+  });
+
+  test('a body with a content coding is 415', async () => {
+    expect((await answerTo({ 'content-encoding': 'gzip' })).status).toBe(415);
+  });
+
+  test('Prefer: return=minimal answers 204 with the ETag and says so', async () => {
+    const path = at(newId());
+    const { status, headers, text } = await app.send({
+      path,
+      headers: { prefer: 'return=minimal' },
+      body: { status: 'Running' },
+    });
+    expect([status, text]).toEqual([204, '']);
+    expect(headers.get('preference-applied')).toBe('return=minimal');
+    expect(headers.get('content-type')).toBeNull();
+    const read = await app.send({ path, body: {} });
+    expect(headers.get('etag')).toBe(read.json['@odata.etag']);
+    expect(read.json.status).toBe('Running');
+  });
+
+  test('a 204 names the operation, which a caller without its id could not know otherwise', async () => {
+    const { headers } = await app.send({ headers: { prefer: 'return=minimal' }, body: { clientContext: 'unnamed' } });
+    const read = await app.send({ body: { clientContext: 'unnamed' } });
+    expect(headers.get('odata-entityid')).toBe(`http://127.0.0.1:7071/v1.0/playPromptOperation/${read.json.id}`);
+  });
+
+  test('Prefer: return=representation answers 200 and says so', async () => {
+    const { status, headers } = await answerTo({ prefer: 'return=representation' });
+    expect([status, headers.get('preference-applied')]).toEqual([200, 'return=representation']);
+  });
+
+  test('unknown preferences are ignored', async () => {
+    const { status, headers } = await answerTo({ prefer: 'respond-async, wait=10, odata.continue-on-error' });
+    expect([status, headers.get('preference-applied')]).toEqual([200, null]);
+  });
+
+  test.each([
+    ['4.0', 200],
+    ['4.01', 200],
+    ['3.0', 400],
+    ['4.1', 400],
+    ['5.0', 400],
+    ['four', 400],
+  ])('OData-Version: %s answers %s', async (version, status) => {
+    expect((await answerTo({ 'odata-version': version })).status).toBe(status);
+  });
+
+  test.each([
+    ['4.0', 200],
+    ['4.01', 200],
+    ['8.0', 200],
+    ['3.0', 400],
+    ['x', 400],
+  ])('OData-MaxVersion: %s answers %s', async (version, status) => {
+    expect((await answerTo({ 'odata-maxversion': version })).status).toBe(status);
+  });
+
+  test.each([
+    ['*/*', 200],
+    ['application/json', 200],
+    ['application/json;odata.metadata=minimal;odata.streaming=true', 200],
+    ['text/html, application/*;q=0.8', 200],
+    ['text/html', 406],
+    ['application/json;q=0', 406],
+    ['application/xml, text/*', 406],
+  ])('Accept: %s answers %s', async (accept, status) => {
+    expect((await answerTo({ accept })).status).toBe(status);
+  });
+});
+
+describe('the body as bytes', () => {
+  const limit = 64 * 1024;
+  const padded = (bytes: number) => `{"status":"Running"${' '.repeat(bytes - 20)}}`;
+
+  test('64 KiB are read, one byte more is 413', async () => {
+    expect((await app.send({ path: at(newId()), body: padded(limit) })).status).toBe(200);
+    const { status, json } = await app.send({ path: at(newId()), body: padded(limit + 1) });
+    expect([status, json.error.code]).toEqual([413, 'RequestEntityTooLarge']);
+  });
+
+  test('a Content-Length above 64 KiB is 413 whatever follows', async () => {
+    const headers = { 'content-length': String(limit + 1) };
+    expect((await app.send({ path: at(newId()), headers, body: {} })).status).toBe(413);
+  });
+
+  const broken: [string, string | Uint8Array][] = [
+    ['empty', ''],
+    ['not JSON', '{"status":'],
+    ['nested too deep', `{"status":${'['.repeat(30_000)}${']'.repeat(30_000)}}`],
+    ['a member twice', '{"status":"Running","status":"Failed"}'],
+    ['a member twice, once escaped', '{"status":"Running","\\u0073tatus":"Failed"}'],
+    ['a member twice within resultInfo', '{"resultInfo":{"code":1,"code":2}}'],
+    ['__proto__', '{"__proto__":{"status":"Failed"}}'],
+    ['constructor', '{"constructor":{"prototype":{}}}'],
+    ['invalid UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
+    ['NUL', '{"clientContext":"a\\u0000b"}'],
+    ['a lone surrogate', '{"clientContext":"\\ud800"}'],
+    ['a number beyond all bounds', '{"resultInfo":{"code":1e999}}'],
+  ];
+  test.each(broken)('%s is a clear 400, and nothing is written', async (_title, body) => {
+    const id = newId();
+    const { status, json } = await app.send({ path: at(id), body });
+    expect([status, json.error.code]).toEqual([400, 'BadRequest']);
+    expect(json.error.message).not.toBe('');
+    expect(await rows(id)).toHaveLength(0);
+  });
+});

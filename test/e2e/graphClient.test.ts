@@ -1,0 +1,70 @@
+// The official Microsoft Graph client, pointed here.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  Client,
+  type Context,
+  GraphError,
+  HTTPMessageHandler,
+  type Middleware,
+} from '@microsoft/microsoft-graph-client';
+import type { PlayPromptOperation } from '@microsoft/microsoft-graph-types';
+import type { toEntityBody } from '../../shared/odata.ts';
+import { newFolder, startService, type TestService } from '../support/service.ts';
+
+const folder = newFolder();
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ AZURITE_LOCATION: folder.path });
+});
+afterAll(async () => {
+  await service.end('SIGINT');
+  folder.remove();
+});
+
+/** The client attaches a token to https only, so on a laptop a middleware of one's own does. */
+function clientWith(token: string) {
+  const send = new HTTPMessageHandler();
+  const authenticate: Middleware = {
+    async execute(context: Context) {
+      context.options = {
+        ...context.options,
+        headers: { ...context.options?.headers, Authorization: `Bearer ${token}` },
+      };
+      await send.execute(context);
+    },
+  };
+  return Client.initWithMiddleware({ baseUrl: service.facts.baseUrl, middleware: authenticate });
+}
+
+test('updates an operation', async () => {
+  const update = { clientContext: 'from the Graph client', status: 'running', resultInfo: { code: 200 } };
+  const answer: PlayPromptOperation = await clientWith(service.facts.token).api('/playPromptOperation').update(update);
+  expect(answer).toMatchObject({
+    clientContext: 'from the Graph client',
+    status: 'Running',
+    resultInfo: { code: 200, subcode: 0, message: null },
+  });
+});
+
+test('turns our errors into GraphError, with code and request id', async () => {
+  const refused = clientWith(service.facts.token).api('/playPromptOperation').update({ status: 'String' });
+  const error: GraphError = await refused.catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(GraphError);
+  expect(error).toMatchObject({ statusCode: 400, code: 'BadRequest' });
+  expect(error.requestId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(JSON.parse(error.body).details).toMatchObject([{ target: 'status' }, { target: 'id' }]);
+});
+
+test('and turns a 401 into one too', async () => {
+  const error: GraphError = await clientWith('no.token.atall')
+    .api('/playPromptOperation')
+    .update({})
+    .catch((thrown) => thrown);
+  expect(error).toMatchObject({ statusCode: 401, code: 'InvalidAuthenticationToken' });
+});
+
+test('the type PlayPromptOperation of microsoft-graph-types accepts our answer', () => {
+  // Held by the type checker: this assignment does not compile when the answer's type is not a PlayPromptOperation.
+  const accepted = (answer: ReturnType<typeof toEntityBody>): PlayPromptOperation => answer;
+  expect(accepted).toBeInstanceOf(Function);
+});

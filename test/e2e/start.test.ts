@@ -1,0 +1,283 @@
+// SPEC section 9: running it locally, by the program that `npm start` runs.
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import * as z from 'zod';
+import { startChild } from '../../local/childProcess.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { childrenOf, newFolder, patch, spawnService, startService, type TestService } from '../support/service.ts';
+import { azuriteConnection } from '../support/tables.ts';
+
+const run = promisify(execFile);
+const isFree = (url: string) =>
+  fetch(url).then(
+    () => false,
+    () => true,
+  );
+
+/** Reads an answer of the issuer. */
+async function json(answer: Response) {
+  return z.record(z.string(), z.unknown()).parse(await answer.json());
+}
+
+describe('a service that was started', () => {
+  const folder = newFolder();
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startService({ AZURITE_LOCATION: folder.path });
+  });
+  afterAll(async () => {
+    await service.end('SIGINT');
+    folder.remove();
+  });
+
+  test('says in one line of JSON where everything is', () => {
+    const { baseUrl, issuer, tokenEndpoint, tenant, tables, host } = service.facts;
+    expect(baseUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(issuer).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+/${tenant}/v2\\.0$`));
+    expect(tokenEndpoint).toBe(issuer.replace('/v2.0', '/oauth2/v2.0/token'));
+    expect(tables).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1$/);
+    expect(host).toBe('embedded');
+  });
+
+  test('answers the reference page’s own example, with the token that it said', async () => {
+    const body = {
+      '@odata.type': '#microsoft.graph.playPromptOperation',
+      clientContext: 'String',
+      resultInfo: { '@odata.type': 'microsoft.graph.resultInfo' },
+      status: 'Running',
+      completionReason: 'unknown',
+    };
+    const first = await patch(service, body);
+    const again = await patch(service, { ...body, status: 'Completed' });
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(again.json).toMatchObject({ id: first.json.id, status: 'Completed' });
+  });
+
+  test('has an issuer on Entra’s paths, whose tokens it takes', async () => {
+    const { issuer, tokenEndpoint, tenant, audience } = service.facts;
+    const discovery = await json(await fetch(`${issuer}/.well-known/openid-configuration`));
+    expect(discovery).toMatchObject({ issuer, token_endpoint: tokenEndpoint });
+    expect(discovery.jwks_uri).toMatch(new RegExp(`/${tenant}/discovery/v2\\.0/keys$`));
+    const form = {
+      grant_type: 'client_credentials',
+      client_id: 'a',
+      client_secret: 'b',
+      scope: `${audience}/.default`,
+    };
+    const body = new URLSearchParams({ ...form, role: 'Calls.AccessMedia.All' });
+    const { access_token } = await json(await fetch(tokenEndpoint, { method: 'POST', body }));
+    const answer = await patch(
+      { facts: { ...service.facts, token: String(access_token) } },
+      { clientContext: 'by form' },
+    );
+    expect(answer.status).toBe(200);
+  });
+
+  test.each([
+    ['GET', 405],
+    ['POST', 405],
+    ['DELETE', 405],
+  ])('%s on the resource answers %s over HTTP, with Allow', async (method, status) => {
+    const response = await fetch(`${service.facts.baseUrl}/v1.0/playPromptOperation/a`, { method });
+    expect([response.status, response.headers.get('allow')]).toEqual([status, 'PATCH']);
+  });
+
+  test('takes an address in any casing and with a slash at its end, as the real host does', async () => {
+    const { baseUrl, token } = service.facts;
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const init = { method: 'PATCH', headers, body: '{"id":"cased"}' };
+    for (const path of [
+      '/V1.0/PLAYPROMPTOPERATION',
+      '/v1.0/playPromptOperation/',
+      '/v1.0/playPromptOperation/cased/',
+    ]) {
+      expect((await fetch(baseUrl + path, init)).status).toBe(200);
+    }
+  });
+
+  test('gives tokens by npm run token, with the role, tenant and lifetime asked for', async () => {
+    const port = new URL(service.facts.issuer).port;
+    const flags = ['--role', 'Some.Role', '--tenant', service.facts.tenant, '--expires-in', '60'];
+    const env = { ...process.env, ISSUER_PORT: port };
+    const { stdout } = await run(process.execPath, ['local/token.ts', ...flags], { env });
+    const { roles, tid, exp, iat } = decodeJwt(stdout.trim());
+    expect({ roles, tid, lifetime: (exp ?? 0) - (iat ?? 0) }).toEqual({
+      roles: ['Some.Role'],
+      tid: service.facts.tenant,
+      lifetime: 60,
+    });
+    const answer = await patch({ facts: { ...service.facts, token: stdout.trim() } }, {});
+    expect([answer.status, answer.json.error.code]).toEqual([403, 'Forbidden']);
+  });
+
+  test('npm run token says so when no issuer answers', async () => {
+    const env = { ...process.env, ISSUER_PORT: '9' };
+    const failed = run(process.execPath, ['local/token.ts'], { env });
+    await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('No issuer answers') });
+  });
+
+  test('lets every one of 200 concurrent updates of one operation survive, or says 409 or 503', async () => {
+    const path = `/${crypto.randomUUID()}`;
+    const members = ['clientContext', 'code', 'subcode', 'message'] as const;
+    const sent = Array.from({ length: 200 }, (_, n) => {
+      const member = members[n % members.length] ?? 'code';
+      const value = member === 'code' || member === 'subcode' ? n : `${n}`;
+      return {
+        member,
+        value,
+        body: member === 'clientContext' ? { [member]: value } : { resultInfo: { [member]: value } },
+      };
+    });
+    const answers = await Promise.all(sent.map(({ body }) => patch(service, body, { path })));
+    expect(answers.filter(({ status }) => ![200, 409, 503].includes(status))).toEqual([]);
+    const accepted = sent.filter((_, n) => answers[n]?.status === 200);
+    for (const [n, { status, json }] of answers.entries()) {
+      if (status === 200) expect(json).toMatchObject(sent[n]?.body ?? {});
+    }
+    // The last word on each member is that of an update that was answered 200.
+    const { json: last } = await patch(service, {}, { path });
+    for (const member of members) {
+      const value = member === 'clientContext' ? last[member] : last.resultInfo[member];
+      expect(accepted).toContainEqual(expect.objectContaining({ member, value }));
+    }
+  });
+});
+
+test('without --json it prints a curl line that works as pasted', async () => {
+  const folder = newFolder();
+  const { child, exited } = spawnService({ AZURITE_LOCATION: folder.path }, []);
+  let printed = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    printed += chunk;
+    if (printed.includes('Ctrl-C')) break;
+  }
+  const curl = /^curl [\s\S]*?\}'$/m.exec(printed)?.[0] ?? '';
+  const { stdout } = await run('sh', ['-c', curl]);
+  expect(JSON.parse(stdout)).toMatchObject({
+    '@odata.type': '#microsoft.graph.playPromptOperation',
+    status: 'Running',
+  });
+  child.kill('SIGINT');
+  await exited;
+  folder.remove();
+});
+
+describe('what was stored', () => {
+  test.each([
+    ['Ctrl-C', 'SIGINT' as const],
+    ['SIGTERM', 'SIGTERM' as const],
+    ['SIGKILL right after an answer', 'SIGKILL' as const],
+  ])('outlives %s, and nothing is left running', async (_title, signal) => {
+    const folder = newFolder();
+    const first = await startService({ AZURITE_LOCATION: folder.path });
+    const answer = await patch(first, { clientContext: 'kept', status: 'Running' });
+    const code = await first.end(signal);
+    if (signal !== 'SIGKILL') expect(code).toBe(0);
+    const { baseUrl, issuer, tables } = first.facts;
+    for (const url of [baseUrl, issuer, tables]) expect(await isFree(url)).toBe(true);
+    await expectKept(folder.path, answer.json);
+    folder.remove();
+  });
+
+  test('outlives a SIGKILL of the app alone, which ends the rest in order', async () => {
+    const folder = newFolder();
+    const service = await startService({ AZURITE_LOCATION: folder.path });
+    const answer = await patch(service, { clientContext: 'kept', status: 'Running' });
+    const app = childrenOf(service.process).find(({ command }) => command.includes('host.ts'));
+    process.kill(app?.pid ?? 0, 'SIGKILL');
+    const [code] = await once(service.process, 'exit');
+    expect(code).toBe(1);
+    expect(service.errors()).toContain('has ended by itself');
+    expect(childrenOf(service.process)).toEqual([]);
+    await expectKept(folder.path, answer.json);
+    folder.remove();
+  });
+
+  async function expectKept(location: string, expected: object) {
+    const service = await startService({ AZURITE_LOCATION: location });
+    const { json } = await patch(service, { clientContext: 'kept' });
+    await service.end('SIGINT');
+    expect(json).toMatchObject({ status: 'Running' });
+    expect({ ...json, '@odata.context': '' }).toEqual({ ...expected, '@odata.context': '' });
+  }
+});
+
+describe('a start that fails says why, exits with 1 and leaves nothing running', () => {
+  const failing = async (env: NodeJS.ProcessEnv, flags?: string[]) => {
+    const folder = newFolder();
+    const { errors, exited } = spawnService({ AZURITE_LOCATION: folder.path, ...env }, flags);
+    const [code] = await exited;
+    folder.remove();
+    expect(code).toBe(1);
+    return errors();
+  };
+
+  test.each(['PORT', 'ISSUER_PORT', 'AZURITE_TABLE_PORT'])('when the port of %s is in use', async (variable) => {
+    const other = createServer((_request, response) => response.end());
+    const port = await listen(other, 0, '');
+    const errors = await failing({ [variable]: String(port) });
+    expect(errors).toContain(`Port ${port} is in use`);
+    expect(errors).toContain(variable);
+    await close(other);
+  });
+
+  test('when an Azurite already runs there, with how to use that one', async () => {
+    const errors = await failing({ AZURITE_TABLE_PORT: process.env.TEST_AZURITE_PORT });
+    expect(errors).toContain('TABLES_CONNECTION=UseDevelopmentStorage=true');
+  });
+
+  test('when a setting is bad, before anything is started', async () => {
+    const errors = await failing({ AUTH_TENANTS: 'contoso' });
+    expect(errors).toContain('AUTH_TENANTS');
+    expect(errors).toContain('contoso');
+  });
+
+  test('when a port is none', async () => {
+    expect(await failing({ PORT: 'http' })).toContain('PORT');
+  });
+
+  test('when the host is none', async () => {
+    expect(await failing({}, ['--host', 'iis'])).toContain('--host must be func or embedded');
+  });
+
+  test('when Core Tools are asked for and are not there', async () => {
+    expect(await failing({ PORT: '7999', PATH: '/nonexistent' }, ['--host', 'func'])).toMatch(/Core Tools/);
+  });
+});
+
+describe('the built entry point', () => {
+  const env = {
+    ...process.env,
+    PORT: '0',
+    AUTH_TENANTS: '11111111-1111-4111-8111-111111111111',
+    AUTH_AUDIENCES: 'a',
+    TABLES_CONNECTION: azuriteConnection(),
+  };
+
+  test('is the file that package.json names, and registers these functions and routes', async () => {
+    const host = await startChild('host.ts', env);
+    expect(host.ready).toMatchObject({
+      functions: [
+        { name: 'updatePlayPromptOperation', route: 'v1.0/playPromptOperation/{id?}', methods: ['PATCH'] },
+        {
+          name: 'playPromptOperationMethodNotAllowed',
+          route: 'v1.0/playPromptOperation/{id?}',
+          methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+        },
+        { name: 'notFound', route: '{*path}' },
+      ],
+    });
+    await host.stop();
+    const { main } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(readFileSync(main, 'utf8')).toContain('app.http(');
+  });
+
+  test('that cannot load stops the host, which names the setting', async () => {
+    await expect(startChild('host.ts', { ...env, AUTH_AUDIENCES: '' })).rejects.toThrow(/AUTH_AUDIENCES/);
+  });
+});

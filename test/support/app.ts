@@ -1,0 +1,120 @@
+import { jest } from '@jest/globals';
+import type { HttpAnswer } from '../../local/functionsWorker.ts';
+import { type Issuer, startIssuer } from '../../local/issuer.ts';
+import { createRouter } from '../../local/router.ts';
+import { TENANT } from './operations.ts';
+import { azuriteConnection, newTableName } from './tables.ts';
+
+export const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
+export const AUDIENCE = 'api://playpromptoperation';
+export const ROLE = 'Calls.Initiate.All';
+
+/** A request as a test describes it: valid where the test says nothing. */
+export interface TestRequest {
+  readonly method?: string;
+  readonly path?: string;
+  /** Undefined takes a header away. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** An object is sent as JSON. */
+  readonly body?: object | string | Uint8Array;
+  /** Undefined sends no token. */
+  readonly token?: string | undefined;
+}
+
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body, parsed; undefined where there is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks at whatever was answered.
+  readonly json: any;
+}
+
+export interface TestApp {
+  readonly issuer: Issuer;
+  readonly table: string;
+  /** Every line that the app logged. */
+  readonly logged: string[];
+  readonly token: string;
+  send(request?: TestRequest): Promise<TestAnswer>;
+  close(): Promise<void>;
+}
+
+/**
+ * The app in this process: its own entry point and settings, driven through the library as the worker drives it, with
+ * a real issuer and a real store.
+ */
+export async function startApp(settings: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+  const issuer = await startIssuer(0);
+  const table = newTableName();
+  const environment = {
+    AUTH_AUTHORITY: issuer.authority,
+    AUTH_TENANTS: `${TENANT},${OTHER_TENANT}`,
+    AUTH_AUDIENCES: AUDIENCE,
+    TABLES_CONNECTION: azuriteConnection(),
+    TABLES_NAME: table,
+    ...settings,
+  };
+  const functions = await loadApp(environment);
+  const route = createRouter('', functions);
+  const logged: string[] = [];
+  const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
+
+  return {
+    issuer,
+    table,
+    logged,
+    token,
+    async send(request = {}) {
+      const { method = 'PATCH', path = '/v1.0/playPromptOperation', body } = request;
+      const bearer = 'token' in request ? request.token : token;
+      const headers = {
+        'content-type': 'application/json',
+        ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+        ...request.headers,
+      };
+      const url = new URL(path, 'http://127.0.0.1:7071');
+      const matched = route(method, url.pathname);
+      if (!matched) throw new Error(`No function serves ${method} ${path}.`);
+      const answer = await matched.served.invoke(
+        {
+          method,
+          url: url.href,
+          headers: Object.fromEntries(Object.entries(headers).filter(isSent)),
+          params: matched.params,
+          query: Object.fromEntries(url.searchParams),
+          body: toBytes(body),
+        },
+        (_level, message) => logged.push(message),
+      );
+      return toTestAnswer(answer);
+    },
+    close: () => issuer.close(),
+  };
+}
+
+async function loadApp(environment: Readonly<Record<string, string>>) {
+  jest.resetModules();
+  const worker = await import('../../local/functionsWorker.ts');
+  jest.doMock('@azure/functions-core', () => worker, { virtual: true });
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    await import('../../functions/index.ts');
+  } finally {
+    process.env = before;
+  }
+  return worker.startApp();
+}
+
+const isSent = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
+
+function toBytes(body: TestRequest['body']): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return Buffer.from(typeof body === 'object' ? JSON.stringify(body) : (body ?? ''));
+}
+
+function toTestAnswer({ status, headers, body }: HttpAnswer): TestAnswer {
+  const text = Buffer.from(body).toString();
+  return { status, headers: new Headers(headers), text, json: text === '' ? undefined : JSON.parse(text) };
+}

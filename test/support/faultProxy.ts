@@ -1,0 +1,81 @@
+import { createServer, request as forward, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { close, listen } from '../../local/loopback.ts';
+
+/** What becomes of one request on its way to the store. */
+export type Fault =
+  | 'pass'
+  /** The connection breaks before the store sees the request. */
+  | 'resetBefore'
+  /** The store does what it is asked, and the connection breaks before its answer arrives. */
+  | 'resetAfter'
+  /** The store does what it is asked, and half of its answer arrives. */
+  | 'halfAnswer'
+  /** No answer ever. */
+  | 'hang'
+  /** An answer that is not the store's own. */
+  | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> };
+
+export interface FaultProxy {
+  readonly port: number;
+  /** What was asked of the store, as `METHOD /path`. */
+  readonly requests: string[];
+  /** Decides, for each request from now on, what becomes of it; `undefined` lets all pass. */
+  fault: ((request: { readonly method: string; readonly url: string }) => Fault) | undefined;
+  close(): Promise<void>;
+}
+
+/** A proxy in front of the tests' table store, which does to requests what a test asks of it. */
+export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZURITE_PORT)): Promise<FaultProxy> {
+  const server = createServer(async (request, response) => {
+    const { method = '', url = '' } = request;
+    proxy.requests.push(`${method} ${url.split('?')[0]}`);
+    const fault = proxy.fault?.({ method, url }) ?? 'pass';
+    const body = await buffer(request).catch(() => undefined);
+    if (!body || fault === 'hang') return;
+    if (fault === 'resetBefore') {
+      request.socket.destroy();
+      return;
+    }
+    if (typeof fault === 'object') {
+      response.writeHead(fault.status, { 'Content-Type': 'application/json', ...fault.headers }).end(fault.body);
+      return;
+    }
+    try {
+      const answer = await ask(request, body);
+      const content = await buffer(answer);
+      if (fault === 'resetAfter') {
+        request.socket.destroy();
+        return;
+      }
+      const headers = { ...answer.headers, 'content-length': String(content.length) };
+      delete headers['transfer-encoding'];
+      response.writeHead(answer.statusCode ?? 502, headers);
+      if (fault === 'halfAnswer') {
+        response.write(content.subarray(0, content.length / 2));
+        setImmediate(() => request.socket.destroy());
+        return;
+      }
+      response.end(content);
+    } catch {
+      request.socket.destroy();
+    }
+  });
+
+  const ask = ({ method, url, headers }: IncomingMessage, body: Uint8Array) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: upstreamPort, method, path: url, headers, agent: false };
+      forward(options, resolve).on('error', reject).end(body);
+    });
+
+  const proxy: FaultProxy = {
+    port: await listen(server, 0, 'PORT'),
+    requests: [],
+    fault: undefined,
+    async close() {
+      server.closeAllConnections();
+      await close(server);
+    },
+  };
+  return proxy;
+}

@@ -1,0 +1,107 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+
+const facts = z.strictObject({
+  baseUrl: z.url(),
+  token: z.string(),
+  tokenEndpoint: z.url(),
+  issuer: z.url(),
+  tenant: z.guid(),
+  audience: z.string(),
+  tables: z.url(),
+  host: z.enum(['func', 'embedded']),
+});
+
+/** The whole local service, in processes of its own, as `npm start` starts it. */
+export interface TestService {
+  readonly facts: z.infer<typeof facts>;
+  /** Everything that it wrote to standard error. */
+  readonly errors: () => string;
+  /** The process that was started. */
+  readonly process: ChildProcess;
+  /** Sends a signal to that process, and waits until it and every process that it started have ended. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A folder for a table store, away from that of the checkout. */
+export function newFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'playpromptoperation-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs `npm start`'s own program on free ports; `env` says what is different. */
+export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json']) {
+  const child = spawn(process.execPath, ['local/start.ts', '--host', 'embedded', ...flags], {
+    env: { ...process.env, PORT: '0', ISSUER_PORT: '0', AZURITE_TABLE_PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    errors += chunk;
+  });
+  return { child, errors: () => errors, exited: once(child, 'exit') };
+}
+
+/** Starts the service and waits until it is ready. */
+export async function startService(env: NodeJS.ProcessEnv = {}): Promise<TestService> {
+  const { child, errors, exited } = spawnService(env);
+  const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
+  if (line === undefined) throw new Error(`The service did not start: ${errors()}`);
+  return {
+    facts: facts.parse(JSON.parse(line)),
+    errors,
+    process: child,
+    async end(signal) {
+      const parts = childrenOf(child).map(({ pid }) => pid);
+      child.kill(signal);
+      const [code] = await exited;
+      while (parts.some(isRunning)) await delay(20);
+      return code;
+    },
+  };
+}
+
+/** The processes that a process has started and that still run. */
+export function childrenOf({ pid: parent }: ChildProcess): { readonly pid: number; readonly command: string }[] {
+  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .flatMap((line) => {
+      const [, pid, ppid, command = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+      return Number(ppid) === parent ? [{ pid: Number(pid), command }] : [];
+    });
+}
+
+function isRunning(pid: number) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function firstLine(child: ChildProcess) {
+  if (!child.stdout) return undefined;
+  for await (const line of createInterface(child.stdout)) return line;
+  return undefined;
+}
+
+/** Sends a PATCH with the service's own token, to the id in `path` if there is one. */
+export async function patch(
+  { facts: { baseUrl, token } }: Pick<TestService, 'facts'>,
+  body: object,
+  { path = '', headers = {} }: { path?: string; headers?: Record<string, string> } = {},
+) {
+  const response = await fetch(`${baseUrl}/v1.0/playPromptOperation${path}`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) };
+}

@@ -1,0 +1,19 @@
+import { TableClient } from '@azure/data-tables';
+
+const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/** The connection string of Azurite's well-known account on a port, which is that of all tests if none is given. */
+export function azuriteConnection(port: string | number | undefined = process.env.TEST_AZURITE_PORT): string {
+  const endpoint = `http://127.0.0.1:${port}/devstoreaccount1`;
+  return `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};TableEndpoint=${endpoint};`;
+}
+
+/** A table name that no other test uses. */
+export function newTableName(): string {
+  return `t${crypto.randomUUID().replaceAll('-', '')}`;
+}
+
+/** A client of the tests' own, to look into the store behind the service's back. */
+export function tableClient(name: string): TableClient {
+  return TableClient.fromConnectionString(azuriteConnection(), name, { allowInsecureConnection: true });
+}
