@@ -81,7 +81,9 @@ const environment = z
       'signature algorithms',
     ).default(['RS256']),
     TABLES_CONNECTION: connectionString.optional(),
-    TABLES_ENDPOINT: baseAddress.optional(),
+    TABLES_ENDPOINT: baseAddress
+      .refine((value) => value.startsWith('https:'), { error: 'an https address, since a token is sent to it' })
+      .optional(),
     TABLES_NAME: z
       .string()
       .regex(/^(?!tables$)[A-Za-z][A-Za-z0-9]{2,62}$/i, {

@@ -93,7 +93,7 @@ async function firstLine(child: ChildProcess) {
 
 /** Sends a PATCH with the service's own token, to the id in `path` if there is one. */
 export async function patch(
-  { facts: { baseUrl, token } }: Pick<TestService, 'facts'>,
+  { facts: { baseUrl, token } }: { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> },
   body: object,
   { path = '', headers = {} }: { path?: string; headers?: Record<string, string> } = {},
 ) {

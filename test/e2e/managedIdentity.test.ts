@@ -1,0 +1,108 @@
+// As in Azure: the table service over https, with a token of the app's managed identity instead of a key.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { generate } from 'selfsigned';
+import { startChild } from '../../local/childProcess.ts';
+import { startIssuer } from '../../local/issuer.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { TENANT } from '../support/operations.ts';
+import { newFolder, patch } from '../support/service.ts';
+
+const CLIENT_ID = '33333333-3333-4333-8333-333333333333';
+
+test('an operation is stored with the managed identity that AZURE_CLIENT_ID names', async () => {
+  const folder = newFolder();
+  const certificate = await writeCertificate(folder.path);
+  const store = await startHttpsStore(certificate);
+  const issuer = await startIssuer(0);
+  const asked: URLSearchParams[] = [];
+  const identity = createServer(async (request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://127.0.0.1').searchParams);
+    const now = Math.floor(Date.now() / 1000);
+    const access_token = await issuer.sign({
+      aud: 'https://storage.azure.com',
+      iss: `https://sts.windows.net/${TENANT}/`,
+      iat: now,
+      nbf: now,
+      exp: now + 3600,
+    });
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ access_token, expires_on: now + 3600, token_type: 'Bearer' }));
+  });
+  const audience = 'api://a';
+  const host = await startChild('host.ts', {
+    ...process.env,
+    PORT: '0',
+    AUTH_AUTHORITY: issuer.authority,
+    AUTH_TENANTS: TENANT,
+    AUTH_AUDIENCES: audience,
+    TABLES_ENDPOINT: `https://127.0.0.1:${store.port}/devstoreaccount1`,
+    AZURE_CLIENT_ID: CLIENT_ID,
+    IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(identity, 0, '')}/msi/token`,
+    IDENTITY_HEADER: 'secret',
+    NODE_EXTRA_CA_CERTS: certificate.cert,
+  });
+  const { port } = host.ready as { port: number };
+  const token = await issuer.issueToken({ tenant: TENANT, audience, roles: ['Calls.Initiate.All'] });
+  const facts = { baseUrl: `http://127.0.0.1:${port}`, token };
+
+  const first = await patch({ facts }, { clientContext: 'c', status: 'Running' });
+  const again = await patch({ facts }, { clientContext: 'c' });
+
+  await host.stop();
+  await store.stop();
+  await close(identity);
+  await issuer.close();
+  folder.remove();
+  expect([first.status, again.status]).toEqual([200, 200]);
+  expect(again.json).toEqual(first.json);
+  expect(asked).toHaveLength(1);
+  expect(asked[0]?.get('client_id')).toBe(CLIENT_ID);
+  expect(asked[0]?.get('resource')).toBe('https://storage.azure.com');
+});
+
+async function writeCertificate(folder: string) {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+    ],
+  });
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  writeFileSync(files.cert, cert);
+  writeFileSync(files.key, key);
+  return files;
+}
+
+/** Azurite by its own command line, which takes a certificate and checks tokens. */
+async function startHttpsStore({ cert, key }: { cert: string; key: string }) {
+  const reserved = createServer();
+  const port = await listen(reserved, 0, '');
+  await close(reserved);
+  const main = 'node_modules/azurite/dist/src/table/main.js';
+  const place = ['--tableHost', '127.0.0.1', '--tablePort', String(port), '--inMemoryPersistence'];
+  const flags = ['--oauth', 'basic', '--cert', cert, '--key', key, '--silent', '--disableTelemetry'];
+  const azurite = spawn(process.execPath, [main, ...place, ...flags, '--skipApiVersionCheck'], { stdio: 'ignore' });
+  const exited = once(azurite, 'exit');
+  // Whatever it answers without a trusted certificate, something listens.
+  while (
+    !(await fetch(`http://127.0.0.1:${port}`).then(
+      () => true,
+      ({ cause }) => cause?.code !== 'ECONNREFUSED',
+    ))
+  ) {
+    await delay(50);
+  }
+  return {
+    port,
+    async stop() {
+      azurite.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
