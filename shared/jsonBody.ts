@@ -89,8 +89,8 @@ function repeatedMembers(text: string): ErrorDetail[] {
       }
       open.push({ members: token === '{' ? new Set() : undefined, path });
     } else if (token === '}' || token === ']') {
-      open.pop();
-    } else if (parent?.members && token !== ',' && (previous === '{' || previous === ',')) {
+      path = open.pop()?.path ?? '';
+    } else if (parent?.members && (previous === '{' || previous === ',')) {
       const name: string = JSON.parse(token);
       path = parent.path === '' ? name : `${parent.path}/${name}`;
       if (parent.members.has(name)) {

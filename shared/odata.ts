@@ -20,8 +20,7 @@ export function checkODataHeaders(headers: Headers): void {
   if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion.trim()) && Number(maxVersion) >= 4)) {
     throw badVersion('OData-MaxVersion', '4.0 or above');
   }
-  const accept = headers.get('accept');
-  if (accept !== null && accept.trim() !== '' && !accept.split(LIST_COMMA).some(jsonSatisfies)) {
+  if (!acceptsJson(headers.get('accept') ?? '')) {
     throw new GraphError('notAcceptable', 'The answer is application/json, which Accept does not allow.');
   }
 }
@@ -31,31 +30,42 @@ function badVersion(target: string, wanted: string) {
   return new GraphError('badRequest', message, { details: [{ code: 'InvalidHeader', message, target }] });
 }
 
-/** A comma that separates the members of a list, not one inside a quoted string. */
-const LIST_COMMA = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/;
+/** The members of a comma-separated list, RFC 9110, section 5.6.1; a comma within a quoted string separates nothing. */
+function listMembers(value: string): string[] {
+  return value.match(/(?:"(?:[^"\\]|\\.?)*"?|[^,"])+/g)?.filter((member) => member.trim() !== '') ?? [];
+}
 
 /** OData JSON Format, section 3: a format parameter that is not known must not be passed over. */
 const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compatible|exponentialdecimals|charset|q)$/i;
 
-function jsonSatisfies(mediaRange: string) {
+/** The media ranges that JSON falls into, the least specific first. */
+const JSON_RANGES = ['*/*', 'application/*', 'application/json'];
+
+/** RFC 9110, section 12.5.1: the most specific range that JSON falls into says whether it is acceptable. */
+function acceptsJson(accept: string): boolean {
+  const ranges = listMembers(accept);
+  const weights = new Map(ranges.flatMap(toJsonRange).sort(([a], [b]) => a - b));
+  return ranges.length === 0 || ([...weights.values()].at(-1) ?? 0) > 0;
+}
+
+/** How specific a media range is and its weight, if JSON falls into it. */
+function toJsonRange(mediaRange: string): [number, number][] {
   try {
     const { essence, params } = new MIMEType(mediaRange.trim());
-    return (
-      ['*/*', 'application/*', 'application/json'].includes(essence) &&
-      Number(params.get('q') ?? 1) > 0 &&
-      [...params.keys()].every((name) => FORMAT_PARAMETERS.test(name))
-    );
+    const specificity = JSON_RANGES.indexOf(essence);
+    const isKnown = [...params.keys()].every((name) => FORMAT_PARAMETERS.test(name));
+    return specificity >= 0 && isKnown ? [[specificity, Number(params.get('q') ?? 1)]] : [];
   } catch {
-    return false;
+    return [];
   }
 }
 
 /** Reads the preference `return` out of `Prefer`: the first one counts, and whatever is not known is passed over. */
 export function readReturnPreference(headers: Headers): ReturnPreference {
-  const preferences = (headers.get('prefer') ?? '').split(LIST_COMMA);
-  for (const preference of preferences) {
-    const [, value] = /^\s*return\s*=\s*"?(minimal|representation)"?\s*(?:;|$)/i.exec(preference) ?? [];
-    if (value !== undefined) return value.toLowerCase() === 'minimal' ? 'minimal' : 'representation';
+  for (const preference of listMembers(headers.get('prefer') ?? '')) {
+    const [, value] = /^\s*return\s*=\s*"?([^\s";]*)/i.exec(preference) ?? [];
+    if (value === undefined) continue;
+    return (['minimal', 'representation'] as const).find((known) => known === value.toLowerCase());
   }
   return undefined;
 }

@@ -102,11 +102,10 @@ function describe(issue: z.core.$ZodIssue): { code: string; message: string } {
     case 'invalid_value':
       return { code: 'InvalidValue', message: `must be one of ${issue.values.join(', ')}` };
     case 'too_big':
-      return issue.origin === 'string'
-        ? { code: 'TooLong', message: `must be at most ${issue.maximum} characters long` }
-        : { code: 'OutOfRange', message: `must be at most ${issue.maximum}` };
     case 'too_small':
-      return { code: 'OutOfRange', message: `must be at least ${issue.minimum}` };
+      return issue.origin === 'string'
+        ? { code: 'TooLong', message: `must be at most ${'maximum' in issue ? issue.maximum : ''} characters long` }
+        : { code: 'OutOfRange', message: 'must be a whole number from -2147483648 to 2147483647' };
     default:
       return { code: 'InvalidValue', message: issue.message };
   }

@@ -82,7 +82,9 @@ const environment = z
     ).default(['RS256']),
     TABLES_CONNECTION: connectionString.optional(),
     TABLES_ENDPOINT: baseAddress
-      .refine((value) => value.startsWith('https:'), { error: 'an https address, since a token is sent to it' })
+      .refine((value) => URL.parse(value)?.protocol === 'https:', {
+        error: 'an https address, since a token is sent to it',
+      })
       .optional(),
     TABLES_NAME: z
       .string()
@@ -92,16 +94,11 @@ const environment = z
       .default('playPromptOperations'),
     AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
   })
-  .superRefine((values, context) => {
-    if ((values.TABLES_CONNECTION === undefined) === (values.TABLES_ENDPOINT === undefined)) {
-      const found = values.TABLES_CONNECTION === undefined ? 'neither' : 'both';
-      context.addIssue({
-        code: 'custom',
-        path: ['TABLES_CONNECTION'],
-        params: { found },
-        message: 'one of TABLES_CONNECTION and TABLES_ENDPOINT',
-      });
-    }
+  .refine((values) => (values.TABLES_CONNECTION === undefined) !== (values.TABLES_ENDPOINT === undefined), {
+    path: ['TABLES_CONNECTION'],
+    error: 'set, or else TABLES_ENDPOINT, and not both',
+    // Also when another setting is bad, so that all that is bad is told at once.
+    when: () => true,
   })
   .transform((values) => ({
     auth: {
@@ -125,9 +122,6 @@ export type Settings = z.infer<typeof environment>;
 export type AuthSettings = Settings['auth'];
 export type TablesSettings = Settings['tables'];
 
-/** Settings whose values are never repeated, since they hold a secret. */
-const secrets: readonly PropertyKey[] = ['TABLES_CONNECTION'];
-
 /**
  * Reads the settings out of the environment. A setting that is empty counts as not set.
  *
@@ -142,16 +136,15 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   );
 }
 
-function complaint(issue: z.core.$ZodIssue, given: Record<string, string | undefined>) {
+function complaint(issue: z.core.$ZodIssue, given: Readonly<Record<string, string | undefined>>) {
   const name = String(issue.path[0]);
-  const wanted = given[name] === undefined && issue.code === 'invalid_type' ? 'a value: it is required' : issue.message;
-  const found =
-    issue.code === 'custom' && issue.params?.found !== undefined
-      ? issue.params.found
-      : given[name] === undefined
-        ? 'nothing'
-        : secrets.includes(name)
-          ? 'a value not repeated here'
-          : JSON.stringify(given[name]);
-  return `  ${name} must be ${wanted}; it is ${found}.`;
+  const value = given[name];
+  const wanted = value === undefined && issue.code === 'invalid_type' ? 'set: it is required' : issue.message;
+  return `  ${name} must be ${wanted}; it is ${value === undefined ? 'not set' : withoutSecrets(name, value)}.`;
+}
+
+/** A value as it may be repeated: without the key of a connection string, or the signature in an address. */
+function withoutSecrets(name: string, value: string) {
+  if (name === 'TABLES_CONNECTION') return 'something else, not repeated here since it may hold a key';
+  return JSON.stringify(name === 'TABLES_ENDPOINT' ? value.replace(/\?.*/s, '?...') : value);
 }

@@ -1,0 +1,216 @@
+import { describe, expect, test } from '@jest/globals';
+import { checkODataHeaders, readReturnPreference, serviceRoot, toEntityBody } from '../../shared/odata.ts';
+import { anOperation } from '../support/operations.ts';
+
+const check = (name: string, value: string) => () => checkODataHeaders(new Headers({ [name]: value }));
+
+test('a request without any of the headers is well', () => {
+  expect(() => checkODataHeaders(new Headers())).not.toThrow();
+});
+
+describe('OData-Version', () => {
+  test.each(['4.0', '4.01', ' 4.0 '])('%j is spoken', (value) => {
+    expect(check('OData-Version', value)).not.toThrow();
+  });
+
+  test.each(['', '4', '4.', '4.1', '4.00', '4.011', '4x0', '3.0', '5.0', '14.0', '4.0;x', '4.0, 4.01', 'four'])(
+    '%j is a 400',
+    (value) => {
+      expect(check('OData-Version', value)).toThrow(
+        expect.objectContaining({
+          reason: 'badRequest',
+          details: [expect.objectContaining({ code: 'InvalidHeader', target: 'OData-Version' })],
+        }),
+      );
+    },
+  );
+});
+
+describe('OData-MaxVersion', () => {
+  test.each(['4.0', '4.01', '4.1', '5.0', '10.0', ' 4.0 '])('%j admits version 4.0', (value) => {
+    expect(check('OData-MaxVersion', value)).not.toThrow();
+  });
+
+  test.each(['', '3.0', '3.99', '2.0', '0.4', '-4.0', '4.x', '0x4.0', 'Infinity', 'four', '4.0, 4.01'])(
+    '%j is a 400',
+    (value) => {
+      expect(check('OData-MaxVersion', value)).toThrow(
+        expect.objectContaining({
+          reason: 'badRequest',
+          details: [expect.objectContaining({ code: 'InvalidHeader', target: 'OData-MaxVersion' })],
+        }),
+      );
+    },
+  );
+});
+
+describe('Accept', () => {
+  test.each([
+    '',
+    'application/json',
+    'APPLICATION/JSON',
+    'application/*',
+    '*/*',
+    'application/json;odata.metadata=minimal',
+    'application/json; odata.metadata=minimal; odata.streaming=true; IEEE754Compatible=false; charset=utf-8',
+    'application/json;metadata=minimal;ExponentialDecimals=false',
+    'application/json;ODATA.METADATA=minimal',
+    'application/json;charset="utf-8"',
+    'application/json;q=0.001',
+    'application/json;q=1.000',
+    'text/html, application/json',
+    'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    'text/html;q=0, */*;q=0.1',
+    'application/json;foo=bar, application/json',
+    'text/plain;note="a, b", application/json',
+    'not a media type, application/json',
+    ', application/json',
+  ])('%j is satisfied by JSON', (value) => {
+    expect(check('Accept', value)).not.toThrow();
+  });
+
+  test.each([
+    'text/html',
+    'text/*',
+    'application/xml',
+    'application/atom+xml, text/html',
+    'application/problem+json',
+    'application/jsonx',
+    'json',
+    'not a media type',
+    'application/json;q=0',
+    'application/json; Q=0',
+    'application/json;q=0.000',
+    '*/*;q=0',
+    'application/json;q=0, text/html',
+    'application/json;foo=bar',
+    'application/json;odata.unknown=true',
+    'text/plain;note="application/json, */*"',
+    'text/plain;note=",application/json,"',
+  ])('%j is a 406', (value) => {
+    expect(check('Accept', value)).toThrow(expect.objectContaining({ reason: 'notAcceptable', status: 406 }));
+  });
+
+  test.each(['application/json;q=0, */*', '*/*, application/json;q=0', 'application/*;q=0, */*;q=0.5'])(
+    'the most specific range counts, so that %j is a 406',
+    (value) => {
+      expect(check('Accept', value)).toThrow(expect.objectContaining({ reason: 'notAcceptable' }));
+    },
+  );
+
+  test('application/*;q=0, application/json: the most specific range counts, and JSON satisfies it', () => {
+    expect(check('Accept', 'application/*;q=0, application/json')).not.toThrow();
+  });
+});
+
+describe('Prefer', () => {
+  test.each([
+    ['return=minimal', 'minimal'],
+    ['return=representation', 'representation'],
+    ['RETURN=Minimal', 'minimal'],
+    ['Return=REPRESENTATION', 'representation'],
+    ['return="minimal"', 'minimal'],
+    [' return = minimal ', 'minimal'],
+    ['return=minimal; note=x', 'minimal'],
+    ['return=minimal, return=representation', 'minimal'],
+    ['return=representation, return=minimal', 'representation'],
+    ['respond-async, return=minimal, wait=10', 'minimal'],
+    ['odata.maxpagesize=5;x="a,b", return=minimal', 'minimal'],
+    ['note="a, return=minimal", return=representation', 'representation'],
+    [',, return=minimal', 'minimal'],
+  ])('%j is the preference for %s', (value, preference) => {
+    expect(readReturnPreference(new Headers({ Prefer: value }))).toBe(preference);
+  });
+
+  test('that is sent in several headers is one list, of which the first counts', () => {
+    const headers = new Headers({ Prefer: 'respond-async' });
+    headers.append('Prefer', 'return=representation');
+    headers.append('Prefer', 'return=minimal');
+    expect(readReturnPreference(headers)).toBe('representation');
+  });
+
+  test.each([
+    '',
+    'respond-async',
+    'return',
+    'return=',
+    'return=""',
+    'return=everything',
+    'return=minimalist',
+    'return=minimal-ish',
+    'no-return=minimal',
+    'x.return=minimal',
+    'handling=strict; return=minimal',
+    'note="return=minimal"',
+    'note="a, return=minimal, b"',
+    'note="a, return=minimal"; x="b, c"',
+    String.raw`note="a\", return=minimal, \"b"`,
+  ])('%j is no preference that is known, and is passed over', (value) => {
+    expect(readReturnPreference(new Headers({ Prefer: value }))).toBeUndefined();
+  });
+
+  test('that is not sent is none', () => {
+    expect(readReturnPreference(new Headers())).toBeUndefined();
+  });
+});
+
+describe('the root of the service', () => {
+  test.each([
+    ['https://host/v1.0/playPromptOperation', 'https://host/v1.0'],
+    ['https://host/v1.0/playPromptOperation/', 'https://host/v1.0'],
+    ['https://host/v1.0/playPromptOperation/a-b.c', 'https://host/v1.0'],
+    ['https://host/v1.0/PLAYPROMPTOPERATION/a', 'https://host/v1.0'],
+    ['https://host/V1.0/playpromptoperation', 'https://host/V1.0'],
+    ['https://host/v1.0/playPromptOperation/playPromptOperation', 'https://host/v1.0'],
+    ['https://host/v1.0/playPromptOperation?x=/playPromptOperation', 'https://host/v1.0'],
+    ['http://127.0.0.1:7071/api/v1.0/playPromptOperation/a?x=1', 'http://127.0.0.1:7071/api/v1.0'],
+    ['https://host/playPromptOperation', 'https://host'],
+  ])('%s has the root %s', (url, root) => {
+    expect(serviceRoot(url)).toBe(root);
+  });
+});
+
+describe('the entity as it is answered', () => {
+  const root = 'https://host/v1.0';
+
+  test('has its annotations first, then its properties in the order of the reference page', () => {
+    const operation = anOperation({ id: 'a' });
+    const { clientContext, resultInfo, status, completionReason } = operation;
+    const shuffled = { completionReason, status, resultInfo, clientContext, id: 'a' };
+    expect(JSON.stringify(toEntityBody(root, shuffled, 'W/"1"'))).toBe(
+      JSON.stringify({
+        '@odata.context': 'https://host/v1.0/$metadata#playPromptOperation/$entity',
+        '@odata.type': '#microsoft.graph.playPromptOperation',
+        '@odata.etag': 'W/"1"',
+        id: 'a',
+        clientContext: 'call 7',
+        resultInfo: { '@odata.type': 'microsoft.graph.resultInfo', code: 200, subcode: 1, message: 'played' },
+        status: 'Completed',
+        completionReason: 'completedSuccessfully',
+      }),
+    );
+  });
+
+  test('has null for what is null', () => {
+    const operation = anOperation({ id: 'a', clientContext: null, resultInfo: null, completionReason: null });
+    expect(JSON.stringify(toEntityBody(root, operation, '"2"'))).toBe(
+      JSON.stringify({
+        '@odata.context': 'https://host/v1.0/$metadata#playPromptOperation/$entity',
+        '@odata.type': '#microsoft.graph.playPromptOperation',
+        '@odata.etag': '"2"',
+        id: 'a',
+        clientContext: null,
+        resultInfo: null,
+        status: 'Completed',
+        completionReason: null,
+      }),
+    );
+  });
+
+  test('has a resultInfo without a message, whose message is null', () => {
+    const operation = anOperation({ resultInfo: { code: 0, subcode: 0, message: null } });
+    expect(JSON.stringify(toEntityBody(root, operation, '"3"').resultInfo)).toBe(
+      '{"@odata.type":"microsoft.graph.resultInfo","code":0,"subcode":0,"message":null}',
+    );
+  });
+});

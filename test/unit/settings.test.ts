@@ -1,0 +1,284 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { readSettings, type Settings, secureUrl } from '../../shared/settings.ts';
+import { TENANT } from '../support/operations.ts';
+
+const OTHER = 'abcdef01-2345-4678-9abc-def012345678';
+const PERSONAL = '9188040d-6c67-4c5b-b112-36a304b66dad';
+const SECRET = 'c2VjcmV0LW9mLXRoZS1zdG9yZQ==';
+
+const valid = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'api://a', TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
+const { TABLES_CONNECTION: _connection, ...withoutTables } = valid;
+
+/** The lines of the message with which the start is refused, one for each fault, by the name of the setting. */
+function complaints(env: Readonly<Record<string, string | undefined>>): [name: string, complaint: string][] {
+  try {
+    readSettings(env);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const [, ...lines] = error.message.split('\n');
+    return lines.map((line) => [line.trim().split(' ')[0] ?? '', line]);
+  }
+  return [];
+}
+
+const refusedNames = (env: Readonly<Record<string, string | undefined>>) => complaints(env).map(([name]) => name);
+
+test('what is not set has the default', () => {
+  expect(readSettings(valid)).toEqual({
+    auth: {
+      authority: 'https://login.microsoftonline.com',
+      tenants: [TENANT],
+      audiences: ['api://a'],
+      appRoles: ['Calls.Initiate.All', 'Calls.AccessMedia.All'],
+      scopes: [],
+      v1Issuer: 'https://sts.windows.net/{tenantid}/',
+      algorithms: ['RS256'],
+    },
+    tables: {
+      name: 'playPromptOperations',
+      connection: 'UseDevelopmentStorage=true',
+      endpoint: undefined,
+      managedIdentityClientId: undefined,
+    },
+  });
+});
+
+test('what is empty counts as not set', () => {
+  const empty = {
+    ...{ AUTH_AUTHORITY: '', AUTH_APP_ROLES: '', AUTH_SCOPES: '', AUTH_V1_ISSUER: '', AUTH_ALGORITHMS: '' },
+    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '' },
+  };
+  expect(readSettings({ ...valid, ...empty })).toEqual(readSettings(valid));
+});
+
+test('what is no setting of the service is passed over', () => {
+  expect(readSettings({ ...valid, PATH: '/bin', AUTH_BYPASS: 'true' })).toEqual(readSettings(valid));
+});
+
+describe('a good value is taken', () => {
+  const authority = ({ auth }: Settings) => auth.authority;
+  const tenants = ({ auth }: Settings) => auth.tenants;
+  const connection = ({ tables }: Settings) => tables.connection;
+
+  test.each<[name: string, value: string, read: (settings: Settings) => unknown, expected?: unknown]>([
+    ['AUTH_AUTHORITY', 'https://login.example', authority],
+    ['AUTH_AUTHORITY', 'https://login.example/', authority, 'https://login.example'],
+    ['AUTH_AUTHORITY', 'https://login.example/path//', authority, 'https://login.example/path'],
+    ['AUTH_AUTHORITY', 'http://localhost:7072', authority],
+    ['AUTH_AUTHORITY', 'http://127.0.0.1:7072', authority],
+    ['AUTH_AUTHORITY', 'http://127.1.2.3', authority],
+    ['AUTH_AUTHORITY', 'http://[::1]:7072', authority],
+    ['AUTH_TENANTS', ` ${TENANT} , ${OTHER},`, tenants, [TENANT, OTHER]],
+    ['AUTH_TENANTS', OTHER.toUpperCase(), tenants, [OTHER]],
+    ['AUTH_AUDIENCES', 'api://a , b,,', ({ auth }) => auth.audiences, ['api://a', 'b']],
+    ['AUTH_APP_ROLES', 'A.All, B.All', ({ auth }) => auth.appRoles, ['A.All', 'B.All']],
+    ['AUTH_SCOPES', 'Calls.Play , Other', ({ auth }) => auth.scopes, ['Calls.Play', 'Other']],
+    ['AUTH_V1_ISSUER', 'https://sts.example/{tenantid}/', ({ auth }) => auth.v1Issuer],
+    ['AUTH_V1_ISSUER', 'http://127.0.0.1:7072/{tenantid}/', ({ auth }) => auth.v1Issuer],
+    ['AUTH_ALGORITHMS', 'RS256, PS512 ,ES384', ({ auth }) => auth.algorithms, ['RS256', 'PS512', 'ES384']],
+    ['TABLES_NAME', 'abc', ({ tables }) => tables.name],
+    ['TABLES_NAME', `A${'9'.repeat(62)}`, ({ tables }) => tables.name],
+    ['TABLES_NAME', 'tables2', ({ tables }) => tables.name],
+    ['TABLES_CONNECTION', `AccountName=a;AccountKey=${SECRET}`, connection],
+    ['TABLES_CONNECTION', `DefaultEndpointsProtocol=https;AccountName=a;AccountKey=${SECRET};`, connection],
+    ['TABLES_CONNECTION', `accountname=a;ACCOUNTKEY=${SECRET}`, connection],
+    ['TABLES_CONNECTION', `AccountName=a;AccountKey=${SECRET};TableEndpoint=https://a.example:443/`, connection],
+    [
+      'TABLES_CONNECTION',
+      `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${SECRET};TableEndpoint=http://127.0.0.1:10002/a;`,
+      connection,
+    ],
+    ['TABLES_CONNECTION', 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x%3D', connection],
+    ['AZURE_CLIENT_ID', OTHER, ({ tables }) => tables.managedIdentityClientId],
+  ])('%s %j', (name, value, read, expected = value) => {
+    expect(read(readSettings({ ...valid, [name]: value }))).toEqual(expected);
+  });
+
+  test.each([
+    ['https://a.table.core.windows.net', 'https://a.table.core.windows.net'],
+    ['https://a.table.core.windows.net/', 'https://a.table.core.windows.net'],
+    ['https://127.0.0.1:10002/devstoreaccount1', 'https://127.0.0.1:10002/devstoreaccount1'],
+  ])('TABLES_ENDPOINT %s, without TABLES_CONNECTION', (value, expected) => {
+    const { tables } = readSettings({ ...withoutTables, TABLES_ENDPOINT: value });
+    expect([tables.endpoint, tables.connection]).toEqual([expected, undefined]);
+  });
+});
+
+const badAddresses = [
+  'login.example',
+  'ftp://login.example',
+  'http://login.example',
+  'http://localhost.example',
+  'http://127.0.0.1.example',
+  'http://127.0.0.1@login.example',
+  'http://0.0.0.0',
+  'http://10.0.0.1',
+  'https://login.example?tenant=x',
+  'https://login.example/#x',
+];
+
+describe('a bad value is refused, by the name of the setting and what it got', () => {
+  test.each([
+    ...badAddresses.map((value) => ['AUTH_AUTHORITY', value]),
+    ['AUTH_TENANTS', 'contoso.example'],
+    ['AUTH_TENANTS', 'common'],
+    ['AUTH_TENANTS', `${TENANT},common`],
+    ['AUTH_TENANTS', `${TENANT};${OTHER}`],
+    ['AUTH_TENANTS', TENANT.slice(1)],
+    ['AUTH_TENANTS', ' , '],
+    ['AUTH_TENANTS', PERSONAL],
+    ['AUTH_TENANTS', `${TENANT}, ${PERSONAL.toUpperCase()}`],
+    ['AUTH_AUDIENCES', ','],
+    ['AUTH_APP_ROLES', ' , '],
+    ['AUTH_SCOPES', ','],
+    ['AUTH_V1_ISSUER', 'sts.windows.net'],
+    ['AUTH_V1_ISSUER', 'http://sts.windows.net/{tenantid}/'],
+    ['AUTH_ALGORITHMS', 'none'],
+    ['AUTH_ALGORITHMS', 'HS256'],
+    ['AUTH_ALGORITHMS', 'RS256,HS512'],
+    ['AUTH_ALGORITHMS', 'rs256'],
+    ['AUTH_ALGORITHMS', ','],
+    ['TABLES_NAME', 'ab'],
+    ['TABLES_NAME', 'a'.repeat(64)],
+    ['TABLES_NAME', '1abc'],
+    ['TABLES_NAME', 'play-prompt'],
+    ['TABLES_NAME', 'abc\n'],
+    ['TABLES_NAME', 'Tables'],
+    ['AZURE_CLIENT_ID', 'my-identity'],
+  ])('%s %j', (name, value) => {
+    const found = complaints({ ...valid, [name]: value });
+    expect(new Set(found.map(([refused]) => refused))).toEqual(new Set([name]));
+    expect(found[0]?.[1]).toContain(JSON.stringify(value));
+  });
+
+  test.each([...badAddresses, 'http://127.0.0.1:10002', 'http://localhost'])('TABLES_ENDPOINT %j', (value) => {
+    const [found] = complaints({ ...withoutTables, TABLES_ENDPOINT: value });
+    expect(found?.[0]).toBe('TABLES_ENDPOINT');
+    expect(found?.[1]).toContain(JSON.stringify(value.replace(/\?.*/, '?...')));
+  });
+
+  test.each([
+    ['AUTH_AUTHORITY', 'x', /https address/],
+    ['AUTH_AUTHORITY', 'http://login.example', /loopback/],
+    ['AUTH_TENANTS', 'x', /comma-separated list of tenant ids \(GUIDs\)/],
+    ['AUTH_TENANTS', PERSONAL, /work or school/],
+    ['AUTH_AUDIENCES', ',', /comma-separated list of audiences/],
+    ['AUTH_APP_ROLES', ',', /comma-separated list of app roles/],
+    ['AUTH_SCOPES', ',', /comma-separated list of scopes/],
+    ['AUTH_V1_ISSUER', 'x', /https address/],
+    ['AUTH_ALGORITHMS', 'HS256', /RS256.*ES256/],
+    ['TABLES_CONNECTION', 'x', /UseDevelopmentStorage=true.*AccountName.*AccountKey.*SharedAccessSignature/],
+    ['TABLES_NAME', 'x', /3 to 63 letters and digits/],
+    ['AZURE_CLIENT_ID', 'x', /client id/],
+  ])('%s says what it wants', (name, value, wanted) => {
+    expect(complaints({ ...valid, [name]: value })[0]?.[1]).toMatch(wanted);
+  });
+});
+
+describe('TABLES_CONNECTION', () => {
+  test.each([
+    SECRET,
+    `AccountKey=${SECRET}`,
+    `AccountName=${SECRET};AccountKey=`,
+    `AccountName=;AccountKey=${SECRET}`,
+    `UseDevelopmentStorage=false;AccountKey=${SECRET}`,
+    `SharedAccessSignature=${SECRET}`,
+    `TableEndpoint=https://a.example;AccountKey=${SECRET}`,
+    `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${SECRET}`,
+    `AccountName=a;AccountKey=${SECRET};TableEndpoint=http://a.example`,
+    `AccountName=a;AccountKey=${SECRET};TableEndpoint=a.example`,
+    `TableEndpoint=http://a.example;SharedAccessSignature=${SECRET}`,
+  ])('is refused, and never repeated: %s', (value) => {
+    const found = complaints({ ...valid, TABLES_CONNECTION: value });
+    expect(found.map(([name]) => name)).toEqual(['TABLES_CONNECTION']);
+    expect(found[0]?.[1]).not.toContain(SECRET);
+  });
+
+  test('that is good is not repeated either, when another setting is bad', () => {
+    const connection = `AccountName=a;AccountKey=${SECRET}`;
+    for (const bad of [{ AUTH_TENANTS: 'x' }, { TABLES_NAME: '-' }, { TABLES_ENDPOINT: 'https://a.example' }]) {
+      const found = complaints({ ...valid, TABLES_CONNECTION: connection, ...bad });
+      expect(found).toHaveLength(1);
+      expect(found[0]?.[1]).not.toContain(SECRET);
+    }
+  });
+
+  test.each([
+    ['both', { ...valid, TABLES_ENDPOINT: 'https://a.example' }],
+    ['neither', withoutTables],
+  ])('and TABLES_ENDPOINT: %s is refused, by both names', (_found, env) => {
+    const [[name, complaint] = ['', '']] = complaints(env);
+    expect(['TABLES_CONNECTION', 'TABLES_ENDPOINT']).toContain(name);
+    expect(complaint).toMatch(/TABLES_CONNECTION.*TABLES_ENDPOINT/);
+  });
+});
+
+describe('all that is bad is told at once', () => {
+  test('each setting by its name', () => {
+    const bad = {
+      AUTH_AUTHORITY: 'x',
+      AUTH_TENANTS: 'x',
+      AUTH_AUDIENCES: ',',
+      AUTH_APP_ROLES: ',',
+      AUTH_SCOPES: ',',
+      AUTH_V1_ISSUER: 'x',
+      AUTH_ALGORITHMS: 'x',
+      TABLES_CONNECTION: 'x',
+      TABLES_NAME: '-',
+    };
+    expect(new Set(refusedNames(bad))).toEqual(new Set(Object.keys(bad)));
+  });
+
+  test.each(['AUTH_TENANTS', 'AUTH_AUDIENCES'])('%s is required', (name) => {
+    const found = complaints({ ...valid, [name]: undefined });
+    expect(found.map(([refused]) => refused)).toEqual([name]);
+    expect(found[0]?.[1]).toContain('required');
+  });
+
+  test('all that is required, where nothing is set', () => {
+    const message = complaints({}).map(([, complaint]) => complaint);
+    expect(message.join('\n')).toMatch(/AUTH_TENANTS/);
+    expect(message.join('\n')).toMatch(/AUTH_AUDIENCES/);
+    expect(message.join('\n')).toMatch(/TABLES_CONNECTION.*TABLES_ENDPOINT/);
+  });
+});
+
+describe('local.settings.sample.json', () => {
+  const { Values: values }: { Values: Record<string, string> } = JSON.parse(
+    readFileSync(new URL('../../local.settings.sample.json', import.meta.url), 'utf8'),
+  );
+
+  test('holds a set that the service starts with', () => {
+    expect(readSettings(values)).toMatchObject({
+      auth: { authority: expect.stringMatching(/^http:\/\/127\.0\.0\.1:/) },
+      tables: { connection: 'UseDevelopmentStorage=true' },
+    });
+  });
+
+  test('holds every setting but TABLES_ENDPOINT, which excludes TABLES_CONNECTION', () => {
+    expect(Object.keys(values).filter((name) => /^(?:AUTH|TABLES)_/.test(name))).toEqual([
+      ...['AUTH_AUTHORITY', 'AUTH_TENANTS', 'AUTH_AUDIENCES', 'AUTH_APP_ROLES', 'AUTH_SCOPES', 'AUTH_V1_ISSUER'],
+      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME'],
+    ]);
+  });
+
+  test('holds each default as the service has it', () => {
+    const { AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION } = values;
+    const named = { AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION };
+    expect(readSettings(values)).toEqual(readSettings(named));
+  });
+});
+
+describe('a secure address', () => {
+  test.each(['https://a.example', 'http://localhost', 'http://127.0.0.1:1/x', 'http://[::1]'])('%s is one', (url) => {
+    expect(secureUrl.safeParse(url).success).toBe(true);
+  });
+
+  test.each([
+    ...['http://a.example', 'http://localhost.a.example', 'http://a.localhost.example', 'http://127.0.0.1.a.example'],
+    ...['http://user@a.example', 'http://localhost@a.example', 'ws://localhost', 'file:///a', 'a.example', ''],
+  ])('%j is none', (url) => {
+    expect(secureUrl.safeParse(url).success).toBe(false);
+  });
+});
