@@ -7,15 +7,19 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import * as z from 'zod';
-import { readAtMost } from '../shared/readAtMost.ts';
 import { serveUntilTold } from './childProcess.ts';
 import * as worker from './functionsWorker.ts';
 import { close, listen } from './loopback.ts';
 import { createRouter } from './router.ts';
 
-/** The real host's limits: Kestrel's for the headers, the host's own for the body. */
+/** Kestrel's limit, which the real host has. */
 const MAX_HEADER_BYTES = 32 * 1024;
-const DEFAULT_MAX_BODY_BYTES = 104_857_600;
+
+/** How much of a body is read, many times what the app accepts. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** How long a client may take to send a request; what is slower is answered 408. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 1000 };
 
 const hostJson = z.object({
   version: z.literal('2.0'),
@@ -28,10 +32,10 @@ await serveUntilTold(async () => {
   const functions = await loadApp(process.cwd());
   const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
   const route = createRouter(extensions.http.routePrefix, functions);
-  const maxBodyBytes = Number(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT ?? DEFAULT_MAX_BODY_BYTES);
 
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...TIMEOUTS }, (request, response) => {
     serve(request, response).catch((error: unknown) => {
+      if (request.destroyed && !request.complete) return;
       console.error(inspect(error));
       if (!response.headersSent) response.writeHead(500);
       response.end();
@@ -52,11 +56,6 @@ await serveUntilTold(async () => {
     if (!url) return response.writeHead(400).end();
     const matched = route(method, url.pathname);
     if (!matched) return response.writeHead(404).end();
-    if (Number(headers['content-length'] ?? 0) > maxBodyBytes) {
-      return response.writeHead(413, { Connection: 'close' }).end();
-    }
-    const body = await readAtMost(request, maxBodyBytes);
-    if (!body) return undefined;
     const answer = await matched.served.invoke(
       {
         method,
@@ -66,13 +65,31 @@ await serveUntilTold(async () => {
         ),
         params: matched.params,
         query: Object.fromEntries(url.searchParams),
-        body,
+        body: await readBody(request, response),
       },
       (level, message) => console.error(`[${new Date().toISOString()}] ${level}: ${message}`),
     );
     return response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 });
+
+/**
+ * The body, of which the worker takes no stream. Of one that is larger than the app can possibly accept the first part
+ * is read, which is enough for the app to refuse it in its own words; the connection is closed after them.
+ */
+async function readBody(request: IncomingMessage, response: ServerResponse) {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) {
+      response.setHeader('Connection', 'close');
+      break;
+    }
+  }
+  return Buffer.concat(chunks);
+}
 
 /** Loads the entry point that package.json names, as the worker does. */
 async function loadApp(folder: string) {

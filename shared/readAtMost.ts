@@ -3,7 +3,7 @@
  *
  * @returns the bytes, or undefined when there were more than `limit`
  */
-export async function readAtMost(stream: AsyncIterable<Uint8Array> | null, limit: number) {
+export async function readAtMost(stream: ReadableStream<Uint8Array> | null, limit: number) {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop early cancels the stream.
