@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 /** The client attaches a token to https only, so on a laptop a middleware of one's own does. */
-function clientWith(token: string) {
+function clientWith(token: string | null) {
   const send = new HTTPMessageHandler();
   const authenticate: Middleware = {
     async execute(context: Context) {

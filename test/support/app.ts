@@ -4,10 +4,7 @@ import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { createRouter } from '../../local/router.ts';
 import { TENANT } from './operations.ts';
 import { azuriteConnection, newTableName } from './tables.ts';
-
-export const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
-export const AUDIENCE = 'api://playpromptoperation';
-export const ROLE = 'Calls.Initiate.All';
+import { AUDIENCE, OTHER_TENANT, ROLE } from './tokens.ts';
 
 /** A request as a test describes it: valid where the test says nothing. */
 export interface TestRequest {

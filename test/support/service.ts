@@ -9,7 +9,8 @@ import * as z from 'zod';
 
 const facts = z.strictObject({
   baseUrl: z.url(),
-  token: z.string(),
+  /** Null where the issuer is not the service's own. */
+  token: z.string().nullable(),
   tokenEndpoint: z.url(),
   issuer: z.url(),
   tenant: z.guid(),

@@ -1,0 +1,132 @@
+// What the tokens of SPEC section 5 leave open: keys that name an issuer, clocks, settings other than the defaults.
+import { createPublicKey } from 'node:crypto';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { CLOCK_SKEW_SECONDS, createAuthenticate } from '../../shared/accessToken.ts';
+import { GraphError } from '../../shared/graphError.ts';
+import type { SigningKey } from '../../shared/signingKeys.ts';
+import { TENANT } from '../support/operations.ts';
+import { AUDIENCE, claimsOf, v1ClaimsOf } from '../support/tokens.ts';
+
+const issuer = { authority: 'https://login.example' };
+const NOW = 1_800_000_000;
+const times = { iat: NOW, nbf: NOW, exp: NOW + 600 };
+
+let privateKey: Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+let publicKey: SigningKey['publicKey'];
+beforeAll(async () => {
+  const pair = await generateKeyPair('RS256', { extractable: true });
+  privateKey = pair.privateKey;
+  publicKey = createPublicKey({ key: { ...(await exportJWK(pair.publicKey)) }, format: 'jwk' });
+});
+
+const sign = (claims: JWTPayload, alg = 'RS256') =>
+  new SignJWT(claims).setProtectedHeader({ alg, kid: 'one' }).sign(privateKey);
+
+function authenticate({
+  key = {},
+  issuerName = `${issuer.authority}/${TENANT}/v2.0`,
+  now = NOW,
+  algorithms = ['RS256'] as const,
+}: {
+  key?: Partial<SigningKey>;
+  issuerName?: string;
+  now?: number;
+  algorithms?: readonly ('RS256' | 'PS256' | 'ES256')[];
+} = {}) {
+  const settings = {
+    authority: issuer.authority,
+    tenants: [TENANT],
+    audiences: [AUDIENCE],
+    appRoles: [],
+    scopes: [],
+    v1Issuer: 'https://sts.windows.net/{tenantid}/',
+    algorithms: [...algorithms],
+  };
+  const keys = new Map([['one', { publicKey, algorithm: undefined, issuer: undefined, ...key }]]);
+  return createAuthenticate(
+    settings,
+    async () => ({ issuer: issuerName, keys }),
+    () => now * 1000,
+  );
+}
+
+const outcome = async (answer: Promise<unknown>) =>
+  answer.then(
+    () => 'good',
+    (error: unknown) => (error instanceof GraphError ? error.reason : error),
+  );
+const check = async (claims: JWTPayload, options?: Parameters<typeof authenticate>[0], alg?: string) =>
+  outcome(authenticate(options)(`Bearer ${await sign(claims, alg)}`));
+
+describe('the clock', () => {
+  test.each([
+    ['exp at the edge of the skew', { exp: NOW - CLOCK_SKEW_SECONDS + 1 }, 'good'],
+    ['exp at the skew', { exp: NOW - CLOCK_SKEW_SECONDS }, 'tokenInvalid'],
+    ['nbf at the skew', { nbf: NOW + CLOCK_SKEW_SECONDS }, 'good'],
+    ['nbf beyond the skew', { nbf: NOW + CLOCK_SKEW_SECONDS + 1 }, 'tokenInvalid'],
+  ])('%s', async (_title, changes, expected) => {
+    expect(await check(claimsOf(issuer, { ...times, ...changes }))).toBe(expected);
+  });
+});
+
+describe('a key that names an issuer', () => {
+  test.each([
+    ['of this tenant', `https://login.example/${TENANT}/v2.0`, 'good'],
+    ['of any tenant', 'https://login.example/{tenantid}/v2.0', 'good'],
+    ['of another tenant', 'https://login.example/22222222-2222-4222-8222-222222222222/v2.0', 'tokenInvalid'],
+    ['of another cloud', 'https://login.other.example/{tenantid}/v2.0', 'tokenInvalid'],
+    ['that is empty', '', 'tokenInvalid'],
+  ])('%s', async (_title, name, expected) => {
+    expect(await check(claimsOf(issuer, times), { key: { issuer: name } })).toBe(expected);
+    expect(await check(v1ClaimsOf(issuer, times), { key: { issuer: name } })).toBe(expected);
+  });
+});
+
+test('an issuer that discovery names with {tenantid} stands for the token’s own tenant', async () => {
+  const issuerName = 'https://login.example/{tenantid}/v2.0';
+  expect(await check(claimsOf(issuer, times), { issuerName })).toBe('good');
+  expect(await check(claimsOf(issuer, { ...times, iss: issuerName }), { issuerName })).toBe('tokenInvalid');
+});
+
+describe('the algorithm', () => {
+  test('may be any that is configured', async () => {
+    expect(await check(claimsOf(issuer, times), { algorithms: ['ES256', 'RS256'] })).toBe('good');
+  });
+
+  test('that is not configured is refused, though the key would fit', async () => {
+    expect(await check(claimsOf(issuer, times), { algorithms: ['PS256'] })).toBe('tokenInvalid');
+  });
+
+  test('other than the one that the key is for is refused', async () => {
+    const key = { algorithm: 'PS256' };
+    expect(await check(claimsOf(issuer, times), { key, algorithms: ['RS256', 'PS256'] })).toBe('tokenInvalid');
+  });
+
+  test('that the key cannot have is refused', async () => {
+    const { publicKey: ecKey } = await generateKeyPair('ES256', { extractable: true });
+    const key = { publicKey: createPublicKey({ key: { ...(await exportJWK(ecKey)) }, format: 'jwk' }) };
+    expect(await check(claimsOf(issuer, times), { key })).toBe('tokenInvalid');
+  });
+});
+
+test('when the keys cannot be had, neither good nor bad can be said', async () => {
+  const failing = createAuthenticate(
+    { authority: '', tenants: [TENANT], audiences: [], appRoles: [], scopes: [], v1Issuer: '', algorithms: ['RS256'] },
+    () => Promise.reject(new GraphError('unavailable', 'no keys')),
+  );
+  expect(await outcome(failing(`Bearer ${await sign(claimsOf(issuer))}`))).toBe('unavailable');
+});
+
+test('of a tenant that is not admitted no keys are asked for', async () => {
+  let asked = 0;
+  const counting = createAuthenticate(
+    { authority: '', tenants: [], audiences: [], appRoles: [], scopes: [], v1Issuer: '', algorithms: ['RS256'] },
+    async () => {
+      asked += 1;
+      throw new Error('asked');
+    },
+  );
+  expect(await outcome(counting(`Bearer ${await sign(claimsOf(issuer))}`))).toBe('tokenInvalid');
+  expect(asked).toBe(0);
+});
