@@ -1,5 +1,7 @@
-// Builds the app and starts one table store in memory for all tests; each test file has a table of its own there.
+// Builds the app and starts one table store in memory for all tests; each test file has a table of its own there. A
+// run that is started many times over, as for mutations, brings a store of its own by TEST_AZURITE_PORT.
 import { execFileSync } from 'node:child_process';
+import * as z from 'zod';
 import { type Child, startChild } from '../../local/childProcess.ts';
 
 declare global {
@@ -7,12 +9,12 @@ declare global {
 }
 
 export default async function globalSetup(): Promise<void> {
+  if (process.env.TEST_AZURITE_PORT) return;
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--project', 'functions'], { stdio: 'inherit' });
   globalThis.azurite = await startChild('azurite.ts', {
     ...process.env,
     AZURITE_TABLE_PORT: '0',
     AZURITE_LOCATION: '',
   });
-  const { port } = globalThis.azurite.ready as { port: number };
-  process.env.TEST_AZURITE_PORT = String(port);
+  process.env.TEST_AZURITE_PORT = String(z.object({ port: z.number() }).parse(globalThis.azurite.ready).port);
 }
