@@ -29,8 +29,10 @@ export function portError(error: NodeJS.ErrnoException, port: number, variable: 
 /** Refuses new connections, finishes the requests that were begun, and closes the server. */
 export async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+  // A connection is kept alive after its last answer; nobody will use it any more.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
   const force = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
   await closed;
+  clearInterval(sweep);
   clearTimeout(force);
 }

@@ -1,48 +1,15 @@
-// SPEC section 5: who may call.
-import { createServer } from 'node:http';
+// SPEC section 5: who may call. Its rows, token by token, are in test/unit/accessToken.test.ts and, over HTTP, in
+// test/attacks/tokens.test.ts.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { close, listen } from '../../local/loopback.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { TENANT } from '../support/operations.ts';
-import { tableClient } from '../support/tables.ts';
 import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE, tokenCases, v1ClaimsOf } from '../support/tokens.ts';
 
 let app: TestApp;
-let watchedRequests = 0;
-let watched: string;
-const watch = createServer((_request, response) => {
-  watchedRequests += 1;
-  response.end('{}');
-});
 beforeAll(async () => {
   app = await startApp();
-  watched = `http://127.0.0.1:${await listen(watch, 0, '')}`;
 });
-afterAll(async () => {
-  await app.close();
-  await close(watch);
-});
-
-const rowsOf = async (id: string) => {
-  const rows = [];
-  const table = tableClient(app.table);
-  await table.createTable();
-  for await (const row of table.listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } })) rows.push(row);
-  return rows;
-};
-
-describe.each(tokenCases)('$title', ({ status, authorization }) => {
-  test(`is answered ${status}`, async () => {
-    const id = crypto.randomUUID();
-    const headers = { authorization: await authorization(app.issuer, watched) };
-    const answer = await app.send({ path: `/v1.0/playPromptOperation/${id}`, token: undefined, headers, body: {} });
-    expect(answer.status).toBe(status);
-    expect(await rowsOf(id)).toHaveLength(status === 200 ? 1 : 0);
-    if (status === 401) expect(answer.json.error.code).toBe('InvalidAuthenticationToken');
-    if (status === 403) expect(answer.json.error.code).toBe('Forbidden');
-    expect(watchedRequests).toBe(0);
-  });
-});
+afterAll(() => app.close());
 
 describe('401', () => {
   const send = (token: string | undefined) => app.send({ token, body: {} });
@@ -58,7 +25,7 @@ describe('401', () => {
   test('is the same, whatever is wrong with a token', async () => {
     const answers = new Set<string>();
     for (const { status, authorization } of tokenCases) {
-      const header = status === 401 ? await authorization(app.issuer, watched) : undefined;
+      const header = status === 401 ? await authorization(app.issuer, 'http://127.0.0.1:9') : undefined;
       if (!header?.startsWith('Bearer ') || header.trim() === 'Bearer') continue;
       const { json, headers } = await app.send({ token: undefined, headers: { authorization: header }, body: {} });
       answers.add(

@@ -20,8 +20,8 @@ export interface FaultProxy {
   readonly port: number;
   /** What was asked of the store, as `METHOD /path`. */
   readonly requests: string[];
-  /** Decides, for each request from now on, what becomes of it; `undefined` lets all pass. */
-  fault: ((request: { readonly method: string; readonly url: string }) => Fault) | undefined;
+  /** Decides, for each request from now on, what becomes of it, and when; `undefined` lets all pass. */
+  fault: ((request: { readonly method: string; readonly url: string }) => Fault | Promise<Fault>) | undefined;
   close(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     proxy.requests.push(`${method} ${url.split('?')[0]}`);
-    const fault = proxy.fault?.({ method, url }) ?? 'pass';
+    const fault = (await proxy.fault?.({ method, url })) ?? 'pass';
     const body = await buffer(request).catch(() => undefined);
     if (!body || fault === 'hang') return;
     if (fault === 'resetBefore') {

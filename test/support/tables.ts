@@ -13,7 +13,10 @@ export function newTableName(): string {
   return `t${crypto.randomUUID().replaceAll('-', '')}`;
 }
 
-/** A client of the tests' own, to look into the store behind the service's back. */
-export function tableClient(name: string): TableClient {
-  return TableClient.fromConnectionString(azuriteConnection(), name, { allowInsecureConnection: true });
+/** The table that the service uses when no setting names one. */
+export const DEFAULT_TABLE = 'playPromptOperations';
+
+/** A client of the tests' own, to look into a store behind the service's back. */
+export function tableClient(name: string, port?: string | number): TableClient {
+  return TableClient.fromConnectionString(azuriteConnection(port), name, { allowInsecureConnection: true });
 }

@@ -1,12 +1,14 @@
-// What the tokens of SPEC section 5 leave open: keys that name an issuer, clocks, settings other than the defaults.
 import { createPublicKey } from 'node:crypto';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { CLOCK_SKEW_SECONDS, createAuthenticate } from '../../shared/accessToken.ts';
 import { GraphError } from '../../shared/graphError.ts';
-import type { SigningKey } from '../../shared/signingKeys.ts';
+import { authorize } from '../../shared/permission.ts';
+import { readSettings } from '../../shared/settings.ts';
+import { createTenantKeys, type SigningKey } from '../../shared/signingKeys.ts';
 import { TENANT } from '../support/operations.ts';
-import { AUDIENCE, claimsOf, v1ClaimsOf } from '../support/tokens.ts';
+import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE, tokenCases, v1ClaimsOf } from '../support/tokens.ts';
 
 const issuer = { authority: 'https://login.example' };
 const NOW = 1_800_000_000;
@@ -58,6 +60,29 @@ const outcome = async (answer: Promise<unknown>) =>
   );
 const check = async (claims: JWTPayload, options?: Parameters<typeof authenticate>[0], alg?: string) =>
   outcome(authenticate(options)(`Bearer ${await sign(claims, alg)}`));
+
+describe('the tokens of SPEC section 5', () => {
+  let local: Issuer;
+  beforeAll(async () => {
+    local = await startIssuer(0);
+  });
+  afterAll(() => local.close());
+
+  test.each(tokenCases)('$title is answered $status', async ({ status, authorization }) => {
+    const { auth } = readSettings({
+      AUTH_AUTHORITY: local.authority,
+      AUTH_TENANTS: `${TENANT},${OTHER_TENANT}`,
+      AUTH_AUDIENCES: AUDIENCE,
+      TABLES_CONNECTION: 'UseDevelopmentStorage=true',
+    });
+    const check = createAuthenticate(auth, createTenantKeys({ authority: auth.authority }));
+    const answer = authorization(local, 'http://127.0.0.1:9')
+      .then((header) => check(header ?? null))
+      .then((claims) => authorize(claims, { appRoles: [ROLE, 'Calls.AccessMedia.All'], scopes: [] }));
+    if (status === 200) await expect(answer).resolves.toEqual({ tenant: TENANT });
+    else await expect(answer).rejects.toMatchObject({ status });
+  });
+});
 
 describe('the clock', () => {
   test.each([

@@ -1,0 +1,119 @@
+// Every token of SPEC section 5 once more, over HTTP to the running service; and what only HTTP can carry.
+import { createServer, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Issuer, startIssuer } from '../../local/issuer.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { TENANT } from '../support/operations.ts';
+import { newFolder, startService, type TestService } from '../support/service.ts';
+import { DEFAULT_TABLE, tableClient } from '../support/tables.ts';
+import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE, tokenCases } from '../support/tokens.ts';
+
+const folder = newFolder();
+const written: string[] = [];
+const watchedRequests: string[] = [];
+const watch = createServer(({ url = '' }, response) => {
+  watchedRequests.push(url);
+  response.end('{}');
+});
+let watched: string;
+let issuer: Issuer;
+let service: TestService;
+beforeAll(async () => {
+  watched = `http://127.0.0.1:${await listen(watch, 0, '')}`;
+  issuer = await startIssuer(0);
+  service = await startService({
+    AZURITE_LOCATION: folder.path,
+    AUTH_AUTHORITY: issuer.authority,
+    AUTH_TENANTS: `${TENANT},${OTHER_TENANT}`,
+    AUTH_AUDIENCES: AUDIENCE,
+  });
+});
+afterAll(async () => {
+  await service.end('SIGINT');
+  await issuer.close();
+  await close(watch);
+  folder.remove();
+});
+
+/** A PATCH with these headers, as they are, however often one comes. */
+async function patch(headers: readonly (readonly [string, string])[], path = '') {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
+  const sent = request(`${service.facts.baseUrl}/v1.0/playPromptOperation${path}`, { method: 'PATCH' }, (answer) => {
+    text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject);
+  });
+  sent.on('error', reject).setHeader('Content-Type', 'application/json');
+  for (const [name, value] of headers) sent.appendHeader(name, value);
+  sent.end('{"clientContext":"attacked"}');
+  return promise;
+}
+
+describe.each(tokenCases)('$title', ({ status, authorization }) => {
+  test(`is answered ${status} over HTTP`, async () => {
+    const header = await authorization(issuer, watched);
+    const id = crypto.randomUUID();
+    const answer = await patch(header === undefined ? [] : [['Authorization', header]], `/${id}`);
+    expect(answer.status).toBe(status);
+    if (status === 200) written.push(id);
+    else {
+      const code = status === 401 ? 'InvalidAuthenticationToken' : 'Forbidden';
+      expect(JSON.parse(answer.body).error.code).toBe(code);
+    }
+  });
+});
+
+describe('what only HTTP can carry', () => {
+  const good = async () => `Bearer ${await issuer.sign(claimsOf(issuer))}`;
+  const bad = async () => `Bearer ${await issuer.sign(claimsOf(issuer, { roles: [] }))}`;
+
+  test.each([
+    ['two good tokens', good, good],
+    ['a good and a bad one', good, bad],
+    ['a bad and a good one', bad, good],
+    ['a good one and another scheme', good, async () => 'Basic YTpi'],
+  ])('two Authorization headers are refused: %s', async (_title, first, second) => {
+    const headers = [await first(), await second()].map((value) => ['Authorization', value] as const);
+    expect((await patch(headers)).status).toBe(401);
+  });
+
+  test('a token in the query, in a cookie or in another header is none', async () => {
+    const token = await issuer.sign(claimsOf(issuer));
+    for (const name of ['access_token', 'token', 'Authorization', 'code']) {
+      expect((await patch([], `?${name}=${token}`)).status).toBe(401);
+    }
+    for (const name of ['Cookie', 'X-Authorization', 'Proxy-Authorization', 'X-MS-TOKEN-AAD-ACCESS-TOKEN']) {
+      expect((await patch([[name, `Authorization=Bearer ${token}`]])).status).toBe(401);
+    }
+  });
+
+  test('headers that a front end may set make nobody of the caller', async () => {
+    const principal = Buffer.from(JSON.stringify({ auth_typ: 'aad', claims: [{ typ: 'roles', val: ROLE }] }));
+    const headers = [
+      ['X-MS-CLIENT-PRINCIPAL', principal.toString('base64')],
+      ['X-MS-CLIENT-PRINCIPAL-ID', 'app'],
+      ['x-functions-key', 'master'],
+      ['X-Original-URL', '/admin'],
+    ] as const;
+    expect((await patch(headers, '?code=master')).status).toBe(401);
+  });
+});
+
+test('nothing was written but by the good ones', async () => {
+  const table = tableClient(DEFAULT_TABLE, new URL(service.facts.tables).port);
+  const ids = await Array.fromAsync(table.listEntities(), ({ rowKey }) => rowKey);
+  expect(ids.sort()).toEqual(written.sort());
+});
+
+test('no one was asked for a key that a token named', () => {
+  expect(watchedRequests).toEqual([]);
+});
+
+test('no log line holds a token or a personal claim', async () => {
+  const personal = { name: 'Ada Lovelace', preferred_username: 'ada@example.org', ipaddr: '192.0.2.7' };
+  await patch([
+    ['Authorization', `Bearer ${await issuer.sign(claimsOf(issuer, { ...personal, aud: 'api://other' }))}`],
+  ]);
+  await patch([['Authorization', `Bearer ${await issuer.sign(claimsOf(issuer, { ...personal, roles: [] }))}`]]);
+  expect(service.errors()).toContain('access token refused: aud');
+  expect(service.errors()).not.toMatch(/eyJ|Ada|ada@|192\.0\.2|Lovelace/);
+});
