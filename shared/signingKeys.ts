@@ -15,7 +15,7 @@ export const REFETCH_COOLDOWN_MS = 5 * MINUTE;
 /** As long as a tenant has no keys at all, its issuer is asked again after this long. */
 export const FIRST_FETCH_COOLDOWN_MS = 1000;
 
-const FETCH_TIMEOUT_MS = 4000;
+const FETCH_TIMEOUT_MS = 2500;
 const MAX_DOCUMENT_BYTES = 512 * 1024;
 const MIN_RSA_BITS = 2048;
 

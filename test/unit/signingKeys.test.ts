@@ -16,7 +16,7 @@ const HOUR = 3_600_000;
 
 /** What the issuer under test answers, and how often it was asked for its keys. */
 let published: unknown[];
-let answerKeys: (response: ServerResponse) => void;
+let answerKeys: (response: ServerResponse) => unknown;
 let answerDiscovery: (response: ServerResponse, authority: string, tenant: string) => void;
 let keyRequests: number;
 let time: number;
@@ -42,7 +42,10 @@ beforeEach(async () => {
     json(response, { issuer: `${base}/${tenant}/v2.0`, jwks_uri: `${base}/${tenant}/keys` });
   find = createTenantKeys({ authority, now: () => time });
 });
-afterEach(() => close(server));
+afterEach(async () => {
+  server.closeAllConnections();
+  await close(server);
+});
 
 const { publicKey } = await generateKeyPair('RS256', { modulusLength: 2048, extractable: true });
 const publicJwk = await exportJWK(publicKey);
@@ -134,13 +137,14 @@ describe('an issuer that does not answer', () => {
     expect(await keyIds()).toEqual(['one']);
   });
 
-  const wrong: [string, (response: ServerResponse) => void][] = [
+  const wrong: [string, (response: ServerResponse) => unknown][] = [
     ['an error', down],
     ['HTML', (response) => response.end('<html>')],
     ['half of its answer', (response) => response.end('{"keys":[{"kty"')],
     ['something that is no key set', (response) => json(response, { keys: 'none' })],
     ['a redirect', (response) => response.writeHead(302, { Location: `${authority}/elsewhere` }).end()],
     ['more than it could need', (response) => json(response, { keys: published, filler: 'x'.repeat(600_000) })],
+    ['no end of its answer', (response) => response.write('{"keys":')],
     ['a connection that breaks', (response) => response.socket?.destroy()],
   ];
   test.each(wrong)('but with %s is unavailable', async (_title, answer) => {

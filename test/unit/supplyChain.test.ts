@@ -1,0 +1,42 @@
+// What the deployed app is made of, as package-lock.json has it.
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import * as z from 'zod';
+
+const lock = z.object({
+  packages: z.record(
+    z.string(),
+    z.object({
+      dev: z.boolean().optional(),
+      optional: z.boolean().optional(),
+      devOptional: z.boolean().optional(),
+      hasInstallScript: z.boolean().optional(),
+      integrity: z.string().optional(),
+      resolved: z.string().optional(),
+      license: z.string().optional(),
+    }),
+  ),
+});
+const { packages } = lock.parse(JSON.parse(readFileSync('package-lock.json', 'utf8')));
+const { '': _project, ...locked } = packages;
+const deployed = Object.entries(locked).filter(
+  ([, { dev, optional, devOptional }]) => !dev && !optional && !devOptional,
+);
+
+test('every package is locked to its content', () => {
+  expect(Object.entries(locked).filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
+});
+
+test('no package is locked to where it was had from', () => {
+  expect(Object.entries(locked).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+});
+
+test('no package of the deployed app runs a script when it is installed', () => {
+  expect(deployed.length).toBeGreaterThan(10);
+  expect(deployed.filter(([, { hasInstallScript }]) => hasInstallScript)).toEqual([]);
+});
+
+test('every package of the deployed app has a license like MIT', () => {
+  const free = /^(MIT|ISC|0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0)$/;
+  expect(deployed.filter(([, { license }]) => !free.test(license ?? ''))).toEqual([]);
+});
