@@ -15,9 +15,9 @@ export type ReturnPreference = 'minimal' | 'representation' | undefined;
  */
 export function checkODataHeaders(headers: Headers): void {
   const version = headers.get('odata-version');
-  if (version !== null && !/^4\.01?$/.test(version.trim())) throw badVersion('OData-Version', '4.0 or 4.01');
+  if (version !== null && !/^4\.01?$/.test(version)) throw badVersion('OData-Version', '4.0 or 4.01');
   const maxVersion = headers.get('odata-maxversion');
-  if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion.trim()) && Number(maxVersion) >= 4)) {
+  if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion) && Number(maxVersion) >= 4)) {
     throw badVersion('OData-MaxVersion', '4.0 or above');
   }
   if (!acceptsJson(headers.get('accept') ?? '')) {
@@ -32,7 +32,7 @@ function badVersion(target: string, wanted: string) {
 
 /** The members of a comma-separated list, RFC 9110, section 5.6.1; a comma within a quoted string separates nothing. */
 function listMembers(value: string): string[] {
-  return value.match(/(?:"(?:[^"\\]|\\.?)*"?|[^,"])+/g)?.filter((member) => member.trim() !== '') ?? [];
+  return value.match(/(?:"(?:[^"\\]|\\.)*"?|[^,"])+/g)?.filter((member) => member.trim() !== '') ?? [];
 }
 
 /** OData JSON Format, section 3: a format parameter that is not known must not be passed over. */
@@ -51,7 +51,7 @@ function acceptsJson(accept: string): boolean {
 /** How specific a media range is and its weight, if JSON falls into it. */
 function toJsonRange(mediaRange: string): [number, number][] {
   try {
-    const { essence, params } = new MIMEType(mediaRange.trim());
+    const { essence, params } = new MIMEType(mediaRange);
     const specificity = JSON_RANGES.indexOf(essence);
     const isKnown = [...params.keys()].every((name) => FORMAT_PARAMETERS.test(name));
     return specificity >= 0 && isKnown ? [[specificity, Number(params.get('q') ?? 1)]] : [];

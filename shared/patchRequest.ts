@@ -20,9 +20,7 @@ export interface PatchRequest {
  * @throws GraphError 400 whose `details` hold every fault there is
  */
 export function validatePatch(body: unknown, addressId: string | undefined, tenant: string): PatchRequest {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new GraphError('badRequest', 'The body must be a JSON object.');
-  }
+  if (!isObject(body)) throw new GraphError('badRequest', 'The body must be a JSON object.');
   const properties = withoutIgnoredAnnotations(body);
   const parsed = playPromptOperationPatch.safeParse(properties);
   const faults = [
@@ -33,20 +31,18 @@ export function validatePatch(body: unknown, addressId: string | undefined, tena
   if (!parsed.success || faults.length > 0) throw invalid(faults);
 
   const { id = addressId, clientContext } = parsed.data;
-  return { id: id ?? idOfClientContext(tenant, clientContext ?? ''), patch: parsed.data };
+  return { id: id ?? idOfClientContext(tenant, String(clientContext)), patch: parsed.data };
 }
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** OData JSON Format, section 4.5: annotations never make a request fail; all but `@odata.type` say nothing here. */
 function withoutIgnoredAnnotations(value: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name === '@odata.type' || !/^[^@]*@odata\./.test(name))
-      .map(([name, member]) => [
-        name,
-        name === 'resultInfo' && typeof member === 'object' && member !== null && !Array.isArray(member)
-          ? withoutIgnoredAnnotations(member)
-          : member,
-      ]),
+      .filter(([name]) => name === '@odata.type' || !name.includes('@odata.'))
+      .map(([name, member]) => [name, isObject(member) ? withoutIgnoredAnnotations(member) : member]),
   );
 }
 
@@ -96,6 +92,9 @@ function toDetails(issue: z.core.$ZodIssue): ErrorDetail[] {
 }
 
 function describe(issue: z.core.$ZodIssue): { code: string; message: string } {
+  if (issue.code === 'too_big' && issue.origin === 'string') {
+    return { code: 'TooLong', message: `must be at most ${issue.maximum} characters long` };
+  }
   switch (issue.code) {
     case 'invalid_type':
       return { code: 'InvalidType', message: `must be ${typeNames[issue.expected] ?? issue.expected}` };
@@ -103,9 +102,7 @@ function describe(issue: z.core.$ZodIssue): { code: string; message: string } {
       return { code: 'InvalidValue', message: `must be one of ${issue.values.join(', ')}` };
     case 'too_big':
     case 'too_small':
-      return issue.origin === 'string'
-        ? { code: 'TooLong', message: `must be at most ${'maximum' in issue ? issue.maximum : ''} characters long` }
-        : { code: 'OutOfRange', message: 'must be a whole number from -2147483648 to 2147483647' };
+      return { code: 'OutOfRange', message: 'must be a whole number from -2147483648 to 2147483647' };
     default:
       return { code: 'InvalidValue', message: issue.message };
   }

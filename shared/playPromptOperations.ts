@@ -5,12 +5,15 @@ import type { PatchRequest } from './patchRequest.ts';
 import { applyPatch, newPlayPromptOperation, type PlayPromptOperation } from './playPromptOperation.ts';
 import { checkPreconditions, type Preconditions } from './preconditions.ts';
 
+/** How many of its last writes an operation remembers. */
+export const REMEMBERED_WRITES = 32;
+
 /** An operation as the store has it. */
 export interface StoredOperation {
   readonly operation: PlayPromptOperation;
   /** Changes with every write; opaque. */
   readonly etag: string;
-  /** The ids of the last writes, the newest first. */
+  /** The ids of the last REMEMBERED_WRITES writes, the newest first. */
   readonly writes: readonly string[];
 }
 
@@ -57,7 +60,7 @@ export async function updatePlayPromptOperation(
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const current = await operations.get(tenant, id, signal);
     if (unsureOf && current?.writes.includes(writeId)) return current;
-    if (unsureOf && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
+    if (unsureOf && current && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
 
     checkPreconditions(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
@@ -79,21 +82,18 @@ export async function updatePlayPromptOperation(
 /**
  * Whether so much was written since a write was tried on `base` that its id, had it taken effect, could be forgotten.
  */
-function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation | undefined) {
-  const last = base?.writes[0];
-  return current !== undefined && last !== undefined && !current.writes.includes(last);
+function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation) {
+  const [last] = base?.writes ?? [];
+  return last === undefined ? current.writes.length === REMEMBERED_WRITES : !current.writes.includes(last);
 }
 
 /** How long to wait after the first attempt and at most, in milliseconds. A conflict is over sooner than a failure. */
 const CONFLICT_PAUSE = { first: 10, longest: 250 };
 const FAILURE_PAUSE = { first: 150, longest: 2000 };
 
-/** Waits, longer with each attempt and never quite as long as another who waits. */
+/** Waits, longer with each attempt and never quite as long as another who waits; no longer than until the deadline. */
 async function pause(attempt: number, { first, longest }: typeof CONFLICT_PAUSE, signal: AbortSignal) {
   const milliseconds = Math.min(longest, first * 2 ** attempt);
-  try {
-    await delay(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal });
-  } catch (cause) {
-    throw new GraphError('unavailable', 'The operation could not be stored in time. Try again.', { cause });
-  }
+  // The store refuses what comes after the deadline.
+  await delay(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal }).catch(() => {});
 }

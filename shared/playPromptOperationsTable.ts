@@ -3,14 +3,11 @@ import { RestError, TableClient, type TableServiceClientOptions } from '@azure/d
 import * as z from 'zod';
 import { GraphError } from './graphError.ts';
 import { type PlayPromptOperation, playPromptOperation } from './playPromptOperation.ts';
-import type { PlayPromptOperations, StoredOperation } from './playPromptOperations.ts';
+import { type PlayPromptOperations, REMEMBERED_WRITES, type StoredOperation } from './playPromptOperations.ts';
 import type { TablesSettings } from './settings.ts';
 
 /** How long one call of the store may take, its retries included. */
 const CALL_DEADLINE_MS = 4000;
-
-/** How many write ids a row remembers. */
-export const REMEMBERED_WRITES = 32;
 
 /**
  * Keeps the operations in Azure Table Storage, Azurite, or Azure Cosmos DB for Table. The table is created when an

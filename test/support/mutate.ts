@@ -13,18 +13,22 @@ const WANTED = 90;
 const azurite = await startChild('azurite.ts', { ...process.env, AZURITE_TABLE_PORT: '0', AZURITE_LOCATION: '' });
 process.env.TEST_AZURITE_PORT = String(z.object({ port: z.number() }).parse(azurite.ready).port);
 
+/** Files that the unit tests of another prove as well. */
+const alsoBy: Readonly<Record<string, string>> = { playPromptOperation: 'patchRequest' };
+
 const asked = process.argv.slice(2);
 const names = globSync('shared/*.ts')
   .map((file) => basename(file, '.ts'))
   .filter((name) => existsSync(`test/unit/${name}.test.ts`) && (asked.length === 0 || asked.includes(name)))
   .sort();
+const unitTestOf = (name: string) => `<rootDir>/test/unit/${name}.test.ts`;
 const counts: [string, number, number][] = [];
 for (const name of names) {
   const results = await new Stryker({
     mutate: [`shared/${name}.ts`],
     testRunner: 'jest',
     testRunnerNodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
-    jest: { configFile: 'jest.config.js', config: { testMatch: [`<rootDir>/test/unit/${name}.test.ts`] } },
+    jest: { configFile: 'jest.config.js', config: { testMatch: [name, alsoBy[name] ?? name].map(unitTestOf) } },
     coverageAnalysis: 'perTest',
     tsconfigFile: 'none',
     ignorePatterns: ['.azurite', 'coverage', 'dist'],

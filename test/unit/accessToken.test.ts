@@ -80,7 +80,65 @@ describe('the tokens of SPEC section 5', () => {
       .then((header) => check(header ?? null))
       .then((claims) => authorize(claims, { appRoles: [ROLE, 'Calls.AccessMedia.All'], scopes: [] }));
     if (status === 200) await expect(answer).resolves.toEqual({ tenant: TENANT });
-    else await expect(answer).rejects.toMatchObject({ status });
+    else await expect(answer).rejects.toMatchObject({ status, message: expect.stringMatching(/\w/) });
+  });
+});
+
+describe('the log learns which part of a token was at fault, the caller does not', () => {
+  const elsewhere = createAuthenticate(
+    {
+      authority: '',
+      tenants: [TENANT],
+      audiences: [AUDIENCE],
+      appRoles: [],
+      scopes: [],
+      v1Issuer: '',
+      algorithms: ['RS256'],
+    },
+    async () => ({ issuer: '', keys: new Map() }),
+  );
+  const part = (answer: Promise<unknown>) =>
+    answer.catch((error: GraphError) => {
+      expect(error.message).toBe('The access token is not valid for this service.');
+      return error.cause;
+    });
+  const partOf = async (changes: object, options?: Parameters<typeof authenticate>[0]) =>
+    part(authenticate(options)(`Bearer ${await sign(claimsOf(issuer, { ...times, ...changes }))}`));
+
+  test.each([
+    ['exp', { exp: 1 }, {}],
+    ['nbf', { nbf: NOW + 600 }, {}],
+    ['iss', { iss: 'x' }, {}],
+    ['aud', { aud: 'x' }, {}],
+    ['tid', { tid: 'x' }, {}],
+    ['claims', { ver: 'x' }, {}],
+    ['issuer of the key', {}, { key: { issuer: 'x' } }],
+    ['alg', {}, { key: { algorithm: 'RS512' } }],
+  ])('%s', async (expected, changes, options) => {
+    expect(await partOf(changes, options)).toBe(`access token refused: ${expected}`);
+  });
+
+  test('signature', async () => {
+    const token = await sign(claimsOf(issuer, times));
+    const [header, payload] = token.split('.');
+    const other = `${header}.${payload}.${'A'.repeat(342)}`;
+    expect(await part(authenticate()(`Bearer ${other}`))).toBe('access token refused: signature');
+  });
+
+  test('kid', async () => {
+    const token = await sign(claimsOf(issuer));
+    expect(await part(elsewhere(`Bearer ${token}`))).toBe('access token refused: kid');
+  });
+
+  test('its form, from one character beyond 16 KiB on', async () => {
+    const ofLength = (length: number) => `${'A'.repeat(length - 2)}..`;
+    expect(await part(elsewhere(`Bearer ${ofLength(16_384)}`))).toBe('access token refused: header');
+    expect(await part(elsewhere(`Bearer ${ofLength(16_385)}`))).toBe('access token refused: form');
+  });
+
+  test('no token at all is what the caller does learn', async () => {
+    await expect(elsewhere(null)).rejects.toThrow('An access token is required: Authorization: Bearer {token}.');
+    await expect(elsewhere('x Bearer a.b.c')).rejects.toMatchObject({ reason: 'tokenMissing' });
   });
 });
 

@@ -90,3 +90,8 @@ describe('the body of an error', () => {
 test('a GraphError without a cause has none, not even undefined', () => {
   expect(new GraphError('notFound', 'why')).not.toHaveProperty('cause');
 });
+
+test('what is no GraphError becomes one that says nothing of the inside', () => {
+  const error = toGraphError(new TypeError('secret'));
+  expect([error.name, error.message]).toEqual(['GraphError', 'The service failed to process the request.']);
+});

@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkODataHeaders, readReturnPreference, serviceRoot, toEntityBody } from '../../shared/odata.ts';
+import {
+  checkODataHeaders,
+  JSON_MEDIA_TYPE,
+  ODATA_VERSION,
+  readReturnPreference,
+  serviceRoot,
+  toEntityBody,
+} from '../../shared/odata.ts';
 import { anOperation } from '../support/operations.ts';
 
 const check = (name: string, value: string) => () => checkODataHeaders(new Headers({ [name]: value }));
@@ -213,4 +220,40 @@ describe('the entity as it is answered', () => {
       '{"@odata.type":"microsoft.graph.resultInfo","code":0,"subcode":0,"message":null}',
     );
   });
+});
+
+describe('what a caller is told', () => {
+  test.each([
+    ['odata-version', '3.0', 'OData-Version must be 4.0 or 4.01.'],
+    ['odata-maxversion', '3.0', 'OData-MaxVersion must be 4.0 or above.'],
+    ['accept', 'text/html', 'The answer is application/json, which Accept does not allow.'],
+  ])('of %s: %s is what would be right', (name, value, message) => {
+    expect(check(name, value)).toThrow(message);
+  });
+});
+
+test('an Accept of empty members is no Accept', () => {
+  expect(check('accept', ', ,')).not.toThrow();
+});
+
+test.each(['xq=1', 'charsetx=utf-8', 'xmetadata=minimal'])(
+  'a parameter that only looks like a known one is not: %s',
+  (parameter) => {
+    expect(check('accept', `application/json;${parameter}`)).toThrow(
+      expect.objectContaining({ reason: 'notAcceptable' }),
+    );
+  },
+);
+
+test('a quoted string that does not end takes the rest of the header', () => {
+  expect(readReturnPreference(new Headers({ prefer: 'a="x, return=minimal' }))).toBeUndefined();
+});
+
+test('the root of a service below a name like the resource’s own', () => {
+  const root = 'https://host/playPromptOperations/v1.0';
+  expect(serviceRoot(`${root}/playPromptOperation/a`)).toBe(root);
+});
+
+test('the service speaks OData 4.0 in JSON with minimal metadata', () => {
+  expect([ODATA_VERSION, JSON_MEDIA_TYPE]).toEqual(['4.0', 'application/json;odata.metadata=minimal;charset=utf-8']);
 });

@@ -385,3 +385,36 @@ test('the body is left as it is', () => {
   validatePatch(body, 'a', TENANT);
   expect(body).toStrictEqual(before);
 });
+
+describe('what a caller is told', () => {
+  test.each([
+    [{ status: 7 }, 'status must be one of NotStarted, Running, Completed, Failed.'],
+    [{ clientContext: 7 }, 'clientContext must be a string.'],
+    [{ clientContext: 'x'.repeat(257) }, 'clientContext must be at most 256 characters long.'],
+    [{ clientContext: '\0' }, 'clientContext must be well-formed Unicode without NUL.'],
+    [{ resultInfo: 'x' }, 'resultInfo must be an object.'],
+    [{ resultInfo: { code: 'x' } }, 'resultInfo/code must be a number.'],
+    [{ resultInfo: { code: 1.5 } }, 'resultInfo/code must be a whole number.'],
+    [{ resultInfo: { code: 2 ** 31 } }, 'resultInfo/code must be a whole number from -2147483648 to 2147483647.'],
+    [{ resultInfo: { x: 1 } }, 'resultInfo/x is not a property of the resource.'],
+    [
+      { '@odata.type': 'x' },
+      '@odata.type must be "#microsoft.graph.playPromptOperation" or "microsoft.graph.playPromptOperation".',
+    ],
+    [{ id: 'b' }, 'id must be the one in the address, or be left out.'],
+    [[], 'The body must be a JSON object.'],
+    [{ x: 1, y: 2 }, 'The request has 2 faults; details names each.'],
+  ])('of %j is what would be right', (body, message) => {
+    expect(() => validatePatch(body, 'a', TENANT)).toThrow(message);
+  });
+
+  test('of an id in the address is that it is there', () => {
+    const message = /^The id in the address must be 1 to 128 characters of .*, the first a letter or digit\.$/;
+    expect(() => validatePatch({}, '-', TENANT)).toThrow(message);
+  });
+
+  test('of a request that names no operation are the three ways to name one', () => {
+    const ways = 'put its id in the address, or an id in the body, or a clientContext that is not empty in the body.';
+    expect(() => validatePatch({}, undefined, TENANT)).toThrow(`The request names no operation: ${ways}`);
+  });
+});

@@ -4,9 +4,10 @@ import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
 import {
   MAX_ATTEMPTS,
   type PlayPromptOperations,
+  REMEMBERED_WRITES,
   updatePlayPromptOperation,
 } from '../../shared/playPromptOperations.ts';
-import { openPlayPromptOperationsTable, REMEMBERED_WRITES } from '../../shared/playPromptOperationsTable.ts';
+import { openPlayPromptOperationsTable } from '../../shared/playPromptOperationsTable.ts';
 import type { Preconditions } from '../../shared/preconditions.ts';
 import { TENANT } from '../support/operations.ts';
 import { azuriteConnection, newTableName } from '../support/tables.ts';
@@ -99,16 +100,22 @@ describe('a write whose answer was lost', () => {
     expect((await stored(id))?.operation.status).toBe('Running');
   });
 
-  test('and that can no longer be told from the writes after it is unavailable, not done twice', async () => {
-    const id = newId();
-    await update(operations, id, {});
-    const others = async () => {
-      for (let n = 0; n <= REMEMBERED_WRITES; n++) await update(operations, id, { clientContext: `${n}` });
-    };
-    const { store, writes } = losingTheFirstAnswer(others);
-    await expect(update(store, id, { status: 'Running' })).rejects.toMatchObject({ reason: 'unavailable' });
-    expect(writes()).toBe(1);
-  });
+  test.each([
+    ['an operation', true],
+    ['none yet', false],
+  ])(
+    'and that can no longer be told from the writes after it is unavailable, not done twice: to %s',
+    async (_title, exists) => {
+      const id = newId();
+      if (exists) await update(operations, id, {});
+      const others = async () => {
+        for (let n = 0; n <= REMEMBERED_WRITES; n++) await update(operations, id, { clientContext: `${n}` });
+      };
+      const { store, writes } = losingTheFirstAnswer(others);
+      await expect(update(store, id, { status: 'Running' })).rejects.toMatchObject({ reason: 'unavailable' });
+      expect(writes()).toBe(1);
+    },
+  );
 });
 
 describe('an update that meets others', () => {
@@ -174,18 +181,38 @@ describe('a store that cannot serve', () => {
     await expect(updating).rejects.toMatchObject({ reason: 'unavailable' });
   });
 
-  test('for a reason that does not pass is not asked again', async () => {
+  test.each([
+    ['an error', new Error('denied')],
+    ['an error of another kind', new GraphError('forbidden', 'denied')],
+  ])('for a reason that does not pass is not asked again: %s', async (_title, reason) => {
     let tries = 0;
     const store: PlayPromptOperations = {
       ...operations,
       async put() {
         tries += 1;
-        throw new Error('denied');
+        throw reason;
       },
     };
     await expect(update(store, newId(), {})).rejects.toThrow('denied');
     expect(tries).toBe(1);
   });
+});
+
+test('an update costs one read and one write, and one that changes nothing no write', async () => {
+  const calls: string[] = [];
+  const counting: PlayPromptOperations = {
+    get(...read) {
+      calls.push('read');
+      return operations.get(...read);
+    },
+    put(...write) {
+      calls.push('write');
+      return operations.put(...write);
+    },
+  };
+  const id = newId();
+  for (const status of ['Running', 'Failed', 'Failed'] as const) await update(counting, id, { status });
+  expect(calls).toEqual(['read', 'write', 'read', 'write', 'read']);
 });
 
 test('an unknown operation comes into being as a new one, under what the patch says', async () => {

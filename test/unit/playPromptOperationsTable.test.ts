@@ -3,11 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import * as fc from 'fast-check';
 import { GraphError } from '../../shared/graphError.ts';
 import { completionReasons, newPlayPromptOperation, operationStatuses } from '../../shared/playPromptOperation.ts';
-import type { PlayPromptOperations } from '../../shared/playPromptOperations.ts';
+import { type PlayPromptOperations, REMEMBERED_WRITES } from '../../shared/playPromptOperations.ts';
 import {
   fromTableEntity,
   openPlayPromptOperationsTable,
-  REMEMBERED_WRITES,
   toTableEntity,
 } from '../../shared/playPromptOperationsTable.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';

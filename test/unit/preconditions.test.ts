@@ -131,3 +131,14 @@ describe('both headers must hold', () => {
     else expect(check(headers, etag)).toThrow(failed);
   });
 });
+
+describe('what a caller is told', () => {
+  test.each([
+    [{ 'if-match': '*' }, undefined, 'If-Match was sent, and the operation does not exist.'],
+    [{ 'if-match': '"a"' }, '"b"', /^The operation has changed: its ETag is none of those in If-Match\. Read it again/],
+    [{ 'if-none-match': '*' }, '"b"', 'The operation exists, or has an ETag that If-None-Match excludes.'],
+    [{ 'if-match': 'a' }, '"b"', 'If-Match must be *, an ETag such as W/"1", or a list of ETags.'],
+  ])('of %j against %s is what would be right', (headers, etag, message) => {
+    expect(check(headers, etag)).toThrow(message);
+  });
+});
