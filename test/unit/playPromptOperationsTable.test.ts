@@ -89,6 +89,11 @@ describe('a write', () => {
   });
 });
 
+test('a store that no setting names cannot be opened', async () => {
+  const settings = { name: 'a', connection: undefined, endpoint: undefined, managedIdentityClientId: undefined };
+  await expect(openPlayPromptOperationsTable(settings)).rejects.toThrow('connection string or an endpoint');
+});
+
 describe('a row', () => {
   test('is keyed by tenant and bucket, and by id', () => {
     const bucket = createHash('sha256').update('op-1').digest('hex').slice(0, 2);
@@ -110,6 +115,7 @@ describe('a row', () => {
     ['a status that is none', { status: 'Exploded' }],
     ['no status', { status: undefined }],
     ['a completionReason that is none', { completionReason: 'x' }],
+    ['a subcode without a code', { resultInfoCode: undefined }],
     ['a code without a subcode', { resultInfoSubcode: undefined }],
     ['a code with a fraction', { resultInfoCode: 1.5 }],
     ['a code beyond Int32', { resultInfoCode: 2 ** 31 }],
@@ -209,6 +215,7 @@ describe('a store that fails', () => {
     const reading = operations.get(TENANT, 'a', deadline.signal);
     deadline.abort();
     await expect(reading).rejects.toEqual(unavailable);
+    await expect(reading).rejects.toThrow('The store of operations cannot serve now. Try again.');
   });
 
   test('is asked again when it was read from', async () => {
@@ -223,8 +230,8 @@ describe('a store that fails', () => {
     expect(proxy.requests).toHaveLength(1);
   });
 
-  test('for good, as when it denies access, is no passing failure', async () => {
-    proxy.fault = () => ({ status: 403, body: '{"odata.error":{"code":"AuthorizationFailure"}}' });
+  test.each([400, 401, 403])('for good, as when it denies access, is no passing failure: %s', async (status) => {
+    proxy.fault = () => ({ status, body: '{"odata.error":{"code":"AuthorizationFailure"}}' });
     await expect(get()).rejects.not.toBeInstanceOf(GraphError);
     await expect(put()).rejects.not.toBeInstanceOf(GraphError);
   });

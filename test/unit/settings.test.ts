@@ -282,3 +282,74 @@ describe('a secure address', () => {
     expect(secureUrl.safeParse(url).success).toBe(false);
   });
 });
+
+describe('a complaint says what is wanted and what was got', () => {
+  const good = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'a', TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
+  const elsewhere = { ...good, TABLES_CONNECTION: '' };
+  const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519';
+  test.each([
+    [{ ...good, AUTH_TENANTS: '' }, 'AUTH_TENANTS must be set: it is required; it is not set.'],
+    [{ ...good, AUTH_TENANTS: ',' }, 'AUTH_TENANTS must be a comma-separated list of tenant ids (GUIDs); it is ",".'],
+    [{ ...good, AUTH_TENANTS: 'x' }, 'AUTH_TENANTS must be a comma-separated list of tenant ids (GUIDs); it is "x".'],
+    [{ ...good, AUTH_AUDIENCES: ',' }, 'AUTH_AUDIENCES must be a comma-separated list of audiences; it is ",".'],
+    [{ ...good, AUTH_APP_ROLES: ',' }, 'AUTH_APP_ROLES must be a comma-separated list of app roles; it is ",".'],
+    [{ ...good, AUTH_SCOPES: ',' }, 'AUTH_SCOPES must be a comma-separated list of scopes; it is ",".'],
+    [
+      { ...good, AUTH_ALGORITHMS: ',' },
+      'AUTH_ALGORITHMS must be a comma-separated list of signature algorithms; it is ",".',
+    ],
+    [
+      { ...good, AUTH_ALGORITHMS: 'HS256' },
+      `AUTH_ALGORITHMS must be a comma-separated list of ${algorithms}; it is "HS256".`,
+    ],
+    [{ ...good, AUTH_AUTHORITY: 'x' }, 'AUTH_AUTHORITY must be an https address; it is "x".'],
+    [
+      { ...good, AUTH_AUTHORITY: 'xhttp://localhost' },
+      'AUTH_AUTHORITY must be an https address; it is "xhttp://localhost".',
+    ],
+    [
+      { ...good, AUTH_AUTHORITY: 'httpsx://localhost' },
+      'AUTH_AUTHORITY must be an https address; it is "httpsx://localhost".',
+    ],
+    [
+      { ...good, AUTH_AUTHORITY: 'http://a' },
+      'AUTH_AUTHORITY must be an https address (http on loopback only); it is "http://a".',
+    ],
+    [
+      { ...good, AUTH_AUTHORITY: 'https://a?b' },
+      'AUTH_AUTHORITY must be an address without query and fragment; it is "https://a?b".',
+    ],
+    [
+      { ...good, TABLES_CONNECTION: 'x' },
+      /^ {2}TABLES_CONNECTION must be UseDevelopmentStorage=true, or a connection string with .*; it is something else, not repeated here since it may hold a key\.$/m,
+    ],
+    [elsewhere, 'TABLES_CONNECTION must be set, or else TABLES_ENDPOINT, and not both; it is not set.'],
+    [
+      { ...elsewhere, TABLES_ENDPOINT: 'http://127.0.0.1' },
+      'TABLES_ENDPOINT must be an https address, since a token is sent to it; it is "http://127.0.0.1".',
+    ],
+    [
+      { ...elsewhere, TABLES_ENDPOINT: 'https://a?sig=s' },
+      'TABLES_ENDPOINT must be an address without query and fragment; it is "https://a?...".',
+    ],
+    [
+      { ...good, TABLES_NAME: '-' },
+      'TABLES_NAME must be a table name: 3 to 63 letters and digits, the first a letter, and not "tables"; it is "-".',
+    ],
+    [
+      { ...good, AZURE_CLIENT_ID: 'x' },
+      'AZURE_CLIENT_ID must be the client id (GUID) of a user-assigned managed identity; it is "x".',
+    ],
+  ])('%j', (env, complaint) => {
+    expect(() => readSettings(env)).toThrow(complaint);
+  });
+
+  test('under a line that says what they are about', () => {
+    expect(() => readSettings({})).toThrow(/^The service cannot start:\n {2}AUTH_TENANTS /);
+  });
+
+  test('a connection string may have spaces around its parts', () => {
+    const connection = ' AccountName = a ; AccountKey = b== ';
+    expect(readSettings({ ...good, TABLES_CONNECTION: connection }).tables.connection).toBe(connection);
+  });
+});

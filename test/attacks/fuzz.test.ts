@@ -1,0 +1,275 @@
+// Whatever is sent, the service answers in its own words, below 500, and writes nothing that it did not acknowledge.
+// FUZZ_REQUESTS says how many requests, FUZZ_SEED repeats a run.
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import * as z from 'zod';
+import { childrenOf, newFolder, patch, residentMebibytes, startService, type TestService } from '../support/service.ts';
+import { DEFAULT_TABLE, tableClient } from '../support/tables.ts';
+
+const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 2000);
+const SEED = process.env.FUZZ_SEED === undefined ? {} : { seed: Number(process.env.FUZZ_SEED) };
+const AT_ONCE = 20;
+const DEADLINE_MS = 10_000;
+const MAX_GROWTH_MIB = 200;
+
+const folder = newFolder();
+const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ AZURITE_LOCATION: folder.path });
+  await patch(service, { id: 'first' });
+  acknowledged.add('first');
+});
+afterAll(async () => {
+  agent.destroy();
+  await service.end('SIGINT');
+  folder.remove();
+});
+
+interface Shot {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+}
+
+/** The ids of what was answered with 200 or 204: all that may be in the store. */
+const acknowledged = new Set<string>();
+let sent = 0;
+
+const entity = z.looseObject({ '@odata.type': z.literal('#microsoft.graph.playPromptOperation'), id: z.string() });
+const graphError = z.strictObject({
+  error: z.strictObject({
+    code: z.string().min(1),
+    message: z.string().min(1),
+    details: z
+      .array(z.strictObject({ code: z.string(), message: z.string(), target: z.string() }))
+      .min(1)
+      .optional(),
+    innerError: z.strictObject({
+      date: z.string(),
+      'request-id': z.guid(),
+      'client-request-id': z.string().optional(),
+    }),
+  }),
+});
+
+async function shoot(whole: Shot): Promise<{ status: number; id: unknown; body: string }> {
+  const { method, path, headers, body } = whole;
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; id: unknown; body: string }>();
+  const { hostname, port } = new URL(service.facts.baseUrl);
+  const shot = request({ agent, hostname, port, method, path, timeout: DEADLINE_MS }, (answer) => {
+    const { statusCode: status = 0, headers: answered } = answer;
+    text(answer).then((content) => resolve({ status, id: answered['odata-entityid'], body: content }), reject);
+  });
+  // A kept connection may have been closed by the other side before anything was sent on it.
+  shot.on('error', (error) => (shot.reusedSocket ? shoot(whole).then(resolve, reject) : reject(error)));
+  shot.on('timeout', () => shot.destroy(new Error(`No answer in ${DEADLINE_MS} ms.`)));
+  for (const [name, value] of headers) shot.appendHeader(name, value);
+  shot.end(body);
+  sent += 1;
+  return promise;
+}
+
+/** Holds an answer against what every answer must be. */
+function judge({ status, id, body }: Awaited<ReturnType<typeof shoot>>, { method }: Shot) {
+  expect(status).toBeGreaterThanOrEqual(200);
+  expect(status).toBeLessThan(500);
+  if (status === 200) acknowledged.add(entity.parse(JSON.parse(body)).id);
+  else if (status === 204) acknowledged.add(String(id).split('/').at(-1) ?? '');
+  // The host answers by itself, in no words, what is no request to the app: a broken address or header.
+  else if (body !== '' || (method !== 'HEAD' && ![400, 404, 431].includes(status))) graphError.parse(JSON.parse(body));
+}
+
+const bytes = fc.uint8Array({ maxLength: 300 });
+const asBytes = (arbitrary: fc.Arbitrary<string>) => arbitrary.map((content) => Buffer.from(content));
+const awkward = fc.constantFrom(
+  ...['{', '}', '[]', 'null', '{"a":1,}', '{"id":"x"', '[{"id":"x"}]', '{"status":"Running","status":"Failed"}'],
+  ...['{"__proto__":{"id":"x"}}', '{"constructor":{"prototype":{"id":"x"}}}', '{"id":"\\ud800"}', '{"id":"\\u0000"}'],
+  ...[
+    '{"clientContext":"\\udfff"}',
+    '{"clientContext":"a\\u0000"}',
+    '{"resultInfo":{"code":1e999}}',
+    '\uFEFF{"id":"bom"}',
+  ],
+  ...['{"resultInfo":{"code":-0,"subcode":9007199254740993}}', '{"id":{"toString":1}}', `{"id":"${'x'.repeat(129)}"}`],
+  ...['{"resultInfo":{"__proto__":null}}', `${'['.repeat(30_000)}`, `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`],
+  `{"clientContext":"${'x'.repeat(70_000)}"}`,
+);
+const value = fc.oneof(
+  fc.constantFrom('Running', 'completed', 'unknown', '', null, 0, -1, 2 ** 31, 1.5, true, {}, []),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.jsonValue({ maxDepth: 3 }),
+);
+const properties = [
+  'id',
+  'clientContext',
+  'resultInfo',
+  'status',
+  'completionReason',
+  '@odata.type',
+  'x@odata.y',
+  'extra',
+];
+const nearlyGood = fc
+  .dictionary(
+    fc.constantFrom(...properties),
+    fc.oneof(value, fc.dictionary(fc.constantFrom('code', 'message', 'x'), value)),
+  )
+  .map((object) => JSON.stringify(object));
+/** A text with one character taken away, doubled or replaced. */
+const broken = fc
+  .tuple(nearlyGood, fc.nat(), fc.constantFrom('', '"', '{', ',', '\\', '\u0001'))
+  .map(([json, at, by]) => {
+    const place = at % (json.length + 1);
+    return json.slice(0, place) + by + json.slice(place + 1);
+  });
+const plain = fc.oneof(bytes, asBytes(awkward), asBytes(nearlyGood), asBytes(broken));
+const body = fc.oneof(
+  { weight: 8, arbitrary: plain },
+  { weight: 1, arbitrary: plain.map((content) => gzipSync(content)) },
+  { weight: 1, arbitrary: plain.map((content) => deflateSync(content)) },
+  { weight: 1, arbitrary: plain.map((content) => brotliCompressSync(content)) },
+);
+
+/** What a header may carry: all that Node sends. */
+const headerValue = fc.oneof(
+  fc.string({ unit: fc.constantFrom(...'abW/*"\\,;=. \t0149é'), maxLength: 30 }),
+  fc.constantFrom(
+    '*',
+    'W/"1"',
+    '"',
+    'return=minimal',
+    'application/json',
+    'text/html',
+    '4.0',
+    '4.01',
+    '9'.repeat(400),
+    '',
+  ),
+  fc.constantFrom(',', '"\\').map((part) => part.repeat(4000)),
+);
+const names = ['Content-Type', 'Content-Encoding', 'Accept', 'Prefer', 'If-Match', 'If-None-Match', 'OData-Version'];
+const headerName = fc.constantFrom(
+  ...names,
+  'OData-MaxVersion',
+  'client-request-id',
+  'Authorization',
+  'Cookie',
+  'Expect-CT',
+  'Host',
+);
+const headers = fc.array(fc.tuple(headerName, headerValue), { maxLength: 4 });
+
+const path = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom('/v1.0/playPromptOperation') },
+  { weight: 6, arbitrary: fc.stringMatching(/^[A-Za-z0-9._~-]{1,20}$/).map((id) => `/v1.0/playPromptOperation/${id}`) },
+  {
+    weight: 2,
+    arbitrary: fc.string({ unit: 'binary', maxLength: 30 }).map((id) => `/v1.0/playPromptOperation/${escape(id)}`),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      '/',
+      '/v1.0',
+      '/v1.0/playPromptOperation/%',
+      '/v1.0/playPromptOperation/%ff',
+      '//x',
+      '/v1.0/playPromptOperation/a/b',
+      `/v1.0/playPromptOperation/${'x'.repeat(5000)}`,
+      '/v1.0/playPromptOperation/..%2f..',
+      '/v1.0/playPromptOperation?id=x&$select=id',
+    ),
+  },
+);
+const method = fc.oneof(
+  { weight: 12, arbitrary: fc.constant('PATCH') },
+  { weight: 1, arbitrary: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND') },
+);
+
+/** Mostly as it should be, so that what is not is met behind the checks that come first. */
+const shot: fc.Arbitrary<Shot> = fc
+  .record({ method, path, headers, body, hasToken: fc.nat(9), hasType: fc.nat(9) })
+  .map(({ hasToken, hasType, ...rest }) => ({
+    ...rest,
+    headers: [
+      ...(hasToken > 0 ? [['Authorization', `Bearer ${service.facts.token}`] as const] : []),
+      ...(hasType > 0 ? [['Content-Type', 'application/json'] as const] : []),
+      ...rest.headers.filter(([name]) => name !== 'Host' || hasType === 0),
+    ],
+  }));
+
+test('any request is answered below 500, in the one shape, and only what was acknowledged is written', async () => {
+  const host = childrenOf(service.process).find(({ command }) => command.includes('host.ts'))?.pid ?? 0;
+  const before = residentMebibytes(host);
+  const rounds = Math.ceil(REQUESTS / AT_ONCE);
+  await fc.assert(
+    fc.asyncProperty(fc.array(shot, { minLength: AT_ONCE, maxLength: AT_ONCE }), async (shots) => {
+      const answers = await Promise.all(shots.map(shoot));
+      for (const [n, answer] of answers.entries()) judge(answer, shots[n] as Shot);
+    }),
+    { numRuns: rounds, endOnFailure: true, ...SEED },
+  );
+  expect(sent).toBeGreaterThanOrEqual(REQUESTS);
+  expect(residentMebibytes(host) - before).toBeLessThan(MAX_GROWTH_MIB);
+
+  const table = tableClient(DEFAULT_TABLE, new URL(service.facts.tables).port);
+  const stored = await Array.fromAsync(
+    table.listEntities({ queryOptions: { select: ['RowKey'] } }),
+    ({ rowKey }) => rowKey,
+  );
+  expect(stored.sort()).toEqual([...acknowledged].sort());
+  expect((await patch(service, { id: 'first', status: 'Running' })).status).toBe(200);
+}, 3_600_000);
+
+/** Sends bytes as they are and reads what comes back, until the other side ends it. */
+function raw(begin: string, more: (() => string) | undefined) {
+  const { hostname, port } = new URL(service.facts.baseUrl);
+  const { promise, resolve } = Promise.withResolvers<{ answer: string; sent: number }>();
+  const socket = connect(Number(port), hostname);
+  let [answer, written] = ['', 0];
+  const write = (content: string) => {
+    written += content.length;
+    return socket.write(content);
+  };
+  const goOn = () => {
+    while (more && socket.writable && write(more()));
+  };
+  socket.setEncoding('utf8').on('data', (chunk) => {
+    answer += chunk;
+    // The service has said all that it will; it reads no more.
+    if (answer.includes('\r\n\r\n')) socket.end();
+  });
+  socket.on('connect', () => {
+    write(begin);
+    goOn();
+  });
+  socket
+    .on('drain', goOn)
+    .on('error', () => {})
+    .on('close', () => resolve({ answer, sent: written }));
+  return promise;
+}
+
+const start = () =>
+  `PATCH /v1.0/playPromptOperation HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${service.facts.token}\r\nContent-Type: application/json\r\n`;
+
+test('a body that never ends is answered 413 after a part of it', async () => {
+  const chunk = `4000\r\n${' '.repeat(0x4000)}\r\n`;
+  const { answer, sent: bytesSent } = await raw(`${start()}Transfer-Encoding: chunked\r\n\r\n`, () => chunk);
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  expect(answer).toContain('"RequestEntityTooLarge"');
+  expect(bytesSent).toBeLessThan(64 * 1024 * 1024);
+});
+
+test('bodies that stall are given up, and keep nobody else waiting', async () => {
+  const stalled = Array.from({ length: 200 }, () => raw(`${start()}Content-Length: 100\r\n\r\n{"id":`, undefined));
+  const answers = await Promise.all(Array.from({ length: 20 }, () => patch(service, { id: 'first' })));
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  for (const { answer } of await Promise.all(stalled)) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+});
