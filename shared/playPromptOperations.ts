@@ -76,6 +76,7 @@ export async function updatePlayPromptOperation(
       await pause(attempt, FAILURE_PAUSE, signal);
     }
   }
+  if (unsureOf) throw unsureOf.cause;
   throw new GraphError('conflict', 'Others kept changing the operation at the same time. Try again.');
 }
 

@@ -69,6 +69,8 @@ async function shoot(whole: Shot): Promise<{ status: number; id: unknown; body: 
   // A kept connection may have been closed by the other side before anything was sent on it.
   shot.on('error', (error) => (shot.reusedSocket ? shoot(whole).then(resolve, reject) : reject(error)));
   shot.on('timeout', () => shot.destroy(new Error(`No answer in ${DEADLINE_MS} ms.`)));
+  // Node says it by itself only for the methods that usually have a body.
+  shot.setHeader('Content-Length', body.length);
   for (const [name, value] of headers) shot.appendHeader(name, value);
   shot.end(body);
   sent += 1;
