@@ -1,8 +1,12 @@
 // SPEC section 5: who may call. Its rows, token by token, are in test/unit/accessToken.test.ts and, over HTTP, in
 // test/attacks/tokens.test.ts.
+import { createServer } from 'node:http';
+import { RestError } from '@azure/data-tables';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startApp, type TestApp } from '../support/app.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { startApp, type TestAnswer, type TestApp } from '../support/app.ts';
 import { TENANT } from '../support/operations.ts';
+import { tableClient } from '../support/tables.ts';
 import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE, tokenCases, v1ClaimsOf } from '../support/tokens.ts';
 
 let app: TestApp;
@@ -121,4 +125,270 @@ describe('a user', () => {
     const token = await scoped.issuer.sign(claimsOf(scoped.issuer, { roles: [], scp: 'Calls.Use' }));
     expect((await scoped.send({ token, body: { id: 'a' } })).status).toBe(403);
   });
+});
+
+/** An answer without what is different in each: its ids and its date. */
+const withoutIds = ({ status, headers, text }: TestAnswer) => ({
+  status,
+  headers: [...headers].filter(([name]) => name !== 'request-id').sort(),
+  text: text.replace(/"date":"[\d:T-]{19}","request-id":"[\da-f-]{36}"/, ''),
+});
+
+/** The partitions in which something is stored under an id; none, too, as long as nothing made the table. */
+async function stored(id: string, { table }: TestApp = app): Promise<string[]> {
+  const rows = tableClient(table).listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } });
+  return Array.fromAsync(rows, ({ partitionKey = '' }) => partitionKey).catch((error: unknown) => {
+    if (error instanceof RestError && error.statusCode === 404) return [];
+    throw error;
+  });
+}
+
+/** Sends an Authorization header as it is, to an operation that does not exist. */
+async function sendTo(authorization: string | undefined, to: TestApp = app) {
+  const id = crypto.randomUUID();
+  const answer = await to.send({
+    path: `/v1.0/playPromptOperation/${id}`,
+    token: undefined,
+    headers: { authorization },
+    body: { status: 'Running' },
+  });
+  return { id, answer, stored: await stored(id, to) };
+}
+
+test('the answer to a bad signature is, but for ids and date, that to any other bad token, byte for byte', async () => {
+  const [header, payload, signature = ''] = app.token.split('.');
+  const forged = `Bearer ${header}.${payload}.${[...signature].reverse().join('').slice(0, -1)}A`;
+  const reference = withoutIds((await sendTo(forged)).answer);
+  expect(reference.status).toBe(401);
+  for (const { title, status, authorization } of tokenCases) {
+    const other = status === 401 ? await authorization(app.issuer, 'http://127.0.0.1:9') : undefined;
+    if (!/^bearer +\S/i.test(other ?? '')) continue;
+    expect({ title, ...withoutIds((await sendTo(other)).answer) }).toEqual({ title, ...reference });
+  }
+});
+
+describe('whatever the body is, the answer to who may not call is the same', () => {
+  const bodies: [string, Record<string, string | undefined>, string | Uint8Array][] = [
+    ['JSON that is broken', {}, '{"status":'],
+    ['no JSON', { 'content-type': 'text/html' }, '<html>'],
+    ['of no type', { 'content-type': undefined }, '{}'],
+    ['not UTF-8', {}, Uint8Array.of(0x7b, 0xff, 0xfe, 0x7d)],
+    ['over 64 KiB', {}, JSON.stringify({ clientContext: 'x'.repeat(70_000) })],
+    ['nothing', {}, ''],
+    ['full of faults', {}, '{"status":"x","nope":1,"id":"?"}'],
+    ['under preconditions that are none', { 'if-match': '?', 'if-none-match': '?' }, '{}'],
+    ['under an OData version that is none', { 'odata-version': '9', accept: 'text/html' }, '{}'],
+  ];
+  const callers: [string, number, () => Promise<string | undefined>][] = [
+    ['without a token', 401, async () => undefined],
+    ['with a bad token', 401, () => app.issuer.sign(claimsOf(app.issuer, { aud: 'api://other' }))],
+    ['without the permission', 403, () => app.issuer.sign(claimsOf(app.issuer, { roles: ['Other'] }))],
+  ];
+  const rows = callers.flatMap(([who, status, token]) =>
+    bodies.map(([what, headers, body]) => ({ who, what, status, token, headers, body })),
+  );
+
+  test.each(rows)('$who, a body $what: $status', async ({ status, token, headers, body }) => {
+    const id = crypto.randomUUID();
+    const path = `/v1.0/playPromptOperation/${id}`;
+    const credentials = { path, token: await token() };
+    const answer = await app.send({ ...credentials, headers, body });
+    expect(answer.status).toBe(status);
+    expect(withoutIds(answer)).toEqual(withoutIds(await app.send({ ...credentials, body: {} })));
+    expect(await stored(id)).toEqual([]);
+  });
+});
+
+describe('what exists', () => {
+  const callers: [string, number, () => Promise<string | undefined>][] = [
+    ['no token', 401, async () => undefined],
+    ['a bad token', 401, () => app.issuer.sign(claimsOf(app.issuer, { ver: '3.0' }))],
+    ['no permission', 403, () => app.issuer.sign(claimsOf(app.issuer, { idtyp: 'user', sub: 'pairwise' }))],
+  ];
+  test.each(callers)('is neither changed nor told to who comes with %s', async (_title, status, token) => {
+    const path = `/v1.0/playPromptOperation/${crypto.randomUUID()}`;
+    const before = await app.send({ path, body: { status: 'Running', clientContext: 'mine' } });
+    const refused = await app.send({ path, token: await token(), body: { status: 'Failed' } });
+    expect(refused.status).toBe(status);
+    expect(refused.headers.has('etag')).toBe(false);
+    expect(withoutIds(refused)).toEqual(withoutIds(await app.send({ token: await token(), body: { id: 'none' } })));
+    expect((await app.send({ path, body: {} })).json).toEqual(before.json);
+  });
+});
+
+describe('an operation of another tenant', () => {
+  const others = () => app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
+
+  test('is a second one under the same id', async () => {
+    const id = crypto.randomUUID();
+    const path = `/v1.0/playPromptOperation/${id}`;
+    await app.send({ path, body: { status: 'Running' } });
+    await app.send({ path, token: await others(), body: { status: 'Failed' } });
+    expect((await stored(id)).map((partition) => partition.split('_')[0]).sort()).toEqual([TENANT, OTHER_TENANT]);
+    expect((await app.send({ path, body: {} })).json.status).toBe('Running');
+    expect((await app.send({ path, token: await others(), body: {} })).json.status).toBe('Failed');
+  });
+
+  test('is, to every precondition, like one that does not exist', async () => {
+    const id = crypto.randomUUID();
+    const etag = (await app.send({ body: { id, status: 'Running' } })).headers.get('etag') ?? '';
+    expect(etag).not.toBe('');
+    for (const headers of [{ 'if-match': etag }, { 'if-match': '*' }]) {
+      const answer = async (to: string) =>
+        withoutIds(await app.send({ token: await others(), headers, body: { id: to } }));
+      const mine = await answer(id);
+      expect(mine.status).toBe(412);
+      expect(mine).toEqual(await answer(crypto.randomUUID()));
+    }
+    expect(await stored(id)).toEqual([expect.stringMatching(`^${TENANT}_`)]);
+    const created = await app.send({ token: await others(), headers: { 'if-none-match': '*' }, body: { id } });
+    expect([created.status, created.json.status]).toEqual([200, 'NotStarted']);
+  });
+});
+
+describe('a tenant that is not listed', () => {
+  const UNLISTED = '33333333-3333-4333-8333-333333333333';
+
+  test.each([
+    ['2.0', (authority: string) => `${authority}/${UNLISTED}/v2.0`],
+    ['1.0', () => `https://sts.windows.net/${UNLISTED}/`],
+  ])('is refused, though its token of version %s is good', async (ver, issuerOf) => {
+    const claims = claimsOf(app.issuer, { tid: UNLISTED, ver, iss: issuerOf(app.issuer.authority) });
+    const { answer, stored } = await sendTo(`Bearer ${await app.issuer.sign(claims)}`);
+    expect([answer.status, answer.json.error.code]).toEqual([401, 'InvalidAuthenticationToken']);
+    expect(stored).toEqual([]);
+  });
+});
+
+describe('a key that the issuer publishes later', () => {
+  let rotating: TestApp;
+  beforeAll(async () => {
+    rotating = await startApp();
+  });
+  afterAll(() => rotating.close());
+
+  test('is found, for all who wait, and the one before still counts', async () => {
+    const send = async (token: string) => (await rotating.send({ token, body: { clientContext: 'rotated' } })).status;
+    expect(await send(rotating.token)).toBe(200);
+    await rotating.issuer.rotate();
+    const token = await rotating.issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
+    expect(await Promise.all([token, token, rotating.token, token].map(send))).toEqual([200, 200, 200, 200]);
+  });
+});
+
+describe('where AUTH_V1_ISSUER is set', () => {
+  let set: TestApp;
+  beforeAll(async () => {
+    set = await startApp({ AUTH_V1_ISSUER: 'http://127.0.0.1:9/sts/{tenantid}/' });
+  });
+  afterAll(() => set.close());
+
+  test.each([
+    ['1.0', 'of that issuer', 200, () => `http://127.0.0.1:9/sts/${TENANT}/`],
+    ['1.0', 'of that issuer, for another tenant', 401, () => `http://127.0.0.1:9/sts/${OTHER_TENANT}/`],
+    ['1.0', 'of the default issuer', 401, () => `https://sts.windows.net/${TENANT}/`],
+    ['2.0', 'of that issuer', 401, () => `http://127.0.0.1:9/sts/${TENANT}/`],
+    ['2.0', 'of the issuer that discovery names', 200, () => `${set.issuer.authority}/${TENANT}/v2.0`],
+  ])('a token of version %s %s: %d', async (ver, _title, status, issuerOf) => {
+    const token = await set.issuer.sign(claimsOf(set.issuer, { ver, iss: issuerOf() }));
+    expect((await sendTo(`Bearer ${token}`, set)).answer.status).toBe(status);
+  });
+});
+
+describe('where AUTH_APP_ROLES is set', () => {
+  let set: TestApp;
+  beforeAll(async () => {
+    set = await startApp({ AUTH_APP_ROLES: 'Prompts.Write, Prompts.Manage' });
+  });
+  afterAll(() => set.close());
+
+  test.each([
+    ['Prompts.Write', 200],
+    ['Prompts.Manage', 200],
+    ['Prompts', 403],
+    [ROLE, 403],
+    ['Calls.AccessMedia.All', 403],
+  ])('the role %s is answered %d', async (role, status) => {
+    const token = await set.issuer.sign(claimsOf(set.issuer, { roles: [role] }));
+    expect((await sendTo(`Bearer ${token}`, set)).answer.status).toBe(status);
+  });
+});
+
+describe('an issuer that is down', () => {
+  const down = createServer((_request, response) => response.writeHead(500).end());
+  let cut: TestApp;
+  beforeAll(async () => {
+    cut = await startApp({ AUTH_AUTHORITY: `http://127.0.0.1:${await listen(down, 0, '')}` });
+  });
+  afterAll(async () => {
+    await cut.close();
+    await close(down);
+  });
+
+  test('leaves a token neither good nor bad: 503, to be tried again, and nothing is stored', async () => {
+    const { answer, stored } = await sendTo(`Bearer ${cut.token}`, cut);
+    expect([answer.status, answer.json.error.code]).toEqual([503, 'ServiceUnavailable']);
+    expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    expect(answer.headers.has('www-authenticate')).toBe(false);
+    expect(stored).toEqual([]);
+  });
+
+  test('is no excuse for a token that is bad without it', async () => {
+    for (const changes of [{ tid: '33333333-3333-4333-8333-333333333333' }, { aud: [AUDIENCE] }, { exp: undefined }]) {
+      const token = await cut.issuer.sign(claimsOf(cut.issuer, changes));
+      expect((await sendTo(`Bearer ${token}`, cut)).answer.status).toBe(401);
+    }
+  });
+
+  test('leaves no more in the log than any other refusal: neither the token nor whose it is', async () => {
+    const personal = { name: 'Ada Lovelace', oid: 'oid-of-ada', sub: 'oid-of-ada', azp: 'azp-of-ada' };
+    const token = await cut.issuer.sign(claimsOf(cut.issuer, personal));
+    cut.logged.length = 0;
+    expect((await sendTo(`Bearer ${token}`, cut)).answer.status).toBe(503);
+    expect(cut.logged).not.toEqual([]);
+    for (const secret of [...Object.values(personal), ...token.split('.')]) {
+      expect(cut.logged.join('\n')).not.toContain(secret);
+    }
+  });
+});
+
+test('no log line holds a token, a part of one or a claim of it, whatever became of it', async () => {
+  const mark = `mark-${crypto.randomUUID()}`;
+  const personal = {
+    ...{ azp: `azp-${mark}`, name: `name-${mark}`, upn: `upn-${mark}`, email: `${mark}@example.org` },
+    ...{ oid: `oid-${mark}`, sub: `oid-${mark}`, uti: `uti-${mark}`, ipaddr: '192.0.2.7' },
+  };
+  const changes: [number, Record<string, unknown>][] = [
+    [200, {}],
+    [401, { iss: `https://${mark}/` }],
+    [401, { aud: mark }],
+    [401, { tid: mark }],
+    [401, { ver: mark }],
+    [401, { exp: 1_234_567_891 }],
+    [401, { nbf: 9_876_543_219 }],
+    [401, { exp: mark }],
+    [401, { roles: mark }],
+    [401, { scp: [mark] }],
+    [403, { roles: [mark] }],
+    [403, { roles: undefined, scp: mark }],
+    [403, { idtyp: mark }],
+  ];
+  app.logged.length = 0;
+  const tokens: string[] = [];
+  for (const [status, change] of changes) {
+    const token = await app.issuer.sign(claimsOf(app.issuer, { ...personal, ...change }));
+    tokens.push(token);
+    expect((await sendTo(`Bearer ${token}`)).answer.status).toBe(status);
+  }
+  for (const header of [{ kid: mark }, { alg: 'RS256', typ: mark }]) {
+    const token = await app.issuer.sign(claimsOf(app.issuer, personal), header);
+    tokens.push(token);
+    expect((await sendTo(`Bearer ${token}`)).answer.status).toBe(401);
+  }
+  const log = app.logged.join('\n');
+  expect(app.logged).not.toEqual([]);
+  for (const part of tokens.flatMap((token) => token.split('.'))) expect(log).not.toContain(part);
+  for (const value of [mark, '192.0.2.7', '1234567891', '9876543219', ROLE, AUDIENCE, 'eyJ']) {
+    expect(log).not.toContain(value);
+  }
 });

@@ -1,5 +1,6 @@
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { close, listen } from '../../local/loopback.ts';
 
 /** What becomes of one request on its way to the store. */
@@ -9,10 +10,16 @@ export type Fault =
   | 'resetBefore'
   /** The store does what it is asked, and the connection breaks before its answer arrives. */
   | 'resetAfter'
-  /** The store does what it is asked, and half of its answer arrives. */
+  /** The store does what it is asked, and half of its answer arrives before the connection breaks. */
   | 'halfAnswer'
+  /** The store does what it is asked, and half of its answer arrives, and then nothing more ever. */
+  | 'stalledAnswer'
   /** No answer ever. */
   | 'hang'
+  /** The request waits on its way, and arrives even where nobody waits for its answer any more. */
+  | { readonly latency: number }
+  /** The connection breaks, and the request arrives at the store all the same, so many milliseconds later. */
+  | { readonly lateBy: number }
   /** An answer that is not the store's own. */
   | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> };
 
@@ -30,18 +37,23 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     proxy.requests.push(`${method} ${url.split('?')[0]}`);
+    const received = buffer(request).catch(() => undefined);
     const fault = (await proxy.fault?.({ method, url })) ?? 'pass';
-    const body = await buffer(request).catch(() => undefined);
+    const body = await received;
     if (!body || fault === 'hang') return;
     if (fault === 'resetBefore') {
       request.socket.destroy();
       return;
     }
-    if (typeof fault === 'object') {
+    if (typeof fault === 'object' && 'status' in fault) {
       response.writeHead(fault.status, { 'Content-Type': 'application/json', ...fault.headers }).end(fault.body);
       return;
     }
     try {
+      if (typeof fault === 'object') {
+        if ('lateBy' in fault) request.socket.destroy();
+        await delay('lateBy' in fault ? fault.lateBy : fault.latency);
+      }
       const answer = await ask(request, body);
       const content = await buffer(answer);
       if (fault === 'resetAfter') {
@@ -51,9 +63,9 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
       const headers = { ...answer.headers, 'content-length': String(content.length) };
       delete headers['transfer-encoding'];
       response.writeHead(answer.statusCode ?? 502, headers);
-      if (fault === 'halfAnswer') {
+      if (fault === 'halfAnswer' || fault === 'stalledAnswer') {
         response.write(content.subarray(0, content.length / 2));
-        setImmediate(() => request.socket.destroy());
+        if (fault === 'halfAnswer') setImmediate(() => request.socket.destroy());
         return;
       }
       response.end(content);

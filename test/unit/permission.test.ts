@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import type { AccessTokenClaims } from '../../shared/accessToken.ts';
 import { authorize } from '../../shared/permission.ts';
 import { TENANT } from '../support/operations.ts';
@@ -58,4 +59,61 @@ describe('who is not admitted learns what would be right', () => {
   test('and that users are not admitted, where they are not', () => {
     expect(() => authorize(claims, { ...settings, scopes: [] })).toThrow(/Role\.A or Role\.B.*users are not admitted/);
   });
+});
+
+describe('the names of roles and scopes', () => {
+  const rows: [string, Partial<AccessTokenClaims>][] = [
+    ['a role in another casing', { idtyp: 'app', roles: ['role.a'] }],
+    ['a role with a space', { idtyp: 'app', roles: ['Role.A '] }],
+    ['two roles as one', { idtyp: 'app', roles: ['Role.A Role.B'] }],
+    ['two roles joined by a comma', { idtyp: 'app', roles: ['Role.A,Role.B'] }],
+    ['an empty role', { idtyp: 'app', roles: [''] }],
+    ['a scope in another casing', { idtyp: 'user', scp: 'scope.a' }],
+    ['two scopes joined by a comma', { idtyp: 'user', scp: 'Scope.A,Scope.B' }],
+    ['a scope that only begins as it should', { idtyp: 'user', scp: 'Scope.A.Read' }],
+    ['a scope with the address of its API', { idtyp: 'user', scp: 'api://x/Scope.A' }],
+    ['an empty scope', { idtyp: 'user', scp: '' }],
+    ['idtyp in another casing', { idtyp: 'App', oid: 'a', sub: 'a', roles: ['Role.A'] }],
+    ['an empty idtyp', { idtyp: '', oid: 'a', sub: 'a', roles: ['Role.A'] }],
+    ['an oid without sub', { oid: 'a', roles: ['Role.A'] }],
+  ];
+  test.each(rows)('are compared exactly: %s is not enough', (_title, changes) => {
+    expect(() => authorize({ ...claims, ...changes }, settings)).toThrow(forbidden);
+  });
+
+  test.each([['Scope.B Scope.A'], [' Scope.A '], ['Other  Scope.A']])('are found in the scopes “%s”', (scp) => {
+    expect(authorize({ ...claims, idtyp: 'user', scp }, settings)).toEqual({ tenant: TENANT });
+  });
+});
+
+test('whatever the claims, only a role admits an application and only a scope admits a user', () => {
+  const text = fc.constantFrom(undefined, 'app', 'user', 'a', 'b');
+  const role = fc.constantFrom<string[]>('Role.A', 'Role.B', 'Scope.A', 'Other', '');
+  const scope = fc.constantFrom<string[]>('Scope.A', 'Scope.B', 'Role.A', 'Other');
+  const anyClaims = fc.record({
+    idtyp: text,
+    oid: text,
+    sub: text,
+    roles: fc.option(fc.array(role, { maxLength: 3 }), { nil: undefined }),
+    scp: fc.option(fc.array(scope, { maxLength: 3 }), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(anyClaims, ({ idtyp, oid, sub, roles, scp }) => {
+      const application = idtyp === 'app' || (idtyp === undefined && oid !== undefined && oid === sub);
+      const held = (application ? roles : scp) ?? [];
+      const permitted = application
+        ? held.includes('Role.A') || held.includes('Role.B')
+        : held.includes('Scope.A') || held.includes('Scope.B');
+      const ask = () => authorize({ ...claims, idtyp, oid, sub, roles, scp: scp?.join(' ') }, settings);
+      if (permitted) expect(ask()).toEqual({ tenant: TENANT });
+      else expect(ask).toThrow(forbidden);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('the caller is of the token’s own tenant, and of no other claim', () => {
+  const tid = '22222222-2222-4222-8222-222222222222';
+  const app = { ...claims, tid, idtyp: 'app', iss: `https://login.example/${TENANT}/v2.0`, roles: ['Role.A'] };
+  expect(authorize(app, settings)).toEqual({ tenant: tid });
 });

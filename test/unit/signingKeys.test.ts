@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { close, listen } from '../../local/loopback.ts';
+import { GraphError } from '../../shared/graphError.ts';
 import {
   createTenantKeys,
   FIRST_FETCH_COOLDOWN_MS,
@@ -11,6 +12,7 @@ import {
   REFETCH_COOLDOWN_MS,
 } from '../../shared/signingKeys.ts';
 import { TENANT } from '../support/operations.ts';
+import { OTHER_TENANT } from '../support/tokens.ts';
 
 const HOUR = 3_600_000;
 
@@ -207,5 +209,238 @@ describe('a key', () => {
   test('counts once: of two with one id, the first', async () => {
     published = [rsa('one', { alg: 'RS256' }), rsa('one', { alg: 'RS512' })];
     expect((await find(TENANT, 'one')).keys.get('one')).toMatchObject({ algorithm: 'RS256' });
+  });
+});
+
+describe('one fetch', () => {
+  test('serves all who wait for keys that are an hour old, whatever key id they name', async () => {
+    await find(TENANT, 'one');
+    time += KEYS_MAX_AGE_MS;
+    published = [rsa('one'), rsa('two')];
+    const found = await Promise.all(
+      Array.from({ length: 100 }, (_, n) => keyIds(['one', 'two', 'three'][n % 3] as string)),
+    );
+    expect(new Set(found.flat())).toEqual(new Set(['one', 'two']));
+    expect(found.every((ids) => ids.length === 2)).toBe(true);
+    expect(keyRequests).toBe(2);
+  });
+
+  test('that fails is the answer to all who wait for the first keys', async () => {
+    answerKeys = (response) => response.writeHead(503).end();
+    const found = await Promise.allSettled(Array.from({ length: 100 }, () => find(TENANT, 'one')));
+    expect(found.map((one) => one.status === 'rejected' && one.reason)).toEqual(
+      Array(100).fill(expect.objectContaining(unavailable)),
+    );
+    expect(found[0]).toHaveProperty('reason', expect.any(GraphError));
+    expect(keyRequests).toBe(1);
+  });
+
+  test('that fails leaves the last good keys to all who wait for new ones', async () => {
+    await find(TENANT, 'one');
+    time += KEYS_MAX_AGE_MS;
+    answerKeys = (response) => response.writeHead(503).end();
+    const found = await Promise.all(Array.from({ length: 100 }, () => keyIds()));
+    expect(found).toEqual(Array(100).fill(['one']));
+    expect(keyRequests).toBe(2);
+  });
+});
+
+describe('200 key ids at once that no key has', () => {
+  const flood = () => Promise.all(Array.from({ length: 200 }, (_, n) => keyIds(`unknown ${n}`)));
+
+  test('cause one fetch in 5 minutes, and leave the known keys as they are', async () => {
+    await find(TENANT, 'one');
+    expect(await flood()).toEqual(Array(200).fill(['one']));
+    expect(await flood()).toEqual(Array(200).fill(['one']));
+    expect(keyRequests).toBe(2);
+    time += REFETCH_COOLDOWN_MS - 1;
+    await flood();
+    expect(keyRequests).toBe(2);
+    time += 1;
+    await flood();
+    expect(keyRequests).toBe(3);
+  });
+
+  test('cause one fetch in 5 minutes from an issuer that is down, too', async () => {
+    await find(TENANT, 'one');
+    answerKeys = (response) => response.writeHead(500).end();
+    expect(await flood()).toEqual(Array(200).fill(['one']));
+    expect(await flood()).toEqual(Array(200).fill(['one']));
+    expect(keyRequests).toBe(2);
+  });
+
+  test('in one tenant take no refetch from another', async () => {
+    await find(TENANT, 'one');
+    await find(OTHER_TENANT, 'one');
+    await flood();
+    published = [rsa('one'), rsa('two')];
+    expect([...(await find(OTHER_TENANT, 'two')).keys.keys()]).toEqual(['one', 'two']);
+    expect(await keyIds('two')).toEqual(['one']);
+    expect(keyRequests).toBe(4);
+  });
+});
+
+test('a known key id never waits for what an unknown one asks of the issuer', async () => {
+  await find(TENANT, 'one');
+  const asked = Promise.withResolvers<ServerResponse>();
+  answerKeys = (response) => asked.resolve(response);
+  const unknown = keyIds('two');
+  const response = await asked.promise;
+  expect(await keyIds('one')).toEqual(['one']);
+  json(response, { keys: [rsa('one'), rsa('two')] });
+  expect(await unknown).toEqual(['one', 'two']);
+});
+
+test('a key that the issuer no longer publishes is gone after an hour', async () => {
+  published = [rsa('one'), rsa('two')];
+  await find(TENANT, 'one');
+  published = [rsa('two')];
+  time += KEYS_MAX_AGE_MS;
+  expect(await keyIds('two')).toEqual(['two']);
+});
+
+describe('several tenants', () => {
+  const otherKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' });
+
+  test('have keys of their own, also under one key id', async () => {
+    const mine = await find(TENANT, 'one');
+    published = [{ ...otherKey, kid: 'one' }];
+    const other = await find(OTHER_TENANT, 'one');
+    expect(mine.keys.get('one')?.publicKey.export({ format: 'jwk' }).n).toBe(publicJwk.n);
+    expect(other.keys.get('one')?.publicKey.export({ format: 'jwk' }).n).toBe(otherKey.n);
+    expect((await find(TENANT, 'one')).keys.get('one')).toBe(mine.keys.get('one'));
+    expect(other.issuer).toBe(`${authority}/${OTHER_TENANT}/v2.0`);
+  });
+
+  test('have outages of their own', async () => {
+    const answerAll = answerDiscovery;
+    answerDiscovery = (response, base, tenant) =>
+      tenant === TENANT ? response.writeHead(500).end() : answerAll(response, base, tenant);
+    await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
+    expect((await find(OTHER_TENANT, 'one')).keys.has('one')).toBe(true);
+  });
+});
+
+describe('no keys at all', () => {
+  test('is asked about again after 1 second, and not a millisecond before', async () => {
+    answerKeys = (response) => response.writeHead(500).end();
+    for (const [later, requests] of [
+      [0, 1],
+      [FIRST_FETCH_COOLDOWN_MS - 1, 1],
+      [1, 2],
+      [FIRST_FETCH_COOLDOWN_MS - 1, 2],
+      [1, 3],
+    ] as const) {
+      time += later;
+      await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
+      expect(keyRequests).toBe(requests);
+    }
+    expect(FIRST_FETCH_COOLDOWN_MS).toBe(1000);
+  });
+});
+
+test('the limits are those of the contract', () => {
+  expect([KEYS_MAX_AGE_MS, REFETCH_COOLDOWN_MS]).toEqual([HOUR, 300_000]);
+});
+
+describe('an issuer whose discovery goes wrong', () => {
+  const wrong: [string, (response: ServerResponse) => unknown][] = [
+    ['an error', (response) => response.writeHead(500).end()],
+    ['not found', (response) => response.writeHead(404).end('{}')],
+    ['HTML', (response) => response.end('<!doctype html>')],
+    ['half of its answer', (response) => response.end('{"issuer":"i","jwks')],
+    ['nothing', (response) => response.end()],
+    ['null', (response) => response.end('null')],
+    ['no issuer', (response) => json(response, { jwks_uri: `${authority}/keys` })],
+    ['an empty issuer', (response) => json(response, { issuer: '', jwks_uri: `${authority}/keys` })],
+    ['an issuer that is no text', (response) => json(response, { issuer: 7, jwks_uri: `${authority}/keys` })],
+    [
+      'more than 512 KiB',
+      (response) => json(response, { issuer: 'i', jwks_uri: `${authority}/keys`, filler: 'x'.repeat(512 * 1024) }),
+    ],
+    ['a redirect', (response) => response.writeHead(307, { Location: `${authority}/elsewhere` }).end()],
+  ];
+  test.each(wrong)('with %s is unavailable, and is asked nothing more', async (_title, answer) => {
+    answerDiscovery = answer;
+    await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
+    expect(keyRequests).toBe(0);
+  });
+
+  test('leaves the last good keys in service', async () => {
+    await find(TENANT, 'one');
+    time += KEYS_MAX_AGE_MS;
+    answerDiscovery = (response) => response.writeHead(500).end();
+    expect(await keyIds()).toEqual(['one']);
+    expect(keyRequests).toBe(1);
+  });
+
+  // Addresses that reach this very server, so that a request that did leave would be counted.
+  test.each([['0.0.0.0'], ['[::ffff:127.0.0.1]']])(
+    'by http on %s, which is not loopback by name, is unavailable, and no request leaves',
+    async (host) => {
+      const leads = authority.replace('127.0.0.1', host);
+      await fetch(`${leads}/keys`);
+      expect(keyRequests).toBe(1);
+      answerDiscovery = (response) => json(response, { issuer: 'i', jwks_uri: `${leads}/keys` });
+      await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
+      expect(keyRequests).toBe(1);
+    },
+  );
+});
+
+test.each([
+  ['of 512 KiB is read', 512 * 1024, true],
+  ['of a byte more is refused', 512 * 1024 + 1, false],
+])('a key set %s', async (_title, bytes, good) => {
+  answerKeys = (response) => response.end(JSON.stringify({ keys: published }).padEnd(bytes));
+  if (good) expect(await keyIds()).toEqual(['one']);
+  else await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
+});
+
+describe('of a key set', () => {
+  test('a key of another use does not take the key id of one that may verify', async () => {
+    published = [rsa('one', { use: 'enc' }), { kty: 'oct', k: 'AAAA', kid: 'one' }, rsa('one', { alg: 'RS256' })];
+    expect((await find(TENANT, 'one')).keys.get('one')).toMatchObject({ algorithm: 'RS256' });
+  });
+
+  test('the first of two keys of one id is the one that verifies', async () => {
+    published = [
+      rsa('one'),
+      { ...generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' }), kid: 'one' },
+    ];
+    const { publicKey: first } = (await find(TENANT, 'one')).keys.get('one') ?? {};
+    expect(first?.export({ format: 'jwk' }).n).toBe(publicJwk.n);
+  });
+
+  test('a key that is published with its private half is a public key', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    published = [{ ...privateKey.export({ format: 'jwk' }), kid: 'one' }];
+    expect((await find(TENANT, 'one')).keys.get('one')?.publicKey.type).toBe('public');
+  });
+
+  const ignored: [string, unknown][] = [
+    [
+      'RSA of 2,040 bits',
+      { ...generateKeyPairSync('rsa', { modulusLength: 2040 }).publicKey.export({ format: 'jwk' }) },
+    ],
+    ['a use that is no text', rsa('x', { use: ['sig'] })],
+    ['operations that are no list', rsa('x', { key_ops: 'verify' })],
+    ['no operation at all', rsa('x', { key_ops: [] })],
+    ['operations of signing only', rsa('x', { key_ops: ['sign'] })],
+    ['an algorithm that is no text', rsa('x', { alg: 7 })],
+    ['an issuer that is no text', rsa('x', { issuer: {} })],
+    ['a key id that is no text', rsa('x', { kid: 7 })],
+    ['an elliptic curve that is none', { kty: 'EC', crv: 'P-000', x: 'AA', y: 'AA' }],
+    ['a point that is on no curve', { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' }],
+  ];
+  test.each(ignored)('a key with %s is ignored, and the others are not', async (_title, key) => {
+    published = [{ kid: 'x', ...(key as object) }, rsa('one')];
+    expect(await keyIds()).toEqual(['one']);
+  });
+
+  test('a key whose id is a member of every object is a key like any other', async () => {
+    published = [rsa('__proto__'), rsa('constructor')];
+    expect(await keyIds('constructor')).toEqual(['__proto__', 'constructor']);
+    expect((await find(TENANT, 'constructor')).keys.get('toString')).toBeUndefined();
   });
 });
