@@ -2,6 +2,7 @@
 import { app } from '@azure/functions';
 import { createAuthenticate } from '../shared/accessToken.ts';
 import { GraphError } from '../shared/graphError.ts';
+import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
@@ -10,14 +11,14 @@ import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts'
 
 const { auth, tables } = readSettings(process.env);
 const authenticate = createAuthenticate(auth, createTenantKeys({ authority: auth.authority }));
-const operations = await openPlayPromptOperationsTable(tables);
+const update = createUpdate(await openPlayPromptOperationsTable(tables));
 
 // The access token is checked by the handlers, not by a key of the host: hence `anonymous`.
 app.http('updatePlayPromptOperation', {
   route: 'v1.0/playPromptOperation/{id?}',
   methods: ['PATCH'],
   authLevel: 'anonymous',
-  handler: createUpdatePlayPromptOperation({ authenticate, permissions: auth, operations }),
+  handler: createUpdatePlayPromptOperation({ authenticate, permissions: auth, update }),
 });
 
 app.http('playPromptOperationMethodNotAllowed', {

@@ -4,7 +4,7 @@ import { readJsonBody } from '../shared/jsonBody.ts';
 import { checkODataHeaders, readReturnPreference, serviceRoot, toEntityBody } from '../shared/odata.ts';
 import { validatePatch } from '../shared/patchRequest.ts';
 import { authorize } from '../shared/permission.ts';
-import { type PlayPromptOperations, updatePlayPromptOperation } from '../shared/playPromptOperations.ts';
+import type { UpdatePlayPromptOperation } from '../shared/playPromptOperations.ts';
 import { readPreconditions } from '../shared/preconditions.ts';
 import type { AuthSettings } from '../shared/settings.ts';
 import { graphHandler } from './graphHandler.ts';
@@ -16,11 +16,11 @@ const REQUEST_DEADLINE_MS = 10_000;
 export function createUpdatePlayPromptOperation({
   authenticate,
   permissions,
-  operations,
+  update,
 }: {
   readonly authenticate: Authenticate;
   readonly permissions: Pick<AuthSettings, 'appRoles' | 'scopes'>;
-  readonly operations: PlayPromptOperations;
+  readonly update: UpdatePlayPromptOperation;
 }): HttpHandler {
   return graphHandler(async (request) => {
     const deadline = AbortSignal.timeout(REQUEST_DEADLINE_MS);
@@ -30,8 +30,8 @@ export function createUpdatePlayPromptOperation({
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
     const body = await readJsonBody(request);
-    const update = validatePatch(body, request.params.id || undefined, caller.tenant);
-    const stored = await updatePlayPromptOperation(operations, caller.tenant, update, preconditions, deadline);
+    const change = validatePatch(body, request.params.id || undefined, caller.tenant);
+    const stored = await update(caller.tenant, change, preconditions, deadline);
 
     const root = serviceRoot(request.url);
     const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };

@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import * as z from 'zod';
 import { GraphError } from './graphError.ts';
+import { createMemory } from './memory.ts';
 import type { AuthSettings } from './settings.ts';
-import type { FindTenantKeys } from './signingKeys.ts';
+import type { FindTenantKeys, SigningKey } from './signingKeys.ts';
 
 /** The longest access token that is looked at, in characters. */
 export const MAX_TOKEN_LENGTH = 16 * 1024;
@@ -40,6 +42,18 @@ const tokenClaims = z.object({
 /** The claims of an access token that was found to be good; what they permit is another question. */
 export type AccessTokenClaims = z.infer<typeof tokenClaims>;
 
+/** A token whose signature and claims were found good, and until when that may be believed, in milliseconds. */
+interface VerifiedToken {
+  readonly claims: AccessTokenClaims;
+  readonly kid: string;
+  readonly key: SigningKey;
+  readonly until: number;
+}
+
+/** How many verified tokens are remembered, and for how long at most. */
+const REMEMBERED_TOKENS = 1000;
+const REMEMBERED_FOR_MS = 5 * 60_000;
+
 /**
  * Checks the access token of an `Authorization` header.
  *
@@ -47,16 +61,44 @@ export type AccessTokenClaims = z.infer<typeof tokenClaims>;
  */
 export type Authenticate = (authorization: string | null) => Promise<AccessTokenClaims>;
 
-/** Checks access tokens of Microsoft Entra ID, version 1.0 and 2.0, as RFC 8725 advises. */
+/**
+ * Checks access tokens of Microsoft Entra ID, version 1.0 and 2.0, as RFC 8725 advises. A token that was found good is
+ * remembered by its SHA-256, so that its signature is checked once: for five minutes at most, not beyond its `exp` and
+ * the skew, and not when its key is no longer among the tenant's.
+ */
 export function createAuthenticate(
-  { tenants, audiences, v1Issuer, algorithms }: AuthSettings,
+  settings: AuthSettings,
   findTenantKeys: FindTenantKeys,
   now: () => number = Date.now,
 ): Authenticate {
-  const tokenHeader = headerOf(algorithms);
+  const verify = createVerify(settings, findTenantKeys, now);
+  const verified = createMemory<VerifiedToken>(REMEMBERED_TOKENS);
 
   return async (authorization) => {
     const token = bearerToken(authorization);
+    const digest = hash('sha256', token, 'base64');
+    const known = verified.get(digest);
+    if (known && now() < known.until) {
+      const { keys } = await findTenantKeys(known.claims.tid, known.kid);
+      if (keys.get(known.kid) === known.key) return known.claims;
+    }
+    const fresh = await verify(token);
+    verified.set(digest, fresh);
+    return fresh.claims;
+  };
+}
+
+function createVerify(
+  { tenants, audiences, v1Issuer, algorithms }: AuthSettings,
+  findTenantKeys: FindTenantKeys,
+  now: () => number,
+): (token: string) => Promise<VerifiedToken> {
+  const tokenHeader = headerOf(algorithms);
+
+  return async (token) => {
+    // JWS Compact Serialization, RFC 7515, section 7.1.
+    const parts = token.split('.');
+    if (token.length > MAX_TOKEN_LENGTH || parts.length !== 3 || !parts.every(isCanonicalBase64url)) reject('form');
     const { alg, kid } = tokenHeader.safeParse(attempt(() => decodeProtectedHeader(token))).data ?? reject('header');
     const unverified = tokenClaims.safeParse(attempt(() => decodeJwt(token))).data ?? reject('claims');
     if (!tenants.includes(unverified.tid)) reject('tid');
@@ -79,7 +121,8 @@ export function createAuthenticate(
     // Keys name the version 2.0 issuer, and sign the tokens of both versions of that tenant.
     if (key.issuer !== undefined && forTenant(key.issuer) !== v2Issuer) reject('issuer of the key');
     if (!audiences.includes(claims.aud)) reject('aud');
-    return claims;
+    const until = Math.min((claims.exp + CLOCK_SKEW_SECONDS) * 1000, now() + REMEMBERED_FOR_MS);
+    return { claims, kid, key, until };
   };
 }
 
@@ -89,9 +132,6 @@ function bearerToken(authorization: string | null): string {
   if (token === undefined) {
     throw new GraphError('tokenMissing', 'An access token is required: Authorization: Bearer {token}.');
   }
-  // JWS Compact Serialization, RFC 7515, section 7.1.
-  const parts = token.split('.');
-  if (token.length > MAX_TOKEN_LENGTH || parts.length !== 3 || !parts.every(isCanonicalBase64url)) reject('form');
   return token;
 }
 

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { GraphError } from './graphError.ts';
+import { createInTurn } from './inTurn.ts';
 import type { PatchRequest } from './patchRequest.ts';
 import { applyPatch, newPlayPromptOperation, type PlayPromptOperation } from './playPromptOperation.ts';
-import { checkPreconditions, type Preconditions } from './preconditions.ts';
+import { failedPrecondition, type Preconditions } from './preconditions.ts';
 
 /** How many of its last writes an operation remembers. */
 export const REMEMBERED_WRITES = 32;
@@ -19,6 +20,9 @@ export interface StoredOperation {
 
 /** Where the operations of all tenants are kept. Whatever it cannot do now, it refuses with GraphError 503. */
 export interface PlayPromptOperations {
+  /** What was last read or written of an operation, if that is still known: it may be stale, and costs nothing. */
+  recall(tenant: string, id: string): StoredOperation | undefined;
+
   /** Reads an operation; undefined when the tenant has none of that id. */
   get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
 
@@ -47,7 +51,21 @@ export const MAX_ATTEMPTS = 20;
  * @throws GraphError 412 when a precondition fails; 409 when others kept changing the operation; 503 when the store
  * cannot serve before `signal` is aborted: the update may then have taken effect or not
  */
-export async function updatePlayPromptOperation(
+export type UpdatePlayPromptOperation = (
+  tenant: string,
+  request: PatchRequest,
+  preconditions: Preconditions,
+  signal: AbortSignal,
+) => Promise<StoredOperation>;
+
+/** Makes the update of operations in a store. Updates of one operation by this instance wait for each other. */
+export function createUpdate(operations: PlayPromptOperations): UpdatePlayPromptOperation {
+  const inTurn = createInTurn();
+  return (tenant, request, preconditions, signal) =>
+    inTurn(`${tenant}/${request.id}`, signal, () => update(operations, tenant, request, preconditions, signal));
+}
+
+async function update(
   operations: PlayPromptOperations,
   tenant: string,
   { id, patch }: PatchRequest,
@@ -55,21 +73,28 @@ export async function updatePlayPromptOperation(
   signal: AbortSignal,
 ): Promise<StoredOperation> {
   const writeId = crypto.randomUUID();
+  const recalled = operations.recall(tenant, id);
   let unsureOf: { base: StoredOperation | undefined; cause: unknown } | undefined;
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const current = await operations.get(tenant, id, signal);
+    // A first write goes out on what is remembered, or on nothing where it may only create: if that is not what is
+    // stored, it fails. Nothing else is concluded from a guess.
+    const isGuess = attempt === 0 && (recalled !== undefined || preconditions.ifNoneMatch === '*');
+    const current = isGuess ? recalled : await operations.get(tenant, id, signal);
     if (unsureOf && current?.writes.includes(writeId)) return current;
     if (unsureOf && current && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
 
-    checkPreconditions(preconditions, current?.etag);
+    const failed = failedPrecondition(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
-    if (current && isDeepStrictEqual(next, current.operation)) return current;
+    const isUnchanged = current !== undefined && isDeepStrictEqual(next, current.operation);
+    if (isGuess && (failed || isUnchanged)) continue;
+    if (failed) throw failed;
+    if (isUnchanged) return current;
 
     try {
       const stored = await operations.put(tenant, next, current, writeId, signal);
       if (stored) return stored;
-      await pause(attempt, CONFLICT_PAUSE, signal);
+      if (!isGuess) await pause(attempt, CONFLICT_PAUSE, signal);
     } catch (cause) {
       if (!(cause instanceof GraphError && cause.reason === 'unavailable') || signal.aborted) throw cause;
       unsureOf ??= { base: current, cause };

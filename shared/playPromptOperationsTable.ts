@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import * as z from 'zod';
 import { GraphError } from './graphError.ts';
+import { createMemory } from './memory.ts';
 import { type PlayPromptOperation, playPromptOperation } from './playPromptOperation.ts';
 import { type PlayPromptOperations, REMEMBERED_WRITES, type StoredOperation } from './playPromptOperations.ts';
 import type { TablesSettings } from './settings.ts';
+
+/** How many operations are remembered; the largest takes about 20 KB. */
+const REMEMBERED_OPERATIONS = 1000;
 
 /** How long one call of the store may take, its retries included. */
 const CALL_DEADLINE_MS = 4000;
@@ -20,7 +24,11 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
   // A write that fails is judged before it is repeated, so the SDK must not repeat it by itself.
   const writing = await connect(settings, { retryOptions: { maxRetries: 0 } });
 
+  const remembered = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
+
   return {
+    recall: (tenant, id) => remembered.get(`${tenant}/${id}`),
+
     async get(tenant, id, signal) {
       const row = await call(signal, async (options) => {
         try {
@@ -30,10 +38,14 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
           throw error;
         }
       });
-      return row && fromTableEntity(row);
+      const stored = row && fromTableEntity(row);
+      remembered.set(`${tenant}/${id}`, stored);
+      return stored;
     },
 
     async put(tenant, operation, current, writeId, signal) {
+      // Whatever comes of it, what was remembered is no more.
+      remembered.set(`${tenant}/${operation.id}`, undefined);
       const writes = [writeId, ...(current?.writes ?? [])].slice(0, REMEMBERED_WRITES);
       const entity = toTableEntity(tenant, operation, writes);
       const written = await call(signal, async (options) => {
@@ -45,7 +57,10 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
           throw error;
         }
       });
-      return written && { operation, writes, etag: z.string().parse(written.etag) };
+      if (!written) return undefined;
+      const stored = { operation, writes, etag: z.string().parse(written.etag) };
+      remembered.set(`${tenant}/${operation.id}`, stored);
+      return stored;
     },
   };
 

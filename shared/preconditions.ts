@@ -24,11 +24,14 @@ export function readPreconditions(headers: Headers): Preconditions {
  * Holds the preconditions against the entity's current tag, undefined where there is no entity. Tags are compared
  * weakly for both headers, as OData asks of a service whose tags are weak.
  *
- * @throws GraphError 412 when one of them fails
+ * @returns the 412 that they make, or undefined when they hold
  */
-export function checkPreconditions({ ifMatch, ifNoneMatch }: Preconditions, etag: string | undefined): void {
+export function failedPrecondition(
+  { ifMatch, ifNoneMatch }: Preconditions,
+  etag: string | undefined,
+): GraphError | undefined {
   if (ifMatch && !matches(ifMatch, etag)) {
-    throw new GraphError(
+    return new GraphError(
       'preconditionFailed',
       etag === undefined
         ? 'If-Match was sent, and the operation does not exist.'
@@ -36,8 +39,9 @@ export function checkPreconditions({ ifMatch, ifNoneMatch }: Preconditions, etag
     );
   }
   if (ifNoneMatch && matches(ifNoneMatch, etag)) {
-    throw new GraphError('preconditionFailed', 'The operation exists, or has an ETag that If-None-Match excludes.');
+    return new GraphError('preconditionFailed', 'The operation exists, or has an ETag that If-None-Match excludes.');
   }
+  return undefined;
 }
 
 function matches(tags: EntityTags, etag: string | undefined) {

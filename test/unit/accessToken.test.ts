@@ -198,6 +198,64 @@ describe('the algorithm', () => {
   });
 });
 
+describe('a token that was found good', () => {
+  /** A check whose clock and keys a test moves, and how often the keys were looked up for a signature. */
+  async function aCheck(exp = NOW + 86_400) {
+    const state = { now: NOW, keys: new Map([['one', { publicKey, algorithm: undefined, issuer: undefined }]]) };
+    const settings = { authority: '', tenants: [TENANT], audiences: [AUDIENCE], appRoles: [], scopes: [] };
+    const algorithms: ['RS256'] = ['RS256'];
+    const check = createAuthenticate(
+      { ...settings, v1Issuer: '', algorithms },
+      async () => ({ issuer: `${issuer.authority}/${TENANT}/v2.0`, keys: state.keys }),
+      () => state.now * 1000,
+    );
+    const token = await sign(claimsOf(issuer, { ...times, exp }));
+    return { state, run: () => check(`Bearer ${token}`) };
+  }
+
+  test('is remembered: its signature is not checked again', async () => {
+    const { run } = await aCheck();
+    const first = await run();
+    expect(await run()).toBe(first);
+  });
+
+  test('is checked again after five minutes', async () => {
+    const { state, run } = await aCheck();
+    const first = await run();
+    state.now += 299;
+    expect(await run()).toBe(first);
+    state.now += 1;
+    const again = await run();
+    expect(again).toEqual(first);
+    expect(again).not.toBe(first);
+  });
+
+  test('is refused to the second when it has expired, within the skew', async () => {
+    const { state, run } = await aCheck(NOW + 100);
+    await run();
+    state.now = NOW + 100 + CLOCK_SKEW_SECONDS - 1;
+    await run();
+    state.now += 1;
+    await expect(run()).rejects.toMatchObject({ cause: 'access token refused: exp' });
+  });
+
+  test('is refused when its key is no longer among the tenant’s', async () => {
+    const { state, run } = await aCheck();
+    await run();
+    state.keys = new Map();
+    await expect(run()).rejects.toMatchObject({ cause: 'access token refused: kid' });
+  });
+
+  test('is checked against another key of the same id', async () => {
+    const { state, run } = await aCheck();
+    await run();
+    const { publicKey: other } = await generateKeyPair('RS256', { extractable: true });
+    const key = createPublicKey({ key: { ...(await exportJWK(other)) }, format: 'jwk' });
+    state.keys = new Map([['one', { publicKey: key, algorithm: undefined, issuer: undefined }]]);
+    await expect(run()).rejects.toMatchObject({ cause: 'access token refused: signature' });
+  });
+});
+
 test('when the keys cannot be had, neither good nor bad can be said', async () => {
   const failing = createAuthenticate(
     { authority: '', tenants: [TENANT], audiences: [], appRoles: [], scopes: [], v1Issuer: '', algorithms: ['RS256'] },

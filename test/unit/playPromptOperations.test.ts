@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { GraphError } from '../../shared/graphError.ts';
 import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
 import {
+  createUpdate,
   MAX_ATTEMPTS,
   type PlayPromptOperations,
   REMEMBERED_WRITES,
-  updatePlayPromptOperation,
 } from '../../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../../shared/playPromptOperationsTable.ts';
 import type { Preconditions } from '../../shared/preconditions.ts';
@@ -14,15 +14,14 @@ import { azuriteConnection, newTableName } from '../support/tables.ts';
 
 const lost = () => new GraphError('unavailable', 'lost');
 
+/** The store as two instances of the service have it. */
 let operations: PlayPromptOperations;
+let elsewhere: PlayPromptOperations;
 beforeAll(async () => {
   const [name, connection] = [newTableName(), azuriteConnection()];
-  operations = await openPlayPromptOperationsTable({
-    name,
-    connection,
-    endpoint: undefined,
-    managedIdentityClientId: undefined,
-  });
+  const settings = { name, connection, endpoint: undefined, managedIdentityClientId: undefined };
+  operations = await openPlayPromptOperationsTable(settings);
+  elsewhere = await openPlayPromptOperationsTable(settings);
 });
 
 const signal = new AbortController().signal;
@@ -34,7 +33,7 @@ const update = (
   patch: object,
   preconditions: Preconditions = {},
   until: AbortSignal = signal,
-) => updatePlayPromptOperation(store, TENANT, { id, patch }, preconditions, until);
+) => createUpdate(store)(TENANT, { id, patch }, preconditions, until);
 
 /** The store, but that what `after` does follows the first write, whose answer is lost. */
 function losingTheFirstAnswer(after: () => Promise<void> = async () => {}) {
@@ -198,21 +197,113 @@ describe('a store that cannot serve', () => {
   });
 });
 
-test('an update costs one read and one write, and one that changes nothing no write', async () => {
-  const calls: string[] = [];
-  const counting: PlayPromptOperations = {
-    get(...read) {
-      calls.push('read');
-      return operations.get(...read);
-    },
-    put(...write) {
-      calls.push('write');
-      return operations.put(...write);
+describe('what an update costs', () => {
+  /** The store, with a list of what was asked of it. */
+  function counting(store: PlayPromptOperations) {
+    const calls: string[] = [];
+    const counted: PlayPromptOperations = {
+      ...store,
+      get(...read) {
+        calls.push('read');
+        return store.get(...read);
+      },
+      put(...write) {
+        calls.push('write');
+        return store.put(...write);
+      },
+    };
+    return { calls, counted };
+  }
+
+  test('is a read and a write where nothing is known of the operation', async () => {
+    const { calls, counted } = counting(operations);
+    await update(counted, newId(), { status: 'Running' });
+    expect(calls).toEqual(['read', 'write']);
+  });
+
+  test('is one write where the operation was lately seen, also with its ETag', async () => {
+    const id = newId();
+    const { etag } = await update(operations, id, { status: 'Running' });
+    const { calls, counted } = counting(operations);
+    await update(counted, id, { status: 'Completed' }, { ifMatch: [etag.replace('W/', '')] });
+    await update(counted, id, { status: 'Failed' });
+    expect(calls).toEqual(['write', 'write']);
+  });
+
+  test('is one write where it may only create', async () => {
+    const { calls, counted } = counting(operations);
+    await update(counted, newId(), {}, { ifNoneMatch: '*' });
+    expect(calls).toEqual(['write']);
+  });
+
+  test('is one read where it changes nothing', async () => {
+    const id = newId();
+    await update(operations, id, { status: 'Running' });
+    const { calls, counted } = counting(operations);
+    await update(counted, id, { status: 'Running' });
+    expect(calls).toEqual(['read']);
+  });
+
+  test('is one read more where what was seen is stale', async () => {
+    const id = newId();
+    await update(operations, id, { status: 'Running' });
+    await update(elsewhere, id, { clientContext: 'other' });
+    const { calls, counted } = counting(operations);
+    const { operation } = await update(counted, id, { status: 'Failed' });
+    expect(operation).toMatchObject({ status: 'Failed', clientContext: 'other' });
+    expect(calls).toEqual(['write', 'read', 'write']);
+  });
+});
+
+describe('of what is remembered, nothing is concluded: another instance may have written since', () => {
+  const seen = async () => {
+    const id = newId();
+    const { etag } = await update(operations, id, { status: 'Running' });
+    const now = await update(elsewhere, id, { status: 'Completed' });
+    return { id, old: etag.replace('W/', ''), current: now.etag.replace('W/', '') };
+  };
+
+  test('a patch that changes nothing of it is answered with what is stored', async () => {
+    const { id } = await seen();
+    expect((await update(operations, id, {})).operation.status).toBe('Completed');
+    expect((await update(operations, id, { status: 'Running' })).operation.status).toBe('Running');
+  });
+
+  test('an If-Match holds or fails against what is stored', async () => {
+    const { id, old, current } = await seen();
+    await expect(update(operations, id, { status: 'Failed' }, { ifMatch: [old] })).rejects.toMatchObject({
+      status: 412,
+    });
+    expect((await update(operations, id, { status: 'Failed' }, { ifMatch: [current] })).operation.status).toBe(
+      'Failed',
+    );
+  });
+
+  test('an If-None-Match: * fails against what is stored', async () => {
+    const id = newId();
+    await update(elsewhere, id, {});
+    await expect(update(operations, id, {}, { ifNoneMatch: '*' })).rejects.toMatchObject({ status: 412 });
+  });
+});
+
+test('updates of one operation by one instance wait for each other', async () => {
+  const id = newId();
+  let [running, most] = [0, 0];
+  const store: PlayPromptOperations = {
+    ...operations,
+    async put(...write) {
+      running += 1;
+      most = Math.max(most, running);
+      const stored = await operations.put(...write);
+      running -= 1;
+      return stored;
     },
   };
-  const id = newId();
-  for (const status of ['Running', 'Failed', 'Failed'] as const) await update(counting, id, { status });
-  expect(calls).toEqual(['read', 'write', 'read', 'write', 'read']);
+  const updateIt = createUpdate(store);
+  const patches = Array.from({ length: 50 }, (_, n) => ({ id, patch: { clientContext: `${n}` } }));
+  await Promise.all(patches.map((request) => updateIt(TENANT, request, {}, signal)));
+  expect(most).toBe(1);
+  expect((await stored(id))?.operation.clientContext).toBe('49');
 });
 
 test('an unknown operation comes into being as a new one, under what the patch says', async () => {
