@@ -2,10 +2,10 @@
 import { expect, test } from '@jest/globals';
 import { GraphError } from '../../shared/graphError.ts';
 import {
+  createUpdate,
   MAX_ATTEMPTS,
   type PlayPromptOperations,
   type StoredOperation,
-  updatePlayPromptOperation,
 } from '../../shared/playPromptOperations.ts';
 import { TENANT } from '../support/operations.ts';
 
@@ -13,6 +13,7 @@ test('an update whose last attempt took effect without an answer is not told to 
   let stored: StoredOperation | undefined;
   let tries = 0;
   const operations: PlayPromptOperations = {
+    recall: () => undefined,
     get: async () => stored,
     async put(_tenant, operation, _current, writeId) {
       tries += 1;
@@ -21,8 +22,9 @@ test('an update whose last attempt took effect without an answer is not told to 
       throw new GraphError('unavailable', 'The answer was lost.');
     },
   };
+  const update = createUpdate(operations);
   const request = { id: 'a', patch: { status: 'Running' as const } };
-  const answer = await updatePlayPromptOperation(operations, TENANT, request, {}, AbortSignal.timeout(10_000)).then(
+  const answer = await update(TENANT, request, {}, AbortSignal.timeout(10_000)).then(
     ({ operation }) => operation.status,
     (error: unknown) => (error instanceof GraphError ? error.reason : error),
   );
