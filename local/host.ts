@@ -15,8 +15,9 @@ import { createRouter } from './router.ts';
 /** Kestrel's limit, which the real host has. */
 const MAX_HEADER_BYTES = 32 * 1024;
 
-/** How much of a body is read, many times what the app accepts. */
+/** How much of a body is read, many times what the app accepts; and how much more is thrown away. */
 const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
 
 /** How long a client may take to send a request; what is slower is answered 408. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 1000 };
@@ -56,6 +57,9 @@ await serveUntilTold(async () => {
     if (!url) return response.writeHead(400).end();
     const matched = route(method, url.pathname);
     if (!matched) return response.writeHead(404).end();
+    // The worker takes no stream. Of a body that is larger than the app can possibly accept a part is enough for the app
+    // to refuse it in its own words.
+    const body = Buffer.concat(await Array.fromAsync(beginningOf(request, MAX_BODY_BYTES)));
     const answer = await matched.served.invoke(
       {
         method,
@@ -65,30 +69,29 @@ await serveUntilTold(async () => {
         ),
         params: matched.params,
         query: Object.fromEntries(url.searchParams),
-        body: await readBody(request, response),
+        body,
       },
       (level, message) => console.error(`[${new Date().toISOString()}] ${level}: ${message}`),
     );
-    return response.writeHead(answer.status, answer.headers).end(answer.body);
+    if (body.length <= MAX_BODY_BYTES) return response.writeHead(answer.status, answer.headers).end(answer.body);
+
+    // A connection that is closed while something of the request is unread is reset, and its answer lost.
+    const length = Buffer.byteLength(answer.body);
+    response.writeHead(answer.status, { ...answer.headers, 'Content-Length': length, Connection: 'close' });
+    response.write(answer.body);
+    for await (const _ of beginningOf(request, MAX_DISCARDED_BYTES));
+    return response.end();
   }
 });
 
-/**
- * The body, of which the worker takes no stream. Of one that is larger than the app can possibly accept the first part
- * is read, which is enough for the app to refuse it in its own words; the connection is closed after them.
- */
-async function readBody(request: IncomingMessage, response: ServerResponse) {
-  const chunks: Buffer[] = [];
+/** What a request begins with, until that is more than `limit` bytes; the rest can still be read. */
+async function* beginningOf(request: IncomingMessage, limit: number): AsyncGenerator<Buffer> {
   let length = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    chunks.push(chunk);
+    yield chunk;
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) {
-      response.setHeader('Connection', 'close');
-      break;
-    }
+    if (length > limit) return;
   }
-  return Buffer.concat(chunks);
 }
 
 /** Loads the entry point that package.json names, as the worker does. */

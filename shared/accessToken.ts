@@ -128,7 +128,7 @@ function createVerify(
 
 /** RFC 6750, section 2.1: one header, its scheme in any casing. Two headers arrive joined by a comma, and are refused. */
 function bearerToken(authorization: string | null): string {
-  const [, token] = /^Bearer +(\S.*)/i.exec(authorization ?? '') ?? [];
+  const [, token] = /^Bearer +(\S.*)/is.exec(authorization ?? '') ?? [];
   if (token === undefined) {
     throw new GraphError('tokenMissing', 'An access token is required: Authorization: Bearer {token}.');
   }

@@ -101,11 +101,11 @@ describe('a store that fails', () => {
   });
 
   /** Updates the operation of every fault at the same time, while it happens, since each may take 10 seconds. */
-  async function updateAll(fault: NonNullable<FaultProxy['fault']>, clientContext: string) {
+  async function updateAll(fault: NonNullable<FaultProxy['fault']>, patch: object) {
     const all = faults.map(([title]) => idOf(title));
     const before = await Promise.all(all.map((id) => call(service.facts, id, { clientContext: `before ${id}` })));
     proxy.fault = fault;
-    const during = await Promise.all(all.map((id) => call(service.facts, id, { clientContext })));
+    const during = await Promise.all(all.map((id) => call(service.facts, id, patch)));
     proxy.fault = undefined;
     const after = await Promise.all(all.map((id) => call(service.facts, id, { status: 'Running' })));
     const statuses = (answers: readonly Answer[]) =>
@@ -123,8 +123,9 @@ describe('a store that fails', () => {
   }
 
   test('whenever it is read is answered 503 in time, and all is well as soon as that is over', async () => {
+    // An update that changes nothing is not written, so it must read what it answers.
     const fault: FaultProxy['fault'] = ({ method, url }) => (method === 'GET' ? faultIn(url) : 'pass');
-    const { before, during, after, contexts, expected } = await updateAll(fault, 'while reads fail');
+    const { before, during, after, contexts, expected } = await updateAll(fault, {});
     expect(before).toEqual(expected(() => 200));
     expect(during).toEqual(expected(() => 503));
     expect(after).toEqual(expected(() => 200));
@@ -133,13 +134,21 @@ describe('a store that fails', () => {
 
   test('whenever it is written is answered 503 in time, unless the write took effect; nothing is lost', async () => {
     const fault: FaultProxy['fault'] = ({ method, url }) => (method === 'GET' ? 'pass' : faultIn(url));
-    const { during, after, contexts, expected } = await updateAll(fault, 'while writes fail');
+    const { during, after, contexts, expected } = await updateAll(fault, {
+      clientContext: 'while writes fail',
+    });
     expect(during).toEqual(expected((onWrite) => onWrite));
     expect(after).toEqual(expected(() => 200));
     for (const [title, , onWrite] of faults) {
       const possible = ['while writes fail', ...(onWrite === 503 ? [`before ${idOf(title)}`] : [])];
       expect(possible).toContain(contexts[title]);
     }
+  });
+
+  test('whenever it is read takes updates of what this instance wrote last', async () => {
+    const fault: FaultProxy['fault'] = ({ method }) => (method === 'GET' ? { status: 503 } : 'pass');
+    const { during, expected } = await updateAll(fault, { clientContext: 'while reads fail' });
+    expect(during).toEqual(expected(() => 200));
   });
 
   test('now and then, in every way that passes soon, loses no acknowledged write', async () => {

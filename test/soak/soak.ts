@@ -1,4 +1,4 @@
-// `node test/soak/soak.ts --minutes N`: the service under a mixed load for long, while its store fails now and then and
+// `npm run soak -- --minutes N`: the service under a mixed load for long, while its store fails now and then and
 // its issuer changes keys. It ends with code 1 when an acknowledged write is lost, an answer breaks the contract, or
 // something is left running. Everything is on loopback.
 import { type ChildProcess, execFileSync } from 'node:child_process';
@@ -23,7 +23,6 @@ const MAX_STEPS = 200_000;
 const TOKEN_EVERY_MS = 20_000;
 /** The first change comes soon; after it, a key that is not known is looked for once in 5 minutes only. */
 const [FIRST_ROTATION_MS, ROTATE_EVERY_MS] = [15_000, 6 * MINUTE];
-const SAMPLE_EVERY_MS = 1000;
 /** How long faults last, and how long the store is well between them. */
 const [FAULTS_MS, PAUSE_MS] = [5000, 5000];
 const LEFT_DEADLINE_MS = 15_000;
@@ -60,9 +59,8 @@ const service = await startService({
   AUTH_AUDIENCES: AUDIENCE,
   TABLES_CONNECTION: azuriteConnection(proxy.port),
   TABLES_NAME: newTableName(),
+  NODE_OPTIONS: `--import ${new URL('heap.ts', import.meta.url)}`,
 });
-const [host] = childrenOf(service.process);
-if (!host) throw new Error('The service has no host.');
 
 const newToken = () => issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 let token = await newToken();
@@ -70,10 +68,9 @@ const { baseUrl } = service.facts;
 
 const begun = performance.now();
 const isOver = () => performance.now() - begun >= minutes * MINUTE;
-const samples: { readonly seconds: number; readonly kilobytes: number }[] = [];
 
 console.log(`Soak of ${minutes} minutes, seed ${seed}, ${CALLERS} callers.`);
-const jobs = [...Array.from({ length: CALLERS }, keepCalling), keepFailing(), keepChangingKeys(), keepSampling()];
+const jobs = [...Array.from({ length: CALLERS }, keepCalling), keepFailing(), keepChangingKeys()];
 // A job that fails must not keep what was started from being stopped.
 for (const { reason } of (await Promise.allSettled(jobs)).filter((job) => job.status === 'rejected')) {
   broken.push(`The soak itself failed: ${reason}`);
@@ -223,16 +220,7 @@ async function keepFailing() {
     await wait(PAUSE_MS);
     proxy.fault = () => {
       const fault = faultNow();
-      if (fault !== 'pass')
-        tally(
-          `fault ${
-            typeof fault === 'string'
-              ? fault
-              : Object.entries(fault)[0]
-                  ?.join(' ')
-                  .replace(/^latency .*/, 'latency')
-          }`,
-        );
+      if (fault !== 'pass') tally(`fault ${nameOf(fault)}`);
       return fault;
     };
     await wait(FAULTS_MS);
@@ -256,6 +244,11 @@ function faultNow() {
   ]);
 }
 
+function nameOf(fault: Fault) {
+  if (typeof fault === 'string') return fault;
+  return 'status' in fault ? `status ${fault.status}` : Object.keys(fault).join();
+}
+
 /** Asks for new tokens, and has the issuer sign with a new key now and then. */
 async function keepChangingKeys() {
   let rotatedAt = performance.now() + FIRST_ROTATION_MS - ROTATE_EVERY_MS;
@@ -267,14 +260,6 @@ async function keepChangingKeys() {
       tally('rotations');
     }
     token = await newToken();
-  }
-}
-
-async function keepSampling() {
-  while (!isOver()) {
-    const kilobytes = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(host?.pid)], { encoding: 'utf8' }));
-    samples.push({ seconds: (performance.now() - begun) / 1000, kilobytes });
-    await wait(SAMPLE_EVERY_MS);
   }
 }
 
@@ -313,13 +298,17 @@ function isRunning(pid: number) {
   }
 }
 
-/** The slope of a line through the samples, by least squares, in KiB for each minute. */
-function slope(of: typeof samples) {
+/** What the host said of its heap: one number a second, in KiB. */
+function heapSamples() {
+  return [...service.errors().matchAll(/^heap (\d+)$/gm)].map(([, bytes]) => Number(bytes) / 1024);
+}
+
+/** The slope of a line through samples of one a second, by least squares, for each minute. */
+function slope(samples: readonly number[]) {
   const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-  const [x, y] = [mean(of.map((sample) => sample.seconds)), mean(of.map((sample) => sample.kilobytes))];
-  const covariance = mean(of.map((sample) => (sample.seconds - x) * (sample.kilobytes - y)));
-  const variance = mean(of.map((sample) => (sample.seconds - x) ** 2));
-  return (60 * covariance) / variance;
+  const [x, y] = [(samples.length - 1) / 2, mean(samples)];
+  const covariance = mean(samples.map((sample, second) => (second - x) * (sample - y)));
+  return (60 * covariance) / mean(samples.map((_, second) => (second - x) ** 2));
 }
 
 function report() {
@@ -329,8 +318,8 @@ function report() {
     for (const [what, number] of lines) console.log(`  ${what.replace(pattern, '')}: ${number}`);
   };
   const total = (what: string) => count.get(what) ?? 0;
-  const later = samples.slice(Math.floor(samples.length / 2));
-  const peak = Math.max(...samples.map(({ kilobytes }) => kilobytes));
+  const heap = heapSamples();
+  const later = heap.slice(Math.floor(heap.length / 2));
   console.log(`Requests: ${total('requests')}, ${(total('requests') / seconds).toFixed(0)} a second`);
   section('Answers by status', /^status /);
   section('Answers by what was asked', /^(?=[a-z- ]+: \d{3}$)/);
@@ -344,9 +333,10 @@ function report() {
   for (const one of lost.slice(0, 20)) console.log(`  ${one}`);
   console.log(`Answers against the contract: ${broken.length}`);
   for (const one of broken.slice(0, 20)) console.log(`  ${one}`);
+  const inKiB = (number = Number.NaN) => `${number.toFixed(0)} KiB`;
   console.log(
-    `Memory of the host (RSS): ${samples[0]?.kilobytes} KiB first, ${samples.at(-1)?.kilobytes} KiB last, ${peak} KiB at most, ` +
-      `slope ${slope(samples).toFixed(0)} KiB a minute, of the second half ${slope(later).toFixed(0)}`,
+    `Heap of the host, collected: ${inKiB(heap[0])} first, ${inKiB(heap.at(-1))} last, ${inKiB(Math.max(...heap))} at most, ` +
+      `slope ${inKiB(slope(heap))} a minute, of the second half ${inKiB(slope(later))}`,
   );
   console.log(`Left at the end: ${left.processes} processes, ${left.sockets} sockets`);
 }
