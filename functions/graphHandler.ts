@@ -2,6 +2,9 @@ import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } fr
 import { type GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/odata.ts';
 
+/** The longest `client-request-id` that is echoed: an answer's head must not grow with what is sent. A GUID has 36. */
+const MAX_CLIENT_REQUEST_ID_LENGTH = 128;
+
 /** The answer to one request, without what every answer has in common. */
 export interface GraphAnswer {
   readonly status: number;
@@ -32,7 +35,8 @@ export function graphHandler(
 
 function requestIds(request: HttpRequest, context: InvocationContext): RequestIds {
   const clientRequestId = request.headers.get('client-request-id');
-  return { requestId: context.invocationId, ...(clientRequestId !== null && { clientRequestId }) };
+  const isEchoed = clientRequestId !== null && clientRequestId.length <= MAX_CLIENT_REQUEST_ID_LENGTH;
+  return { requestId: context.invocationId, ...(isEchoed && { clientRequestId }) };
 }
 
 function toResponse(

@@ -25,6 +25,21 @@ describe('200 OK', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
+  test('echoes a client-request-id of up to 128 characters, and none that is longer', async () => {
+    for (const [length, echoed] of [
+      [128, true],
+      [129, false],
+      [15_000, false],
+    ] as const) {
+      const id = 'x'.repeat(length);
+      const good = await app.send({ path: newPath(), headers: { 'client-request-id': id }, body: {} });
+      expect([good.status, good.headers.get('client-request-id')]).toEqual([200, echoed ? id : null]);
+      const bad = await app.send({ path: newPath(), headers: { 'client-request-id': id }, body: { status: 'x' } });
+      expect([bad.status, bad.headers.get('client-request-id')]).toEqual([400, echoed ? id : null]);
+      expect(bad.json.error.innerError['client-request-id']).toBe(echoed ? id : undefined);
+    }
+  });
+
   test('has no client-request-id when none was sent, and a request-id of its own each time', async () => {
     const [one, two] = [await app.send({ path: newPath(), body: {} }), await app.send({ path: newPath(), body: {} })];
     expect(one.headers.get('client-request-id')).toBeNull();
