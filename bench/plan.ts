@@ -1,6 +1,8 @@
 /** How much is measured: all of it in some eight minutes, or enough in one to see that everything works. */
 export interface Plan {
   readonly rounds: number;
+  /** How long each contender is put under load before the first round, so that its code is compiled. */
+  readonly heatUpMs: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** How many operations the callers share. */
@@ -17,6 +19,7 @@ export interface Plan {
 
 const full: Plan = {
   rounds: 5,
+  heatUpMs: 2000,
   warmUpMs: 500,
   measureMs: 2000,
   operations: 512,
@@ -32,6 +35,7 @@ const full: Plan = {
 const quick: Plan = {
   ...full,
   rounds: 2,
+  heatUpMs: 500,
   warmUpMs: 200,
   measureMs: 400,
   alsoAt: [4, 256],

@@ -19,8 +19,6 @@ export function createHandWritten(
 
   return async (request, context) => {
     const { headers } = request;
-    const deadline = AbortSignal.timeout(10_000);
-
     const authorization = headers.get('authorization');
     if (!authorization?.startsWith('Bearer ')) throw new Error('No token.');
     const token = authorization.slice('Bearer '.length);
@@ -70,6 +68,8 @@ export function createHandWritten(
     if (!/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/.test(id)) throw new Error('Not an id.');
     if (patch.id !== undefined && patch.id !== id) throw new Error('Another id.');
 
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), 10_000);
     const name = `${tenant}/${id}`;
     const before = last.get(name);
     const update = async () => {
@@ -77,7 +77,7 @@ export function createHandWritten(
       const writeId = crypto.randomUUID();
       for (let attempt = 0; attempt < 20; attempt++) {
         const recalled = attempt === 0 ? operations.recall(tenant, id) : undefined;
-        const current = recalled ?? (await operations.get(tenant, id, deadline));
+        const current = recalled ?? (await operations.get(tenant, id, deadline.signal));
         const operation = current?.operation ?? newPlayPromptOperation(id);
         const next = applyPatch(operation, patch);
         const { resultInfo: was } = operation;
@@ -91,7 +91,7 @@ export function createHandWritten(
         ) {
           return current;
         }
-        const stored = await operations.put(tenant, next, current, writeId, deadline);
+        const stored = await operations.put(tenant, next, current, writeId, deadline.signal);
         if (stored) return stored;
       }
       throw new Error('Others kept changing it.');
@@ -100,6 +100,7 @@ export function createHandWritten(
     last.set(name, mine);
     const { operation, etag } = await mine.finally(() => {
       if (last.get(name) === mine) last.delete(name);
+      clearTimeout(timer);
     });
 
     const { url } = request;

@@ -40,7 +40,8 @@ function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile) {
   const times = new Map<string, number>();
   for (const [index, id] of samples.entries()) {
     const place = places.get(id) ?? 'node';
-    if (place !== 'idle' && place !== 'node:inspector') times.set(place, (times.get(place) ?? 0) + (timeDeltas[index] ?? 0));
+    if (place !== 'idle' && place !== 'node:inspector')
+      times.set(place, (times.get(place) ?? 0) + (timeDeltas[index] ?? 0));
   }
   const total = [...times.values()].reduce((sum, time) => sum + time, 0);
   return [...times]

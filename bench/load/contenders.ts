@@ -75,13 +75,13 @@ export async function startServer(
 export async function startBareTables(environment: Environment): Promise<Contender[]> {
   return [
     await startBareTable(environment),
-    await startBareTable(environment, { key: 'bareWrite', title: 'bare data-tables, only update', writeOnly: true }),
+    await startBareTable(environment, { key: 'bareWrite', title: 'bare SDK, only update', writeOnly: true }),
   ];
 }
 
 export async function startBareTable(
   environment: Environment,
-  { key, title, writeOnly } = { key: 'bareTable', title: 'bare data-tables, get and update', writeOnly: false },
+  { key, title, writeOnly } = { key: 'bareTable', title: 'bare SDK, get and update', writeOnly: false },
   tableName = key,
 ): Promise<Contender> {
   const table = await environment.openTable(tableName);

@@ -1,4 +1,5 @@
 // All contenders under the same loads, in one go.
+import { setTimeout as delay } from 'node:timers/promises';
 import { startEnvironment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import type { Loads, Point } from '../results.ts';
@@ -23,6 +24,12 @@ export async function measureLoads(plan: Plan, progress: Progress): Promise<Load
       progress(`round ${round + 1}, ${concurrency} at once, ${ids.length} operations: ${contender.title}`);
       return measurePoint(contender, environment.azurite, { round, concurrency, operations: [...ids] }, plan);
     };
+    for (const contender of contenders) {
+      progress(`heating up: ${contender.title}`);
+      const heating = contender.drive({ concurrency: 16, operations, tag: 'heating up' });
+      await delay(plan.heatUpMs);
+      await heating.stop();
+    }
     const comparison: Point[] = [];
     for (let round = 0; round < plan.rounds; round++) {
       for (const concurrency of plan.comparedAt) {

@@ -5,7 +5,7 @@ import cds from '@sap/cds';
 import { LOOPBACK } from '../../local/loopback.ts';
 import { servePeer } from './parts/peer.ts';
 
-await servePeer('SAP CAP, SQLite in process', 'own', async () => {
+await servePeer('SAP CAP', 'own', async () => {
   cds.root = fileURLToPath(new URL('cap', import.meta.url));
   // CAP listens on whatever address its port is given with.
   const server = await cds.server({

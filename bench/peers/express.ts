@@ -1,4 +1,4 @@
-// Express with the middleware that such a service usually has.
+// Express with the middleware that such a service usually has, zod and data-tables.
 import { createServer } from 'node:http';
 import express, { type ErrorRequestHandler } from 'express';
 import { auth, claimIncludes } from 'express-oauth2-jwt-bearer';
@@ -7,7 +7,7 @@ import { operationPatch, toEntity } from './parts/operation.ts';
 import { openOperations } from './parts/operations.ts';
 import { servePeer } from './parts/peer.ts';
 
-await servePeer('Express, helmet, oauth2-jwt-bearer, zod, data-tables', 'table', (settings) => {
+await servePeer('Express', 'table', (settings) => {
   const { authority, tenant, audience, role } = settings;
   const update = openOperations(settings);
   const app = express();

@@ -1,4 +1,4 @@
-// The plainest hand-written server that does the job.
+// The plainest hand-written server that does the job, with jose, zod and data-tables.
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { operationPatch, toEntity } from './parts/operation.ts';
@@ -6,7 +6,7 @@ import { openOperations } from './parts/operations.ts';
 import { servePeer } from './parts/peer.ts';
 import { createTokenCheck } from './parts/token.ts';
 
-await servePeer('node:http, jose, zod, data-tables', 'table', (settings) => {
+await servePeer('plain node:http', 'table', (settings) => {
   const checkToken = createTokenCheck(settings);
   const update = openOperations(settings);
 
