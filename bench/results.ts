@@ -46,8 +46,8 @@ export type Loads = z.infer<typeof loads>;
 export const compute = z.object({
   /** CPU microseconds of each batch, by handler. */
   batches: z.array(z.object({ service: z.number(), handWritten: z.number() })),
-  /** CPU microseconds of each batch of requests to operations of which so many are stored. */
-  stored: z.array(z.object({ operations: z.number(), batches: z.array(z.number()) })),
+  /** Microseconds to an answer, with so many operations stored. */
+  stored: z.array(z.object({ operations: z.number(), p50: z.number(), p99: z.number() })),
   /** Where the CPU's time goes: the share of each function or module, in parts of 1. */
   profile: z.array(z.object({ where: z.string(), share: z.number() })),
 });

@@ -12,6 +12,7 @@ import { createTenantKeys } from '../../shared/signingKeys.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
 import { bodyOf, operationIds } from '../load/load.ts';
 import type { Compute } from '../results.ts';
+import { quantile } from '../statistics.ts';
 import { createHandWritten } from './handWritten.ts';
 import { createMemoryOperations } from './memoryOperations.ts';
 import { profile } from './profile.ts';
@@ -20,10 +21,12 @@ import { profile } from './profile.ts';
 const BATCH = 1000;
 const WARM_UP_BATCHES = 5;
 const PROFILED_BATCHES = 10;
+const STORED_BATCHES = 10;
 const OPERATIONS = 64;
 
 const { gc } = globalThis;
 let requestCount = 0;
+const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
 const order = z.object({ batches: z.number(), storedInProcess: z.array(z.number()) });
 const { batches, storedInProcess } = order.parse(JSON.parse(process.env.BENCH_COMPUTE ?? ''));
 
@@ -72,11 +75,11 @@ await serveUntilTold(async () => {
   for (const count of storedInProcess) {
     const all = operationIds(count);
     const handler = createService(await filled(all));
-    const cpu: number[] = [];
-    await repeat(batches, async () => {
-      cpu.push(await run(handler, all));
+    const latencies: number[] = [];
+    await repeat(STORED_BATCHES, async () => {
+      latencies.push(...(await latenciesOf(handler, requests(all, authorization))));
     });
-    stored.push({ operations: count, batches: cpu });
+    stored.push({ operations: count, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) });
   }
   const ready: Compute = { batches: measured, stored, profile: places };
   return { ready, stop: () => issuer.close() };
@@ -107,18 +110,29 @@ function requests(ids: readonly string[], authorization: string) {
 
 /** The CPU time of one request, all threads included, in microseconds. */
 async function cpuOf(handler: HttpHandler, batch: readonly HttpRequest[]) {
-  const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
   const before = process.cpuUsage();
-  for (const request of batch) {
-    const answer = await handler(request, context);
-    if (answer?.status !== 200) throw new Error(`A request was answered ${answer?.status}.`);
-  }
+  for (const request of batch) await send(handler, request);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / batch.length;
 }
 
+/** How long each request takes, in microseconds. */
+async function latenciesOf(handler: HttpHandler, batch: readonly HttpRequest[]) {
+  const latencies: number[] = [];
+  for (const request of batch) {
+    const sent = performance.now();
+    await send(handler, request);
+    latencies.push((performance.now() - sent) * 1000);
+  }
+  return latencies;
+}
+
+async function send(handler: HttpHandler, request: HttpRequest) {
+  const answer = await handler(request, context);
+  if (answer?.status !== 200) throw new Error(`A request was answered ${answer?.status}.`);
+}
+
 async function checkSameAnswer(a: HttpHandler, b: HttpHandler, authorization: string) {
-  const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
   const [request] = requests(['checked'], authorization);
   if (!request) return;
   const [one, other] = [await a(request.clone(), context), await b(request, context)];

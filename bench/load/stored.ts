@@ -34,6 +34,8 @@ export async function measureStored(
       toRow: (id: string) => ({ partitionKey: BARE_PARTITION, rowKey: id, status: 'NotStarted' }),
     },
   ];
+  // These processes have just started.
+  const times = { warmUpMs: plan.heatUpMs, measureMs: plan.measureMs };
   const points: Loads['stored'] = [];
   try {
     let stored = 0;
@@ -45,7 +47,7 @@ export async function measureStored(
         progress(`${operations} operations stored: ${contender.title}`);
         await insert(table, added.map(toRow));
         const given = { round: 0, concurrency: 1, operations: updated };
-        points.push({ operations, ...(await measurePoint(contender, azurite, given, plan)) });
+        points.push({ operations, ...(await measurePoint(contender, azurite, given, times)) });
       }
     }
   } finally {

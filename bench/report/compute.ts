@@ -27,12 +27,11 @@ ${table(
   profile.map(({ where, share }) => [where, `${(share * 100).toFixed(0)} %`]),
 )}
 
-With so many operations stored, all of them updated in no order:
+Latency in us with so many operations stored, all of them updated in no order, of which 1000 are remembered; the others
+are read before they are written:
 
 ${table(
-  ['stored', 'us'],
-  stored.map(({ operations, batches: own }) => [String(operations), spread(own)]),
-)}
-
-${number(1000)} of them are remembered; the others are read before they are written.`;
+  ['stored', 'p50', 'p99'],
+  stored.map(({ operations, p50, p99 }) => [String(operations), number(p50), number(p99)]),
+)}`;
 }

@@ -20,12 +20,11 @@ they take turns, each round in another order. The service is the packaged app in
 beside it write to tables of one Azurite in memory, each to its own. SAP CAP writes to SQLite in its own process: it has
 no network on its way to the store, and makes no conditional write. The bare SDK is a loop without server, token and
 body. Load generator, servers and store share the machine's cores, so CPU per answer is the figure to trust. Each caller
-has its own share of the operations, and nearly every update is of one that this instance has updated before: a service that has just
-started, or that shares the operations with other instances, needs a second store request.
+has its own share of the operations, and nearly every update is of one that this instance has updated before: a service
+that has just started, or that shares the operations with other instances, needs a second store request.
 
-Answers: ${sum(({ answers }) => answers)}, of which ${sum(({ failed }) => failed)} were not 2xx. Operations read back
-from the stores after a load: ${sum(({ checked }) => checked)}, of which ${sum(({ lost }) => lost)} were not as last
-answered.
+Answers: ${sum(({ answers }) => answers)}, of which ${sum(({ failed }) => failed)} were not 2xx. Operations read back from the
+stores after a load: ${sum(({ checked }) => checked)}, of which ${sum(({ lost }) => lost)} were not as last answered.
 
 ![Latency against throughput](${plotFile})
 
