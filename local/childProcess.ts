@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 export interface Child {
   /** What it said of itself when it was ready. */
   readonly ready: unknown;
+  readonly process: ChildProcess;
   /** Settles when it has ended, for whatever reason. */
   readonly ended: Promise<unknown>;
   /** Stops it in order, and waits until it has ended. */
@@ -13,12 +14,18 @@ export interface Child {
 }
 
 /**
- * Starts a module of this folder as a child process and waits until it is ready. Its output goes to standard error.
+ * Starts a module, of this folder or by its URL, as a child process and waits until it is ready. Its output goes to
+ * standard error.
  *
  * @throws Error with the reason when it cannot start
  */
-export async function startChild(module: string, env: NodeJS.ProcessEnv): Promise<Child> {
-  const child = fork(fileURLToPath(new URL(module, import.meta.url)), [], { env, stdio: ['ignore', 2, 2, 'ipc'] });
+export async function startChild(
+  module: string,
+  env: NodeJS.ProcessEnv,
+  options: Pick<ForkOptions, 'cwd' | 'execArgv'> = {},
+): Promise<Child> {
+  const file = fileURLToPath(new URL(module, import.meta.url));
+  const child = fork(file, [], { ...options, env, stdio: ['ignore', 2, 2, 'ipc'] });
   const ended = once(child, 'exit');
   const [message] = await Promise.race([once(child, 'message'), ended.then(() => [{ failed: `${module} ended.` }])]);
   if ('failed' in message) {
@@ -27,6 +34,7 @@ export async function startChild(module: string, env: NodeJS.ProcessEnv): Promis
   }
   return {
     ready: message.ready,
+    process: child,
     ended,
     async stop() {
       if (child.connected) child.disconnect();

@@ -1,14 +1,12 @@
 // The embedded host: loads the built app, unchanged, as the Functions worker does, and serves its HTTP functions on
 // loopback. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { registerHooks } from 'node:module';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import * as z from 'zod';
 import { serveUntilTold } from './childProcess.ts';
-import * as worker from './functionsWorker.ts';
+import { terminateApp } from './functionsWorker.ts';
+import { loadApp } from './loadApp.ts';
 import { close, listen } from './loopback.ts';
 import { createRouter } from './router.ts';
 
@@ -47,7 +45,7 @@ await serveUntilTold(async () => {
     ready: { port, functions: functions.map(({ name, route, methods }) => ({ name, route, methods })) },
     async stop() {
       await close(server);
-      await worker.terminateApp();
+      await terminateApp();
     },
   };
 
@@ -92,21 +90,4 @@ async function* beginningOf(request: IncomingMessage, limit: number): AsyncGener
     length += chunk.length;
     if (length > limit) return;
   }
-}
-
-/** Loads the entry point that package.json names, as the worker does. */
-async function loadApp(folder: string) {
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === '@azure/functions-core'
-        ? { url: new URL('./functionsWorker.ts', import.meta.url).href, shortCircuit: true }
-        : next(specifier, context),
-  });
-  const { main } = z
-    .object({ main: z.string() })
-    .parse(JSON.parse(readFileSync(resolve(folder, 'package.json'), 'utf8')));
-  const entry = resolve(folder, main);
-  if (!existsSync(entry)) throw new Error(`The entry point ${main} is not there: run npm run build.`);
-  await import(pathToFileURL(entry).href);
-  return worker.startApp();
 }

@@ -1,0 +1,148 @@
+// The same handler written by hand in one piece, without any of the service's abstractions: what the abstractions cost
+// is measured against it. An ordinary update is all that it does; on anything else it gives up.
+import { hash } from 'node:crypto';
+import type { HttpHandler } from '@azure/functions';
+import { jwtVerify } from 'jose';
+import { applyPatch, newPlayPromptOperation, playPromptOperationPatch } from '../../shared/playPromptOperation.ts';
+import type { PlayPromptOperations } from '../../shared/playPromptOperations.ts';
+import type { AuthSettings } from '../../shared/settings.ts';
+import type { FindTenantKeys, SigningKey } from '../../shared/signingKeys.ts';
+
+export function createHandWritten(
+  { tenants, audiences, appRoles }: AuthSettings,
+  findTenantKeys: FindTenantKeys,
+  operations: PlayPromptOperations,
+): HttpHandler {
+  const verified = new Map<string, { tenant: string; kid: string; key: SigningKey; until: number }>();
+  const last = new Map<string, Promise<unknown>>();
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+  return async (request, context) => {
+    const { headers } = request;
+    const authorization = headers.get('authorization');
+    if (!authorization?.startsWith('Bearer ')) throw new Error('No token.');
+    const token = authorization.slice('Bearer '.length);
+    const digest = hash('sha256', token, 'base64');
+    let known = verified.get(digest);
+    if (known && Date.now() < known.until) {
+      const { keys } = await findTenantKeys(known.tenant, known.kid);
+      if (keys.get(known.kid) !== known.key) known = undefined;
+    } else {
+      known = undefined;
+    }
+    if (!known) {
+      const [tenant = ''] = tenants;
+      let key: SigningKey | undefined;
+      let kid = '';
+      const { payload } = await jwtVerify(
+        token,
+        async (header) => {
+          kid = header.kid ?? '';
+          key = (await findTenantKeys(tenant, kid)).keys.get(kid);
+          if (!key) throw new Error('No key.');
+          return key.publicKey;
+        },
+        { audience: [...audiences], algorithms: ['RS256'], clockTolerance: 60, requiredClaims: ['exp'] },
+      );
+      const roles = Array.isArray(payload.roles) ? payload.roles : [];
+      if (!key || payload.tid !== tenant || !roles.some((role) => appRoles.includes(role))) throw new Error('No.');
+      known = { tenant, kid, key, until: Math.min(((payload.exp ?? 0) + 60) * 1000, Date.now() + 300_000) };
+      verified.set(digest, known);
+    }
+    const { tenant } = known;
+
+    for (const name of ['odata-version', 'odata-maxversion', 'accept', 'if-match', 'if-none-match', 'prefer']) {
+      if (headers.get(name) !== null) throw new Error('Not an ordinary update.');
+    }
+    if (headers.get('content-type') !== 'application/json') throw new Error('Not JSON.');
+    if (headers.get('content-encoding') !== null) throw new Error('Encoded.');
+    if (Number(headers.get('content-length') ?? 0) > 65_536) throw new Error('Too large.');
+    const bytes = await request.arrayBuffer();
+    if (bytes.byteLength > 65_536) throw new Error('Too large.');
+    const text = utf8.decode(bytes);
+    const body: unknown = JSON.parse(text);
+    if (countNames(text) !== countMembers(body)) throw new Error('A member is named twice.');
+
+    const patch = playPromptOperationPatch.parse(body);
+    const { id = '' } = request.params;
+    if (!/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/.test(id)) throw new Error('Not an id.');
+    if (patch.id !== undefined && patch.id !== id) throw new Error('Another id.');
+
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), 10_000);
+    const name = `${tenant}/${id}`;
+    const before = last.get(name);
+    const update = async () => {
+      if (before) await before.catch(() => {});
+      const writeId = crypto.randomUUID();
+      for (let attempt = 0; attempt < 20; attempt++) {
+        const recalled = attempt === 0 ? operations.recall(tenant, id) : undefined;
+        const current = recalled ?? (await operations.get(tenant, id, deadline.signal));
+        const operation = current?.operation ?? newPlayPromptOperation(id);
+        const next = applyPatch(operation, patch);
+        const { resultInfo: was } = operation;
+        const { resultInfo: is } = next;
+        if (
+          current &&
+          next.clientContext === operation.clientContext &&
+          next.status === operation.status &&
+          next.completionReason === operation.completionReason &&
+          (was === is || (was?.code === is?.code && was?.subcode === is?.subcode && was?.message === is?.message))
+        ) {
+          return current;
+        }
+        const stored = await operations.put(tenant, next, current, writeId, deadline.signal);
+        if (stored) return stored;
+      }
+      throw new Error('Others kept changing it.');
+    };
+    const mine = update();
+    last.set(name, mine);
+    const { operation, etag } = await mine.finally(() => {
+      if (last.get(name) === mine) last.delete(name);
+      clearTimeout(timer);
+    });
+
+    const { url } = request;
+    const root = url.slice(0, url.indexOf('/playPromptOperation'));
+    const clientRequestId = headers.get('client-request-id');
+    const { clientContext, resultInfo, status, completionReason } = operation;
+    return {
+      status: 200,
+      headers: {
+        'OData-Version': '4.0',
+        'Cache-Control': 'no-store',
+        'X-Content-Type-Options': 'nosniff',
+        'request-id': context.invocationId,
+        ...(clientRequestId !== null && { 'client-request-id': clientRequestId }),
+        'Content-Type': 'application/json;odata.metadata=minimal;charset=utf-8',
+        ETag: etag,
+      },
+      body: JSON.stringify({
+        '@odata.context': `${root}/$metadata#playPromptOperation/$entity`,
+        '@odata.type': '#microsoft.graph.playPromptOperation',
+        '@odata.etag': etag,
+        id,
+        clientContext,
+        resultInfo: resultInfo && { '@odata.type': 'microsoft.graph.resultInfo', ...resultInfo },
+        status,
+        completionReason,
+      }),
+    };
+  };
+}
+
+/** How many members the text names. */
+function countNames(text: string) {
+  let names = 0;
+  for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) names++;
+  return names;
+}
+
+/** How many members the value has. */
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = Array.isArray(value) ? 0 : Object.keys(value).length;
+  for (const member of Object.values(value)) members += countMembers(member);
+  return members;
+}

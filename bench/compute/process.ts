@@ -1,0 +1,142 @@
+// The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH.
+import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
+import * as z from 'zod';
+import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromptOperation.ts';
+import { serveUntilTold } from '../../local/childProcess.ts';
+import { startIssuer } from '../../local/issuer.ts';
+import { createAuthenticate } from '../../shared/accessToken.ts';
+import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
+import { createUpdate, type PlayPromptOperations } from '../../shared/playPromptOperations.ts';
+import { readSettings } from '../../shared/settings.ts';
+import { createTenantKeys } from '../../shared/signingKeys.ts';
+import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
+import { bodyOf, operationIds } from '../load/load.ts';
+import type { Compute } from '../results.ts';
+import { quantile } from '../statistics.ts';
+import { createHandWritten } from './handWritten.ts';
+import { createMemoryOperations } from './memoryOperations.ts';
+import { profile } from './profile.ts';
+
+/** How many requests one batch has; they are made before its time counts. */
+const BATCH = 1000;
+const WARM_UP_BATCHES = 5;
+const PROFILED_BATCHES = 10;
+const STORED_BATCHES = 10;
+const OPERATIONS = 64;
+
+const { gc } = globalThis;
+let requestCount = 0;
+const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
+const order = z.object({ batches: z.number(), storedInProcess: z.array(z.number()) });
+const { batches, storedInProcess } = order.parse(JSON.parse(process.env.BENCH_COMPUTE ?? ''));
+
+await serveUntilTold(async () => {
+  const issuer = await startIssuer(0);
+  const { auth } = readSettings({
+    AUTH_AUTHORITY: issuer.authority,
+    AUTH_TENANTS: TENANT,
+    AUTH_AUDIENCES: AUDIENCE,
+    AUTH_APP_ROLES: ROLE,
+    TABLES_CONNECTION: 'UseDevelopmentStorage=true',
+  });
+  const findTenantKeys = createTenantKeys({ authority: auth.authority });
+  const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
+  const createService = (operations: PlayPromptOperations) =>
+    createUpdatePlayPromptOperation({
+      authenticate: createAuthenticate(auth, findTenantKeys),
+      permissions: auth,
+      update: createUpdate(operations),
+    });
+  const service = createService(createMemoryOperations());
+  const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
+
+  const ids = operationIds(OPERATIONS);
+  const run = (handler: HttpHandler, chosen: readonly string[] = ids) => {
+    const batch = requests(chosen, authorization);
+    // What an earlier batch has left behind is not this one's.
+    gc?.();
+    return cpuOf(handler, batch);
+  };
+  const repeat = async (times: number, work: () => Promise<unknown>) => {
+    for (let time = 0; time < times; time++) await work();
+  };
+
+  await checkSameAnswer(service, handWritten, authorization);
+  await repeat(WARM_UP_BATCHES, () => run(service));
+  await repeat(WARM_UP_BATCHES, () => run(handWritten));
+  const measured: Compute['batches'] = [];
+  await repeat(batches, async () => {
+    measured.push({ service: await run(service), handWritten: await run(handWritten) });
+  });
+  const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
+  const places = await profile(() => cpuOf(service, profiled));
+
+  const stored: Compute['stored'] = [];
+  for (const count of storedInProcess) {
+    const all = operationIds(count);
+    const handler = createService(await filled(all));
+    const latencies: number[] = [];
+    await repeat(STORED_BATCHES, async () => {
+      latencies.push(...(await latenciesOf(handler, requests(all, authorization))));
+    });
+    stored.push({ operations: count, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) });
+  }
+  const ready: Compute = { batches: measured, stored, profile: places };
+  return { ready, stop: () => issuer.close() };
+});
+
+async function filled(ids: readonly string[]) {
+  const operations = createMemoryOperations();
+  const { signal } = new AbortController();
+  for (const id of ids) {
+    await operations.put(TENANT, newPlayPromptOperation(id), undefined, crypto.randomUUID(), signal);
+  }
+  return operations;
+}
+
+/** Requests that each change something, of operations in no order. */
+function requests(ids: readonly string[], authorization: string) {
+  return Array.from({ length: BATCH }, () => {
+    const id = ids[(requestCount++ * 7919) % ids.length] ?? '';
+    return new HttpRequest({
+      method: 'PATCH',
+      url: `http://127.0.0.1:7071/v1.0/playPromptOperation/${id}`,
+      headers: { authorization, 'content-type': 'application/json' },
+      params: { id },
+      body: { bytes: Buffer.from(JSON.stringify(bodyOf({ id, message: `update ${requestCount}` }))) },
+    });
+  });
+}
+
+/** The CPU time of one request, all threads included, in microseconds. */
+async function cpuOf(handler: HttpHandler, batch: readonly HttpRequest[]) {
+  const before = process.cpuUsage();
+  for (const request of batch) await send(handler, request);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / batch.length;
+}
+
+/** How long each request takes, in microseconds. */
+async function latenciesOf(handler: HttpHandler, batch: readonly HttpRequest[]) {
+  const latencies: number[] = [];
+  for (const request of batch) {
+    const sent = performance.now();
+    await send(handler, request);
+    latencies.push((performance.now() - sent) * 1000);
+  }
+  return latencies;
+}
+
+async function send(handler: HttpHandler, request: HttpRequest) {
+  const answer = await handler(request, context);
+  if (answer?.status !== 200) throw new Error(`A request was answered ${answer?.status}.`);
+}
+
+async function checkSameAnswer(a: HttpHandler, b: HttpHandler, authorization: string) {
+  const [request] = requests(['checked'], authorization);
+  if (!request) return;
+  const [one, other] = [await a(request.clone(), context), await b(request, context)];
+  if (JSON.stringify(one) !== JSON.stringify(other)) {
+    throw new Error(`The handlers do not answer the same:\n${JSON.stringify(one)}\n${JSON.stringify(other)}`);
+  }
+}

@@ -1,0 +1,19 @@
+/** The part of CAP that is used here. */
+declare module '@sap/cds' {
+  import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+
+  export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => unknown;
+
+  const cds: {
+    root: string;
+    readonly context: { user: object };
+    readonly User: new (claims: { readonly id: unknown; readonly roles: unknown }) => object;
+    server(options: {
+      readonly from: string;
+      readonly service: string;
+      readonly in_memory: boolean;
+      readonly port: object;
+    }): Promise<Server>;
+  };
+  export default cds;
+}

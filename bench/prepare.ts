@@ -1,0 +1,32 @@
+// What must be there before anything of the bench can be loaded: the peers' packages, and the built app. It imports
+// nothing that is not Node's own.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+export const BENCH_FOLDER = import.meta.dirname;
+export const ROOT_FOLDER = resolve(BENCH_FOLDER, '..');
+
+const isPackaged = readFileSync(resolve(ROOT_FOLDER, 'package.json'), 'utf8').includes('"package":');
+
+/** Where the packaged app is, with its host.json and package.json. */
+export const APP_FOLDER = isPackaged ? resolve(ROOT_FOLDER, 'dist/app') : ROOT_FOLDER;
+
+/** Installs the peers' packages unless they are as the lock file has them, and builds the app in both its forms. */
+export function prepare(): void {
+  if (installedAt() < statSync(resolve(BENCH_FOLDER, 'package-lock.json')).mtimeMs) {
+    npm(['ci', '--ignore-scripts'], BENCH_FOLDER);
+  }
+  npm(['run', '--silent', 'build'], ROOT_FOLDER);
+  if (isPackaged) npm(['run', '--silent', 'package'], ROOT_FOLDER);
+}
+
+function installedAt() {
+  const installed = statSync(resolve(BENCH_FOLDER, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });
+  return installed?.mtimeMs ?? 0;
+}
+
+function npm(args: readonly string[], cwd: string) {
+  const { status } = spawnSync('npm', args, { cwd, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+  if (status !== 0) throw new Error(`npm ${args.join(' ')} failed.`);
+}
