@@ -1,6 +1,20 @@
-import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
-import { type GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
+import type { HttpHandler, InvocationContext } from '@azure/functions';
+import { GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/odata.ts';
+
+/** How long a request may take in all. */
+const REQUEST_DEADLINE_MS = 10_000;
+
+/** What the story of a request needs to know of it. */
+export interface GraphRequest {
+  readonly method: string;
+  /** The whole address. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** The parameters of the route. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: ReadableStream<Uint8Array> | null;
+}
 
 /** The answer to one request, without what every answer has in common. */
 export interface GraphAnswer {
@@ -9,36 +23,60 @@ export interface GraphAnswer {
   readonly body?: unknown;
 }
 
-/**
- * Makes a handler of a request's story: adds the headers that every answer has, turns whatever is thrown into the one
- * shape of error, and logs it. Nothing of a token, a body or a claim is logged.
- */
-export function graphHandler(
-  story: (request: HttpRequest, context: InvocationContext) => Promise<GraphAnswer>,
-  now: () => number = Date.now,
-): HttpHandler {
-  return async (request, context) => {
-    const ids = requestIds(request, context);
-    try {
-      return toResponse(await story(request, context), ids);
-    } catch (thrown) {
-      const error = toGraphError(thrown);
-      log(error, ids, context);
-      const body = toErrorBody(error, ids, new Date(now()));
-      return toResponse({ status: error.status, headers: error.headers, body }, ids);
-    }
+/** What happens to a request, until `deadline` is aborted. Whatever it throws becomes an error answer. */
+export type Story = (request: GraphRequest, deadline: AbortSignal) => Promise<GraphAnswer>;
+
+/** The stories of an address by method. That of GET serves HEAD too, of which the host sends no body. */
+export type Stories = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', Story>>>;
+
+/** The story of an address: that of the request's method, or 405 with what `Allow` may name. */
+export function storyByMethod(stories: Stories): Story {
+  const byMethod = new Map(Object.entries(stories));
+  if (stories.GET) byMethod.set('HEAD', stories.GET);
+  const allow = [...byMethod.keys()].toSorted().join(', ');
+
+  return (request, deadline) => {
+    const story = byMethod.get(request.method);
+    if (story) return story(request, deadline);
+    const message = `${request.method} is not supported here; use ${allow}.`;
+    throw new GraphError('methodNotAllowed', message, { headers: { Allow: allow } });
   };
 }
 
-function requestIds(request: HttpRequest, context: InvocationContext): RequestIds {
-  const clientRequestId = request.headers.get('client-request-id');
+/** Makes a handler of a story: see `answerTo`. */
+export function graphHandler(story: Story): HttpHandler {
+  return async (request, context) => {
+    const { status, headers, body } = await answerTo(story, request, AbortSignal.timeout(REQUEST_DEADLINE_MS), context);
+    return { status, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+  };
+}
+
+/**
+ * Answers a request: adds the headers that every answer has, turns whatever the story throws into the one shape of
+ * error, and logs it. Nothing of a token, a body or a claim is logged.
+ */
+export async function answerTo(
+  story: Story,
+  request: GraphRequest,
+  deadline: AbortSignal,
+  context: InvocationContext,
+): Promise<GraphAnswer> {
+  const ids = requestIds(request, context);
+  try {
+    return complete(await story(request, deadline), ids);
+  } catch (thrown) {
+    const error = toGraphError(thrown);
+    log(error, ids, context);
+    return complete({ status: error.status, headers: error.headers, body: toErrorBody(error, ids, new Date()) }, ids);
+  }
+}
+
+function requestIds({ headers }: GraphRequest, context: InvocationContext): RequestIds {
+  const clientRequestId = headers.get('client-request-id');
   return { requestId: context.invocationId, ...(clientRequestId !== null && { clientRequestId }) };
 }
 
-function toResponse(
-  { status, headers, body }: GraphAnswer,
-  { requestId, clientRequestId }: RequestIds,
-): HttpResponseInit {
+function complete({ status, headers, body }: GraphAnswer, { requestId, clientRequestId }: RequestIds): GraphAnswer {
   return {
     status,
     headers: {
@@ -50,10 +88,9 @@ function toResponse(
       ...(body !== undefined && { 'Content-Type': JSON_MEDIA_TYPE }),
       ...headers,
     },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    body,
   };
 }
-
 function log(error: GraphError, { requestId }: RequestIds, context: InvocationContext) {
   const entry = { 'request-id': requestId, status: error.status, code: error.code, cause: describe(error.cause) };
   const line = JSON.stringify(entry);

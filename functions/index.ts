@@ -2,39 +2,37 @@
 import { app } from '@azure/functions';
 import { createAuthenticate } from '../shared/accessToken.ts';
 import { GraphError } from '../shared/graphError.ts';
+import { type Admit, authorize } from '../shared/permission.ts';
 import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
-import { graphHandler } from './graphHandler.ts';
+import { graphHandler, type Stories, type Story, storyByMethod } from './graphHandler.ts';
+import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
 const { auth, tables } = readSettings(process.env);
 const authenticate = createAuthenticate(auth, createTenantKeys({ authority: auth.authority }));
-const update = createUpdate(await openPlayPromptOperationsTable(tables));
+const admit: Admit = async (authorization) => authorize(await authenticate(authorization), auth);
+const operations = await openPlayPromptOperationsTable(tables);
 
-// The access token is checked by the handlers, not by a key of the host: hence `anonymous`.
-app.http('updatePlayPromptOperation', {
-  route: 'v1.0/playPromptOperation/{id?}',
-  methods: ['PATCH'],
-  authLevel: 'anonymous',
-  handler: createUpdatePlayPromptOperation({ authenticate, permissions: auth, update }),
+const update = createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) });
+const entity: Stories = { GET: createReadPlayPromptOperation({ admit, operations }), PATCH: update };
+
+serve('playPromptOperations', 'v1.0/playPromptOperation', storyByMethod({ PATCH: update }));
+serve('playPromptOperation', 'v1.0/playPromptOperation/{id}', storyByMethod(entity));
+serve('playPromptOperationByKey', 'v1.0/playPromptOperation({key})', storyByMethod(entity));
+// The host tries the functions in the order of their names: this one has to be the last.
+serve('unknownAddress', '{*path}', async () => {
+  throw new GraphError('notFound', 'There is no resource at this address.');
 });
 
-app.http('playPromptOperationMethodNotAllowed', {
-  route: 'v1.0/playPromptOperation/{id?}',
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
-  authLevel: 'anonymous',
-  handler: graphHandler(async ({ method }) => {
-    throw new GraphError('methodNotAllowed', `${method} is not supported here; use PATCH.`);
-  }),
-});
-
-app.http('notFound', {
-  route: '{*path}',
-  authLevel: 'anonymous',
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-  handler: graphHandler(async () => {
-    throw new GraphError('notFound', 'There is no resource at this address.');
-  }),
-});
+/** Registers a function for an address. The access token is checked by the stories, not by a key of the host. */
+function serve(name: string, route: string, story: Story) {
+  app.http(name, {
+    route,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    authLevel: 'anonymous',
+    handler: graphHandler(story),
+  });
+}

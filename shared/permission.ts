@@ -8,7 +8,14 @@ export interface Caller {
 }
 
 /**
- * Finds out whether the claims of a good token permit their bearer to change operations: an application by an app
+ * Checks the `Authorization` header of a request, and whether its bearer may do what this service does.
+ *
+ * @throws GraphError 401, 403 or 503
+ */
+export type Admit = (authorization: string | null) => Promise<Caller>;
+
+/**
+ * Finds out whether the claims of a good token permit their bearer to read and change operations: an application by an app
  * role, a user by a scope. A role of a user is no permission of an application.
  *
  * @throws GraphError 403 when they do not

@@ -62,6 +62,10 @@ export const playPromptOperation = z.strictObject({
 });
 export type PlayPromptOperation = z.infer<typeof playPromptOperation>;
 
+/** The names of its properties, in the order of the reference page. */
+export type PropertyName = keyof PlayPromptOperation;
+export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof().options;
+
 /** The name of a type in `@odata.type`, with or without `#`. */
 const odataType = (name: string) =>
   z.string().refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` });

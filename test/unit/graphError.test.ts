@@ -15,7 +15,7 @@ describe('each cause has one status, one code and the headers that it needs', ()
     ],
     ['forbidden', 403, 'Forbidden', {}],
     ['notFound', 404, 'ResourceNotFound', {}],
-    ['methodNotAllowed', 405, 'MethodNotAllowed', { Allow: 'PATCH' }],
+    ['methodNotAllowed', 405, 'MethodNotAllowed', {}],
     ['notAcceptable', 406, 'NotAcceptable', {}],
     ['conflict', 409, 'Conflict', {}],
     ['preconditionFailed', 412, 'PreconditionFailed', {}],
@@ -29,6 +29,12 @@ describe('each cause has one status, one code and the headers that it needs', ()
     expect([error.status, error.code]).toEqual([status, code]);
     expect(error.headers).toEqual(headers);
   });
+});
+
+test('an error may need headers of its own beside those of its cause', () => {
+  const headers = { Allow: 'PATCH', 'WWW-Authenticate': 'Bearer realm="here"' };
+  expect(new GraphError('methodNotAllowed', 'why', { headers }).headers).toEqual(headers);
+  expect(new GraphError('tokenMissing', 'why', { headers }).headers).toEqual(headers);
 });
 
 describe('what was thrown becomes a GraphError', () => {

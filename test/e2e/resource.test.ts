@@ -1,0 +1,42 @@
+// What a caller does with operations beside updating them, over HTTP.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
+
+const folder = newFolder();
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ AZURITE_LOCATION: folder.path });
+});
+afterAll(async () => {
+  await service.end('SIGINT');
+  folder.remove();
+});
+
+const ENTITIES = '/v1.0/playPromptOperation';
+const get = (path: string, headers: Record<string, string> = {}) => send(service, 'GET', path, { headers });
+
+describe('an operation', () => {
+  test('is read back as it was written, by either form of its address, and whatever the casing', async () => {
+    const written = await patch(service, { id: 'read', status: 'Running', clientContext: 'é😀' });
+    for (const path of [`${ENTITIES}/read`, `${ENTITIES}('read')`, `${ENTITIES.toUpperCase()}/read/`]) {
+      const { status, headers, json } = await get(path);
+      expect([status, headers.get('etag')]).toEqual([200, written.headers.get('etag')]);
+      expect({ ...json, '@odata.context': written.json['@odata.context'] }).toEqual(written.json);
+    }
+  });
+
+  test('is not sent again to whom has it', async () => {
+    const { headers } = await patch(service, { id: 'known', status: 'Running' });
+    const etag = headers.get('etag') ?? '';
+    const again = await get(`${ENTITIES}/known`, { 'if-none-match': etag });
+    expect([again.status, again.json, again.headers.get('etag')]).toEqual([304, undefined, etag]);
+    await patch(service, { id: 'known', status: 'Completed' });
+    expect((await get(`${ENTITIES}/known`, { 'if-none-match': etag })).json.status).toBe('Completed');
+  });
+
+  test('has headers that can be had without it', async () => {
+    const { headers } = await patch(service, { id: 'headed' });
+    const head = await send(service, 'HEAD', `${ENTITIES}/headed`);
+    expect([head.status, head.json, head.headers.get('etag')]).toEqual([200, undefined, headers.get('etag')]);
+  });
+});
