@@ -8,6 +8,7 @@ import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTab
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
 import { graphHandler, type Stories, type Story, storyByMethod } from './graphHandler.ts';
+import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
@@ -17,9 +18,10 @@ const admit: Admit = async (authorization) => authorize(await authenticate(autho
 const operations = await openPlayPromptOperationsTable(tables);
 
 const update = createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) });
+const list = createListPlayPromptOperations({ admit, operations });
 const entity: Stories = { GET: createReadPlayPromptOperation({ admit, operations }), PATCH: update };
 
-serve('playPromptOperations', 'v1.0/playPromptOperation', storyByMethod({ PATCH: update }));
+serve('playPromptOperations', 'v1.0/playPromptOperation', storyByMethod({ GET: list, PATCH: update }));
 serve('playPromptOperation', 'v1.0/playPromptOperation/{id}', storyByMethod(entity));
 serve('playPromptOperationByKey', 'v1.0/playPromptOperation({key})', storyByMethod(entity));
 // The host tries the functions in the order of their names: this one has to be the last.

@@ -1,6 +1,7 @@
 import { MIMEType } from 'node:util';
 import { GraphError } from './graphError.ts';
 import type { PlayPromptOperation, PropertyName } from './playPromptOperation.ts';
+import type { ListedOperation } from './playPromptOperations.ts';
 
 export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
@@ -85,6 +86,21 @@ export function toEntityBody(
   selected?: readonly PropertyName[],
 ) {
   return { '@odata.context': `${contextUrl(root, selected)}/$entity`, ...toEntity(operation, etag, selected) };
+}
+
+/** Entities as they are answered, with where to go on and how many there are in all. OData JSON Format, 12. */
+export function toCollectionBody(
+  root: string,
+  entities: readonly ListedOperation[],
+  selected: readonly PropertyName[] | undefined,
+  { count, nextLink }: { readonly count: number | undefined; readonly nextLink: string | undefined },
+) {
+  return {
+    '@odata.context': contextUrl(root, selected),
+    ...(count !== undefined && { '@odata.count': count }),
+    ...(nextLink !== undefined && { '@odata.nextLink': nextLink }),
+    value: entities.map(({ operation, etag }) => toEntity(operation, etag, selected)),
+  };
 }
 
 function contextUrl(root: string, selected: readonly PropertyName[] | undefined) {

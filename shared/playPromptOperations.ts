@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { Filter } from './filter.ts';
 import { GraphError } from './graphError.ts';
 import { createInTurn } from './inTurn.ts';
 import type { PatchRequest } from './patchRequest.ts';
@@ -10,12 +11,22 @@ import { failedPrecondition, type Preconditions } from './preconditions.ts';
 export const REMEMBERED_WRITES = 32;
 
 /** An operation as the store has it. */
-export interface StoredOperation {
+export interface StoredOperation extends ListedOperation {
+  /** The ids of the last REMEMBERED_WRITES writes, the newest first. */
+  readonly writes: readonly string[];
+}
+
+/** What is read of an operation among others. */
+export interface ListedOperation {
   readonly operation: PlayPromptOperation;
   /** Changes with every write; opaque. */
   readonly etag: string;
-  /** The ids of the last REMEMBERED_WRITES writes, the newest first. */
-  readonly writes: readonly string[];
+}
+
+/** Which operations of a tenant are asked for: those that fulfil `filter`, from a place that an answer named, or all. */
+export interface Selection {
+  readonly filter?: Filter | undefined;
+  readonly from?: string | undefined;
 }
 
 /** Where the operations of all tenants are kept. Whatever it cannot do now, it refuses with GraphError 503. */
@@ -39,6 +50,26 @@ export interface PlayPromptOperations {
     writeId: string,
     signal: AbortSignal,
   ): Promise<StoredOperation | undefined>;
+
+  /**
+   * Takes one step through the operations of a tenant, whose order never changes: answers at most `top` of them, perhaps
+   * none, and from where to go on if there may be more.
+   */
+  list(
+    tenant: string,
+    selection: Selection & { readonly top: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly operations: readonly ListedOperation[]; readonly next: string | undefined }>;
+
+  /** Takes one step through the operations of a tenant, and counts them. */
+  count(
+    tenant: string,
+    selection: Selection,
+    signal: AbortSignal,
+  ): Promise<{ readonly count: number; readonly next: string | undefined }>;
+
+  /** A random key that is the same for every instance of the service, and made by the first that asks for it. */
+  sharedKey(signal: AbortSignal): Promise<Uint8Array>;
 }
 
 /** How often an update is tried against others of the same operation before it is given up. */
@@ -59,14 +90,16 @@ export type UpdatePlayPromptOperation = (
 ) => Promise<StoredOperation>;
 
 /** Makes the update of operations in a store. Updates of one operation by this instance wait for each other. */
-export function createUpdate(operations: PlayPromptOperations): UpdatePlayPromptOperation {
+export function createUpdate(operations: Store): UpdatePlayPromptOperation {
   const inTurn = createInTurn();
   return (tenant, request, preconditions, signal) =>
     inTurn(`${tenant}/${request.id}`, signal, () => update(operations, tenant, request, preconditions, signal));
 }
 
+type Store = Pick<PlayPromptOperations, 'recall' | 'get' | 'put'>;
+
 async function update(
-  operations: PlayPromptOperations,
+  operations: Store,
   tenant: string,
   { id, patch }: PatchRequest,
   preconditions: Preconditions,

@@ -68,3 +68,31 @@ export function readSelect(value: string | undefined): readonly PropertyName[] |
   const selected = new Set(members.map(known));
   return propertyNames.filter((name) => selected.has(name));
 }
+
+/** How many operations a page has at most, where the request does not say. */
+export const DEFAULT_TOP = 100;
+const MAX_TOP = 999;
+
+/**
+ * Reads `$top`, which Graph takes for the size of a page.
+ *
+ * @throws GraphError 400 unless it is a whole number from 1 to 999
+ */
+export function readTop(value: string | undefined): number {
+  if (value === undefined) return DEFAULT_TOP;
+  const top = /^\d{1,3}$/.test(value) ? Number(value) : 0;
+  if (top < 1) throw invalid([fault('$top', `must be a whole number from 1 to ${MAX_TOP}`)]);
+  return top;
+}
+
+/**
+ * Reads `$count`.
+ *
+ * @throws GraphError 400 unless it is true or false
+ */
+export function readCount(value: string | undefined): boolean {
+  if (value !== undefined && !/^(?:true|false)$/i.test(value)) {
+    throw invalid([fault('$count', 'must be true or false')]);
+  }
+  return value?.toLowerCase() === 'true';
+}

@@ -94,7 +94,7 @@ describe('errors', () => {
   });
 
   const addresses: [string, string, string[]][] = [
-    ['the collection', '/v1.0/playPromptOperation', ['PATCH']],
+    ['the collection', '/v1.0/playPromptOperation', ['GET', 'HEAD', 'PATCH']],
     ['an operation', '/v1.0/playPromptOperation/a', ['GET', 'HEAD', 'PATCH']],
     ['an operation by its key', "/v1.0/playPromptOperation('a')", ['GET', 'HEAD', 'PATCH']],
   ];

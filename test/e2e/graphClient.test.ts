@@ -46,6 +46,18 @@ test('updates an operation', async () => {
   });
 });
 
+test('reads operations, one and many', async () => {
+  const client = clientWith(service.facts.token);
+  const updates = ['x', 'y', 'z'].map((id) =>
+    client.api(`/playPromptOperation/${id}`).update({ clientContext: 'many' }),
+  );
+  await Promise.all(updates);
+  const one: PlayPromptOperation = await client.api('/playPromptOperation/x').select(['id', 'status']).get();
+  expect(one).toMatchObject({ id: 'x', status: 'NotStarted' });
+  const list = client.api('/playPromptOperation').filter("clientContext eq 'many'").top(2).count(true);
+  expect(await list.get()).toMatchObject({ '@odata.count': 3, value: [expect.anything(), expect.anything()] });
+});
+
 test('turns our errors into GraphError, with code and request id', async () => {
   const refused = clientWith(service.facts.token).api('/playPromptOperation').update({ status: 'String' });
   const error: GraphError = await refused.catch((thrown) => thrown);

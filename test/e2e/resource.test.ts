@@ -40,3 +40,22 @@ describe('an operation', () => {
     expect([head.status, head.json, head.headers.get('etag')]).toEqual([200, undefined, headers.get('etag')]);
   });
 });
+
+describe('a list', () => {
+  test('has every operation once, over as many pages as its links lead to', async () => {
+    const ids = Array.from({ length: 45 }, (_, n) => `listed-${n}`);
+    await Promise.all(ids.map((id) => patch(service, { id, clientContext: 'in a list' })));
+    const found: string[] = [];
+    let pages = 0;
+    let path: string | undefined = `${ENTITIES}?$filter=clientContext eq 'in a list'&$select=id&$top=10&$count=true`;
+    while (path !== undefined) {
+      const { status, json } = await get(path);
+      expect([status, json['@odata.count']]).toEqual([200, pages === 0 ? 45 : undefined]);
+      found.push(...json.value.map(({ id }: { id: string }) => id));
+      path = json['@odata.nextLink'];
+      pages += 1;
+    }
+    expect(found.sort()).toEqual(ids.sort());
+    expect(pages).toBeGreaterThanOrEqual(5);
+  });
+});

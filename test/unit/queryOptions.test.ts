@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { GraphError } from '../../shared/graphError.ts';
 import { propertyNames } from '../../shared/playPromptOperation.ts';
-import { readQueryOptions, readSelect } from '../../shared/queryOptions.ts';
+import { DEFAULT_TOP, readCount, readQueryOptions, readSelect, readTop } from '../../shared/queryOptions.ts';
 
 const SUPPORTED = ['$filter', '$select', '$top'] as const;
 const read = (query: string) => readQueryOptions(`https://host/v1.0/playPromptOperation?${query}`, SUPPORTED);
@@ -102,5 +102,35 @@ describe('$select', () => {
 
   test('each member that is no property is a fault of its own', () => {
     expect(faultsOf(() => readSelect('a,id,b'))).toHaveLength(2);
+  });
+});
+
+describe('$top', () => {
+  test.each([
+    [undefined, DEFAULT_TOP],
+    ['1', 1],
+    ['999', 999],
+    ['007', 7],
+  ])('%j is %i', (value, top) => {
+    expect(readTop(value)).toBe(top);
+  });
+
+  test.each(['', '0', '000', '1000', '-1', '1.5', '1e2', ' 1', '١', 'all'])('%j is a 400', (value) => {
+    expect(faultsOf(() => readTop(value))).toEqual([['InvalidQueryOption', '$top']]);
+  });
+});
+
+describe('$count', () => {
+  test.each([
+    [undefined, false],
+    ['false', false],
+    ['true', true],
+    ['TRUE', true],
+  ])('%j is %j', (value, isCounted) => {
+    expect(readCount(value)).toBe(isCounted);
+  });
+
+  test.each(['', '1', 'yes', ' true'])('%j is a 400', (value) => {
+    expect(faultsOf(() => readCount(value))).toEqual([['InvalidQueryOption', '$count']]);
   });
 });
