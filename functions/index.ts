@@ -7,6 +7,7 @@ import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
+import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
 import { graphHandler, type Stories, type Story, storyByMethod } from './graphHandler.ts';
 import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
@@ -19,7 +20,11 @@ const operations = await openPlayPromptOperationsTable(tables);
 
 const update = createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) });
 const list = createListPlayPromptOperations({ admit, operations });
-const entity: Stories = { GET: createReadPlayPromptOperation({ admit, operations }), PATCH: update };
+const entity: Stories = {
+  GET: createReadPlayPromptOperation({ admit, operations }),
+  PATCH: update,
+  DELETE: createDeletePlayPromptOperation({ admit, operations }),
+};
 
 serve('playPromptOperations', 'v1.0/playPromptOperation', storyByMethod({ GET: list, PATCH: update }));
 serve('playPromptOperation', 'v1.0/playPromptOperation/{id}', storyByMethod(entity));

@@ -52,6 +52,14 @@ export interface PlayPromptOperations {
   ): Promise<StoredOperation | undefined>;
 
   /**
+   * Removes an operation, on the condition that its ETag is still this one. It is tried once: after a 503 it may have
+   * taken effect or not.
+   *
+   * @returns false when the condition did not hold and nothing was removed
+   */
+  remove(tenant: string, id: string, etag: string, signal: AbortSignal): Promise<boolean>;
+
+  /**
    * Takes one step through the operations of a tenant, whose order never changes: answers at most `top` of them, perhaps
    * none, and from where to go on if there may be more.
    */
@@ -72,7 +80,7 @@ export interface PlayPromptOperations {
   sharedKey(signal: AbortSignal): Promise<Uint8Array>;
 }
 
-/** How often an update is tried against others of the same operation before it is given up. */
+/** How often a change is tried against others of the same operation before it is given up. */
 export const MAX_ATTEMPTS = 20;
 
 /**
@@ -115,7 +123,7 @@ async function update(
     const isGuess = attempt === 0 && (recalled !== undefined || preconditions.ifNoneMatch === '*');
     const current = isGuess ? recalled : await operations.get(tenant, id, signal);
     if (unsureOf && current?.writes.includes(writeId)) return current;
-    if (unsureOf && current && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
+    if (unsureOf && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
 
     const failed = failedPrecondition(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
@@ -139,19 +147,27 @@ async function update(
 }
 
 /**
- * Whether so much was written since a write was tried on `base` that its id, had it taken effect, could be forgotten.
+ * Whether so much happened since a write was tried on `base` that its id, had it taken effect, could be forgotten: more
+ * writes than are remembered, or a removal. That an operation was created and removed in the meantime is not looked for:
+ * what was to be created is created.
  */
-function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation) {
-  const [last] = base?.writes ?? [];
-  return last === undefined ? current.writes.length === REMEMBERED_WRITES : !current.writes.includes(last);
+function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation | undefined) {
+  if (base === undefined) return current?.writes.length === REMEMBERED_WRITES;
+  return current === undefined || !isSuccessor(current, base);
+}
+
+/** Whether one is what the other has become; false also when more was written since than is remembered. */
+export function isSuccessor(current: StoredOperation, base: StoredOperation): boolean {
+  const [last = ''] = base.writes;
+  return current.writes.includes(last);
 }
 
 /** How long to wait after the first attempt and at most, in milliseconds. A conflict is over sooner than a failure. */
-const CONFLICT_PAUSE = { first: 10, longest: 250 };
-const FAILURE_PAUSE = { first: 150, longest: 2000 };
+export const CONFLICT_PAUSE = { first: 10, longest: 250 };
+export const FAILURE_PAUSE = { first: 150, longest: 2000 };
 
 /** Waits, longer with each attempt and never quite as long as another who waits; no longer than until the deadline. */
-async function pause(attempt: number, { first, longest }: typeof CONFLICT_PAUSE, signal: AbortSignal) {
+export async function pause(attempt: number, { first, longest }: typeof CONFLICT_PAUSE, signal: AbortSignal) {
   const milliseconds = Math.min(longest, first * 2 ** attempt);
   // The store refuses what comes after the deadline.
   await delay(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal }).catch(() => {});

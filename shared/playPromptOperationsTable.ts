@@ -70,6 +70,15 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
       return stored;
     },
 
+    async remove(tenant, id, etag, signal) {
+      remembered.set(`${tenant}/${id}`, undefined);
+      const { partitionKey, rowKey } = keysOf(tenant, id);
+      const removed = await call(signal, [404, 412], (options) =>
+        writing.deleteEntity(partitionKey, rowKey, { ...options, etag }),
+      );
+      return removed !== undefined;
+    },
+
     async list(tenant, { filter, from, top }, signal) {
       const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
       return { operations: page.rows.map(fromListedEntity), next: page.next };

@@ -95,8 +95,8 @@ describe('errors', () => {
 
   const addresses: [string, string, string[]][] = [
     ['the collection', '/v1.0/playPromptOperation', ['GET', 'HEAD', 'PATCH']],
-    ['an operation', '/v1.0/playPromptOperation/a', ['GET', 'HEAD', 'PATCH']],
-    ['an operation by its key', "/v1.0/playPromptOperation('a')", ['GET', 'HEAD', 'PATCH']],
+    ['an operation', '/v1.0/playPromptOperation/a', ['DELETE', 'GET', 'HEAD', 'PATCH']],
+    ['an operation by its key', "/v1.0/playPromptOperation('a')", ['DELETE', 'GET', 'HEAD', 'PATCH']],
   ];
   const all = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 

@@ -41,6 +41,16 @@ describe('an operation', () => {
   });
 });
 
+test('what is deleted is gone, once', async () => {
+  const { headers } = await patch(service, { id: 'gone' });
+  const remove = () =>
+    send(service, 'DELETE', `${ENTITIES}/gone`, { headers: { 'if-match': headers.get('etag') ?? '' } });
+  expect((await Promise.all([remove(), remove(), remove()])).map(({ status }) => status).sort()).toEqual([
+    204, 404, 404,
+  ]);
+  expect((await get(`${ENTITIES}/gone`)).status).toBe(404);
+});
+
 describe('a list', () => {
   test('has every operation once, over as many pages as its links lead to', async () => {
     const ids = Array.from({ length: 45 }, (_, n) => `listed-${n}`);

@@ -80,7 +80,7 @@ describe('a service that was started', () => {
 
   test.each(['POST', 'PUT', 'OPTIONS'])('%s on the resource answers 405 over HTTP, with Allow', async (method) => {
     const response = await fetch(`${service.facts.baseUrl}/v1.0/playPromptOperation/a`, { method });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, PATCH']);
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PATCH']);
   });
 
   test('takes an address in any casing and with a slash at its end, as the real host does', async () => {
