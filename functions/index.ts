@@ -5,15 +5,17 @@ import { GraphError } from '../shared/graphError.ts';
 import { type Admit, authorize } from '../shared/permission.ts';
 import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
+import { createDeleteEnded } from '../shared/retention.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
+import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOperations.ts';
 import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
 import { graphHandler, type Stories, type Story, storyByMethod } from './graphHandler.ts';
 import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
-const { auth, tables } = readSettings(process.env);
+const { auth, tables, retention } = readSettings(process.env);
 const authenticate = createAuthenticate(auth, createTenantKeys({ authority: auth.authority }));
 const admit: Admit = async (authorization) => authorize(await authenticate(authorization), auth);
 const operations = await openPlayPromptOperationsTable(tables);
@@ -33,6 +35,13 @@ serve('playPromptOperationByKey', 'v1.0/playPromptOperation({key})', storyByMeth
 serve('unknownAddress', '{*path}', async () => {
   throw new GraphError('notFound', 'There is no resource at this address.');
 });
+
+if (retention.days !== undefined) {
+  app.timer('deleteEndedPlayPromptOperations', {
+    schedule: '0 0 * * * *',
+    handler: createDeleteEndedPlayPromptOperations(createDeleteEnded(operations, retention.days)),
+  });
+}
 
 /** Registers a function for an address. The access token is checked by the stories, not by a key of the host. */
 function serve(name: string, route: string, story: Story) {

@@ -6,6 +6,8 @@ export const MAX_MESSAGE_LENGTH = 8192;
 export const MAX_CLIENT_CONTEXT_LENGTH = 256;
 
 export const operationStatuses = ['NotStarted', 'Running', 'Completed', 'Failed'] as const;
+/** What an operation that has ended is. */
+export const finalStatuses = ['Completed', 'Failed'] as const;
 export const completionReasons = [
   'unknown',
   'completedSuccessfully',

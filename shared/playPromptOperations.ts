@@ -23,6 +23,13 @@ export interface ListedOperation {
   readonly etag: string;
 }
 
+/** An operation, as far as it needs to be known to be removed. */
+export interface EndedOperation {
+  readonly tenant: string;
+  readonly id: string;
+  readonly etag: string;
+}
+
 /** Which operations of a tenant are asked for: those that fulfil `filter`, from a place that an answer named, or all. */
 export interface Selection {
   readonly filter?: Filter | undefined;
@@ -75,6 +82,16 @@ export interface PlayPromptOperations {
     selection: Selection,
     signal: AbortSignal,
   ): Promise<{ readonly count: number; readonly next: string | undefined }>;
+
+  /**
+   * Takes one step through the operations of all tenants that ended, and were not changed since, before a time: answers
+   * some of them, perhaps none, and from where to go on if there may be more.
+   */
+  listEnded(
+    before: Date,
+    from: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly ended: readonly EndedOperation[]; readonly next: string | undefined }>;
 
   /** A random key that is the same for every instance of the service, and made by the first that asks for it. */
   sharedKey(signal: AbortSignal): Promise<Uint8Array>;

@@ -6,10 +6,13 @@ import { createMemory } from './memory.ts';
 import { type PlayPromptOperations, REMEMBERED_WRITES, type StoredOperation } from './playPromptOperations.ts';
 import type { TablesSettings } from './settings.ts';
 import {
+  fromEndedEntity,
   fromListedEntity,
   fromTableEntity,
+  KEY_COLUMNS,
   keysOf,
   OPERATION_COLUMNS,
+  toEndedFilter,
   toTableEntity,
   toTableFilter,
 } from './tableEntity.ts';
@@ -22,6 +25,9 @@ const CALL_DEADLINE_MS = 4000;
 
 /** The most rows that the store answers at once. */
 const LARGEST_PAGE = 1000;
+
+/** How many operations that ended are answered at once. */
+const ENDED_AT_ONCE = 100;
 
 type Keys = { readonly partitionKey: string; readonly rowKey: string };
 
@@ -85,8 +91,13 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
     },
 
     async count(tenant, { filter, from }, signal) {
-      const page = await query(toTableFilter(tenant, filter), ['RowKey'], from, LARGEST_PAGE, signal);
+      const page = await query(toTableFilter(tenant, filter), KEY_COLUMNS, from, LARGEST_PAGE, signal);
       return { count: page.rows.length, next: page.next };
+    },
+
+    async listEnded(before, from, signal) {
+      const page = await query(toEndedFilter(before), KEY_COLUMNS, from, ENDED_AT_ONCE, signal);
+      return { ended: page.rows.map(fromEndedEntity), next: page.next };
     },
 
     async sharedKey(signal) {

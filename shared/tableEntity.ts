@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { Filter, FilterProperty } from './filter.ts';
-import { type PlayPromptOperation, playPromptOperation } from './playPromptOperation.ts';
-import type { ListedOperation, StoredOperation } from './playPromptOperations.ts';
+import { finalStatuses, type PlayPromptOperation, playPromptOperation } from './playPromptOperation.ts';
+import type { EndedOperation, ListedOperation, StoredOperation } from './playPromptOperations.ts';
 
 /**
  * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
@@ -45,6 +45,8 @@ const tableRow = z.object({
 const storedRow = tableRow.extend({ writes: z.string() });
 
 type TableEntity = Omit<z.input<typeof storedRow>, 'etag'> & { readonly partitionKey: string };
+
+export const KEY_COLUMNS = ['PartitionKey', 'RowKey'];
 
 /** The columns that hold what is answered of an operation. */
 export const OPERATION_COLUMNS = [
@@ -105,6 +107,29 @@ export function fromListedEntity(row: unknown): ListedOperation {
     }),
     etag,
   };
+}
+
+/** Of a row only the keys are known: KEY_COLUMNS. */
+const keyRow = z.object({
+  // The tenant, an underscore and two hexadecimal digits: see partitionKeyOf.
+  partitionKey: z.string().transform((key) => key.slice(0, -3)),
+  rowKey: z.string(),
+  etag: z.string().min(1),
+});
+
+/** The operation of a row of which only KEY_COLUMNS are known. */
+export function fromEndedEntity(row: unknown): EndedOperation {
+  const { partitionKey: tenant, rowKey: id, etag } = keyRow.parse(row);
+  return { tenant, id, etag };
+}
+
+/**
+ * The filter, in Table Storage's words, of the operations that have ended and were last written before a time, by the
+ * store's own clock: so no operation has ended later than that, and none needs a column for it.
+ */
+export function toEndedFilter(before: Date): string {
+  const isFinal = finalStatuses.map((status) => comparison('status', 'eq', status)).join(' or ');
+  return `Timestamp lt datetime'${before.toISOString()}' and (${isFinal})`;
 }
 
 /** The filter, in Table Storage's words, of the operations of a tenant that fulfil another. */

@@ -5,7 +5,7 @@ import { newFolder, patch, send, startService, type TestService } from '../suppo
 const folder = newFolder();
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path });
+  service = await startService({ AZURITE_LOCATION: folder.path, RETENTION_DAYS: '1' });
 });
 afterAll(async () => {
   await service.end('SIGINT');
@@ -49,6 +49,16 @@ test('what is deleted is gone, once', async () => {
     204, 404, 404,
   ]);
   expect((await get(`${ENTITIES}/gone`)).status).toBe(404);
+});
+
+test('a timer can be run by hand, as on the real host; it takes nothing that ended lately', async () => {
+  await patch(service, { id: 'ended', status: 'Completed' });
+  const { status } = await send(service, 'POST', '/admin/functions/deleteEndedPlayPromptOperations', { body: {} });
+  expect(status).toBe(202);
+  expect(service.errors()).toContain('{"deleted":0,"isDone":true}');
+  expect((await get(`${ENTITIES}/ended`)).status).toBe(200);
+  const { status: unknown } = await send(service, 'POST', '/admin/functions/unknown', { body: {} });
+  expect(unknown).toBe(404);
 });
 
 describe('a list', () => {

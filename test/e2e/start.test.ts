@@ -273,6 +273,17 @@ describe('the built entry point', () => {
     expect(readFileSync(main, 'utf8')).toContain('app.http(');
   });
 
+  test('registers the timer of retention only where that is set', async () => {
+    for (const [days, timers] of [
+      ['', []],
+      ['30', [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *' }]],
+    ] as const) {
+      const host = await startChild('host.ts', { ...env, RETENTION_DAYS: days });
+      expect(host.ready).toMatchObject({ timers });
+      await host.stop();
+    }
+  });
+
   test('that cannot load stops the host, which names the setting', async () => {
     await expect(startChild('host.ts', { ...env, AUTH_AUDIENCES: '' })).rejects.toThrow(/AUTH_AUDIENCES/);
   });
