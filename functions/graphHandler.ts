@@ -63,11 +63,12 @@ export async function answerTo(
 ): Promise<GraphAnswer> {
   const ids = requestIds(request, context);
   try {
-    return complete(await story(request, deadline), ids);
+    return complete(await story(request, deadline), request, ids);
   } catch (thrown) {
     const error = toGraphError(thrown);
     log(error, ids, context);
-    return complete({ status: error.status, headers: error.headers, body: toErrorBody(error, ids, new Date()) }, ids);
+    const body = toErrorBody(error, ids, new Date());
+    return complete({ status: error.status, headers: error.headers, body }, request, ids);
   }
 }
 
@@ -76,7 +77,13 @@ function requestIds({ headers }: GraphRequest, context: InvocationContext): Requ
   return { requestId: context.invocationId, ...(clientRequestId !== null && { clientRequestId }) };
 }
 
-function complete({ status, headers, body }: GraphAnswer, { requestId, clientRequestId }: RequestIds): GraphAnswer {
+function complete(
+  { status, headers, body }: GraphAnswer,
+  request: GraphRequest,
+  { requestId, clientRequestId }: RequestIds,
+): GraphAnswer {
+  // Repeatable Requests 1.0: a story says so when it rejects one. Those that only read know of none.
+  const isRepeatable = request.headers.has('Repeatability-Request-ID') && !['GET', 'HEAD'].includes(request.method);
   return {
     status,
     headers: {
@@ -86,11 +93,13 @@ function complete({ status, headers, body }: GraphAnswer, { requestId, clientReq
       'request-id': requestId,
       ...(clientRequestId !== undefined && { 'client-request-id': clientRequestId }),
       ...(body !== undefined && { 'Content-Type': JSON_MEDIA_TYPE }),
+      ...(isRepeatable && { 'Repeatability-Result': 'accepted' }),
       ...headers,
     },
     body,
   };
 }
+
 function log(error: GraphError, { requestId }: RequestIds, context: InvocationContext) {
   const entry = { 'request-id': requestId, status: error.status, code: error.code, cause: describe(error.cause) };
   const line = JSON.stringify(entry);

@@ -6,6 +6,7 @@ import type { Admit } from '../shared/permission.ts';
 import type { UpdatePlayPromptOperation } from '../shared/playPromptOperations.ts';
 import { readPreconditions } from '../shared/preconditions.ts';
 import { readQueryOptions } from '../shared/queryOptions.ts';
+import { readRepeatability, repeatableRequest } from '../shared/repeatability.ts';
 import type { Story } from './graphHandler.ts';
 
 /** `PATCH /playPromptOperation`, and the same with the id in the address. Microsoft Graph, "Update playPromptOperation". */
@@ -22,10 +23,12 @@ export function createUpdatePlayPromptOperation({
     readQueryOptions(request.url, []);
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
+    const repeatability = readRepeatability(request.headers, caller.id, Date.now());
     const addressedId = readAddressedId(request.params);
     const body = await readJsonBody(request);
     const change = validatePatch(body, addressedId, caller.tenant);
-    const stored = await update(caller.tenant, change, preconditions, deadline);
+    const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
+    const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 
     const root = serviceRoot(request.url);
     const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };

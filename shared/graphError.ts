@@ -21,6 +21,7 @@ const causes = {
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
   tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
   internal: { status: 500, code: 'InternalServerError' },
+  notImplemented: { status: 501, code: 'NotImplemented' },
   unavailable: { status: 503, code: 'ServiceUnavailable', headers: { 'Retry-After': '1' } },
 } as const satisfies Record<string, { status: number; code: string; headers?: Record<string, string> }>;
 

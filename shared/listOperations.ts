@@ -1,4 +1,5 @@
-import type { ListedOperation, PlayPromptOperations, Selection } from './playPromptOperations.ts';
+import type { OperationVersion } from './playPromptOperation.ts';
+import type { PlayPromptOperations, Selection } from './playPromptOperations.ts';
 
 /** How many calls of the store a page or a count may take. Each may answer with few operations, or none, for a rare filter. */
 export const MAX_CALLS = 10;
@@ -8,7 +9,7 @@ const LATEST_CALL_MS = 4000;
 
 /** A part of the operations of a tenant that fulfil a filter, and the place of what follows, if anything may. */
 export interface Page {
-  readonly operations: readonly ListedOperation[];
+  readonly operations: readonly OperationVersion[];
   readonly next: string | undefined;
 }
 
@@ -22,7 +23,7 @@ export async function listOperations(
   { filter, from, top }: Selection & { readonly top: number },
   signal: AbortSignal,
 ): Promise<Page> {
-  const found: ListedOperation[] = [];
+  const found: OperationVersion[] = [];
   const next = await walk(from, async (place) => {
     const step = await operations.list(tenant, { filter, from: place, top: top - found.length }, signal);
     found.push(...step.operations);

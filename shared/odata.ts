@@ -1,7 +1,6 @@
 import { MIMEType } from 'node:util';
 import { GraphError } from './graphError.ts';
-import type { PlayPromptOperation, PropertyName } from './playPromptOperation.ts';
-import type { ListedOperation } from './playPromptOperations.ts';
+import type { OperationVersion, PlayPromptOperation, PropertyName } from './playPromptOperation.ts';
 
 export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
@@ -91,7 +90,7 @@ export function toEntityBody(
 /** Entities as they are answered, with where to go on and how many there are in all. OData JSON Format, 12. */
 export function toCollectionBody(
   root: string,
-  entities: readonly ListedOperation[],
+  entities: readonly OperationVersion[],
   selected: readonly PropertyName[] | undefined,
   { count, nextLink }: { readonly count: number | undefined; readonly nextLink: string | undefined },
 ) {

@@ -2,9 +2,11 @@ import type { AccessTokenClaims } from './accessToken.ts';
 import { GraphError } from './graphError.ts';
 import type { AuthSettings } from './settings.ts';
 
-/** Who calls, as far as the operations are concerned: they belong to a tenant. */
+/** Who calls. Operations belong to a tenant, whoever of it calls. */
 export interface Caller {
   readonly tenant: string;
+  /** Who it is within the tenant: the object id of a service principal or a user. */
+  readonly id: string;
 }
 
 /**
@@ -34,7 +36,7 @@ export function authorize(
       `The access token lacks the permission: an application needs the app role ${appRoles.join(' or ')}; ${user}.`,
     );
   }
-  return { tenant: claims.tid };
+  return { tenant: claims.tid, id: claims.oid ?? claims.sub ?? '' };
 }
 
 /** Microsoft identity platform, optional claims: `idtyp` says so; without it, an app's token has its own object as subject. */

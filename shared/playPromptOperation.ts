@@ -64,6 +64,13 @@ export const playPromptOperation = z.strictObject({
 });
 export type PlayPromptOperation = z.infer<typeof playPromptOperation>;
 
+/** An operation as it is, or was, between two changes. */
+export interface OperationVersion {
+  readonly operation: PlayPromptOperation;
+  /** Changes with every write; opaque. */
+  readonly etag: string;
+}
+
 /** The names of its properties, in the order of the reference page. */
 export type PropertyName = keyof PlayPromptOperation;
 export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof().options;

@@ -4,23 +4,30 @@ import type { Filter } from './filter.ts';
 import { GraphError } from './graphError.ts';
 import { createInTurn } from './inTurn.ts';
 import type { PatchRequest } from './patchRequest.ts';
-import { applyPatch, newPlayPromptOperation, type PlayPromptOperation } from './playPromptOperation.ts';
+import {
+  applyPatch,
+  newPlayPromptOperation,
+  type OperationVersion,
+  type PlayPromptOperation,
+} from './playPromptOperation.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
+import {
+  findFirstAnswer,
+  notTracked,
+  type RememberedRequests,
+  type RepeatableRequest,
+  remember,
+} from './repeatability.ts';
 
 /** How many of its last writes an operation remembers. */
 export const REMEMBERED_WRITES = 32;
 
 /** An operation as the store has it. */
-export interface StoredOperation extends ListedOperation {
+export interface StoredOperation extends OperationVersion {
   /** The ids of the last REMEMBERED_WRITES writes, the newest first. */
   readonly writes: readonly string[];
-}
-
-/** What is read of an operation among others. */
-export interface ListedOperation {
-  readonly operation: PlayPromptOperation;
-  /** Changes with every write; opaque. */
-  readonly etag: string;
+  /** The repeatable requests that changed it lately, if any did. */
+  readonly remembered?: RememberedRequests | undefined;
 }
 
 /** An operation, as far as it needs to be known to be removed. */
@@ -45,7 +52,7 @@ export interface PlayPromptOperations {
   get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
 
   /**
-   * Writes an operation under the id of this write, on the condition that what is stored is still `current`, undefined
+   * Writes an operation and what it is to remember, under the id of this write, on the condition that what is stored is still `current`, undefined
    * for nothing. It is tried once: after a 503 the write may have taken effect or not, which `writes` will tell.
    *
    * @returns what is stored now; undefined when the condition did not hold and nothing was written
@@ -56,6 +63,7 @@ export interface PlayPromptOperations {
     current: StoredOperation | undefined,
     writeId: string,
     signal: AbortSignal,
+    remembered?: RememberedRequests,
   ): Promise<StoredOperation | undefined>;
 
   /**
@@ -74,7 +82,7 @@ export interface PlayPromptOperations {
     tenant: string,
     selection: Selection & { readonly top: number },
     signal: AbortSignal,
-  ): Promise<{ readonly operations: readonly ListedOperation[]; readonly next: string | undefined }>;
+  ): Promise<{ readonly operations: readonly OperationVersion[]; readonly next: string | undefined }>;
 
   /** Takes one step through the operations of a tenant, and counts them. */
   count(
@@ -102,9 +110,11 @@ export const MAX_ATTEMPTS = 20;
 
 /**
  * Merges a patch into the stored operation, which comes into being where there is none, and stores the result unless
- * that changes nothing. Concurrent updates of different properties all survive.
+ * that changes nothing. Concurrent updates of different properties all survive. A repeatable request that has been done
+ * gets its first answer, and one that changes nothing is stored too, since it must not change anything later.
  *
- * @throws GraphError 412 when a precondition fails; 409 when others kept changing the operation; 503 when the store
+ * @throws GraphError 412 when a precondition fails, or when it cannot be told whether a repeatable request has been done;
+ * 400 when it has been, and was another; 409 when others kept changing the operation; 503 when the store
  * cannot serve before `signal` is aborted: the update may then have taken effect or not
  */
 export type UpdatePlayPromptOperation = (
@@ -112,13 +122,16 @@ export type UpdatePlayPromptOperation = (
   request: PatchRequest,
   preconditions: Preconditions,
   signal: AbortSignal,
-) => Promise<StoredOperation>;
+  repeatable?: RepeatableRequest,
+) => Promise<OperationVersion>;
 
 /** Makes the update of operations in a store. Updates of one operation by this instance wait for each other. */
-export function createUpdate(operations: Store): UpdatePlayPromptOperation {
+export function createUpdate(operations: Store, now: () => number = Date.now): UpdatePlayPromptOperation {
   const inTurn = createInTurn();
-  return (tenant, request, preconditions, signal) =>
-    inTurn(`${tenant}/${request.id}`, signal, () => update(operations, tenant, request, preconditions, signal));
+  return (tenant, request, preconditions, signal, repeatable) =>
+    inTurn(`${tenant}/${request.id}`, signal, () =>
+      update(operations, tenant, request, preconditions, signal, repeatable, now),
+    );
 }
 
 type Store = Pick<PlayPromptOperations, 'recall' | 'get' | 'put'>;
@@ -129,7 +142,9 @@ async function update(
   { id, patch }: PatchRequest,
   preconditions: Preconditions,
   signal: AbortSignal,
-): Promise<StoredOperation> {
+  repeatable: RepeatableRequest | undefined,
+  now: () => number,
+): Promise<OperationVersion> {
   const writeId = crypto.randomUUID();
   const recalled = operations.recall(tenant, id);
   let unsureOf: { base: StoredOperation | undefined; cause: unknown } | undefined;
@@ -139,18 +154,22 @@ async function update(
     // stored, it fails. Nothing else is concluded from a guess.
     const isGuess = attempt === 0 && (recalled !== undefined || preconditions.ifNoneMatch === '*');
     const current = isGuess ? recalled : await operations.get(tenant, id, signal);
+    const { answer, isForgotten } = repeatable ? findFirstAnswer(current, repeatable) : NOT_REPEATED;
+    if (answer) return answer;
     if (unsureOf && current?.writes.includes(writeId)) return current;
     if (unsureOf && isHistoryLost(unsureOf.base, current)) throw unsureOf.cause;
 
     const failed = failedPrecondition(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
-    const isUnchanged = current !== undefined && isDeepStrictEqual(next, current.operation);
-    if (isGuess && (failed || isUnchanged)) continue;
+    const isUnchanged = !repeatable && current !== undefined && isDeepStrictEqual(next, current.operation);
+    if (isGuess && (isForgotten || failed || isUnchanged)) continue;
+    if (isForgotten) throw notTracked();
     if (failed) throw failed;
     if (isUnchanged) return current;
 
     try {
-      const stored = await operations.put(tenant, next, current, writeId, signal);
+      const remembered = remember(current, repeatable, now());
+      const stored = await operations.put(tenant, next, current, writeId, signal, remembered);
       if (stored) return stored;
       if (!isGuess) await pause(attempt, CONFLICT_PAUSE, signal);
     } catch (cause) {
@@ -162,6 +181,8 @@ async function update(
   if (unsureOf) throw unsureOf.cause;
   throw new GraphError('conflict', 'Others kept changing the operation at the same time. Try again.');
 }
+
+const NOT_REPEATED = { answer: undefined, isForgotten: false };
 
 /**
  * Whether so much happened since a write was tried on `base` that its id, had it taken effect, could be forgotten: more

@@ -17,7 +17,7 @@ import {
   toTableFilter,
 } from './tableEntity.ts';
 
-/** How many operations are remembered; the largest takes about 20 KB. */
+/** How many operations are remembered; most take about 2 KB, the largest about 100 KB. */
 const REMEMBERED_OPERATIONS = 1000;
 
 /** How long one call of the store may take, its retries included. */
@@ -48,36 +48,36 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
   // A write that fails is judged before it is repeated, so the SDK must not repeat it by itself.
   const writing = await connect(settings, { retryOptions: { maxRetries: 0 } });
 
-  const remembered = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
+  const known = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
 
   return {
-    recall: (tenant, id) => remembered.get(`${tenant}/${id}`),
+    recall: (tenant, id) => known.get(`${tenant}/${id}`),
 
     async get(tenant, id, signal) {
       const row = await getEntity(keysOf(tenant, id), signal);
       const stored = row === undefined ? undefined : fromTableEntity(row);
-      remembered.set(`${tenant}/${id}`, stored);
+      known.set(`${tenant}/${id}`, stored);
       return stored;
     },
 
-    async put(tenant, operation, current, writeId, signal) {
+    async put(tenant, operation, current, writeId, signal, remembered) {
       // Whatever comes of it, what was remembered is no more.
-      remembered.set(`${tenant}/${operation.id}`, undefined);
+      known.set(`${tenant}/${operation.id}`, undefined);
       const writes = [writeId, ...(current?.writes ?? [])].slice(0, REMEMBERED_WRITES);
-      const entity = toTableEntity(tenant, operation, writes);
+      const entity = toTableEntity(tenant, operation, writes, remembered);
       const written = current
         ? await call(signal, [404, 412], (options) =>
             writing.updateEntity(entity, 'Replace', { ...options, etag: current.etag }),
           )
         : await createEntity(entity, signal);
       if (!written) return undefined;
-      const stored = { operation, writes, etag: z.string().parse(written.etag) };
-      remembered.set(`${tenant}/${operation.id}`, stored);
+      const stored = { operation, writes, remembered, etag: z.string().parse(written.etag) };
+      known.set(`${tenant}/${operation.id}`, stored);
       return stored;
     },
 
     async remove(tenant, id, etag, signal) {
-      remembered.set(`${tenant}/${id}`, undefined);
+      known.set(`${tenant}/${id}`, undefined);
       const { partitionKey, rowKey } = keysOf(tenant, id);
       const removed = await call(signal, [404, 412], (options) =>
         writing.deleteEntity(partitionKey, rowKey, { ...options, etag }),
@@ -101,8 +101,8 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
     },
 
     async sharedKey(signal) {
-      const known = await getEntity(SHARED_KEY, signal);
-      if (known) return sharedKeyOf(known);
+      const row = await getEntity(SHARED_KEY, signal);
+      if (row !== undefined) return sharedKeyOf(row);
       const made = { ...SHARED_KEY, value: randomBytes(SHARED_KEY_BYTES).toString('base64') };
       // Who comes second takes the key of the first.
       return sharedKeyOf((await createEntity(made, signal)) ? made : await getEntity(SHARED_KEY, signal));

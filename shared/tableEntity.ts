@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { Filter, FilterProperty } from './filter.ts';
-import { finalStatuses, type PlayPromptOperation, playPromptOperation } from './playPromptOperation.ts';
-import type { EndedOperation, ListedOperation, StoredOperation } from './playPromptOperations.ts';
+import {
+  finalStatuses,
+  type OperationVersion,
+  type PlayPromptOperation,
+  playPromptOperation,
+} from './playPromptOperation.ts';
+import type { EndedOperation, StoredOperation } from './playPromptOperations.ts';
+import { type RememberedRequests, rememberedRequests } from './repeatability.ts';
 
 /**
  * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
@@ -42,7 +48,7 @@ const tableRow = z.object({
   etag: z.string().min(1),
 });
 
-const storedRow = tableRow.extend({ writes: z.string() });
+const storedRow = tableRow.extend({ writes: z.string(), remembered: json.pipe(rememberedRequests).optional() });
 
 type TableEntity = Omit<z.input<typeof storedRow>, 'etag'> & { readonly partitionKey: string };
 
@@ -59,6 +65,7 @@ export function toTableEntity(
   tenant: string,
   { id, clientContext, resultInfo, status, completionReason }: PlayPromptOperation,
   writes: readonly string[],
+  remembered?: RememberedRequests,
 ): TableEntity {
   return {
     ...keysOf(tenant, id),
@@ -66,6 +73,7 @@ export function toTableEntity(
     status: toColumn.status(status),
     completionReason: toColumn.completionReason(completionReason),
     writes: writes.join(),
+    ...(remembered && { remembered: JSON.stringify(remembered) }),
     ...(resultInfo && { resultInfoCode: resultInfo.code, resultInfoSubcode: resultInfo.subcode }),
     ...(resultInfo && resultInfo.message !== null && { resultInfoMessage: resultInfo.message }),
   };
@@ -84,8 +92,8 @@ const toColumn = {
  * @throws ZodError when the row is damaged
  */
 export function fromTableEntity(row: unknown): StoredOperation {
-  const { writes } = storedRow.parse(row);
-  return { ...fromListedEntity(row), writes: writes.split(',') };
+  const { writes, remembered } = storedRow.parse(row);
+  return { ...fromListedEntity(row), writes: writes.split(','), ...(remembered && { remembered }) };
 }
 
 /**
@@ -94,7 +102,7 @@ export function fromTableEntity(row: unknown): StoredOperation {
  *
  * @throws ZodError when the row is damaged
  */
-export function fromListedEntity(row: unknown): ListedOperation {
+export function fromListedEntity(row: unknown): OperationVersion {
   const { etag, ...columns } = tableRow.parse(row);
   const { resultInfoCode: code = null, resultInfoSubcode: subcode = null, resultInfoMessage: message = null } = columns;
   return {

@@ -41,6 +41,19 @@ describe('an operation', () => {
   });
 });
 
+test('an update that is sent again with its repeatability headers gets the first answer again', async () => {
+  const headers = {
+    'repeatability-request-id': crypto.randomUUID(),
+    'repeatability-first-sent': new Date().toUTCString(),
+  };
+  const update = () => patch(service, { id: 'repeated', status: 'Running' }, { headers });
+  const first = await update();
+  expect(first.headers.get('repeatability-result')).toBe('accepted');
+  await patch(service, { id: 'repeated', status: 'Completed' });
+  expect((await update()).json).toEqual(first.json);
+  expect((await get(`${ENTITIES}/repeated`)).json.status).toBe('Completed');
+});
+
 test('what is deleted is gone, once', async () => {
   const { headers } = await patch(service, { id: 'gone' });
   const remove = () =>

@@ -23,6 +23,7 @@ describe('each cause has one status, one code and the headers that it needs', ()
     ['unsupportedMediaType', 415, 'UnsupportedMediaType', {}],
     ['tooManyRequests', 429, 'TooManyRequests', { 'Retry-After': '1' }],
     ['internal', 500, 'InternalServerError', {}],
+    ['notImplemented', 501, 'NotImplemented', {}],
     ['unavailable', 503, 'ServiceUnavailable', { 'Retry-After': '1' }],
   ])('%s is %i %s', (reason, status, code, headers) => {
     const error = new GraphError(reason, 'why');

@@ -2,12 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import * as fc from 'fast-check';
 import type { Filter } from '../../shared/filter.ts';
 import { GraphError } from '../../shared/graphError.ts';
-import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
-import {
-  type ListedOperation,
-  type PlayPromptOperations,
-  REMEMBERED_WRITES,
-} from '../../shared/playPromptOperations.ts';
+import { newPlayPromptOperation, type OperationVersion } from '../../shared/playPromptOperation.ts';
+import { type PlayPromptOperations, REMEMBERED_WRITES } from '../../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../../shared/playPromptOperationsTable.ts';
 import { toTableEntity } from '../../shared/tableEntity.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
@@ -127,7 +123,7 @@ describe('a walk through a tenant', () => {
 
   /** All that steps of at most `top` lead to. */
   async function walk(top: number, filter?: Filter) {
-    const found: ListedOperation[] = [];
+    const found: OperationVersion[] = [];
     for (let from: string | undefined, step = 0; step === 0 || from !== undefined; step++) {
       const page = await store.list(TENANT, { filter, from, top }, signal);
       expect(page.operations.length).toBeLessThanOrEqual(top);
@@ -137,7 +133,7 @@ describe('a walk through a tenant', () => {
     return found;
   }
   const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);
-  const operationsOf = (found: readonly ListedOperation[]) => found.map(({ operation }) => operation).sort(byId);
+  const operationsOf = (found: readonly OperationVersion[]) => found.map(({ operation }) => operation).sort(byId);
 
   test('meets every operation once, with its ETag, whatever the size of a step, in one order', async () => {
     const whole = await walk(1000);

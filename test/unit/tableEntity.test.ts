@@ -39,6 +39,8 @@ describe('a row', () => {
     ['a clientContext that is no text', { clientContext: 7 }],
     ['no clientContext', { clientContext: undefined }],
     ['no write ids', { writes: undefined }],
+    ['remembered requests that are no JSON', { remembered: 'x' }],
+    ['remembered requests of another shape', { remembered: '{"requests":[{}],"forgottenUntil":0}' }],
     ['no ETag', { etag: undefined }],
     ['an id that is none', { rowKey: ' ' }],
   ];
@@ -64,10 +66,22 @@ describe('a row that was listed', () => {
 });
 
 test('to a row and back changes nothing', async () => {
+  const request = fc.record(
+    {
+      key: fc.string(),
+      content: fc.string(),
+      firstSent: fc.nat(),
+      answer: fc.record({ operation: operations, etag: fc.string() }),
+    },
+    { requiredKeys: ['key', 'content', 'firstSent'] },
+  );
+  const remembered = fc.option(fc.record({ requests: fc.array(request, { maxLength: 2 }), forgottenUntil: fc.nat() }), {
+    nil: undefined,
+  });
   await fc.assert(
-    fc.property(operations, (value) => {
-      const row = { ...toTableEntity(TENANT, value, ['w']), etag: 'W/"1"' };
-      expect(fromTableEntity(row).operation).toEqual(value);
+    fc.property(operations, remembered, (operation, requests) => {
+      const row = { ...toTableEntity(TENANT, operation, ['w'], requests), etag: 'W/"1"' };
+      expect(fromTableEntity(row)).toEqual({ operation, etag: 'W/"1"', writes: ['w'], remembered: requests });
     }),
   );
 });
