@@ -24,7 +24,7 @@ export interface GraphAnswer {
 }
 
 /** What happens to a request, until `deadline` is aborted. Whatever it throws becomes an error answer. */
-export type Story = (request: GraphRequest, deadline: AbortSignal) => Promise<GraphAnswer>;
+export type Story = (request: GraphRequest, deadline: AbortSignal, context: InvocationContext) => Promise<GraphAnswer>;
 
 /** The stories of an address by method. That of GET serves HEAD too, of which the host sends no body. */
 export type Stories = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', Story>>>;
@@ -35,9 +35,9 @@ export function storyByMethod(stories: Stories): Story {
   if (stories.GET) byMethod.set('HEAD', stories.GET);
   const allow = [...byMethod.keys()].toSorted().join(', ');
 
-  return (request, deadline) => {
+  return (request, ...rest) => {
     const story = byMethod.get(request.method);
-    if (story) return story(request, deadline);
+    if (story) return story(request, ...rest);
     const message = `${request.method} is not supported here; use ${allow}.`;
     throw new GraphError('methodNotAllowed', message, { headers: { Allow: allow } });
   };
@@ -63,7 +63,7 @@ export async function answerTo(
 ): Promise<GraphAnswer> {
   const ids = requestIds(request, context);
   try {
-    return complete(await story(request, deadline), request, ids);
+    return complete(await story(request, deadline, context), request, ids);
   } catch (thrown) {
     const error = toGraphError(thrown);
     log(error, ids, context);

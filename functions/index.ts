@@ -1,16 +1,17 @@
 // The composition root: settings -> collaborators -> functions. A bad setting stops the start.
 import { app } from '@azure/functions';
 import { createAuthenticate } from '../shared/accessToken.ts';
-import { GraphError } from '../shared/graphError.ts';
 import { type Admit, authorize } from '../shared/permission.ts';
 import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
 import { createDeleteEnded } from '../shared/retention.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
+import { type Address, unknownAddress } from './address.ts';
+import { createBatch } from './batch.ts';
 import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOperations.ts';
 import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
-import { graphHandler, type Stories, type Story, storyByMethod } from './graphHandler.ts';
+import { graphHandler, type Stories, storyByMethod } from './graphHandler.ts';
 import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
@@ -28,13 +29,19 @@ const entity: Stories = {
   DELETE: createDeletePlayPromptOperation({ admit, operations }),
 };
 
-serve('playPromptOperations', 'v1.0/playPromptOperation', storyByMethod({ GET: list, PATCH: update }));
-serve('playPromptOperation', 'v1.0/playPromptOperation/{id}', storyByMethod(entity));
-serve('playPromptOperationByKey', 'v1.0/playPromptOperation({key})', storyByMethod(entity));
+const addresses: readonly Address[] = [
+  {
+    name: 'playPromptOperations',
+    route: 'v1.0/playPromptOperation',
+    story: storyByMethod({ GET: list, PATCH: update }),
+  },
+  { name: 'playPromptOperation', route: 'v1.0/playPromptOperation/{id}', story: storyByMethod(entity) },
+  { name: 'playPromptOperationByKey', route: 'v1.0/playPromptOperation({key})', story: storyByMethod(entity) },
+];
+for (const address of addresses) serve(address);
+serve({ name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: createBatch({ admit, addresses }) }) });
 // The host tries the functions in the order of their names: this one has to be the last.
-serve('unknownAddress', '{*path}', async () => {
-  throw new GraphError('notFound', 'There is no resource at this address.');
-});
+serve({ name: 'unknownAddress', route: '{*path}', story: unknownAddress });
 
 if (retention.days !== undefined) {
   app.timer('deleteEndedPlayPromptOperations', {
@@ -44,7 +51,7 @@ if (retention.days !== undefined) {
 }
 
 /** Registers a function for an address. The access token is checked by the stories, not by a key of the host. */
-function serve(name: string, route: string, story: Story) {
+function serve({ name, route, story }: Address) {
   app.http(name, {
     route,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],

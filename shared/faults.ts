@@ -19,7 +19,7 @@ export function toDetails(issue: z.core.$ZodIssue): ErrorDetail[] {
     });
   }
   const { code, message } = describe(issue);
-  return [{ code, message: `${path} ${message}.`, target: path }];
+  return [{ code, message: `${path === '' ? 'The body' : path} ${message}.`, target: path }];
 }
 
 /** The code of a fault, and what would be right, as what follows the name of the property. */
@@ -32,6 +32,8 @@ export function describe(issue: z.core.$ZodIssue): { code: string; message: stri
       return { code: 'InvalidType', message: `must be ${typeNames[issue.expected] ?? issue.expected}` };
     case 'invalid_value':
       return { code: 'InvalidValue', message: `must be one of ${issue.values.join(', ')}` };
+    case 'invalid_key':
+      return { code: 'InvalidName', message: issue.issues[0]?.message ?? issue.message };
     case 'too_big':
     case 'too_small':
       return { code: 'OutOfRange', message: 'must be a whole number from -2147483648 to 2147483647' };
@@ -45,4 +47,6 @@ const typeNames: Readonly<Record<string, string>> = {
   number: 'a number',
   int: 'a whole number',
   object: 'an object',
+  record: 'an object',
+  array: 'an array',
 };

@@ -19,6 +19,7 @@ const causes = {
   preconditionFailed: { status: 412, code: 'PreconditionFailed' },
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
+  failedDependency: { status: 424, code: 'FailedDependency' },
   tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
   internal: { status: 500, code: 'InternalServerError' },
   notImplemented: { status: 501, code: 'NotImplemented' },

@@ -96,6 +96,7 @@ describe('errors', () => {
   const addresses: [string, string, string[]][] = [
     ['the collection', '/v1.0/playPromptOperation', ['GET', 'HEAD', 'PATCH']],
     ['an operation', '/v1.0/playPromptOperation/a', ['DELETE', 'GET', 'HEAD', 'PATCH']],
+    ['a batch', '/v1.0/$batch', ['POST']],
     ['an operation by its key', "/v1.0/playPromptOperation('a')", ['DELETE', 'GET', 'HEAD', 'PATCH']],
   ];
   const all = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

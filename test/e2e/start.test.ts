@@ -262,6 +262,7 @@ describe('the built entry point', () => {
     const host = await startChild('host.ts', env);
     const functions = registered.parse(host.ready).functions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     expect(functions.map(({ name, route }) => [name, route])).toEqual([
+      ['batch', 'v1.0/$batch'],
       ['playPromptOperation', 'v1.0/playPromptOperation/{id}'],
       ['playPromptOperationByKey', 'v1.0/playPromptOperation({key})'],
       ['playPromptOperations', 'v1.0/playPromptOperation'],

@@ -21,6 +21,7 @@ describe('each cause has one status, one code and the headers that it needs', ()
     ['preconditionFailed', 412, 'PreconditionFailed', {}],
     ['contentTooLarge', 413, 'RequestEntityTooLarge', {}],
     ['unsupportedMediaType', 415, 'UnsupportedMediaType', {}],
+    ['failedDependency', 424, 'FailedDependency', {}],
     ['tooManyRequests', 429, 'TooManyRequests', { 'Retry-After': '1' }],
     ['internal', 500, 'InternalServerError', {}],
     ['notImplemented', 501, 'NotImplemented', {}],
