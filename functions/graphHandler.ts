@@ -1,9 +1,23 @@
-import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
-import { type GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
+import type { HttpHandler, InvocationContext } from '@azure/functions';
+import { GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/odata.ts';
 
 /** The longest `client-request-id` that is echoed: an answer's head must not grow with what is sent. A GUID has 36. */
 const MAX_CLIENT_REQUEST_ID_LENGTH = 128;
+
+/** How long a request may take in all. */
+const REQUEST_DEADLINE_MS = 10_000;
+
+/** What the story of a request needs to know of it. */
+export interface GraphRequest {
+  readonly method: string;
+  /** The whole address. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** The parameters of the route. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: ReadableStream<Uint8Array> | null;
+}
 
 /** The answer to one request, without what every answer has in common. */
 export interface GraphAnswer {
@@ -12,37 +26,68 @@ export interface GraphAnswer {
   readonly body?: unknown;
 }
 
-/**
- * Makes a handler of a request's story: adds the headers that every answer has, turns whatever is thrown into the one
- * shape of error, and logs it. Nothing of a token, a body or a claim is logged.
- */
-export function graphHandler(
-  story: (request: HttpRequest, context: InvocationContext) => Promise<GraphAnswer>,
-  now: () => number = Date.now,
-): HttpHandler {
-  return async (request, context) => {
-    const ids = requestIds(request, context);
-    try {
-      return toResponse(await story(request, context), ids);
-    } catch (thrown) {
-      const error = toGraphError(thrown);
-      log(error, ids, context);
-      const body = toErrorBody(error, ids, new Date(now()));
-      return toResponse({ status: error.status, headers: error.headers, body }, ids);
-    }
+/** What happens to a request, until `deadline` is aborted. Whatever it throws becomes an error answer. */
+export type Story = (request: GraphRequest, deadline: AbortSignal, context: InvocationContext) => Promise<GraphAnswer>;
+
+/** The stories of an address by method. That of GET serves HEAD too, of which the host sends no body. */
+export type Stories = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', Story>>>;
+
+/** The story of an address: that of the request's method, or 405 with what `Allow` may name. */
+export function storyByMethod(stories: Stories): Story {
+  const byMethod = new Map(Object.entries(stories));
+  if (stories.GET) byMethod.set('HEAD', stories.GET);
+  const allow = [...byMethod.keys()].toSorted().join(', ');
+
+  return (request, ...rest) => {
+    const story = byMethod.get(request.method);
+    if (story) return story(request, ...rest);
+    const message = `${request.method} is not supported here; use ${allow}.`;
+    throw new GraphError('methodNotAllowed', message, { headers: { Allow: allow } });
   };
 }
 
-function requestIds(request: HttpRequest, context: InvocationContext): RequestIds {
-  const clientRequestId = request.headers.get('client-request-id');
+/** Makes a handler of a story: see `answerTo`. */
+export function graphHandler(story: Story): HttpHandler {
+  return async (request, context) => {
+    const { status, headers, body } = await answerTo(story, request, AbortSignal.timeout(REQUEST_DEADLINE_MS), context);
+    return { status, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+  };
+}
+
+/**
+ * Answers a request: adds the headers that every answer has, turns whatever the story throws into the one shape of
+ * error, and logs it. Nothing of a token, a body or a claim is logged.
+ */
+export async function answerTo(
+  story: Story,
+  request: GraphRequest,
+  deadline: AbortSignal,
+  context: InvocationContext,
+): Promise<GraphAnswer> {
+  const ids = requestIds(request, context);
+  try {
+    return complete(await story(request, deadline, context), request, ids);
+  } catch (thrown) {
+    const error = toGraphError(thrown);
+    log(error, ids, context);
+    const body = toErrorBody(error, ids, new Date());
+    return complete({ status: error.status, headers: error.headers, body }, request, ids);
+  }
+}
+
+function requestIds({ headers }: GraphRequest, context: InvocationContext): RequestIds {
+  const clientRequestId = headers.get('client-request-id');
   const isEchoed = clientRequestId !== null && clientRequestId.length <= MAX_CLIENT_REQUEST_ID_LENGTH;
   return { requestId: context.invocationId, ...(isEchoed && { clientRequestId }) };
 }
 
-function toResponse(
+function complete(
   { status, headers, body }: GraphAnswer,
+  request: GraphRequest,
   { requestId, clientRequestId }: RequestIds,
-): HttpResponseInit {
+): GraphAnswer {
+  // Repeatable Requests 1.0: a story says so when it rejects one. Those that only read know of none.
+  const isRepeatable = request.headers.has('Repeatability-Request-ID') && !['GET', 'HEAD'].includes(request.method);
   return {
     status,
     headers: {
@@ -52,9 +97,10 @@ function toResponse(
       'request-id': requestId,
       ...(clientRequestId !== undefined && { 'client-request-id': clientRequestId }),
       ...(body !== undefined && { 'Content-Type': JSON_MEDIA_TYPE }),
+      ...(isRepeatable && { 'Repeatability-Result': 'accepted' }),
       ...headers,
     },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    body,
   };
 }
 

@@ -1,40 +1,61 @@
 // The composition root: settings -> collaborators -> functions. A bad setting stops the start.
 import { app } from '@azure/functions';
 import { createAuthenticate } from '../shared/accessToken.ts';
-import { GraphError } from '../shared/graphError.ts';
+import { type Admit, authorize } from '../shared/permission.ts';
 import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
+import { createDeleteEnded } from '../shared/retention.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
-import { graphHandler } from './graphHandler.ts';
+import { type Address, unknownAddress } from './address.ts';
+import { createBatch } from './batch.ts';
+import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOperations.ts';
+import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
+import { graphHandler, type Stories, storyByMethod } from './graphHandler.ts';
+import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
+import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
-const { auth, tables } = readSettings(process.env);
+const { auth, tables, retention } = readSettings(process.env);
 const authenticate = createAuthenticate(auth, createTenantKeys({ authority: auth.authority }));
-const update = createUpdate(await openPlayPromptOperationsTable(tables));
+const admit: Admit = async (authorization) => authorize(await authenticate(authorization), auth);
+const operations = await openPlayPromptOperationsTable(tables);
 
-// The access token is checked by the handlers, not by a key of the host: hence `anonymous`.
-app.http('updatePlayPromptOperation', {
-  route: 'v1.0/playPromptOperation/{id?}',
-  methods: ['PATCH'],
-  authLevel: 'anonymous',
-  handler: createUpdatePlayPromptOperation({ authenticate, permissions: auth, update }),
-});
+const update = createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) });
+const list = createListPlayPromptOperations({ admit, operations });
+const entity: Stories = {
+  GET: createReadPlayPromptOperation({ admit, operations }),
+  PATCH: update,
+  DELETE: createDeletePlayPromptOperation({ admit, operations }),
+};
 
-app.http('playPromptOperationMethodNotAllowed', {
-  route: 'v1.0/playPromptOperation/{id?}',
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
-  authLevel: 'anonymous',
-  handler: graphHandler(async ({ method }) => {
-    throw new GraphError('methodNotAllowed', `${method} is not supported here; use PATCH.`);
-  }),
-});
+const addresses: readonly Address[] = [
+  {
+    name: 'playPromptOperations',
+    route: 'v1.0/playPromptOperation',
+    story: storyByMethod({ GET: list, PATCH: update }),
+  },
+  { name: 'playPromptOperation', route: 'v1.0/playPromptOperation/{id}', story: storyByMethod(entity) },
+  { name: 'playPromptOperationByKey', route: 'v1.0/playPromptOperation({key})', story: storyByMethod(entity) },
+];
+for (const address of addresses) serve(address);
+serve({ name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: createBatch({ admit, addresses }) }) });
+// The host tries the functions in the order of their names: this one has to be the last.
+serve({ name: 'unknownAddress', route: '{*path}', story: unknownAddress });
 
-app.http('notFound', {
-  route: '{*path}',
-  authLevel: 'anonymous',
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-  handler: graphHandler(async () => {
-    throw new GraphError('notFound', 'There is no resource at this address.');
-  }),
-});
+if (retention.days !== undefined) {
+  app.timer('deleteEndedPlayPromptOperations', {
+    schedule: '0 0 * * * *',
+    handler: createDeleteEndedPlayPromptOperations(createDeleteEnded(operations, retention.days)),
+  });
+}
+
+/** Registers a function for an address. The access token is checked by the stories, not by a key of the host. */
+function serve({ name, route, story }: Address) {
+  app.http(name, {
+    route,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    authLevel: 'anonymous',
+    handler: graphHandler(story),
+  });
+}

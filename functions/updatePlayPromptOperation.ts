@@ -1,42 +1,39 @@
-import type { HttpHandler } from '@azure/functions';
-import type { Authenticate } from '../shared/accessToken.ts';
+import { readAddressedId } from '../shared/addressedId.ts';
 import { readJsonBody } from '../shared/jsonBody.ts';
 import { checkODataHeaders, readReturnPreference, serviceRoot, toEntityBody } from '../shared/odata.ts';
 import { validatePatch } from '../shared/patchRequest.ts';
-import { authorize } from '../shared/permission.ts';
+import type { Admit } from '../shared/permission.ts';
 import type { UpdatePlayPromptOperation } from '../shared/playPromptOperations.ts';
 import { readPreconditions } from '../shared/preconditions.ts';
-import type { AuthSettings } from '../shared/settings.ts';
-import { graphHandler } from './graphHandler.ts';
-
-/** How long a request may take in all. */
-const REQUEST_DEADLINE_MS = 10_000;
+import { readQueryOptions } from '../shared/queryOptions.ts';
+import { readRepeatability, repeatableRequest } from '../shared/repeatability.ts';
+import type { Story } from './graphHandler.ts';
 
 /** `PATCH /playPromptOperation`, and the same with the id in the address. Microsoft Graph, "Update playPromptOperation". */
 export function createUpdatePlayPromptOperation({
-  authenticate,
-  permissions,
+  admit,
   update,
 }: {
-  readonly authenticate: Authenticate;
-  readonly permissions: Pick<AuthSettings, 'appRoles' | 'scopes'>;
+  readonly admit: Admit;
   readonly update: UpdatePlayPromptOperation;
-}): HttpHandler {
-  return graphHandler(async (request) => {
-    const deadline = AbortSignal.timeout(REQUEST_DEADLINE_MS);
-    const claims = await authenticate(request.headers.get('authorization'));
-    const caller = authorize(claims, permissions);
+}): Story {
+  return async (request, deadline) => {
+    const caller = await admit(request.headers.get('authorization'));
     checkODataHeaders(request.headers);
+    readQueryOptions(request.url, []);
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
+    const repeatability = readRepeatability(request.headers, caller.id, Date.now());
+    const addressedId = readAddressedId(request.params);
     const body = await readJsonBody(request);
-    const change = validatePatch(body, request.params.id || undefined, caller.tenant);
-    const stored = await update(caller.tenant, change, preconditions, deadline);
+    const change = validatePatch(body, addressedId, caller.tenant);
+    const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
+    const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 
     const root = serviceRoot(request.url);
     const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };
     return preference === 'minimal'
       ? { status: 204, headers: { ...headers, 'OData-EntityId': `${root}/playPromptOperation/${stored.operation.id}` } }
       : { status: 200, headers, body: toEntityBody(root, stored.operation, stored.etag) };
-  });
+  };
 }

@@ -10,6 +10,12 @@ const httpTrigger = z.looseObject({
   route: z.string().optional(),
   methods: z.array(z.string()).optional(),
 });
+const timerTrigger = z.looseObject({
+  type: z.literal('timerTrigger'),
+  name: z.string(),
+  direction: z.literal('in'),
+  schedule: z.string(),
+});
 const functionMetadata = z.looseObject({ name: z.string(), bindings: z.record(z.string(), z.looseObject({})) });
 
 type Callback = (...args: unknown[]) => unknown;
@@ -33,6 +39,21 @@ export interface HttpFunction {
   readonly methods: readonly string[];
   /** Runs the function for one request; rejects when its handler throws. */
   invoke(request: HttpRequestData, log: Log): Promise<HttpAnswer>;
+}
+
+/** A timer-triggered function of the app. */
+export interface TimerFunction {
+  readonly name: string;
+  /** An NCRONTAB expression. */
+  readonly schedule: string;
+  /** Runs the function once; rejects when its handler throws. */
+  run(log: Log): Promise<void>;
+}
+
+/** What an app registered. */
+export interface AppFunctions {
+  readonly http: readonly HttpFunction[];
+  readonly timers: readonly TimerFunction[];
 }
 
 /** A request in the form in which a host hands it to the worker. */
@@ -63,7 +84,7 @@ export interface HttpAnswer {
 }
 
 let model: ProgrammingModel | undefined;
-const functions: HttpFunction[] = [];
+const functions = { http: [] as HttpFunction[], timers: [] as TimerFunction[] };
 const hooks = new Map<string, Callback[]>();
 
 /** For `@azure/functions`: names the programming model that runs the functions. */
@@ -71,19 +92,42 @@ export function setProgrammingModel(value: ProgrammingModel): void {
   model = value;
 }
 
-/** For `@azure/functions`: registers a function. Triggers other than HTTP are refused, rather than never run. */
+/** For `@azure/functions`: registers a function. Triggers other than HTTP and timers are refused, rather than never run. */
 export function registerFunction(metadata: unknown, handler: Callback): { dispose(): void } {
   const { name, bindings } = functionMetadata.parse(metadata);
-  const trigger = Object.values(bindings)
-    .map((binding) => httpTrigger.safeParse(binding).data)
-    .find((binding) => binding !== undefined);
-  if (!trigger) throw new Error(`Function ${name} has no HTTP trigger, and this host serves no other.`);
-  functions.push({
-    name,
-    route: trigger.route ?? name,
-    methods: (trigger.methods ?? ['GET', 'POST']).map((method) => method.toUpperCase()),
-    invoke: (request, log) => invoke(metadata, trigger.name, handler, request, log),
-  });
+  const triggerOf = <Trigger>(schema: z.ZodType<Trigger>) =>
+    Object.values(bindings)
+      .map((binding) => schema.safeParse(binding).data)
+      .find((binding) => binding !== undefined);
+  const http = triggerOf(httpTrigger);
+  const timer = triggerOf(timerTrigger);
+  if (http) {
+    functions.http.push({
+      name,
+      route: http.route ?? name,
+      methods: (http.methods ?? ['GET', 'POST']).map((method) => method.toUpperCase()),
+      async invoke({ body, ...request }, log) {
+        const data = { http: { ...request, body: { bytes: body } } };
+        const {
+          statusCode,
+          headers,
+          body: content,
+        } = answer.parse(await invoke(metadata, { name: http.name, data }, handler, log)).returnValue.http;
+        return { status: statusCode, headers, body: content?.bytes ?? content?.string ?? '' };
+      },
+    });
+  } else if (timer) {
+    const data = { json: JSON.stringify({ schedule: {}, scheduleStatus: null, isPastDue: false }) };
+    functions.timers.push({
+      name,
+      schedule: timer.schedule,
+      async run(log) {
+        await invoke(metadata, { name: timer.name, data }, handler, log);
+      },
+    });
+  } else {
+    throw new Error(`Function ${name} has neither an HTTP nor a timer trigger, and this host serves no other.`);
+  }
   return { dispose() {} };
 }
 
@@ -99,8 +143,8 @@ export function log(level: string, _category: string, message: string): void {
 }
 
 /** Ends the registration of functions and tells the app that it starts. */
-export async function startApp(): Promise<readonly HttpFunction[]> {
-  if (!model || functions.length === 0) throw new Error('The app registered no function.');
+export async function startApp(): Promise<AppFunctions> {
+  if (!model || functions.http.length === 0) throw new Error('The app registered no function.');
   await model.getCapabilities({});
   await runHooks('appStart', {});
   return functions;
@@ -115,18 +159,12 @@ async function runHooks(name: string, context: object) {
   for (const hook of hooks.get(name) ?? []) await hook(context);
 }
 
-async function invoke(
-  metadata: unknown,
-  triggerName: string,
-  handler: Callback,
-  { body, ...request }: HttpRequestData,
-  write: Log,
-): Promise<HttpAnswer> {
+async function invoke(metadata: unknown, input: object, handler: Callback, write: Log): Promise<unknown> {
   if (!model) throw new Error('The app has not set its programming model.');
   const invocation = model.getInvocationModel({
     invocationId: randomUUID(),
     metadata,
-    request: { inputData: [{ name: triggerName, data: { http: { ...request, body: { bytes: body } } } }] },
+    request: { inputData: [input] },
     log: (level: string, _category: string, message: string) => write(level, message),
     state: undefined,
   });
@@ -142,9 +180,7 @@ async function invoke(
   await runHooks('postInvocation', post);
   if (post.error !== undefined) throw post.error;
 
-  const response = answer.parse(await invocation.getResponse(context, post.result));
-  const { statusCode, headers, body: content } = response.returnValue.http;
-  return { status: statusCode, headers, body: content?.bytes ?? content?.string ?? '' };
+  return invocation.getResponse(context, post.result);
 
   async function settle(call: typeof pre, invocationContext: object): Promise<{ result: unknown; error: unknown }> {
     try {

@@ -1,14 +1,15 @@
-// The embedded host: loads the built app, unchanged, as the Functions worker does, and serves its HTTP functions on
-// loopback. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
+// The embedded host: loads the built app, unchanged, as the Functions worker does, serves its HTTP functions on loopback
+// and runs its timers. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import * as z from 'zod';
 import { serveUntilTold } from './childProcess.ts';
-import { terminateApp } from './functionsWorker.ts';
+import { type TimerFunction, terminateApp } from './functionsWorker.ts';
 import { loadApp } from './loadApp.ts';
 import { close, listen } from './loopback.ts';
 import { createRouter } from './router.ts';
+import { startHourly } from './timer.ts';
 
 /** Kestrel's limit, which the real host has. */
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -28,7 +29,7 @@ const hostJson = z.object({
 });
 
 await serveUntilTold(async () => {
-  const functions = await loadApp(process.cwd());
+  const { http: functions, timers } = await loadApp(process.cwd());
   const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
   const route = createRouter(extensions.http.routePrefix, functions);
 
@@ -40,10 +41,16 @@ await serveUntilTold(async () => {
       response.end();
     });
   });
+  const running = timers.map((timer) => startHourly(timer.schedule, () => run(timer)));
   const port = await listen(server, Number(process.env.PORT), 'PORT');
   return {
-    ready: { port, functions: functions.map(({ name, route, methods }) => ({ name, route, methods })) },
+    ready: {
+      port,
+      functions: functions.map(({ name, route, methods }) => ({ name, route, methods })),
+      timers: timers.map(({ name, schedule }) => ({ name, schedule })),
+    },
     async stop() {
+      for (const stopTimer of running) stopTimer();
       await close(server);
       await terminateApp();
     },
@@ -53,6 +60,12 @@ await serveUntilTold(async () => {
     const { method = '', headers } = request;
     const url = URL.parse(request.url ?? '', `http://${headers.host ?? 'localhost'}`);
     if (!url) return response.writeHead(400).end();
+    const timer = timers.find(({ name }) => url.pathname.toLowerCase() === `/admin/functions/${name.toLowerCase()}`);
+    if (timer && method === 'POST') {
+      // As the real host does: a function that no request triggers can be run by one.
+      await run(timer);
+      return response.writeHead(202).end();
+    }
     const matched = route(method, url.pathname);
     if (!matched) return response.writeHead(404).end();
     // The worker takes no stream. Of a body that is larger than the app can possibly accept a part is enough for the app
@@ -69,7 +82,7 @@ await serveUntilTold(async () => {
         query: Object.fromEntries(url.searchParams),
         body,
       },
-      (level, message) => console.error(`[${new Date().toISOString()}] ${level}: ${message}`),
+      log,
     );
     if (body.length <= MAX_BODY_BYTES) return response.writeHead(answer.status, answer.headers).end(answer.body);
 
@@ -81,6 +94,14 @@ await serveUntilTold(async () => {
     return response.end();
   }
 });
+
+function log(level: string, message: string) {
+  console.error(`[${new Date().toISOString()}] ${level}: ${message}`);
+}
+
+async function run({ name, run }: TimerFunction) {
+  await run(log).catch((error: unknown) => log('error', `${name} failed: ${inspect(error)}`));
+}
 
 /** What a request begins with, until that is more than `limit` bytes; the rest can still be read. */
 async function* beginningOf(request: IncomingMessage, limit: number): AsyncGenerator<Buffer> {

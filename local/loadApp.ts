@@ -3,7 +3,7 @@ import { registerHooks } from 'node:module';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
-import { type HttpFunction, startApp } from './functionsWorker.ts';
+import { type AppFunctions, startApp } from './functionsWorker.ts';
 
 /** What `@azure/functions-core` is here; it has this file's extension, also when both are compiled. */
 const WORKER = new URL(`./functionsWorker${extname(import.meta.url)}`, import.meta.url).href;
@@ -13,7 +13,7 @@ const WORKER = new URL(`./functionsWorker${extname(import.meta.url)}`, import.me
  *
  * @throws Error when the entry point is not there, or registers no function
  */
-export async function loadApp(folder: string): Promise<readonly HttpFunction[]> {
+export async function loadApp(folder: string): Promise<AppFunctions> {
   registerHooks({
     resolve: (specifier, context, next) =>
       specifier === '@azure/functions-core' ? { url: WORKER, shortCircuit: true } : next(specifier, context),

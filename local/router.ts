@@ -8,54 +8,56 @@ export interface Match<Served> {
 }
 
 /**
- * Matches addresses as the Functions host does: whatever the casing, a literal segment before a parameter before a
- * catch-all, with `{name}`, `{name?}` and `{*name}`. A template with anything else is refused.
+ * Matches addresses as the Functions host does: the routes are tried in the order of the functions' names, whatever the
+ * casing, and the first that fits serves, even where another would fit better. A template may have `{name}`, with or
+ * without text around it, `{name?}` and `{*name}`; one with anything else is refused.
  */
-export function createRouter<Served extends { readonly route: string; readonly methods: readonly string[] }>(
-  routePrefix: string,
-  all: readonly Served[],
-): (method: string, path: string) => Match<Served> | undefined {
+export function createRouter<
+  Served extends { readonly name: string; readonly route: string; readonly methods: readonly string[] },
+>(routePrefix: string, all: readonly Served[]): (method: string, path: string) => Match<Served> | undefined {
   const routes = all
+    .toSorted((a, b) => (a.name.toUpperCase() < b.name.toUpperCase() ? -1 : 1))
     .map((served) => ({ served, segments: [routePrefix, ...served.route.split('/')].filter((part) => part !== '') }))
     .map(({ served, segments }) => ({
       served,
-      precedence: segments.map(precedence).join(''),
-      match: match(segments.map(toPattern).join('') || '/', { sensitive: false, trailing: true }),
-    }))
-    .sort((a, b) => (a.precedence < b.precedence ? -1 : 1));
+      match: match(segments.map(toPattern).join('') || '/', { sensitive: false, trailing: true, decode: false }),
+    }));
 
   return (method, path) => {
-    for (const route of routes) {
-      if (!route.served.methods.includes(method)) continue;
-      const matched = attempt(() => route.match(path));
+    const decoded = decodePath(path);
+    if (decoded === undefined) return undefined;
+    for (const { served, match } of routes) {
+      const matched = served.methods.includes(method) && match(decoded);
       if (!matched) continue;
       const params = Object.entries(matched.params).map(([name, value]) => [name, [value].flat().join('/')]);
-      return { served: route.served, params: Object.fromEntries(params) };
+      return { served, params: Object.fromEntries(params) };
     }
     return undefined;
   };
 }
 
-/** A path whose percent-encoding is broken matches nothing. */
-function attempt<Result>(run: () => Result): Result | false {
+/** Decodes a path before it is matched, but for %2F, which would add a segment. A broken encoding matches nothing. */
+function decodePath(path: string): string | undefined {
   try {
-    return run();
+    return path
+      .split(/(%2F)/i)
+      .map((part, n) => (n % 2 === 0 ? decodeURIComponent(part) : part))
+      .join('');
   } catch {
-    return false;
+    return undefined;
   }
-}
-
-function precedence(segment: string) {
-  if (segment.startsWith('{*')) return 3;
-  return segment.startsWith('{') ? 2 : 1;
 }
 
 function toPattern(segment: string) {
-  const [, catchAll, parameter, optional] = /^\{(\*)?(\w+)(\?)?\}$/.exec(segment) ?? [];
-  if (parameter === undefined) {
+  const [, before = '', catchAll, parameter, optional, after = ''] =
+    /^([^{}]*)\{(\*)?(\w+)(\?)?\}([^{}]*)$/.exec(segment) ?? [];
+  const isMixed = before !== '' || after !== '';
+  if (parameter === undefined || (isMixed && (catchAll || optional))) {
     if (/[{}]/.test(segment)) throw new Error(`The route segment ${segment} is not supported by this host.`);
-    return `/${segment.replace(/[(){}[\]:*+?!\\]/g, '\\$&')}`;
+    return `/${literal(segment)}`;
   }
   if (catchAll) return `{/*${parameter}}`;
-  return optional ? `{/:${parameter}}` : `/:${parameter}`;
+  return optional ? `{/:${parameter}}` : `/${literal(before)}:${parameter}${literal(after)}`;
 }
+
+const literal = (text: string) => text.replace(/[(){}[\]:*+?!\\]/g, '\\$&');

@@ -152,7 +152,7 @@ async function startFunc(env: NodeJS.ProcessEnv, port: number) {
   });
   const baseUrl = `http://${LOOPBACK}:${port}`;
   const deadline = AbortSignal.timeout(FUNC_START_DEADLINE_MS);
-  const isUp = async () => (await fetch(`${baseUrl}/v1.0/playPromptOperation`).catch(() => undefined))?.status === 405;
+  const isUp = async () => (await fetch(`${baseUrl}/v1.0`).catch(() => undefined))?.headers.has('OData-Version');
   const up = (async () => {
     while (!(await isUp())) await delay(500, undefined, { signal: deadline });
     return true;

@@ -13,14 +13,16 @@ const causes = {
   },
   forbidden: { status: 403, code: 'Forbidden' },
   notFound: { status: 404, code: 'ResourceNotFound' },
-  methodNotAllowed: { status: 405, code: 'MethodNotAllowed', headers: { Allow: 'PATCH' } },
+  methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
   notAcceptable: { status: 406, code: 'NotAcceptable' },
   conflict: { status: 409, code: 'Conflict' },
   preconditionFailed: { status: 412, code: 'PreconditionFailed' },
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
+  failedDependency: { status: 424, code: 'FailedDependency' },
   tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
   internal: { status: 500, code: 'InternalServerError' },
+  notImplemented: { status: 501, code: 'NotImplemented' },
   unavailable: { status: 503, code: 'ServiceUnavailable', headers: { 'Retry-After': '1' } },
 } as const satisfies Record<string, { status: number; code: string; headers?: Record<string, string> }>;
 
@@ -41,15 +43,23 @@ export class GraphError extends Error {
   override readonly name = 'GraphError';
   readonly reason: GraphErrorReason;
   readonly details: readonly ErrorDetail[];
+  /** Headers that the answer must carry: `WWW-Authenticate`, `Allow` or `Retry-After`. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     reason: GraphErrorReason,
     message: string,
-    options: { details?: readonly ErrorDetail[]; cause?: unknown } = {},
+    options: {
+      details?: readonly ErrorDetail[];
+      headers?: Readonly<Record<string, string>>;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : {});
+    const known = causes[reason];
     this.reason = reason;
     this.details = options.details ?? [];
+    this.headers = { ...('headers' in known && known.headers), ...options.headers };
   }
 
   get status(): number {
@@ -58,12 +68,6 @@ export class GraphError extends Error {
 
   get code(): string {
     return causes[this.reason].code;
-  }
-
-  /** Headers that the answer must carry: `WWW-Authenticate`, `Allow` or `Retry-After`. */
-  get headers(): Readonly<Record<string, string>> {
-    const cause = causes[this.reason];
-    return 'headers' in cause ? cause.headers : {};
   }
 }
 

@@ -2,7 +2,7 @@ import { MIMEType } from 'node:util';
 import { type ErrorDetail, GraphError } from './graphError.ts';
 import { readAtMost } from './readAtMost.ts';
 
-/** The longest body that is read, in bytes. */
+/** The longest body of a request that is read, in bytes; that of a batch is another. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
 /** The deepest nesting of arrays and objects that a body may have; the resource itself needs 2. */
@@ -12,16 +12,16 @@ export const MAX_DEPTH = 16;
  * Reads the body of a request as JSON (RFC 8259), whose meaning every reader agrees on: no member twice in an object.
  *
  * @throws GraphError 415 unless the body is declared as application/json in UTF-8 without a content coding; 413 when
- * it is longer than MAX_BODY_BYTES; 400 when it is empty, not UTF-8, not JSON, nested too deep or names a member twice
+ * it is longer than `limit` bytes; 400 when it is empty, not UTF-8, not JSON, nested too deep or names a member twice
  */
-export async function readJsonBody(request: {
-  readonly headers: Headers;
-  readonly body: ReadableStream<Uint8Array> | null;
-}): Promise<unknown> {
+export async function readJsonBody(
+  request: { readonly headers: Headers; readonly body: ReadableStream<Uint8Array> | null },
+  limit = MAX_BODY_BYTES,
+): Promise<unknown> {
   checkMediaType(request.headers);
-  const tooLarge = new GraphError('contentTooLarge', `The body is larger than ${MAX_BODY_BYTES} bytes.`);
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge;
-  const bytes = await readAtMost(request.body, MAX_BODY_BYTES);
+  const tooLarge = new GraphError('contentTooLarge', `The body is larger than ${limit} bytes.`);
+  if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge;
+  const bytes = await readAtMost(request.body, limit);
   if (bytes === undefined) throw tooLarge;
   if (bytes.length === 0) throw new GraphError('badRequest', 'The body is empty; it must be a JSON object.');
   return parseJson(decodeUtf8(bytes));

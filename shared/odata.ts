@@ -1,6 +1,6 @@
 import { MIMEType } from 'node:util';
 import { GraphError } from './graphError.ts';
-import type { PlayPromptOperation } from './playPromptOperation.ts';
+import type { OperationVersion, PlayPromptOperation, PropertyName } from './playPromptOperation.ts';
 
 export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
@@ -70,26 +70,60 @@ export function readReturnPreference(headers: Headers): ReturnPreference {
   return undefined;
 }
 
-/** The root of the service, such as `https://host/v1.0`, found in the address of a request to the resource. */
+/** The root of the service, such as `https://host/v1.0`, found in the address of a request below it. */
 export function serviceRoot(url: string): string {
   const { origin, pathname } = new URL(url);
-  return origin + pathname.replace(/\/playPromptOperation(?:\/.*)?$/i, '');
+  const [root] = /^.*?\/v1\.0(?=\/|$)/i.exec(pathname) ?? ['/v1.0'];
+  return origin + root;
 }
 
-/** The entity as it is answered, in the order of properties that the reference page shows. OData JSON Format, 4.5. */
+/** An entity by itself as it is answered, or what is selected of it. OData JSON Format, 4.5; OData Protocol, 10.8. */
 export function toEntityBody(
   root: string,
-  { id, clientContext, resultInfo, ...rest }: PlayPromptOperation,
+  operation: PlayPromptOperation,
   etag: string,
+  selected?: readonly PropertyName[],
+) {
+  return { '@odata.context': `${contextUrl(root, selected)}/$entity`, ...toEntity(operation, etag, selected) };
+}
+
+/** Entities as they are answered, with where to go on and how many there are in all. OData JSON Format, 12. */
+export function toCollectionBody(
+  root: string,
+  entities: readonly OperationVersion[],
+  selected: readonly PropertyName[] | undefined,
+  { count, nextLink }: { readonly count: number | undefined; readonly nextLink: string | undefined },
 ) {
   return {
-    '@odata.context': `${root}/$metadata#playPromptOperation/$entity`,
-    '@odata.type': '#microsoft.graph.playPromptOperation',
-    '@odata.etag': etag,
+    '@odata.context': contextUrl(root, selected),
+    ...(count !== undefined && { '@odata.count': count }),
+    ...(nextLink !== undefined && { '@odata.nextLink': nextLink }),
+    value: entities.map(({ operation, etag }) => toEntity(operation, etag, selected)),
+  };
+}
+
+function contextUrl(root: string, selected: readonly PropertyName[] | undefined) {
+  return `${root}/$metadata#playPromptOperation${selected ? `(${selected.join()})` : ''}`;
+}
+
+/** The properties in the order that the reference page shows, after the annotations. */
+function toEntity(
+  { id, clientContext, resultInfo, ...rest }: PlayPromptOperation,
+  etag: string,
+  selected: readonly PropertyName[] | undefined,
+) {
+  const annotations = { '@odata.type': '#microsoft.graph.playPromptOperation', '@odata.etag': etag };
+  const properties = {
     id,
     clientContext,
     resultInfo: resultInfo && { '@odata.type': 'microsoft.graph.resultInfo', ...resultInfo },
     status: rest.status,
     completionReason: rest.completionReason,
   };
+  return { ...annotations, ...(selected ? pick(properties, selected) : properties) };
+}
+
+function pick<Value extends object>(value: Value, names: readonly string[]): Partial<Value>;
+function pick(value: object, names: readonly string[]) {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
 }

@@ -1,11 +1,7 @@
-import type * as z from 'zod';
+import { addressedIdFaults } from './addressedId.ts';
+import { invalid, toDetails } from './faults.ts';
 import { type ErrorDetail, GraphError } from './graphError.ts';
-import {
-  idOfClientContext,
-  type PlayPromptOperationPatch,
-  playPromptOperation,
-  playPromptOperationPatch,
-} from './playPromptOperation.ts';
+import { idOfClientContext, type PlayPromptOperationPatch, playPromptOperationPatch } from './playPromptOperation.ts';
 
 /** A valid request to change one operation. */
 export interface PatchRequest {
@@ -48,18 +44,9 @@ function withoutIgnoredAnnotations(value: object): Record<string, unknown> {
 
 function addressFaults(addressId: string | undefined, bodyId: unknown): ErrorDetail[] {
   if (addressId === undefined) return [];
-  const parsed = playPromptOperation.shape.id.safeParse(addressId);
-  if (!parsed.success) {
-    return parsed.error.issues.map((issue) => ({
-      ...describe(issue),
-      message: `The id in the address ${describe(issue).message}.`,
-      target: 'id',
-    }));
-  }
-  if (typeof bodyId === 'string' && bodyId !== addressId) {
-    return [{ code: 'IdMismatch', message: 'id must be the one in the address, or be left out.', target: 'id' }];
-  }
-  return [];
+  const faults = addressedIdFaults(addressId);
+  if (faults.length > 0 || typeof bodyId !== 'string' || bodyId === addressId) return faults;
+  return [{ code: 'IdMismatch', message: 'id must be the one in the address, or be left out.', target: 'id' }];
 }
 
 function identityFaults({ id, clientContext }: Record<string, unknown>): ErrorDetail[] {
@@ -70,47 +57,3 @@ function identityFaults({ id, clientContext }: Record<string, unknown>): ErrorDe
     'empty in the body.';
   return [{ code: 'MissingIdentity', message, target: 'id' }];
 }
-
-function invalid(details: readonly ErrorDetail[]) {
-  const [first] = details;
-  const message =
-    details.length === 1 && first ? first.message : `The request has ${details.length} faults; details names each.`;
-  return new GraphError('badRequest', message, { details });
-}
-
-/** Each fault that zod found, as Graph's `details` have it. */
-function toDetails(issue: z.core.$ZodIssue): ErrorDetail[] {
-  const path = issue.path.join('/');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const target = path === '' ? key : `${path}/${key}`;
-      return { code: 'UnknownProperty', message: `${target} is not a property of the resource.`, target };
-    });
-  }
-  const { code, message } = describe(issue);
-  return [{ code, message: `${path} ${message}.`, target: path }];
-}
-
-function describe(issue: z.core.$ZodIssue): { code: string; message: string } {
-  if (issue.code === 'too_big' && issue.origin === 'string') {
-    return { code: 'TooLong', message: `must be at most ${issue.maximum} characters long` };
-  }
-  switch (issue.code) {
-    case 'invalid_type':
-      return { code: 'InvalidType', message: `must be ${typeNames[issue.expected] ?? issue.expected}` };
-    case 'invalid_value':
-      return { code: 'InvalidValue', message: `must be one of ${issue.values.join(', ')}` };
-    case 'too_big':
-    case 'too_small':
-      return { code: 'OutOfRange', message: 'must be a whole number from -2147483648 to 2147483647' };
-    default:
-      return { code: 'InvalidValue', message: issue.message };
-  }
-}
-
-const typeNames: Readonly<Record<string, string>> = {
-  string: 'a string',
-  number: 'a number',
-  int: 'a whole number',
-  object: 'an object',
-};

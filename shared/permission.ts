@@ -2,13 +2,22 @@ import type { AccessTokenClaims } from './accessToken.ts';
 import { GraphError } from './graphError.ts';
 import type { AuthSettings } from './settings.ts';
 
-/** Who calls, as far as the operations are concerned: they belong to a tenant. */
+/** Who calls. Operations belong to a tenant, whoever of it calls. */
 export interface Caller {
   readonly tenant: string;
+  /** Who it is within the tenant: the object id of a service principal or a user. */
+  readonly id: string;
 }
 
 /**
- * Finds out whether the claims of a good token permit their bearer to change operations: an application by an app
+ * Checks the `Authorization` header of a request, and whether its bearer may do what this service does.
+ *
+ * @throws GraphError 401, 403 or 503
+ */
+export type Admit = (authorization: string | null) => Promise<Caller>;
+
+/**
+ * Finds out whether the claims of a good token permit their bearer to read and change operations: an application by an app
  * role, a user by a scope. A role of a user is no permission of an application.
  *
  * @throws GraphError 403 when they do not
@@ -27,7 +36,7 @@ export function authorize(
       `The access token lacks the permission: an application needs the app role ${appRoles.join(' or ')}; ${user}.`,
     );
   }
-  return { tenant: claims.tid };
+  return { tenant: claims.tid, id: claims.oid ?? claims.sub ?? '' };
 }
 
 /** Microsoft identity platform, optional claims: `idtyp` says so; without it, an app's token has its own object as subject. */

@@ -6,6 +6,8 @@ export const MAX_MESSAGE_LENGTH = 8192;
 export const MAX_CLIENT_CONTEXT_LENGTH = 256;
 
 export const operationStatuses = ['NotStarted', 'Running', 'Completed', 'Failed'] as const;
+/** What an operation that has ended is. */
+export const finalStatuses = ['Completed', 'Failed'] as const;
 export const completionReasons = [
   'unknown',
   'completedSuccessfully',
@@ -61,6 +63,17 @@ export const playPromptOperation = z.strictObject({
   completionReason,
 });
 export type PlayPromptOperation = z.infer<typeof playPromptOperation>;
+
+/** An operation as it is, or was, between two changes. */
+export interface OperationVersion {
+  readonly operation: PlayPromptOperation;
+  /** Changes with every write; opaque. */
+  readonly etag: string;
+}
+
+/** The names of its properties, in the order of the reference page. */
+export type PropertyName = keyof PlayPromptOperation;
+export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof().options;
 
 /** The name of a type in `@odata.type`, with or without `#`. */
 const odataType = (name: string) =>

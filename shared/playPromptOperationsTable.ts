@@ -1,17 +1,41 @@
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import * as z from 'zod';
 import { GraphError } from './graphError.ts';
 import { createMemory } from './memory.ts';
-import { type PlayPromptOperation, playPromptOperation } from './playPromptOperation.ts';
 import { type PlayPromptOperations, REMEMBERED_WRITES, type StoredOperation } from './playPromptOperations.ts';
 import type { TablesSettings } from './settings.ts';
+import {
+  fromEndedEntity,
+  fromListedEntity,
+  fromTableEntity,
+  KEY_COLUMNS,
+  keysOf,
+  OPERATION_COLUMNS,
+  toEndedFilter,
+  toTableEntity,
+  toTableFilter,
+} from './tableEntity.ts';
 
-/** How many operations are remembered; the largest takes about 20 KB. */
+/** How many operations are remembered; most take about 2 KB, the largest about 100 KB. */
 const REMEMBERED_OPERATIONS = 1000;
 
 /** How long one call of the store may take, its retries included. */
 const CALL_DEADLINE_MS = 4000;
+
+/** The most rows that the store answers at once. */
+const LARGEST_PAGE = 1000;
+
+/** How many operations that ended are answered at once. */
+const ENDED_AT_ONCE = 100;
+
+type Keys = { readonly partitionKey: string; readonly rowKey: string };
+
+/** The row of the key that all instances share, which is in no tenant's range. */
+const SHARED_KEY: Keys = { partitionKey: 'service', rowKey: 'key' };
+const SHARED_KEY_BYTES = 32;
+const sharedKeyRow = z.object({ value: z.base64() });
+const sharedKeyOf = (row: unknown) => Buffer.from(sharedKeyRow.parse(row).value, 'base64');
 
 /**
  * Keeps the operations in Azure Table Storage, Azurite, or Azure Cosmos DB for Table. The table is created when an
@@ -24,54 +48,93 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
   // A write that fails is judged before it is repeated, so the SDK must not repeat it by itself.
   const writing = await connect(settings, { retryOptions: { maxRetries: 0 } });
 
-  const remembered = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
+  const known = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
 
   return {
-    recall: (tenant, id) => remembered.get(`${tenant}/${id}`),
+    recall: (tenant, id) => known.get(`${tenant}/${id}`),
 
     async get(tenant, id, signal) {
-      const row = await call(signal, async (options) => {
-        try {
-          return await reading.getEntity(partitionKeyOf(tenant, id), id, options);
-        } catch (error) {
-          if (hasStatus(error, 404)) return undefined;
-          throw error;
-        }
-      });
-      const stored = row && fromTableEntity(row);
-      remembered.set(`${tenant}/${id}`, stored);
+      const row = await getEntity(keysOf(tenant, id), signal);
+      const stored = row === undefined ? undefined : fromTableEntity(row);
+      known.set(`${tenant}/${id}`, stored);
       return stored;
     },
 
-    async put(tenant, operation, current, writeId, signal) {
+    async put(tenant, operation, current, writeId, signal, remembered) {
       // Whatever comes of it, what was remembered is no more.
-      remembered.set(`${tenant}/${operation.id}`, undefined);
+      known.set(`${tenant}/${operation.id}`, undefined);
       const writes = [writeId, ...(current?.writes ?? [])].slice(0, REMEMBERED_WRITES);
-      const entity = toTableEntity(tenant, operation, writes);
-      const written = await call(signal, async (options) => {
-        try {
-          if (current) return await writing.updateEntity(entity, 'Replace', { ...options, etag: current.etag });
-          return await createEntity(entity, options);
-        } catch (error) {
-          if (hasStatus(error, 404, 409, 412)) return undefined;
-          throw error;
-        }
-      });
+      const entity = toTableEntity(tenant, operation, writes, remembered);
+      const written = current
+        ? await call(signal, [404, 412], (options) =>
+            writing.updateEntity(entity, 'Replace', { ...options, etag: current.etag }),
+          )
+        : await createEntity(entity, signal);
       if (!written) return undefined;
-      const stored = { operation, writes, etag: z.string().parse(written.etag) };
-      remembered.set(`${tenant}/${operation.id}`, stored);
+      const stored = { operation, writes, remembered, etag: z.string().parse(written.etag) };
+      known.set(`${tenant}/${operation.id}`, stored);
       return stored;
+    },
+
+    async remove(tenant, id, etag, signal) {
+      known.set(`${tenant}/${id}`, undefined);
+      const { partitionKey, rowKey } = keysOf(tenant, id);
+      const removed = await call(signal, [404, 412], (options) =>
+        writing.deleteEntity(partitionKey, rowKey, { ...options, etag }),
+      );
+      return removed !== undefined;
+    },
+
+    async list(tenant, { filter, from, top }, signal) {
+      const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
+      return { operations: page.rows.map(fromListedEntity), next: page.next };
+    },
+
+    async count(tenant, { filter, from }, signal) {
+      const page = await query(toTableFilter(tenant, filter), KEY_COLUMNS, from, LARGEST_PAGE, signal);
+      return { count: page.rows.length, next: page.next };
+    },
+
+    async listEnded(before, from, signal) {
+      const page = await query(toEndedFilter(before), KEY_COLUMNS, from, ENDED_AT_ONCE, signal);
+      return { ended: page.rows.map(fromEndedEntity), next: page.next };
+    },
+
+    async sharedKey(signal) {
+      const row = await getEntity(SHARED_KEY, signal);
+      if (row !== undefined) return sharedKeyOf(row);
+      const made = { ...SHARED_KEY, value: randomBytes(SHARED_KEY_BYTES).toString('base64') };
+      // Who comes second takes the key of the first.
+      return sharedKeyOf((await createEntity(made, signal)) ? made : await getEntity(SHARED_KEY, signal));
     },
   };
 
-  async function createEntity(entity: TableRow, options: { abortSignal: AbortSignal }) {
-    try {
-      return await writing.createEntity(entity, options);
-    } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
-      await reading.createTable(options);
-      return await writing.createEntity(entity, options);
-    }
+  function getEntity({ partitionKey, rowKey }: Keys, signal: AbortSignal): Promise<unknown> {
+    return call(signal, [404], (options) => reading.getEntity(partitionKey, rowKey, options));
+  }
+
+  /** Creates a row, and the table where there is none; undefined when the row is there already. */
+  function createEntity(entity: Keys, signal: AbortSignal) {
+    return call(signal, [409], async (options) => {
+      try {
+        return await writing.createEntity(entity, options);
+      } catch (error) {
+        if (!hasStatus(error, 404)) throw error;
+        await reading.createTable(options);
+        return await writing.createEntity(entity, options);
+      }
+    });
+  }
+
+  async function query(filter: string, select: string[], from: string | undefined, top: number, signal: AbortSignal) {
+    const page = await call(signal, [404], async (abort) => {
+      const rows = reading.listEntities({ ...abort, queryOptions: { filter, select } });
+      const { value } = await rows
+        .byPage({ maxPageSize: top, ...(from !== undefined && { continuationToken: from }) })
+        .next();
+      return value;
+    });
+    return { rows: page ?? [], next: page?.continuationToken };
   }
 }
 
@@ -91,14 +154,16 @@ async function connect(
   return new TableClient(endpoint, name, credential, options);
 }
 
-/** Runs one call of the store under its deadline, and under the request's. */
+/** Runs one call of the store under its deadline, and under the request's; what fails with one of `statuses` is undefined. */
 async function call<Result>(
   signal: AbortSignal,
+  statuses: readonly number[],
   run: (options: { abortSignal: AbortSignal }) => Promise<Result>,
-): Promise<Result> {
+): Promise<Result | undefined> {
   try {
     return await run({ abortSignal: AbortSignal.any([signal, AbortSignal.timeout(CALL_DEADLINE_MS)]) });
   } catch (cause) {
+    if (hasStatus(cause, ...statuses)) return undefined;
     if (!isPassing(cause)) throw cause;
     throw new GraphError('unavailable', 'The store of operations cannot serve now. Try again.', { cause });
   }
@@ -112,64 +177,4 @@ function isPassing(error: unknown) {
   if (!(error instanceof RestError)) return error instanceof Error && error.name === 'AbortError';
   const { statusCode } = error;
   return statusCode === undefined || statusCode < 400 || statusCode === 408 || statusCode === 429 || statusCode >= 500;
-}
-
-/**
- * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
- * still lists a tenant.
- */
-function partitionKeyOf(tenant: string, id: string) {
-  return `${tenant}_${createHash('sha256').update(id).digest('hex').slice(0, 2)}`;
-}
-
-/** An operation as a row: what is null has no property there. */
-const tableRow = z.object({
-  partitionKey: z.string(),
-  rowKey: z.string(),
-  clientContext: z.string().optional(),
-  resultInfoCode: z.number().optional(),
-  resultInfoSubcode: z.number().optional(),
-  resultInfoMessage: z.string().optional(),
-  status: z.string(),
-  completionReason: z.string().optional(),
-  writes: z.string(),
-});
-type TableRow = z.infer<typeof tableRow>;
-
-const storedRow = tableRow.extend({ etag: z.string().min(1) });
-
-/** The row that an operation is kept in. */
-export function toTableEntity(tenant: string, operation: PlayPromptOperation, writes: readonly string[]): TableRow {
-  const { id, clientContext, resultInfo, status, completionReason } = operation;
-  return {
-    partitionKey: partitionKeyOf(tenant, id),
-    rowKey: id,
-    status,
-    writes: writes.join(),
-    ...(clientContext !== null && { clientContext }),
-    ...(resultInfo && { resultInfoCode: resultInfo.code, resultInfoSubcode: resultInfo.subcode }),
-    ...(resultInfo && resultInfo.message !== null && { resultInfoMessage: resultInfo.message }),
-    ...(completionReason !== null && { completionReason }),
-  };
-}
-
-/**
- * The operation that is kept in a row.
- *
- * @throws ZodError when the row is damaged
- */
-export function fromTableEntity(row: unknown): StoredOperation {
-  const { etag, writes, ...columns } = storedRow.parse(row);
-  const { resultInfoCode: code, resultInfoSubcode: subcode, resultInfoMessage: message = null } = columns;
-  return {
-    operation: playPromptOperation.parse({
-      id: columns.rowKey,
-      clientContext: columns.clientContext ?? null,
-      resultInfo: code === undefined && subcode === undefined ? null : { code, subcode, message },
-      status: columns.status,
-      completionReason: columns.completionReason ?? null,
-    }),
-    etag,
-    writes: writes.split(','),
-  };
 }

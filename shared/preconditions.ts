@@ -1,6 +1,6 @@
 import { GraphError } from './graphError.ts';
 
-/** What a request demands of the entity before it may be changed. RFC 9110, section 13.1; OData Protocol, 8.2.4. */
+/** What a request demands of the entity before it may be changed or read. RFC 9110, section 13.1; OData Protocol, 8.2.4. */
 export interface Preconditions {
   readonly ifMatch?: EntityTags;
   readonly ifNoneMatch?: EntityTags;
@@ -42,6 +42,11 @@ export function failedPrecondition(
     return new GraphError('preconditionFailed', 'The operation exists, or has an ETag that If-None-Match excludes.');
   }
   return undefined;
+}
+
+/** Whether a reader already has what is stored, so that 304 answers it. RFC 9110, section 13.1.2. */
+export function isNotModified({ ifNoneMatch }: Preconditions, etag: string): boolean {
+  return ifNoneMatch !== undefined && matches(ifNoneMatch, etag);
 }
 
 function matches(tags: EntityTags, etag: string | undefined) {

@@ -92,6 +92,11 @@ const environment = z
         error: 'a table name: 3 to 63 letters and digits, the first a letter, and not "tables"',
       })
       .default('playPromptOperations'),
+    RETENTION_DAYS: z
+      .string()
+      .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
+      .transform(Number)
+      .optional(),
     AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
   })
   .refine((values) => (values.TABLES_CONNECTION === undefined) !== (values.TABLES_ENDPOINT === undefined), {
@@ -116,6 +121,7 @@ const environment = z
       endpoint: values.TABLES_ENDPOINT,
       managedIdentityClientId: values.AZURE_CLIENT_ID,
     },
+    retention: { days: values.RETENTION_DAYS },
   }));
 
 export type Settings = z.infer<typeof environment>;

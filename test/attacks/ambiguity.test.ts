@@ -12,7 +12,7 @@ import { TENANT } from '../support/operations.ts';
 test('an update whose last attempt took effect without an answer is not told to be a conflict', async () => {
   let stored: StoredOperation | undefined;
   let tries = 0;
-  const operations: PlayPromptOperations = {
+  const operations: Pick<PlayPromptOperations, 'recall' | 'get' | 'put'> = {
     recall: () => undefined,
     get: async () => stored,
     async put(_tenant, operation, _current, writeId) {

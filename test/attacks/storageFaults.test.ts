@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { type Child, startChild } from '../../local/childProcess.ts';
-import { type Answer, call, type Entity, Ledger } from '../support/caller.ts';
+import { type Answer, call, type Entity, LATEST_ANSWER_MS, Ledger } from '../support/caller.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
 import { pick, randomOf } from '../support/random.ts';
-import { newFolder, startService, type TestService } from '../support/service.ts';
+import { newFolder, send, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const busy = '{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"The server is busy."}}}';
@@ -149,6 +149,54 @@ describe('a store that fails', () => {
     const fault: FaultProxy['fault'] = ({ method }) => (method === 'GET' ? { status: 503 } : 'pass');
     const { during, expected } = await updateAll(fault, { clientContext: 'while reads fail' });
     expect(during).toEqual(expected(() => 200));
+  });
+
+  test('whenever an operation is removed is answered 503 in time, unless the removal took effect', async () => {
+    const all = faults.map(([title]) => idOf(title));
+    const statusesOf = async (method: string) => {
+      const answers = await Promise.all(all.map((id) => send(service, method, `/v1.0/playPromptOperation/${id}`)));
+      return Object.fromEntries(faults.map(([title], n) => [title, answers[n]?.status]));
+    };
+    await Promise.all(all.map((id) => call(service.facts, id, {})));
+    proxy.fault = ({ method, url }) => (method === 'DELETE' ? faultIn(url) : 'pass');
+    const during = await statusesOf('DELETE');
+    proxy.fault = undefined;
+    expect(during).toEqual(
+      Object.fromEntries(faults.map(([title, , onWrite]) => [title, onWrite === 200 ? 204 : 503])),
+    );
+    // What was answered 204 is gone; to repeat the others is safe, whether they took effect or not.
+    for (const [title, status] of Object.entries(await statusesOf('DELETE'))) {
+      expect(during[title] === 204 ? [404] : [204, 404]).toContain(status);
+    }
+    expect(new Set(Object.values(await statusesOf('GET')))).toEqual(new Set([404]));
+  });
+
+  test('whenever operations are read, listed, counted or batched is answered 503 in time', async () => {
+    const one = crypto.randomUUID();
+    await call(service.facts, one, { clientContext: 'read' });
+    const [entities, batch] = ['/v1.0/playPromptOperation', '/v1.0/$batch'];
+    const requests = [{ id: '1', method: 'GET', url: `/playPromptOperation/${one}` }];
+    const askAll = async () => {
+      const asked = [`/${one}`, '', "?$filter=clientContext eq 'read'", '?$count=true'].map(async (path) => {
+        const { status, headers } = await send(service, 'GET', `${entities}${path}`);
+        return [status, headers.get('retry-after')];
+      });
+      const { status, json } = await send(service, 'POST', batch, { body: { requests } });
+      expect(status).toBe(200);
+      return [
+        ...(await Promise.all(asked)),
+        [json.responses[0].status, json.responses[0].headers['Retry-After'] ?? null],
+      ];
+    };
+    const down: Fault[] = [{ status: 503 }, { status: 500, body: timedOut }, 'resetBefore', 'halfAnswer', 'hang'];
+    for (const fault of down) {
+      proxy.fault = () => fault;
+      const start = performance.now();
+      expect(await askAll()).toEqual(Array(5).fill([503, '1']));
+      expect(performance.now() - start).toBeLessThan(2 * LATEST_ANSWER_MS);
+    }
+    proxy.fault = undefined;
+    expect(await askAll()).toEqual(Array(5).fill([200, null]));
   });
 
   test('now and then, in every way that passes soon, loses no acknowledged write', async () => {

@@ -36,28 +36,56 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** A PATCH with these headers, as they are, however often one comes. */
-async function patch(headers: readonly (readonly [string, string])[], path = '') {
+/** A request with these headers, as they are, however often one comes. */
+async function send(method: string, path: string, headers: readonly (readonly [string, string])[], content?: object) {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
-  const sent = request(`${service.facts.baseUrl}/v1.0/playPromptOperation${path}`, { method: 'PATCH' }, (answer) => {
+  const sent = request(`${service.facts.baseUrl}/v1.0${path}`, { method }, (answer) => {
     text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject);
   });
   sent.on('error', reject).setHeader('Content-Type', 'application/json');
   for (const [name, value] of headers) sent.appendHeader(name, value);
-  sent.end('{"clientContext":"attacked"}');
+  sent.end(content && JSON.stringify(content));
   return promise;
 }
 
+const patch = (headers: readonly (readonly [string, string])[], path = '') =>
+  send('PATCH', `/playPromptOperation${path}`, headers, { clientContext: 'attacked' });
+
+const update = { method: 'PATCH', url: '/playPromptOperation', headers: { 'Content-Type': 'application/json' } };
+const batch = { requests: [{ id: '1', ...update, body: { clientContext: 'attacked in a batch' } }] };
+/** Every other address and method. */
+const others: readonly [method: string, path: string, content?: object][] = [
+  ['GET', '/playPromptOperation'],
+  ['GET', '/playPromptOperation?$filter=status%20eq%20null&$count=true'],
+  ['GET', '/playPromptOperation/victim'],
+  ['GET', "/playPromptOperation('victim')"],
+  ['DELETE', '/playPromptOperation/victim'],
+  ['DELETE', "/playPromptOperation('victim')"],
+  ['PATCH', "/playPromptOperation('attacked')", {}],
+  ['POST', '/$batch', batch],
+];
+beforeAll(async () => {
+  await patch([['Authorization', `Bearer ${await issuer.sign(claimsOf(issuer))}`]], '/victim');
+  written.push('victim');
+});
+
 describe.each(tokenCases)('$title', ({ status, authorization }) => {
+  const codes: Readonly<Record<number, string>> = { 401: 'InvalidAuthenticationToken', 403: 'Forbidden' };
+
   test(`is answered ${status} over HTTP`, async () => {
     const header = await authorization(issuer, watched);
+    const headers = header === undefined ? [] : [['Authorization', header] as const];
     const id = crypto.randomUUID();
-    const answer = await patch(header === undefined ? [] : [['Authorization', header]], `/${id}`);
+    const answer = await patch(headers, `/${id}`);
     expect(answer.status).toBe(status);
-    if (status === 200) written.push(id);
-    else {
-      const code = status === 401 ? 'InvalidAuthenticationToken' : 'Forbidden';
-      expect(JSON.parse(answer.body).error.code).toBe(code);
+    if (status === 200) {
+      written.push(id);
+      return;
+    }
+    expect(JSON.parse(answer.body).error.code).toBe(codes[status]);
+    for (const [method, path, content] of others) {
+      const { status: refused, body } = await send(method, path, headers, content);
+      expect([method, path, refused, JSON.parse(body).error.code]).toEqual([method, path, status, codes[status]]);
     }
   });
 });

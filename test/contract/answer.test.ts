@@ -75,7 +75,7 @@ describe('errors', () => {
     [401, 'InvalidAuthenticationToken', { token: undefined }],
     [401, 'InvalidAuthenticationToken', { token: 'a.b.c' }],
     [404, 'ResourceNotFound', { method: 'GET', path: '/v1.0/unknown' }],
-    [405, 'MethodNotAllowed', { method: 'GET' }],
+    [405, 'MethodNotAllowed', { method: 'PUT' }],
     [406, 'NotAcceptable', { headers: { accept: 'text/html' }, body: {} }],
     [412, 'PreconditionFailed', { path: newPath(), headers: { 'if-match': '*' }, body: {} }],
     [413, 'RequestEntityTooLarge', { body: 'x'.repeat(65_537) }],
@@ -108,20 +108,32 @@ describe('errors', () => {
     expect(Object.keys(json.error.innerError)).toEqual(['date', 'request-id']);
   });
 
-  test.each(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'])(
-    '%s on both addresses is 405 with Allow, token or not',
-    async (method) => {
-      for (const path of ['/v1.0/playPromptOperation', newPath()]) {
-        for (const request of [
-          { method, path },
-          { method, path, token: undefined },
-        ]) {
-          const { status, headers } = await app.send(request);
-          expect([status, headers.get('allow')]).toEqual([405, 'PATCH']);
-        }
+  const addresses: [string, string, string[]][] = [
+    ['the collection', '/v1.0/playPromptOperation', ['GET', 'HEAD', 'PATCH']],
+    ['an operation', '/v1.0/playPromptOperation/a', ['DELETE', 'GET', 'HEAD', 'PATCH']],
+    ['a batch', '/v1.0/$batch', ['POST']],
+    ['an operation by its key', "/v1.0/playPromptOperation('a')", ['DELETE', 'GET', 'HEAD', 'PATCH']],
+  ];
+  const all = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+  test.each(addresses)('any other method on %s is 405 with Allow, token or not', async (_title, path, allowed) => {
+    for (const method of all.filter((each) => !allowed.includes(each))) {
+      for (const request of [
+        { method, path },
+        { method, path, token: undefined },
+      ]) {
+        const { status, headers } = await app.send(request);
+        expect([method, status, headers.get('allow')]).toEqual([method, 405, allowed.join(', ')]);
       }
-    },
-  );
+    }
+  });
+
+  test.each(addresses)('no method of %s is served without a token', async (_title, path, allowed) => {
+    for (const method of allowed) {
+      const { status } = await app.send({ method, path, token: undefined });
+      expect([method, status]).toEqual([method, 401]);
+    }
+  });
 
   test('a damaged row is a 500 that says nothing of the inside, and the log says what is wrong', async () => {
     const path = newPath();

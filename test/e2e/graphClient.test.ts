@@ -1,6 +1,8 @@
 // The official Microsoft Graph client, pointed here.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
+  BatchRequestContent,
+  BatchResponseContent,
   Client,
   type Context,
   GraphError,
@@ -44,6 +46,45 @@ test('updates an operation', async () => {
     status: 'Running',
     resultInfo: { code: 200, subcode: 0, message: null },
   });
+});
+
+test('reads operations, one and many', async () => {
+  const client = clientWith(service.facts.token);
+  const updates = ['x', 'y', 'z'].map((id) =>
+    client.api(`/playPromptOperation/${id}`).update({ clientContext: 'many' }),
+  );
+  await Promise.all(updates);
+  const one: PlayPromptOperation = await client.api('/playPromptOperation/x').select(['id', 'status']).get();
+  expect(one).toMatchObject({ id: 'x', status: 'NotStarted' });
+  const list = client.api('/playPromptOperation').filter("clientContext eq 'many'").top(2).count(true);
+  expect(await list.get()).toMatchObject({ '@odata.count': 3, value: [expect.anything(), expect.anything()] });
+});
+
+test('sends a batch, and finds each answer by its id', async () => {
+  const update = (id: string, url: string, body: object, headers: Record<string, string> = {}) => ({
+    id,
+    request: new Request(`https://graph.microsoft.com${url}`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    }),
+  });
+  const content = new BatchRequestContent([
+    update('create', '/playPromptOperation/batched', { status: 'Running' }),
+    update('stale', '/playPromptOperation/batched', {}, { 'If-Match': '"1"' }),
+    { id: 'read', request: new Request('https://graph.microsoft.com/playPromptOperation/batched?$select=status') },
+  ]);
+  content.addDependency('stale', 'create');
+  content.addDependency('read', 'stale');
+  const client = clientWith(service.facts.token);
+  const answer = new BatchResponseContent(await client.api('/$batch').post(await content.getContent()));
+  const answerOf = async (id: string) => {
+    const response = answer.getResponseById(id);
+    return [response.status, await response.json()];
+  };
+  expect(await answerOf('create')).toEqual([200, expect.objectContaining({ id: 'batched', status: 'Running' })]);
+  expect(await answerOf('stale')).toMatchObject([412, { error: { code: 'PreconditionFailed' } }]);
+  expect(await answerOf('read')).toMatchObject([424, { error: { code: 'FailedDependency' } }]);
 });
 
 test('turns our errors into GraphError, with code and request id', async () => {

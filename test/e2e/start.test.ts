@@ -78,13 +78,9 @@ describe('a service that was started', () => {
     expect(answer.status).toBe(200);
   });
 
-  test.each([
-    ['GET', 405],
-    ['POST', 405],
-    ['DELETE', 405],
-  ])('%s on the resource answers %s over HTTP, with Allow', async (method, status) => {
+  test.each(['POST', 'PUT', 'OPTIONS'])('%s on the resource answers 405 over HTTP, with Allow', async (method) => {
     const response = await fetch(`${service.facts.baseUrl}/v1.0/playPromptOperation/a`, { method });
-    expect([response.status, response.headers.get('allow')]).toEqual([status, 'PATCH']);
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PATCH']);
   });
 
   test('takes an address in any casing and with a slash at its end, as the real host does', async () => {
@@ -251,6 +247,9 @@ describe('a start that fails says why, exits with 1 and leaves nothing running',
 });
 
 describe('the built entry point', () => {
+  const registered = z.object({
+    functions: z.array(z.object({ name: z.string(), route: z.string(), methods: z.array(z.string()) })),
+  });
   const env = {
     ...process.env,
     PORT: '0',
@@ -259,22 +258,31 @@ describe('the built entry point', () => {
     TABLES_CONNECTION: azuriteConnection(),
   };
 
-  test('is the file that package.json names, and registers these functions and routes', async () => {
+  test('is the file that package.json names, and registers a function for each address, in the order in which the host tries them', async () => {
     const host = await startChild('host.ts', env);
-    expect(host.ready).toMatchObject({
-      functions: [
-        { name: 'updatePlayPromptOperation', route: 'v1.0/playPromptOperation/{id?}', methods: ['PATCH'] },
-        {
-          name: 'playPromptOperationMethodNotAllowed',
-          route: 'v1.0/playPromptOperation/{id?}',
-          methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
-        },
-        { name: 'notFound', route: '{*path}' },
-      ],
-    });
+    const functions = registered.parse(host.ready).functions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    expect(functions.map(({ name, route }) => [name, route])).toEqual([
+      ['batch', 'v1.0/$batch'],
+      ['playPromptOperation', 'v1.0/playPromptOperation/{id}'],
+      ['playPromptOperationByKey', 'v1.0/playPromptOperation({key})'],
+      ['playPromptOperations', 'v1.0/playPromptOperation'],
+      ['unknownAddress', '{*path}'],
+    ]);
+    for (const { methods } of functions) expect(methods).toEqual(expect.arrayContaining(['GET', 'HEAD', 'OPTIONS']));
     await host.stop();
     const { main } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(readFileSync(main, 'utf8')).toContain('app.http(');
+  });
+
+  test('registers the timer of retention only where that is set', async () => {
+    for (const [days, timers] of [
+      ['', []],
+      ['30', [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *' }]],
+    ] as const) {
+      const host = await startChild('host.ts', { ...env, RETENTION_DAYS: days });
+      expect(host.ready).toMatchObject({ timers });
+      await host.stop();
+    }
   });
 
   test('that cannot load stops the host, which names the setting', async () => {

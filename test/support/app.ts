@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import type { HttpAnswer } from '../../local/functionsWorker.ts';
+import type { HttpAnswer, TimerFunction } from '../../local/functionsWorker.ts';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { createRouter } from '../../local/router.ts';
 import { TENANT } from './operations.ts';
@@ -34,6 +34,8 @@ export interface TestApp {
   readonly logged: string[];
   readonly token: string;
   send(request?: TestRequest): Promise<TestAnswer>;
+  /** The functions that a timer triggers. */
+  readonly timers: readonly TimerFunction[];
   close(): Promise<void>;
 }
 
@@ -52,8 +54,8 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
     TABLES_NAME: table,
     ...settings,
   };
-  const functions = await loadApp(environment);
-  const route = createRouter('', functions);
+  const { http, timers } = await loadApp(environment);
+  const route = createRouter('', http);
   const logged: string[] = [];
   const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
@@ -86,6 +88,7 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
       );
       return toTestAnswer(answer);
     },
+    timers,
     close: () => issuer.close(),
   };
 }

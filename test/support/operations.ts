@@ -1,4 +1,5 @@
-import type { PlayPromptOperation } from '../../shared/playPromptOperation.ts';
+import * as fc from 'fast-check';
+import { completionReasons, operationStatuses, type PlayPromptOperation } from '../../shared/playPromptOperation.ts';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 
@@ -13,3 +14,15 @@ export function anOperation(changes: Partial<PlayPromptOperation> = {}): PlayPro
     ...changes,
   };
 }
+
+const text = (maxLength: number) =>
+  fc.string({ unit: 'binary', maxLength }).filter((value) => value.length <= maxLength && !value.includes('\0'));
+const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+/** Operations of every kind that there can be. */
+export const operations: fc.Arbitrary<PlayPromptOperation> = fc.record({
+  id: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/),
+  clientContext: fc.option(text(256)),
+  resultInfo: fc.option(fc.record({ code: int32, subcode: int32, message: fc.option(text(8192)) })),
+  status: fc.constantFrom(...operationStatuses),
+  completionReason: fc.option(fc.constantFrom(...completionReasons)),
+});

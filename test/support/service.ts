@@ -92,16 +92,32 @@ async function firstLine(child: ChildProcess) {
   return undefined;
 }
 
+type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> };
+
 /** Sends a PATCH with the service's own token, to the id in `path` if there is one. */
-export async function patch(
-  { facts: { baseUrl, token } }: { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> },
+export function patch(
+  service: Facts,
   body: object,
   { path = '', headers = {} }: { path?: string; headers?: Record<string, string> } = {},
 ) {
-  const response = await fetch(`${baseUrl}/v1.0/playPromptOperation${path}`, {
-    method: 'PATCH',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
+  return send(service, 'PATCH', `/v1.0/playPromptOperation${path}`, { body, headers });
+}
+
+/** Sends a request with the service's own token. */
+export async function send(
+  { facts: { baseUrl, token } }: Facts,
+  method: string,
+  path: string,
+  { body, headers = {} }: { body?: object; headers?: Record<string, string> } = {},
+) {
+  const response = await fetch(new URL(path, baseUrl), {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) };

@@ -15,20 +15,28 @@ describe('each cause has one status, one code and the headers that it needs', ()
     ],
     ['forbidden', 403, 'Forbidden', {}],
     ['notFound', 404, 'ResourceNotFound', {}],
-    ['methodNotAllowed', 405, 'MethodNotAllowed', { Allow: 'PATCH' }],
+    ['methodNotAllowed', 405, 'MethodNotAllowed', {}],
     ['notAcceptable', 406, 'NotAcceptable', {}],
     ['conflict', 409, 'Conflict', {}],
     ['preconditionFailed', 412, 'PreconditionFailed', {}],
     ['contentTooLarge', 413, 'RequestEntityTooLarge', {}],
     ['unsupportedMediaType', 415, 'UnsupportedMediaType', {}],
+    ['failedDependency', 424, 'FailedDependency', {}],
     ['tooManyRequests', 429, 'TooManyRequests', { 'Retry-After': '1' }],
     ['internal', 500, 'InternalServerError', {}],
+    ['notImplemented', 501, 'NotImplemented', {}],
     ['unavailable', 503, 'ServiceUnavailable', { 'Retry-After': '1' }],
   ])('%s is %i %s', (reason, status, code, headers) => {
     const error = new GraphError(reason, 'why');
     expect([error.status, error.code]).toEqual([status, code]);
     expect(error.headers).toEqual(headers);
   });
+});
+
+test('an error may need headers of its own beside those of its cause', () => {
+  const headers = { Allow: 'PATCH', 'WWW-Authenticate': 'Bearer realm="here"' };
+  expect(new GraphError('methodNotAllowed', 'why', { headers }).headers).toEqual(headers);
+  expect(new GraphError('tokenMissing', 'why', { headers }).headers).toEqual(headers);
 });
 
 describe('what was thrown becomes a GraphError', () => {

@@ -163,15 +163,17 @@ describe('Prefer', () => {
 
 describe('the root of the service', () => {
   test.each([
+    ['https://host/v1.0', 'https://host/v1.0'],
+    ['https://host/v1.0/', 'https://host/v1.0'],
     ['https://host/v1.0/playPromptOperation', 'https://host/v1.0'],
-    ['https://host/v1.0/playPromptOperation/', 'https://host/v1.0'],
-    ['https://host/v1.0/playPromptOperation/a-b.c', 'https://host/v1.0'],
-    ['https://host/v1.0/PLAYPROMPTOPERATION/a', 'https://host/v1.0'],
+    ['https://host/v1.0/playPromptOperation/v1.0', 'https://host/v1.0'],
+    ["https://host/v1.0/playPromptOperation('a')", 'https://host/v1.0'],
     ['https://host/V1.0/playpromptoperation', 'https://host/V1.0'],
-    ['https://host/v1.0/playPromptOperation/playPromptOperation', 'https://host/v1.0'],
-    ['https://host/v1.0/playPromptOperation?x=/playPromptOperation', 'https://host/v1.0'],
+    ['https://host/v1.0/$batch', 'https://host/v1.0'],
+    ['https://host/v1.0/playPromptOperation?x=/v1.0/', 'https://host/v1.0'],
     ['http://127.0.0.1:7071/api/v1.0/playPromptOperation/a?x=1', 'http://127.0.0.1:7071/api/v1.0'],
-    ['https://host/playPromptOperation', 'https://host'],
+    ['https://host/v1.01/v1.0/playPromptOperation', 'https://host/v1.01/v1.0'],
+    ['https://host/%761.0/playPromptOperation', 'https://host/v1.0'],
   ])('%s has the root %s', (url, root) => {
     expect(serviceRoot(url)).toBe(root);
   });
@@ -249,9 +251,15 @@ test('a quoted string that does not end takes the rest of the header', () => {
   expect(readReturnPreference(new Headers({ prefer: 'a="x, return=minimal' }))).toBeUndefined();
 });
 
-test('the root of a service below a name like the resource’s own', () => {
-  const root = 'https://host/playPromptOperations/v1.0';
-  expect(serviceRoot(`${root}/playPromptOperation/a`)).toBe(root);
+test('an entity of which properties are selected has these alone, says so, and keeps its annotations', () => {
+  const body = toEntityBody('https://host/v1.0', anOperation({ id: 'a' }), 'W/"1"', ['id', 'status']);
+  expect(Object.entries(body)).toEqual([
+    ['@odata.context', 'https://host/v1.0/$metadata#playPromptOperation(id,status)/$entity'],
+    ['@odata.type', '#microsoft.graph.playPromptOperation'],
+    ['@odata.etag', 'W/"1"'],
+    ['id', 'a'],
+    ['status', 'Completed'],
+  ]);
 });
 
 test('the service speaks OData 4.0 in JSON with minimal metadata', () => {

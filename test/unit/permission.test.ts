@@ -15,8 +15,8 @@ describe('an application', () => {
     ['by an oid that equals sub, where there is no idtyp', { oid: 'a', sub: 'a' }],
   ];
   test.each(rows)('%s is admitted by any of the roles, as its tenant', (_title, app) => {
-    expect(authorize({ ...claims, ...app, roles: ['Role.B'] }, settings)).toEqual({ tenant: TENANT });
-    expect(authorize({ ...claims, ...app, roles: ['Other', 'Role.A'] }, settings)).toEqual({ tenant: TENANT });
+    expect(authorize({ ...claims, ...app, roles: ['Role.B'] }, settings)).toMatchObject({ tenant: TENANT });
+    expect(authorize({ ...claims, ...app, roles: ['Other', 'Role.A'] }, settings)).toMatchObject({ tenant: TENANT });
   });
 
   test.each([
@@ -40,7 +40,7 @@ describe('a user', () => {
     ['by a sub alone', { sub: 'a' }],
   ];
   test.each(rows)('%s is admitted by any of the scopes, and by no role', (_title, user) => {
-    expect(authorize({ ...claims, ...user, scp: 'Other Scope.B' }, settings)).toEqual({ tenant: TENANT });
+    expect(authorize({ ...claims, ...user, scp: 'Other Scope.B' }, settings)).toMatchObject({ tenant: TENANT });
     expect(() => authorize({ ...claims, ...user, roles: ['Role.A'] }, settings)).toThrow(forbidden);
     expect(() => authorize({ ...claims, ...user, scp: 'Scope' }, settings)).toThrow(forbidden);
   });
@@ -49,6 +49,14 @@ describe('a user', () => {
     expect(() => authorize({ ...claims, scp: '' }, { ...settings, scopes: [] })).toThrow(forbidden);
     expect(() => authorize({ ...claims, scp: 'Scope.A' }, { ...settings, scopes: [] })).toThrow(forbidden);
   });
+});
+
+test.each([
+  [{ oid: 'a', sub: 'b' }, 'a'],
+  [{ sub: 'b' }, 'b'],
+  [{}, ''],
+])('who calls is known by the oid, else by the sub: %j', (names, id) => {
+  expect(authorize({ ...claims, idtyp: 'app', roles: ['Role.A'], ...names }, settings)).toEqual({ tenant: TENANT, id });
 });
 
 describe('who is not admitted learns what would be right', () => {
@@ -82,7 +90,7 @@ describe('the names of roles and scopes', () => {
   });
 
   test.each([['Scope.B Scope.A'], [' Scope.A '], ['Other  Scope.A']])('are found in the scopes “%s”', (scp) => {
-    expect(authorize({ ...claims, idtyp: 'user', scp }, settings)).toEqual({ tenant: TENANT });
+    expect(authorize({ ...claims, idtyp: 'user', scp }, settings)).toMatchObject({ tenant: TENANT });
   });
 });
 
@@ -105,7 +113,7 @@ test('whatever the claims, only a role admits an application and only a scope ad
         ? held.includes('Role.A') || held.includes('Role.B')
         : held.includes('Scope.A') || held.includes('Scope.B');
       const ask = () => authorize({ ...claims, idtyp, oid, sub, roles, scp: scp?.join(' ') }, settings);
-      if (permitted) expect(ask()).toEqual({ tenant: TENANT });
+      if (permitted) expect(ask()).toMatchObject({ tenant: TENANT });
       else expect(ask).toThrow(forbidden);
     }),
     { numRuns: 1000 },
@@ -115,5 +123,5 @@ test('whatever the claims, only a role admits an application and only a scope ad
 test('the caller is of the token’s own tenant, and of no other claim', () => {
   const tid = '22222222-2222-4222-8222-222222222222';
   const app = { ...claims, tid, idtyp: 'app', iss: `https://login.example/${TENANT}/v2.0`, roles: ['Role.A'] };
-  expect(authorize(app, settings)).toEqual({ tenant: tid });
+  expect(authorize(app, settings).tenant).toBe(tid);
 });

@@ -84,6 +84,20 @@ describe('a write whose answer was lost', () => {
     expect((await stored(id))?.operation).toEqual(answer.operation);
   });
 
+  test('and whose operation was removed since is unavailable, not created again', async () => {
+    const id = newId();
+    await update(operations, id, {});
+    const others = async () => {
+      const { etag } = (await elsewhere.get(TENANT, id, signal)) ?? { etag: '' };
+      await elsewhere.remove(TENANT, id, etag, signal);
+    };
+    const { store, writes } = losingTheFirstAnswer(others);
+    await expect(update(store, id, { status: 'Running' }, { ifMatch: '*' })).rejects.toMatchObject({
+      reason: 'unavailable',
+    });
+    expect([writes(), await stored(id)]).toEqual([1, undefined]);
+  });
+
   test('and that did not take effect is done', async () => {
     let tries = 0;
     const store: PlayPromptOperations = {

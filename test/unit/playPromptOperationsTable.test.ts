@@ -1,16 +1,14 @@
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import type { Filter } from '../../shared/filter.ts';
 import { GraphError } from '../../shared/graphError.ts';
-import { completionReasons, newPlayPromptOperation, operationStatuses } from '../../shared/playPromptOperation.ts';
+import { newPlayPromptOperation, type OperationVersion } from '../../shared/playPromptOperation.ts';
 import { type PlayPromptOperations, REMEMBERED_WRITES } from '../../shared/playPromptOperations.ts';
-import {
-  fromTableEntity,
-  openPlayPromptOperationsTable,
-  toTableEntity,
-} from '../../shared/playPromptOperationsTable.ts';
+import { openPlayPromptOperationsTable } from '../../shared/playPromptOperationsTable.ts';
+import { toTableEntity } from '../../shared/tableEntity.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
-import { anOperation, TENANT } from '../support/operations.ts';
+import { contexts, filters, fulfils } from '../support/filters.ts';
+import { anOperation, operations as anyOperation, TENANT } from '../support/operations.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const signal = new AbortController().signal;
@@ -94,77 +92,90 @@ test('a store that no setting names cannot be opened', async () => {
   await expect(openPlayPromptOperationsTable(settings)).rejects.toThrow('connection string or an endpoint');
 });
 
-describe('a row', () => {
-  test('is keyed by tenant and bucket, and by id', () => {
-    const bucket = createHash('sha256').update('op-1').digest('hex').slice(0, 2);
-    expect(toTableEntity(TENANT, newPlayPromptOperation('op-1'), ['w'])).toMatchObject({
-      partitionKey: `${TENANT}_${bucket}`,
-      rowKey: 'op-1',
-    });
-  });
-
-  test('has no property of a name that Cosmos DB keeps to itself, and none that is null', () => {
-    const entity = toTableEntity(TENANT, newPlayPromptOperation('a'), ['w']);
-    expect(Object.keys(entity)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(id|etag|rid)$/i)]));
-    expect(Object.values(entity)).not.toContain(null);
-    expect(Object.values(entity)).not.toContain(undefined);
-  });
-
-  const good = { ...toTableEntity(TENANT, anOperation({ id: 'a' }), ['w']), etag: 'W/"1"' };
-  const damages: [string, object][] = [
-    ['a status that is none', { status: 'Exploded' }],
-    ['no status', { status: undefined }],
-    ['a completionReason that is none', { completionReason: 'x' }],
-    ['a subcode without a code', { resultInfoCode: undefined }],
-    ['a code without a subcode', { resultInfoSubcode: undefined }],
-    ['a code with a fraction', { resultInfoCode: 1.5 }],
-    ['a code beyond Int32', { resultInfoCode: 2 ** 31 }],
-    ['a code that is text', { resultInfoCode: '1' }],
-    ['a clientContext that is too long', { clientContext: 'x'.repeat(257) }],
-    ['a clientContext that is a number', { clientContext: 7 }],
-    ['no write ids', { writes: undefined }],
-    ['no ETag', { etag: undefined }],
-    ['an id that is none', { rowKey: ' ' }],
-  ];
-  test('that is whole is an operation', () => {
-    expect(fromTableEntity(good)).toEqual({ operation: anOperation({ id: 'a' }), etag: 'W/"1"', writes: ['w'] });
-  });
-  test.each(damages)('that is damaged is refused: %s', (_title, damage) => {
-    expect(() => fromTableEntity({ ...good, ...damage })).toThrow(expect.objectContaining({ name: 'ZodError' }));
-  });
-});
-
 describe('the round trip', () => {
-  const text = (maxLength: number) =>
-    fc.string({ unit: 'binary', maxLength }).filter((value) => value.length <= maxLength && !value.includes('\0'));
-  const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
-  const operation = fc.record({
-    id: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/),
-    clientContext: fc.option(text(256)),
-    resultInfo: fc.option(fc.record({ code: int32, subcode: int32, message: fc.option(text(8192)) })),
-    status: fc.constantFrom(...operationStatuses),
-    completionReason: fc.option(fc.constantFrom(...completionReasons)),
-  });
-
-  test('to a row and back changes nothing', async () => {
-    await fc.assert(
-      fc.property(operation, (value) => {
-        const row = { ...toTableEntity(TENANT, value, ['w']), etag: 'W/"1"' };
-        expect(fromTableEntity(row).operation).toEqual(value);
-      }),
-    );
-  });
-
   test('through the store changes nothing', async () => {
     const operations = await open();
     await fc.assert(
-      fc.asyncProperty(operation, async (value) => {
+      fc.asyncProperty(anyOperation, async (value) => {
         const current = await operations.get(TENANT, value.id, signal);
         const written = await operations.put(TENANT, value, current, newWriteId(), signal);
         expect(await operations.get(TENANT, value.id, signal)).toEqual(written);
         expect(written?.operation).toEqual(value);
       }),
     );
+  });
+});
+
+describe('a walk through a tenant', () => {
+  const OTHER_TENANT = '11111111-1111-4111-8111-111111111112';
+  const all = fc.sample(anyOperation, { numRuns: 60, seed: 7 }).map((operation, n) => ({
+    ...operation,
+    id: `op-${n}`,
+    clientContext: n % 4 === 0 ? null : (contexts[n % contexts.length] ?? null),
+  }));
+  let store: Awaited<ReturnType<typeof open>>;
+  beforeAll(async () => {
+    store = await open();
+    for (const operation of all) await store.put(TENANT, operation, undefined, 'w', signal);
+    await store.put(OTHER_TENANT, anOperation({ id: 'theirs' }), undefined, 'w', signal);
+    await store.sharedKey(signal);
+  });
+
+  /** All that steps of at most `top` lead to. */
+  async function walk(top: number, filter?: Filter) {
+    const found: OperationVersion[] = [];
+    for (let from: string | undefined, step = 0; step === 0 || from !== undefined; step++) {
+      const page = await store.list(TENANT, { filter, from, top }, signal);
+      expect(page.operations.length).toBeLessThanOrEqual(top);
+      found.push(...page.operations);
+      from = page.next;
+    }
+    return found;
+  }
+  const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);
+  const operationsOf = (found: readonly OperationVersion[]) => found.map(({ operation }) => operation).sort(byId);
+
+  test('meets every operation once, with its ETag, whatever the size of a step, in one order', async () => {
+    const whole = await walk(1000);
+    expect(operationsOf(whole)).toEqual([...all].sort(byId));
+    for (const { operation, etag } of whole) {
+      expect(etag).toBe((await store.get(TENANT, operation.id, signal))?.etag);
+    }
+    for (const top of [1, 2, 7, 59, 60]) expect(await walk(top)).toEqual(whole);
+  });
+
+  test('with a filter meets those that fulfil it, and the count is theirs', async () => {
+    await fc.assert(
+      fc.asyncProperty(filters, fc.integer({ min: 1, max: 70 }), async (filter, top) => {
+        const wanted = all.filter((operation) => fulfils(operation, filter)).sort(byId);
+        expect(operationsOf(await walk(top, filter))).toEqual(wanted);
+        expect(await store.count(TENANT, { filter }, signal)).toEqual({ count: wanted.length, next: undefined });
+      }),
+    );
+  });
+
+  test('of a table that is missing ends at once', async () => {
+    const empty = await open();
+    expect(await empty.list(TENANT, { top: 1 }, signal)).toEqual({ operations: [], next: undefined });
+    expect(await empty.count(TENANT, {}, signal)).toEqual({ count: 0, next: undefined });
+  });
+
+  test('does not pass over a row that is damaged', async () => {
+    const damaged = await open();
+    await damaged.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
+    const row = toTableEntity(TENANT, newPlayPromptOperation('a'), ['w']);
+    await tableClient(damaged.table).updateEntity({ ...row, status: 'Exploded' }, 'Replace');
+    await expect(damaged.list(TENANT, { top: 1 }, signal)).rejects.toMatchObject({ name: 'ZodError' });
+  });
+});
+
+describe('the key that instances share', () => {
+  test('is made once, of 256 random bits, and stays', async () => {
+    const [one, two] = [await open(), await open()];
+    const keys = await Promise.all([one, one, await open(one.table)].map((store) => store.sharedKey(signal)));
+    expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(1);
+    expect(keys[0]).toHaveLength(32);
+    expect(await two.sharedKey(signal)).not.toEqual(keys[0]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { failedPrecondition, readPreconditions } from '../../shared/preconditions.ts';
+import { failedPrecondition, isNotModified, readPreconditions } from '../../shared/preconditions.ts';
 
 const failed = expect.objectContaining({ reason: 'preconditionFailed', status: 412 });
 const ETAG = 'W/"current"';
@@ -142,5 +142,19 @@ describe('what a caller is told', () => {
     [{ 'if-match': 'a' }, '"b"', 'If-Match must be *, an ETag such as W/"1", or a list of ETags.'],
   ])('of %j against %s is what would be right', (headers, etag, message) => {
     expect(check(headers, etag)).toThrow(message);
+  });
+});
+
+describe('a reader has what is stored', () => {
+  test.each([
+    [{}, false],
+    [{ 'if-match': '*' }, false],
+    [{ 'if-none-match': '*' }, true],
+    [{ 'if-none-match': 'W/"current"' }, true],
+    [{ 'if-none-match': '"current"' }, true],
+    [{ 'if-none-match': '"other", W/"current"' }, true],
+    [{ 'if-none-match': '"other"' }, false],
+  ])('%j: %s', (headers, expected) => {
+    expect(isNotModified(readPreconditions(new Headers(headers)), ETAG)).toBe(expected);
   });
 });

@@ -1,7 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { createRouter } from '../../local/router.ts';
 
-const serve = (route: string, ...methods: string[]) => ({ route, methods: methods.length > 0 ? methods : ['PATCH'] });
+const serve = (route: string, ...methods: string[]) => ({
+  name: route,
+  route,
+  methods: methods.length > 0 ? methods : ['PATCH'],
+});
 
 /** What a route finds for an address: the template that serves it, and its parameters. */
 function finder(prefix: string, ...routes: readonly (string | ReturnType<typeof serve>)[]) {
@@ -63,6 +67,20 @@ describe('a parameter', () => {
     expect(find('/other/a')).toBeUndefined();
   });
 
+  test('may have text around it, which is matched decoded and whatever the casing', () => {
+    const find = finder('', 'items({key})', 'v-{id}.json');
+    expect(find("/items('a')")).toEqual(['items({key})', { key: "'a'" }]);
+    expect(find('/ITEMS%28%27a%27%29')).toEqual(['items({key})', { key: "'a'" }]);
+    expect(find('/items(a)b)')).toEqual(['items({key})', { key: 'a)b' }]);
+    expect(find('/V-7.JSON')).toEqual(['v-{id}.json', { id: '7' }]);
+    for (const path of ['/items()', '/items', '/items(a)/b', '/items(a', '/v-.json'])
+      expect(find(path)).toBeUndefined();
+  });
+
+  test('keeps a slash that is encoded, which is no segment', () => {
+    expect(finder('', 'items/{id}')('/items/a%2Fb%2fc%20d')).toEqual(['items/{id}', { id: 'a%2Fb%2fc d' }]);
+  });
+
   test('may be followed by others', () => {
     expect(finder('', '{set}/{id}/items')('/a/b/ITEMS')).toEqual(['{set}/{id}/items', { set: 'a', id: 'b' }]);
   });
@@ -75,21 +93,22 @@ describe('a parameter', () => {
   );
 });
 
-describe('a literal segment comes before a parameter, and that before a catch-all, in whatever order they are given', () => {
-  const routes = ['{*rest}', '{set}/{id}', 'items/{id}', '{set}/new', 'items/new', 'items', 'items/{*rest}'];
+describe('the functions are tried in the order of their names, whatever the casing, and the first that fits serves', () => {
+  const named = [
+    { ...serve('{*rest}'), name: 'zebra' },
+    { ...serve('items/{id}'), name: 'Lion' },
+    { ...serve('{set}/{id}'), name: 'ant' },
+    { ...serve('items'), name: 'bee' },
+  ];
 
   test.each([
-    ['as given', routes],
-    ['reversed', routes.toReversed()],
+    ['as given', named],
+    ['reversed', named.toReversed()],
   ])('%s', (_title, order) => {
     const find = finder('', ...order);
+    expect(find('/items/a')?.[0]).toBe('{set}/{id}');
     expect(find('/items')?.[0]).toBe('items');
-    expect(find('/items/new')?.[0]).toBe('items/new');
-    expect(find('/items/a')?.[0]).toBe('items/{id}');
-    expect(find('/items/a/b')?.[0]).toBe('items/{*rest}');
-    expect(find('/others/new')?.[0]).toBe('{set}/new');
-    expect(find('/others/a')?.[0]).toBe('{set}/{id}');
-    expect(find('/others/a/b')).toEqual(['{*rest}', { rest: 'others/a/b' }]);
+    expect(find('/items/a/b')).toEqual(['{*rest}', { rest: 'items/a/b' }]);
     expect(find('/')?.[0]).toBe('{*rest}');
   });
 });
@@ -133,7 +152,7 @@ test.each(['a(b)', 'a[b]', 'a:b', 'a*b', 'a+b', 'a!b', 'a?b'])(
   },
 );
 
-test.each(['{id:int}', '{id=5}', 'x{id}', '{id}.json', '{a}{b}', '{**rest}', '{', '{}', 'items/{id:guid?}'])(
+test.each(['{id:int}', '{id=5}', 'x{id?}', '{*id}.json', '{a}{b}', '{a}-{b}', '{**rest}', '{', '{}', '{id:guid?}'])(
   'a template with anything else is refused: %s',
   (route) => {
     expect(() => createRouter('', [serve(route)])).toThrow(/not supported/);

@@ -41,13 +41,14 @@ test('what is not set has the default', () => {
       endpoint: undefined,
       managedIdentityClientId: undefined,
     },
+    retention: { days: undefined },
   });
 });
 
 test('what is empty counts as not set', () => {
   const empty = {
     ...{ AUTH_AUTHORITY: '', AUTH_APP_ROLES: '', AUTH_SCOPES: '', AUTH_V1_ISSUER: '', AUTH_ALGORITHMS: '' },
-    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '' },
+    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '', RETENTION_DAYS: '' },
   };
   expect(readSettings({ ...valid, ...empty })).toEqual(readSettings(valid));
 });
@@ -90,6 +91,8 @@ describe('a good value is taken', () => {
       connection,
     ],
     ['TABLES_CONNECTION', 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x%3D', connection],
+    ['RETENTION_DAYS', '1', ({ retention }) => retention.days, 1],
+    ['RETENTION_DAYS', '9999', ({ retention }) => retention.days, 9999],
     ['AZURE_CLIENT_ID', OTHER, ({ tables }) => tables.managedIdentityClientId],
   ])('%s %j', (name, value, read, expected = value) => {
     expect(read(readSettings({ ...valid, [name]: value }))).toEqual(expected);
@@ -145,6 +148,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ['TABLES_NAME', 'play-prompt'],
     ['TABLES_NAME', 'abc\n'],
     ['TABLES_NAME', 'Tables'],
+    ...['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'].map((value) => ['RETENTION_DAYS', value]),
     ['AZURE_CLIENT_ID', 'my-identity'],
   ])('%s %j', (name, value) => {
     const found = complaints({ ...valid, [name]: value });
@@ -170,6 +174,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ['AUTH_ALGORITHMS', 'HS256', /RS256.*ES256/],
     ['TABLES_CONNECTION', 'x', /UseDevelopmentStorage=true.*AccountName.*AccountKey.*SharedAccessSignature/],
     ['TABLES_NAME', 'x', /3 to 63 letters and digits/],
+    ['RETENTION_DAYS', 'x', /whole number of days from 1 to 9999/],
     ['AZURE_CLIENT_ID', 'x', /client id/],
   ])('%s says what it wants', (name, value, wanted) => {
     expect(complaints({ ...valid, [name]: value })[0]?.[1]).toMatch(wanted);
@@ -257,9 +262,9 @@ describe('local.settings.sample.json', () => {
   });
 
   test('holds every setting but TABLES_ENDPOINT, which excludes TABLES_CONNECTION', () => {
-    expect(Object.keys(values).filter((name) => /^(?:AUTH|TABLES)_/.test(name))).toEqual([
+    expect(Object.keys(values).filter((name) => /^(?:AUTH|TABLES|RETENTION)_/.test(name))).toEqual([
       ...['AUTH_AUTHORITY', 'AUTH_TENANTS', 'AUTH_AUDIENCES', 'AUTH_APP_ROLES', 'AUTH_SCOPES', 'AUTH_V1_ISSUER'],
-      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME'],
+      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'RETENTION_DAYS'],
     ]);
   });
 

@@ -1,0 +1,109 @@
+import * as z from 'zod';
+import { invalid, toDetails } from './faults.ts';
+import type { ErrorDetail } from './graphError.ts';
+
+/** How many requests a batch may have. Microsoft Graph, "Batching". */
+export const MAX_BATCH_REQUESTS = 20;
+
+/** The longest body of a batch, in bytes. */
+export const MAX_BATCH_BYTES = 1024 * 1024;
+
+/** One request of a batch. */
+export interface BatchedRequest {
+  readonly id: string;
+  /** In upper case. */
+  readonly method: string;
+  /** Relative to the root of the service, with or without a slash in front. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  /** The ids of those that must have succeeded before, as those have them. */
+  readonly dependsOn: readonly string[];
+}
+
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header' });
+const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be the value of a header' });
+
+const batch = z.strictObject({
+  requests: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/./s, { error: 'must not be empty' }),
+        method: z
+          .string()
+          .toUpperCase()
+          .regex(/^[A-Z]+$/, { error: 'must be the name of a method' }),
+        url: z.string().regex(/^(?!\/\/|[a-z][a-z0-9+.-]*:)[^\\#]*$/i, {
+          error: 'must be an address below the root of the service, such as /playPromptOperation/{id}',
+        }),
+        headers: z
+          .record(headerName, headerValue)
+          .default({})
+          .refine((headers) => !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'), {
+            error: 'must not name Authorization, which is that of the batch',
+          }),
+        body: z.unknown().transform(toBytes).optional(),
+        dependsOn: z
+          .array(z.string())
+          .default([])
+          .refine(({ length }) => length < MAX_BATCH_REQUESTS, { error: 'must name fewer requests' }),
+      }),
+    )
+    .refine(({ length }) => length >= 1 && length <= MAX_BATCH_REQUESTS, {
+      error: `must be 1 to ${MAX_BATCH_REQUESTS} requests`,
+      abort: true,
+    }),
+});
+
+/** The bytes of a body: JSON as it is, anything else encoded as base64, with either alphabet. */
+function toBytes(body: unknown, context: z.RefinementCtx): Uint8Array {
+  if (typeof body !== 'string') {
+    if (holdsInfinity(body)) context.addIssue({ code: 'custom', message: 'must not hold a number beyond a double' });
+    return Buffer.from(JSON.stringify(body));
+  }
+  if (!/^[\w+/-]*={0,2}$/.test(body)) context.addIssue({ code: 'custom', message: 'must be JSON, or text in base64' });
+  return Buffer.from(body, 'base64');
+}
+
+/** Whether JSON held a number that is too large for a double, which no JSON can be written of again. */
+function holdsInfinity(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).some(holdsInfinity);
+  return value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
+}
+
+/**
+ * Validates the body of a batch. OData JSON Format, section 19; Microsoft Graph, "Batching".
+ *
+ * @returns the requests in an order in which each comes after those that it depends on
+ * @throws GraphError 400 whose `details` hold every fault there is
+ */
+export function validateBatch(body: unknown): readonly BatchedRequest[] {
+  const parsed = batch.safeParse(body);
+  if (!parsed.success) throw invalid(parsed.error.issues.flatMap(toDetails));
+  const byId = new Map(parsed.data.requests.map((request) => [request.id.toLowerCase(), request]));
+  const requests = parsed.data.requests.map(({ dependsOn, ...request }) => ({
+    ...request,
+    dependsOn: dependsOn.map((id) => byId.get(id.toLowerCase())?.id ?? id),
+  }));
+
+  const inOrder = new Set<BatchedRequest>();
+  const isThere = (wanted: string) => [...inOrder].some(({ id }) => id === wanted);
+  for (const _ of requests) {
+    for (const request of requests) if (request.dependsOn.every(isThere)) inOrder.add(request);
+  }
+  const faults = requests.flatMap((request, n) => [
+    ...(byId.get(request.id.toLowerCase()) === parsed.data.requests[n]
+      ? []
+      : [fault(n, 'id', 'must not be that of another')]),
+    ...(inOrder.has(request)
+      ? []
+      : [fault(n, 'dependsOn', 'must name other requests, none of which depends on this one')]),
+  ]);
+  if (faults.length > 0) throw invalid(faults);
+  return [...inOrder];
+}
+
+function fault(n: number, member: string, message: string): ErrorDetail {
+  const target = `requests/${n}/${member}`;
+  return { code: 'InvalidValue', message: `${target} ${message}.`, target };
+}

@@ -1,0 +1,169 @@
+// Repeatable Requests 1.0 (OASIS): a request that is sent again gets the first answer again, and is not done twice.
+import { hash } from 'node:crypto';
+import * as z from 'zod';
+import { type ErrorDetail, GraphError } from './graphError.ts';
+import { type OperationVersion, playPromptOperation } from './playPromptOperation.ts';
+
+/** How long after it was first sent a request may be sent again. */
+export const REPEATABILITY_WINDOW_MS = 10 * 60_000;
+
+/** How far the clocks of callers and instances may be apart. */
+export const REPEATABILITY_SKEW_MS = 60_000;
+
+/** How many requests an operation remembers at most, and to how many of them the first answer. */
+export const REMEMBERED_REQUESTS = 100;
+export const REMEMBERED_ANSWERS = 8;
+
+/** The longest JSON of what is remembered, in UTF-16 code units: a column of Table Storage holds 32,768. */
+export const MAX_REMEMBERED_LENGTH = 30_000;
+
+/** A request that is not to be done twice. */
+export interface RepeatableRequest {
+  /** Tells it from any other request, and from those of any other caller. */
+  readonly key: string;
+  /** Tells what it asks for from whatever else it could. */
+  readonly content: string;
+  /** When it was first sent, in milliseconds. */
+  readonly firstSent: number;
+}
+
+/** What the two headers say. */
+export type Repeatability = Omit<RepeatableRequest, 'content'>;
+
+const [REQUEST_ID, FIRST_SENT] = ['Repeatability-Request-ID', 'Repeatability-First-Sent'];
+const REJECTED = { 'Repeatability-Result': 'rejected' };
+
+/**
+ * Reads `Repeatability-Request-ID`, a UUID, and `Repeatability-First-Sent`; undefined when neither was sent.
+ *
+ * @param caller who sent them: the same id of another caller is another request
+ * @throws GraphError 400 when one of them is missing or malformed; 412 when the request was first sent too long ago, or
+ * is yet to be sent
+ */
+export function readRepeatability(headers: Headers, caller: string, now: number): Repeatability | undefined {
+  const requestId = headers.get(REQUEST_ID);
+  const firstSent = headers.get(FIRST_SENT);
+  if (requestId === null && firstSent === null) return undefined;
+  const time = imfFixdate(firstSent ?? '');
+  const faults = [
+    ...(z.guid().safeParse(requestId).success ? [] : [fault(REQUEST_ID, 'must be a UUID')]),
+    ...(time === undefined ? [fault(FIRST_SENT, 'must be a date such as Mon, 23 Nov 2026 17:15:52 GMT')] : []),
+  ];
+  if (requestId === null || time === undefined || faults.length > 0) {
+    const message = `A repeatable request needs both headers: ${faults.map((each) => each.message).join(' ')}`;
+    throw new GraphError('badRequest', message, { details: faults, headers: REJECTED });
+  }
+  if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS) throw notTracked();
+  return { key: digest([caller, requestId.toLowerCase()]), firstSent: time };
+}
+
+/**
+ * Refuses a request that asks to be repeatable where none can be.
+ *
+ * @throws GraphError 501 when it does; 400 or 412 when it does so badly
+ */
+export function refuseRepeatability(headers: Headers, now: number): void {
+  if (readRepeatability(headers, '', now) === undefined) return;
+  throw new GraphError('notImplemented', 'This request cannot be repeatable: send it without the headers.', {
+    headers: REJECTED,
+  });
+}
+
+function fault(target: string, message: string): ErrorDetail {
+  return { code: 'InvalidHeader', message: `${target} ${message}.`, target };
+}
+
+/** RFC 9110, section 5.6.7: the one form of HTTP-date that the standard allows. */
+function imfFixdate(value: string): number | undefined {
+  const time = Date.parse(value);
+  return Number.isFinite(time) && new Date(time).toUTCString() === value ? time : undefined;
+}
+
+/** A repeatable request, with what it asks for. */
+export function repeatableRequest(repeatability: Repeatability, content: unknown): RepeatableRequest {
+  return { ...repeatability, content: digest(content) };
+}
+
+/** 128 bits of a hash, which is enough to tell apart what no one gains by confusing. */
+const digest = (value: unknown) =>
+  hash('sha256', JSON.stringify(value), 'buffer').subarray(0, 16).toString('base64url');
+
+const operationVersion: z.ZodType<OperationVersion> = z.object({ operation: playPromptOperation, etag: z.string() });
+
+/** The repeatable requests that an operation remembers, as they are kept with it. */
+export const rememberedRequests = z.object({
+  /** The newest first. */
+  requests: z.array(
+    z.object({
+      key: z.string(),
+      content: z.string(),
+      firstSent: z.number(),
+      /** The first answer; without one it is the operation as it is stored. */
+      answer: operationVersion.optional(),
+    }),
+  ),
+  /** Requests that were first sent until then may be forgotten; 0 if none is. */
+  forgottenUntil: z.number(),
+});
+export type RememberedRequests = z.infer<typeof rememberedRequests>;
+
+/** An operation that may remember requests. */
+interface Remembering extends OperationVersion {
+  readonly remembered?: RememberedRequests | undefined;
+}
+
+/**
+ * Finds the first answer to a request that has been done, and says whether it could have been done and forgotten.
+ *
+ * @throws GraphError 400 when the request was done, and asked for something else
+ */
+export function findFirstAnswer(
+  current: Remembering | undefined,
+  { key, content, firstSent }: RepeatableRequest,
+): { readonly answer: OperationVersion | undefined; readonly isForgotten: boolean } {
+  const { requests, forgottenUntil } = current?.remembered ?? { requests: [], forgottenUntil: 0 };
+  const request = requests.find((each) => each.key === key);
+  if (!request) return { answer: undefined, isForgotten: firstSent <= forgottenUntil };
+  if (request.content !== content || request.firstSent !== firstSent) {
+    throw new GraphError('badRequest', `${REQUEST_ID} has been used for another request.`, { headers: REJECTED });
+  }
+  return { answer: request.answer ?? current, isForgotten: false };
+}
+
+/** The 412 of a request which may have been done, long ago or among very many. */
+export function notTracked(): GraphError {
+  const message = `${FIRST_SENT} is not within the time that is looked back on: it cannot be told whether this was done.`;
+  return new GraphError('preconditionFailed', message, { headers: REJECTED });
+}
+
+/**
+ * What an operation is to remember with its next write, and that of `request` if it is one of a repeatable request. An
+ * answer that was the stored operation until now is kept from here on. Undefined when there is nothing to remember.
+ */
+export function remember(
+  current: Remembering | undefined,
+  request: RepeatableRequest | undefined,
+  now: number,
+): RememberedRequests | undefined {
+  const { requests, forgottenUntil } = current?.remembered ?? { requests: [], forgottenUntil: 0 };
+  const isKept = (time: number) => time > now - REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS;
+  const answered = requests
+    .filter(({ firstSent }) => isKept(firstSent))
+    .map((each, n) => (n === 0 && current ? { ...each, answer: each.answer ?? versionOf(current) } : each));
+  const all = request ? [request, ...answered] : answered;
+  const forgotten = all.slice(REMEMBERED_REQUESTS).map(({ firstSent }) => firstSent);
+  const latest = Math.max(isKept(forgottenUntil) ? forgottenUntil : 0, ...forgotten);
+  if (all.length === 0 && latest === 0) return undefined;
+  return withAnswersThatFit({ requests: all.slice(0, REMEMBERED_REQUESTS), forgottenUntil: latest });
+}
+
+const versionOf = ({ operation, etag }: OperationVersion): OperationVersion => ({ operation, etag });
+
+/** Keeps as many of the latest answers as there is room for. */
+function withAnswersThatFit({ requests, forgottenUntil }: RememberedRequests): RememberedRequests {
+  for (let answers = REMEMBERED_ANSWERS; ; answers--) {
+    const fewer = requests.map(({ answer, ...rest }, n) => (answer && n <= answers ? { ...rest, answer } : rest));
+    const remembered = { requests: fewer, forgottenUntil };
+    if (answers < 0 || JSON.stringify(remembered).length <= MAX_REMEMBERED_LENGTH) return remembered;
+  }
+}

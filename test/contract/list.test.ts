@@ -1,0 +1,226 @@
+// Listing operations: OData Protocol, 11.2.6; Microsoft Graph, "Paging".
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { contexts, filters, fulfils, textOf } from '../support/filters.ts';
+import { operations as anyOperation } from '../support/operations.ts';
+import { AUDIENCE, OTHER_TENANT, ROLE } from '../support/tokens.ts';
+
+const PATH = '/v1.0/playPromptOperation';
+const ROOT = 'http://127.0.0.1:7071/v1.0';
+
+const all = fc.sample(anyOperation, { numRuns: 30, seed: 1 }).map((operation, n) => ({
+  ...operation,
+  id: `op-${n}`,
+  clientContext: n % 3 === 0 ? null : (contexts[n % contexts.length] ?? null),
+}));
+
+let app: TestApp;
+let otherTenant: string;
+beforeAll(async () => {
+  app = await startApp();
+  otherTenant = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
+  await app.send({ token: otherTenant, body: { id: 'theirs' } });
+  for (const operation of all) expect((await app.send({ body: operation })).status).toBe(200);
+});
+afterAll(() => app.close());
+
+const get = (query = '', request: TestRequest = {}) => app.send({ method: 'GET', path: `${PATH}${query}`, ...request });
+const q = (options: Record<string, string | number>) =>
+  `?${Object.entries(options)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&')}`;
+
+/** Every page of a query, found by its links. */
+async function pagesOf(query: string, token = app.token) {
+  const pages = [];
+  for (let path: string | undefined = `${PATH}${query}`; path !== undefined; ) {
+    const { status, json } = await app.send({ method: 'GET', path, token });
+    expect(status).toBe(200);
+    pages.push(json);
+    const link: string | undefined = json['@odata.nextLink'];
+    if (link !== undefined) expect(link).toMatch(new RegExp(`^${ROOT}/playPromptOperation\\?`));
+    path = link?.replace('http://127.0.0.1:7071', '');
+  }
+  return pages;
+}
+const idsOf = (pages: readonly { value: readonly { id: string }[] }[]) =>
+  pages.flatMap(({ value }) => value.map(({ id }) => id));
+
+test('every operation is there, as reading it answers it but for the context', async () => {
+  const { status, headers, json } = await get();
+  expect(status).toBe(200);
+  expect(headers.get('content-type')).toBe('application/json;odata.metadata=minimal;charset=utf-8');
+  expect(headers.get('etag')).toBeNull();
+  expect(Object.keys(json)).toEqual(['@odata.context', 'value']);
+  expect(json['@odata.context']).toBe(`${ROOT}/$metadata#playPromptOperation`);
+  expect(json.value).toHaveLength(all.length);
+  for (const entity of json.value) {
+    const { '@odata.context': _context, ...alone } = (await get(`/${entity.id}`)).json;
+    expect(entity).toEqual(alone);
+  }
+});
+
+test('a tenant has its own alone', async () => {
+  expect(idsOf(await pagesOf('', otherTenant))).toEqual(['theirs']);
+  const none = await get(q({ $filter: "status eq 'Failed'" }), { token: otherTenant });
+  expect(none.json).toEqual({ '@odata.context': `${ROOT}/$metadata#playPromptOperation`, value: [] });
+});
+
+describe('$top', () => {
+  test.each([1, 7, 29, 30, 31, 999])(
+    'of %i is the size of a page, and its links lead to all the rest once',
+    async (top) => {
+      const pages = await pagesOf(q({ $top: top }));
+      for (const page of pages.slice(0, -1)) expect(page.value).toHaveLength(top);
+      expect(idsOf(pages)).toEqual(idsOf([(await get()).json]));
+    },
+  );
+
+  test.each(['0', '1000', '-1', 'x', ''])('of %j is a 400', async (top) => {
+    const { status, json } = await get(q({ $top: top }));
+    expect([status, json.error.details[0].target]).toEqual([400, '$top']);
+  });
+});
+
+describe('$filter', () => {
+  test('answers what fulfils it, page by page, and $count says how many', async () => {
+    await fc.assert(
+      fc.asyncProperty(filters, fc.integer({ min: 1, max: 40 }), async (filter, top) => {
+        const pages = await pagesOf(q({ $filter: textOf(filter), $top: top, $count: 'true' }));
+        const wanted = all.filter((operation) => fulfils(operation, filter)).map(({ id }) => id);
+        expect(idsOf(pages).sort()).toEqual(wanted.sort());
+        expect(pages[0]['@odata.count']).toBe(wanted.length);
+        for (const page of pages.slice(1)) expect(page).not.toHaveProperty(['@odata.count']);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('that is not understood is a 400 that says where', async () => {
+    const { status, json } = await get(q({ $filter: "status eq 'Exploded'" }));
+    expect([status, json.error.details[0].target]).toEqual([400, '$filter']);
+    expect(json.error.message).toContain('at character 11');
+  });
+
+  test('finds null by eq null, and only that', async () => {
+    const ids = idsOf(await pagesOf(q({ $filter: 'clientContext eq null' })));
+    expect(ids.sort()).toEqual(all.flatMap(({ id, clientContext }) => (clientContext === null ? [id] : [])).sort());
+    expect(ids.length).toBeGreaterThan(0);
+  });
+
+  test('follows an update', async () => {
+    const find = async () => idsOf(await pagesOf(q({ $filter: "clientContext eq 'moving'" })));
+    await app.send({ path: `${PATH}/theirs`, token: otherTenant, body: { clientContext: 'moving' } });
+    expect(await find()).toEqual([]);
+    await app.send({ path: `${PATH}/op-1`, body: { clientContext: 'moving' } });
+    expect(await find()).toEqual(['op-1']);
+    await app.send({ path: `${PATH}/op-1`, body: { clientContext: all[1]?.clientContext } });
+    expect(await find()).toEqual([]);
+  });
+});
+
+describe('$select', () => {
+  test('answers what it names, on every page, and the context says so', async () => {
+    const pages = await pagesOf(q({ $select: 'id,status', $top: 20 }));
+    expect(pages).toHaveLength(2);
+    for (const page of pages) {
+      expect(page['@odata.context']).toBe(`${ROOT}/$metadata#playPromptOperation(id,status)`);
+      for (const entity of page.value) {
+        expect(Object.keys(entity)).toEqual(['@odata.type', '@odata.etag', 'id', 'status']);
+      }
+    }
+  });
+});
+
+describe('$count', () => {
+  test('counts all, however small the page, in front of the values', async () => {
+    const { json } = await get(q({ $count: 'true', $top: 1 }));
+    expect(Object.keys(json)).toEqual(['@odata.context', '@odata.count', '@odata.nextLink', 'value']);
+    expect([json['@odata.count'], json.value.length]).toEqual([all.length, 1]);
+  });
+
+  test('of false counts nothing', async () => {
+    expect((await get(q({ $count: 'false' }))).json).not.toHaveProperty(['@odata.count']);
+  });
+});
+
+describe('$skiptoken', () => {
+  const linkOf = async (query: string, token = app.token) =>
+    new URL((await get(query, { token })).json['@odata.nextLink']);
+  const follow = (link: URL, token = app.token) =>
+    app.send({ method: 'GET', path: `${link.pathname}${link.search}`, token });
+  const refused = async (link: URL, token?: string) => {
+    const { status, json } = await follow(link, token);
+    expect([status, json.error.details]).toEqual([400, [expect.objectContaining({ target: '$skiptoken' })]]);
+  };
+
+  test('is taken in any casing of its name, as the Graph client has it', async () => {
+    const link = await linkOf(q({ $top: 5 }));
+    const path = `${link.pathname}${link.search.replace('$skiptoken', '$skipToken')}`;
+    expect((await app.send({ method: 'GET', path })).json.value).toHaveLength(5);
+  });
+
+  test('needs no encoding in an address', async () => {
+    const token = (await linkOf(q({ $top: 5 }))).searchParams.get('$skiptoken') ?? '';
+    expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
+  });
+
+  test('is good for any instance', async () => {
+    const link = await linkOf(q({ $top: 5 }));
+    const other = await startApp({ AUTH_AUTHORITY: app.issuer.authority, TABLES_NAME: app.table });
+    const { status, json } = await other.send({
+      method: 'GET',
+      path: `${link.pathname}${link.search}`,
+      token: app.token,
+    });
+    expect([status, json.value]).toEqual([200, (await follow(link)).json.value]);
+    await other.close();
+  });
+
+  test('is refused by another tenant', async () => {
+    await refused(await linkOf(q({ $top: 5 })), otherTenant);
+  });
+
+  test.each([
+    ['$filter', "status eq 'Failed'"],
+    ['$top', '6'],
+    ['$select', 'id'],
+  ])('is refused with another %s', async (name, value) => {
+    const link = await linkOf(q({ $top: 5 }));
+    link.searchParams.set(name, value);
+    await refused(link);
+  });
+
+  test('is refused when it was changed, or made up', async () => {
+    const link = await linkOf(q({ $top: 5 }));
+    const token = link.searchParams.get('$skiptoken') ?? '';
+    const madeUp = Buffer.from('{"nextPartitionKey":"1!8!AAAA","nextRowKey":"1!8!AAAA"}').toString('base64url');
+    for (const other of ['', 'x', token.slice(1), `${token}A`, `B${token.slice(1)}`, madeUp]) {
+      if (other === token) continue;
+      link.searchParams.set('$skiptoken', other);
+      await refused(link);
+    }
+  });
+});
+
+test.each(['$orderby=status', '$skip=1', '$search=x', '$expand=x', '$apply=x', '$format=json', '$compute=x', 'x=1'])(
+  'an option that is not supported is a 400 that names it: %s',
+  async (option) => {
+    const { status, json } = await get(`?${option}`);
+    const [target] = option.split('=');
+    expect([status, json.error.details]).toEqual([
+      400,
+      [expect.objectContaining({ code: 'UnsupportedQueryOption', target })],
+    ]);
+  },
+);
+
+test('all options at fault are told at once', async () => {
+  const { json } = await get('?$skip=1&$orderby=id&$top=1&$top=2');
+  expect(json.error.details.map(({ target }: { target: string }) => target)).toEqual(['$skip', '$orderby', '$top']);
+});
+
+test('HEAD answers the same headers', async () => {
+  expect((await get('', { method: 'HEAD' })).status).toBe(200);
+});

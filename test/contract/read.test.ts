@@ -1,0 +1,154 @@
+// Reading one operation: OData Protocol, 11.2.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { AUDIENCE, OTHER_TENANT, ROLE } from '../support/tokens.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.close());
+
+const path = '/v1.0/playPromptOperation/read';
+const get = (request: TestRequest = {}) => app.send({ method: 'GET', path, ...request });
+
+const update = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 200, message: 'played' } };
+let written: Awaited<ReturnType<TestApp['send']>>;
+beforeAll(async () => {
+  written = await app.send({ path, body: update });
+});
+
+test('answers what the last update answered, with the same ETag', async () => {
+  const { status, headers, json } = await get();
+  expect(status).toBe(200);
+  expect(json).toEqual(written.json);
+  expect(headers.get('etag')).toBe(written.headers.get('etag'));
+  expect(headers.get('content-type')).toBe('application/json;odata.metadata=minimal;charset=utf-8');
+  expect(headers.get('odata-version')).toBe('4.0');
+});
+
+test('needs no Content-Type', async () => {
+  expect((await get({ headers: { 'content-type': undefined } })).status).toBe(200);
+});
+
+test.each(["('read')", "(id='read')", '(%27read%27)', '%28%27read%27%29'])(
+  'finds it by its key, too: %s',
+  async (key) => {
+    const { status, json } = await get({ path: `/v1.0/playPromptOperation${key}` });
+    expect([status, json]).toEqual([200, written.json]);
+  },
+);
+
+test('an update finds it by its key, too', async () => {
+  const byKey = "/v1.0/playPromptOperation('by-key')";
+  const { status, json } = await app.send({ path: byKey, body: { status: 'Failed' } });
+  expect([status, json.id, json.status]).toEqual([200, 'by-key', 'Failed']);
+  expect((await app.send({ path: byKey, body: { id: 'other' } })).json.error.details).toMatchObject([
+    { code: 'IdMismatch' },
+  ]);
+});
+
+describe('404', () => {
+  test('is the answer where there is none, whatever the preconditions', async () => {
+    for (const headers of [{}, { 'if-match': '*' }, { 'if-none-match': '*' }]) {
+      const { status, json } = await get({ path: '/v1.0/playPromptOperation/none', headers });
+      expect([status, json.error.code]).toEqual([404, 'ResourceNotFound']);
+    }
+  });
+
+  test('is the answer to another tenant', async () => {
+    const token = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
+    expect((await get({ token })).status).toBe(404);
+  });
+
+  test('creates nothing', async () => {
+    const one = '/v1.0/playPromptOperation/never';
+    await get({ path: one });
+    expect((await app.send({ path: one, headers: { 'if-match': '*' }, body: {} })).status).toBe(412);
+  });
+});
+
+test.each(['/v1.0/playPromptOperation/.a', '/v1.0/playPromptOperation/a%2Fb', "/v1.0/playPromptOperation('')"])(
+  'an id that no operation can have is a 400: %s',
+  async (address) => {
+    const { status, json } = await get({ path: address });
+    expect([status, json.error.details[0].target]).toEqual([400, 'id']);
+  },
+);
+
+describe('preconditions', () => {
+  const etag = () => written.headers.get('etag') ?? '';
+
+  test('If-None-Match of what is stored is 304, with the ETag and without a body', async () => {
+    for (const value of ['*', etag(), etag().replace('W/', ''), `"other", ${etag()}`]) {
+      const { status, headers, text } = await get({ headers: { 'if-none-match': value, 'client-request-id': 'mine' } });
+      expect([status, text, headers.get('etag')]).toEqual([304, '', etag()]);
+      expect(headers.get('client-request-id')).toBe('mine');
+      expect(headers.get('content-type')).toBeNull();
+    }
+  });
+
+  test('If-None-Match of anything else is 200', async () => {
+    expect((await get({ headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+  });
+
+  test('If-Match of what is stored is 200, of anything else 412', async () => {
+    expect((await get({ headers: { 'if-match': etag() } })).status).toBe(200);
+    expect((await get({ headers: { 'if-match': '"other"', 'if-none-match': '*' } })).status).toBe(412);
+  });
+
+  test('that are no ETags are 400', async () => {
+    expect((await get({ headers: { 'if-none-match': 'current' } })).status).toBe(400);
+  });
+});
+
+describe('$select', () => {
+  test('answers what it names, in the order of the resource, and says so in the context', async () => {
+    const { json } = await get({ path: `${path}?$select=Status,id` });
+    expect(Object.entries(json)).toEqual([
+      ['@odata.context', 'http://127.0.0.1:7071/v1.0/$metadata#playPromptOperation(id,status)/$entity'],
+      ['@odata.type', '#microsoft.graph.playPromptOperation'],
+      ['@odata.etag', written.headers.get('etag')],
+      ['id', 'read'],
+      ['status', 'Running'],
+    ]);
+  });
+
+  test('of * is everything', async () => {
+    expect((await get({ path: `${path}?$select=*` })).json).toEqual(written.json);
+  });
+
+  test('of what is no property is a 400 that names it', async () => {
+    const { status, json } = await get({ path: `${path}?$select=id,duration` });
+    expect([status, json.error.details[0].target]).toEqual([400, '$select']);
+    expect(json.error.message).toContain('"duration"');
+  });
+});
+
+test.each(['$expand=a', '$filter=a', '$count=true', 'api-version=1', '$format=json'])(
+  'an option that is not supported is a 400 that names it: %s',
+  async (option) => {
+    const { status, json } = await get({ path: `${path}?${option}` });
+    expect([status, json.error.details]).toEqual([
+      400,
+      [expect.objectContaining({ code: 'UnsupportedQueryOption', target: option.split('=')[0] })],
+    ]);
+  },
+);
+
+test('an update takes no option, and writes nothing when there is one', async () => {
+  const one = '/v1.0/playPromptOperation/optional';
+  const { status, json } = await app.send({ path: `${one}?$select=id`, body: {} });
+  expect([status, json.error.details[0].target]).toEqual([400, '$select']);
+  expect((await get({ path: one })).status).toBe(404);
+});
+
+test('HEAD answers the same headers', async () => {
+  const { status, headers } = await get({ method: 'HEAD' });
+  expect([status, headers.get('etag')]).toEqual([200, written.headers.get('etag')]);
+  expect((await get({ method: 'HEAD', path: '/v1.0/playPromptOperation/none' })).status).toBe(404);
+});
+
+test('an Accept that leaves no room for JSON is 406', async () => {
+  expect((await get({ headers: { accept: 'text/html' } })).status).toBe(406);
+});
