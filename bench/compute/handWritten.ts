@@ -4,14 +4,19 @@ import { hash } from 'node:crypto';
 import type { HttpHandler } from '@azure/functions';
 import { jwtVerify } from 'jose';
 import { applyPatch, newPlayPromptOperation, playPromptOperationPatch } from '../../shared/playPromptOperation.ts';
-import type { PlayPromptOperations } from '../../shared/playPromptOperations.ts';
 import type { AuthSettings } from '../../shared/settings.ts';
 import type { FindTenantKeys, SigningKey } from '../../shared/signingKeys.ts';
+import type { UpdatedOperations } from './memoryOperations.ts';
+
+const ABSENT_HEADERS = [
+  ...['odata-version', 'odata-maxversion', 'accept', 'if-match', 'if-none-match', 'prefer'],
+  ...['repeatability-request-id', 'repeatability-first-sent'],
+];
 
 export function createHandWritten(
   { tenants, audiences, appRoles }: AuthSettings,
   findTenantKeys: FindTenantKeys,
-  operations: PlayPromptOperations,
+  operations: UpdatedOperations,
 ): HttpHandler {
   const verified = new Map<string, { tenant: string; kid: string; key: SigningKey; until: number }>();
   const last = new Map<string, Promise<unknown>>();
@@ -51,7 +56,7 @@ export function createHandWritten(
     }
     const { tenant } = known;
 
-    for (const name of ['odata-version', 'odata-maxversion', 'accept', 'if-match', 'if-none-match', 'prefer']) {
+    for (const name of ABSENT_HEADERS) {
       if (headers.get(name) !== null) throw new Error('Not an ordinary update.');
     }
     if (headers.get('content-type') !== 'application/json') throw new Error('Not JSON.');

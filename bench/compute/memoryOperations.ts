@@ -8,8 +8,11 @@ import {
 /** As many as the table's own memory holds. */
 const REMEMBERED_OPERATIONS = 1000;
 
+/** What an update needs of a store. */
+export type UpdatedOperations = Pick<PlayPromptOperations, 'recall' | 'get' | 'put'>;
+
 /** Keeps operations in this process: what stands in for the table, so that the rest can be measured. */
-export function createMemoryOperations(): PlayPromptOperations {
+export function createMemoryOperations(): UpdatedOperations {
   const rows = new Map<string, StoredOperation>();
   const remembered = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
   let version = 0;

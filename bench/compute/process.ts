@@ -1,12 +1,14 @@
 // The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH.
 import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import * as z from 'zod';
+import { graphHandler } from '../../functions/graphHandler.ts';
 import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromptOperation.ts';
 import { serveUntilTold } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { createAuthenticate } from '../../shared/accessToken.ts';
+import { authorize } from '../../shared/permission.ts';
 import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
-import { createUpdate, type PlayPromptOperations } from '../../shared/playPromptOperations.ts';
+import { createUpdate } from '../../shared/playPromptOperations.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { createTenantKeys } from '../../shared/signingKeys.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
@@ -14,7 +16,7 @@ import { bodyOf, operationIds } from '../load/load.ts';
 import type { Compute } from '../results.ts';
 import { quantile } from '../statistics.ts';
 import { createHandWritten } from './handWritten.ts';
-import { createMemoryOperations } from './memoryOperations.ts';
+import { createMemoryOperations, type UpdatedOperations } from './memoryOperations.ts';
 import { profile } from './profile.ts';
 
 /** How many requests one batch has; they are made before its time counts. */
@@ -41,12 +43,11 @@ await serveUntilTold(async () => {
   });
   const findTenantKeys = createTenantKeys({ authority: auth.authority });
   const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
-  const createService = (operations: PlayPromptOperations) =>
-    createUpdatePlayPromptOperation({
-      authenticate: createAuthenticate(auth, findTenantKeys),
-      permissions: auth,
-      update: createUpdate(operations),
-    });
+  const createService = (operations: UpdatedOperations) => {
+    const authenticate = createAuthenticate(auth, findTenantKeys);
+    const admit = async (header: string | null) => authorize(await authenticate(header), auth);
+    return graphHandler(createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) }));
+  };
   const service = createService(createMemoryOperations());
   const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
 

@@ -11,7 +11,7 @@ import { call, Ledger } from '../support/caller.ts';
 import { type Fault, startFaultProxy } from '../support/faultProxy.ts';
 import { TENANT } from '../support/operations.ts';
 import { pick, randomOf } from '../support/random.ts';
-import { childrenOf, newFolder, startService } from '../support/service.ts';
+import { childrenOf, heapSamples, newFolder, startService, WATCH_HEAP } from '../support/service.ts';
 import { azuriteConnection, newTableName } from '../support/tables.ts';
 import { AUDIENCE, ROLE } from '../support/tokens.ts';
 
@@ -59,7 +59,7 @@ const service = await startService({
   AUTH_AUDIENCES: AUDIENCE,
   TABLES_CONNECTION: azuriteConnection(proxy.port),
   TABLES_NAME: newTableName(),
-  NODE_OPTIONS: `--import ${new URL('heap.ts', import.meta.url)}`,
+  ...WATCH_HEAP,
 });
 
 const newToken = () => issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
@@ -298,11 +298,6 @@ function isRunning(pid: number) {
   }
 }
 
-/** What the host said of its heap: one number a second, in KiB. */
-function heapSamples() {
-  return [...service.errors().matchAll(/^heap (\d+)$/gm)].map(([, bytes]) => Number(bytes) / 1024);
-}
-
 /** The slope of a line through samples of one a second, by least squares, for each minute. */
 function slope(samples: readonly number[]) {
   const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
@@ -318,7 +313,7 @@ function report() {
     for (const [what, number] of lines) console.log(`  ${what.replace(pattern, '')}: ${number}`);
   };
   const total = (what: string) => count.get(what) ?? 0;
-  const heap = heapSamples();
+  const heap = heapSamples(service);
   const later = heap.slice(Math.floor(heap.length / 2));
   console.log(`Requests: ${total('requests')}, ${(total('requests') / seconds).toFixed(0)} a second`);
   section('Answers by status', /^status /);

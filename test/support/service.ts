@@ -123,7 +123,10 @@ export async function send(
   return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) };
 }
 
-/** The memory that a process occupies, in MiB. */
-export function residentMebibytes(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024;
+/** What a service is started with so that `heapSamples` has something to say. */
+export const WATCH_HEAP = { NODE_OPTIONS: `--import ${new URL('heap.ts', import.meta.url)}` };
+
+/** How much of the host's heap was in use after a collection: one number a second, in KiB. */
+export function heapSamples({ errors }: Pick<TestService, 'errors'>): number[] {
+  return [...errors().matchAll(/^heap (\d+)$/gm)].map(([, bytes]) => Number(bytes) / 1024);
 }

@@ -1,4 +1,4 @@
-// Loaded into the service by the soak: the host says every second how much of its heap is in use after a collection.
+// Loaded into the service by WATCH_HEAP: the host says every second how much of its heap is in use after a collection.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
