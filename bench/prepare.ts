@@ -1,16 +1,14 @@
 // What must be there before anything of the bench can be loaded: the peers' packages, and the built app. It imports
 // nothing that is not Node's own.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 export const BENCH_FOLDER = import.meta.dirname;
 export const ROOT_FOLDER = resolve(BENCH_FOLDER, '..');
 
-const isPackaged = readFileSync(resolve(ROOT_FOLDER, 'package.json'), 'utf8').includes('"package":');
-
 /** Where the packaged app is, with its host.json and package.json. */
-export const APP_FOLDER = isPackaged ? resolve(ROOT_FOLDER, 'dist/app') : ROOT_FOLDER;
+export const APP_FOLDER = resolve(ROOT_FOLDER, 'dist/app');
 
 /** Installs the peers' packages unless they are as the lock file has them, and builds the app in both its forms. */
 export function prepare(): void {
@@ -18,7 +16,7 @@ export function prepare(): void {
     npm(['ci', '--ignore-scripts'], BENCH_FOLDER);
   }
   npm(['run', '--silent', 'build'], ROOT_FOLDER);
-  if (isPackaged) npm(['run', '--silent', 'package'], ROOT_FOLDER);
+  npm(['run', '--silent', 'package'], ROOT_FOLDER);
 }
 
 function installedAt() {

@@ -1,4 +1,5 @@
 import type { HttpHandler, InvocationContext } from '@azure/functions';
+import { withDeadline } from '../shared/deadline.ts';
 import { GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/odata.ts';
 
@@ -49,7 +50,9 @@ export function storyByMethod(stories: Stories): Story {
 /** Makes a handler of a story: see `answerTo`. */
 export function graphHandler(story: Story): HttpHandler {
   return async (request, context) => {
-    const { status, headers, body } = await answerTo(story, request, AbortSignal.timeout(REQUEST_DEADLINE_MS), context);
+    const { status, headers, body } = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
+      answerTo(story, request, deadline, context),
+    );
     return { status, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
   };
 }

@@ -1,6 +1,7 @@
 // The composition root: settings -> collaborators -> functions. A bad setting stops the start.
 import { app } from '@azure/functions';
 import { createAuthenticate } from '../shared/accessToken.ts';
+import { withDeadline } from '../shared/deadline.ts';
 import { type Admit, authorize } from '../shared/permission.ts';
 import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
@@ -16,10 +17,13 @@ import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
+const WARM_UP_DEADLINE_MS = 10_000;
+
 const { auth, tables, retention } = readSettings(process.env);
-const authenticate = createAuthenticate(auth, createTenantKeys({ authority: auth.authority }));
+const findTenantKeys = createTenantKeys({ authority: auth.authority });
+const authenticate = createAuthenticate(auth, findTenantKeys);
 const admit: Admit = async (authorization) => authorize(await authenticate(authorization), auth);
-const operations = await openPlayPromptOperationsTable(tables);
+const operations = openPlayPromptOperationsTable(tables);
 
 const update = createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) });
 const list = createListPlayPromptOperations({ admit, operations });
@@ -49,6 +53,14 @@ if (retention.days !== undefined) {
     handler: createDeleteEndedPlayPromptOperations(createDeleteEnded(operations, retention.days)),
   });
 }
+
+// What the first request needs is asked for while the host still starts: keys, connections, the identity's token. Nobody
+// waits for it, and what fails now is tried again then.
+app.hook.appStart(() => {
+  const [tenant = ''] = auth.tenants;
+  void findTenantKeys(tenant, '').catch(() => {});
+  void withDeadline(WARM_UP_DEADLINE_MS, (signal) => operations.get(tenant, '-', signal)).catch(() => {});
+});
 
 /** Registers a function for an address. The access token is checked by the stories, not by a key of the host. */
 function serve({ name, route, story }: Address) {

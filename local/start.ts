@@ -41,7 +41,7 @@ for (const part of parts.toReversed()) await part.stop();
 process.exit();
 
 async function startAll() {
-  const { json, host } = readArguments();
+  const { json, app, host } = readArguments();
   const { named, sample } = readLocalSettings(process.env);
   const { AUTH_AUTHORITY, TABLES_CONNECTION, ...rest } = sample;
   const needsStore = !named.TABLES_CONNECTION && !named.TABLES_ENDPOINT;
@@ -63,7 +63,7 @@ async function startAll() {
     env.AUTH_AUTHORITY = issuer.authority;
   }
   const port = portOf(env, 'PORT', 7071);
-  const baseUrl = await (host === 'func' ? startFunc(env, port) : startEmbeddedHost(env, port));
+  const baseUrl = await (host === 'func' ? startFunc(app, env, port) : startEmbeddedHost(app, env, port));
 
   const authority = issuer?.authority ?? auth.authority;
   const facts = {
@@ -89,10 +89,16 @@ function anyEnds(started: readonly Part[]) {
 }
 
 function readArguments() {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, host: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      host: { type: 'string' },
+      app: { type: 'string', default: '.' },
+    },
+  });
   const host = z.enum(['func', 'embedded']).optional().safeParse(values.host);
   if (!host.success) throw new Error(`--host must be func or embedded; it is ${values.host}.`);
-  return { json: values.json, host: host.data ?? (hasCoreTools() ? 'func' : 'embedded') };
+  return { json: values.json, app: values.app, host: host.data ?? (hasCoreTools() ? 'func' : 'embedded') };
 }
 
 function hasCoreTools() {
@@ -128,16 +134,17 @@ async function startStore(env: NodeJS.ProcessEnv) {
   }
 }
 
-async function startEmbeddedHost(env: NodeJS.ProcessEnv, port: number) {
-  const host = await startChild('host.ts', { ...env, PORT: String(port) });
+async function startEmbeddedHost(cwd: string, env: NodeJS.ProcessEnv, port: number) {
+  const host = await startChild('host.ts', { ...env, PORT: String(port) }, { cwd });
   parts.push(host);
   return `http://${LOOPBACK}:${listening.parse(host.ready).port}`;
 }
 
 /** Core Tools know no free port and tell nobody when they are ready: so the port is fixed, and asked until it answers. */
-async function startFunc(env: NodeJS.ProcessEnv, port: number) {
+async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
   if (port === 0) throw new Error('PORT must not be 0 with --host func.');
   const func = spawn('func', ['start', '--port', String(port)], {
+    cwd,
     env,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',

@@ -19,10 +19,9 @@ export async function readJsonBody(
   limit = MAX_BODY_BYTES,
 ): Promise<unknown> {
   checkMediaType(request.headers);
-  const tooLarge = new GraphError('contentTooLarge', `The body is larger than ${limit} bytes.`);
-  if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge;
-  const bytes = await readAtMost(request.body, limit);
-  if (bytes === undefined) throw tooLarge;
+  const isSaidTooLarge = Number(request.headers.get('content-length') ?? 0) > limit;
+  const bytes = isSaidTooLarge ? undefined : await readAtMost(request.body, limit);
+  if (bytes === undefined) throw new GraphError('contentTooLarge', `The body is larger than ${limit} bytes.`);
   if (bytes.length === 0) throw new GraphError('badRequest', 'The body is empty; it must be a JSON object.');
   return parseJson(decodeUtf8(bytes));
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
+import type { TokenCredential } from '@azure/identity';
 import * as z from 'zod';
+import { withDeadline } from './deadline.ts';
 import { GraphError } from './graphError.ts';
 import { createMemory } from './memory.ts';
 import { type PlayPromptOperations, REMEMBERED_WRITES, type StoredOperation } from './playPromptOperations.ts';
@@ -41,12 +43,12 @@ const sharedKeyOf = (row: unknown) => Buffer.from(sharedKeyRow.parse(row).value,
  * Keeps the operations in Azure Table Storage, Azurite, or Azure Cosmos DB for Table. The table is created when an
  * operation is to be stored and there is none.
  */
-export async function openPlayPromptOperationsTable(settings: TablesSettings): Promise<PlayPromptOperations> {
-  const reading = await connect(settings, {
+export function openPlayPromptOperationsTable(settings: TablesSettings): PlayPromptOperations {
+  const reading = connect(settings, {
     retryOptions: { maxRetries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 2000 },
   });
   // A write that fails is judged before it is repeated, so the SDK must not repeat it by itself.
-  const writing = await connect(settings, { retryOptions: { maxRetries: 0 } });
+  const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
 
   const known = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
 
@@ -138,7 +140,7 @@ export async function openPlayPromptOperationsTable(settings: TablesSettings): P
   }
 }
 
-async function connect(
+function connect(
   { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
   options: TableServiceClientOptions,
 ) {
@@ -146,12 +148,20 @@ async function connect(
     return TableClient.fromConnectionString(connection, name, { ...options, allowInsecureConnection: true });
   }
   if (endpoint === undefined) throw new TypeError('A table store needs a connection string or an endpoint.');
-  // Loaded here, since most starts of a laptop or a test never need it and it weighs as much as all the rest.
-  const { ManagedIdentityCredential } = await import('@azure/identity');
-  const credential = new ManagedIdentityCredential(
-    managedIdentityClientId === undefined ? {} : { clientId: managedIdentityClientId },
-  );
-  return new TableClient(endpoint, name, credential, options);
+  return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), options);
+}
+
+/** The managed identity, loaded when it is first asked for a token: it weighs as much as all the rest. */
+function managedIdentity(clientId: string | undefined): TokenCredential {
+  let loading: Promise<TokenCredential> | undefined;
+  return {
+    async getToken(...request) {
+      loading ??= import('@azure/identity').then(
+        ({ ManagedIdentityCredential }) => new ManagedIdentityCredential(clientId === undefined ? {} : { clientId }),
+      );
+      return (await loading).getToken(...request);
+    },
+  };
 }
 
 /** Runs one call of the store under its deadline, and under the request's; what fails with one of `statuses` is undefined. */
@@ -161,7 +171,7 @@ async function call<Result>(
   run: (options: { abortSignal: AbortSignal }) => Promise<Result>,
 ): Promise<Result | undefined> {
   try {
-    return await run({ abortSignal: AbortSignal.any([signal, AbortSignal.timeout(CALL_DEADLINE_MS)]) });
+    return await withDeadline(CALL_DEADLINE_MS, (abortSignal) => run({ abortSignal }), signal);
   } catch (cause) {
     if (hasStatus(cause, ...statuses)) return undefined;
     if (!isPassing(cause)) throw cause;

@@ -11,7 +11,7 @@ import { startChild } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { close, listen } from '../../local/loopback.ts';
 import { TENANT } from '../support/operations.ts';
-import { newFolder, patch } from '../support/service.ts';
+import { appFolder, newFolder, patch } from '../support/service.ts';
 
 const CLIENT_ID = '33333333-3333-4333-8333-333333333333';
 
@@ -35,7 +35,7 @@ test('an operation is stored with the managed identity that AZURE_CLIENT_ID name
     response.end(JSON.stringify({ access_token, expires_on: now + 3600, token_type: 'Bearer' }));
   });
   const audience = 'api://a';
-  const host = await startChild('host.ts', {
+  const environment = {
     ...process.env,
     PORT: '0',
     AUTH_AUTHORITY: issuer.authority,
@@ -46,7 +46,8 @@ test('an operation is stored with the managed identity that AZURE_CLIENT_ID name
     IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(identity, 0, '')}/msi/token`,
     IDENTITY_HEADER: 'secret',
     NODE_EXTRA_CA_CERTS: certificate.cert,
-  });
+  };
+  const host = await startChild('host.ts', environment, { cwd: appFolder() });
   const { port } = host.ready as { port: number };
   const token = await issuer.issueToken({ tenant: TENANT, audience, roles: ['Calls.Initiate.All'] });
   const facts = { baseUrl: `http://127.0.0.1:${port}`, token };

@@ -36,9 +36,12 @@ export function newFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** The folder of the app that the end-to-end tests start. */
+export const appFolder = () => process.env.TEST_APP ?? '.';
+
 /** Runs `npm start`'s own program on free ports; `env` says what is different. */
 export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json']) {
-  const child = spawn(process.execPath, ['local/start.ts', '--host', 'embedded', ...flags], {
+  const child = spawn(process.execPath, ['local/start.ts', '--host', 'embedded', '--app', appFolder(), ...flags], {
     env: { ...process.env, PORT: '0', ISSUER_PORT: '0', AZURITE_TABLE_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

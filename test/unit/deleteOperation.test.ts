@@ -21,8 +21,8 @@ let elsewhere: PlayPromptOperations;
 beforeAll(async () => {
   const [name, connection] = [newTableName(), azuriteConnection()];
   const settings = { name, connection, endpoint: undefined, managedIdentityClientId: undefined };
-  operations = await openPlayPromptOperationsTable(settings);
-  elsewhere = await openPlayPromptOperationsTable(settings);
+  operations = openPlayPromptOperationsTable(settings);
+  elsewhere = openPlayPromptOperationsTable(settings);
 });
 
 const stored = (id: string) => operations.get(TENANT, id, signal);

@@ -20,8 +20,8 @@ let elsewhere: PlayPromptOperations;
 beforeAll(async () => {
   const [name, connection] = [newTableName(), azuriteConnection()];
   const settings = { name, connection, endpoint: undefined, managedIdentityClientId: undefined };
-  operations = await openPlayPromptOperationsTable(settings);
-  elsewhere = await openPlayPromptOperationsTable(settings);
+  operations = openPlayPromptOperationsTable(settings);
+  elsewhere = openPlayPromptOperationsTable(settings);
 });
 
 const signal = new AbortController().signal;

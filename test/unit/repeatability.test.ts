@@ -186,8 +186,8 @@ describe('an update', () => {
   beforeAll(async () => {
     table = newTableName();
     const settings = { name: table, endpoint: undefined, managedIdentityClientId: undefined };
-    operations = await openPlayPromptOperationsTable({ ...settings, connection: azuriteConnection() });
-    elsewhere = await openPlayPromptOperationsTable({ ...settings, connection: azuriteConnection() });
+    operations = openPlayPromptOperationsTable({ ...settings, connection: azuriteConnection() });
+    elsewhere = openPlayPromptOperationsTable({ ...settings, connection: azuriteConnection() });
   });
 
   const { signal } = new AbortController();

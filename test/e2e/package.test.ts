@@ -1,0 +1,77 @@
+// What is deployed: the zip alone, unpacked into an empty folder, serves all that the checkout does. And it stays small.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { unzipSync } from 'fflate';
+import * as z from 'zod';
+
+const zip = readFileSync('dist/app.zip');
+const files = new Map(Object.entries(unzipSync(zip)));
+const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-app-'));
+for (const [name, content] of files) writeFileSync(join(folder, name), content);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+process.env.TEST_APP = folder;
+await import('./resource.test.ts');
+await import('./graphClient.test.ts');
+await import('./managedIdentity.test.ts');
+
+const textOf = (name: string) => new TextDecoder().decode(files.get(name));
+
+/** The files that are loaded with a file, itself included, because it imports them by name at its top. */
+function loadedWith(name: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(name)) return loaded;
+  loaded.add(name);
+  for (const [, imported = ''] of textOf(name).matchAll(/(?:\bfrom|\bimport)\s*"\.\/([^"]+)"/g)) {
+    loadedWith(imported, loaded);
+  }
+  return loaded;
+}
+
+/** The packages that a file was made of, as its source map has them. */
+function packagesOf(file: string) {
+  const { sources } = z
+    .object({ sources: z.array(z.string()) })
+    .parse(JSON.parse(readFileSync(join('dist/maps', `${file}.map`), 'utf8')));
+  return sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
+}
+
+describe('the zip', () => {
+  test('holds the bundle, what the host reads, and nothing else', () => {
+    const others = [...files.keys()].filter((name) => !/^[\w-]+\.js$/.test(name));
+    expect(others.sort()).toEqual(['host.json', 'package.json']);
+    expect(JSON.parse(textOf('package.json'))).toMatchObject({ type: 'module', main: 'index.js' });
+    expect(textOf('host.json')).toBe(readFileSync('host.json', 'utf8'));
+  });
+
+  test('is at most 0.5 MB', () => {
+    expect(zip.length).toBeLessThanOrEqual(500_000);
+  });
+});
+
+describe('what is loaded before the first request', () => {
+  const loaded = [...loadedWith('index.js')].map((file) => basename(file));
+
+  test('is at most 420 KB', () => {
+    const bytes = loaded.reduce((sum, file) => sum + (files.get(file)?.length ?? 0), 0);
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(bytes).toBeLessThanOrEqual(420_000);
+  });
+
+  test('is of these packages and of no others', () => {
+    // That of @azure/functions names no package in its own source map.
+    expect([...new Set(loaded.flatMap(packagesOf))].sort()).toEqual([
+      ...['@azure/abort-controller', '@azure/core-auth', '@azure/core-client', '@azure/core-rest-pipeline'],
+      ...[
+        '@azure/core-tracing',
+        '@azure/core-util',
+        '@azure/data-tables',
+        '@azure/logger',
+        '@typespec/ts-http-runtime',
+      ],
+      ...['agent-base', 'cookie', 'debug', 'has-flag', 'http-proxy-agent', 'https-proxy-agent', 'jose', 'ms'],
+      ...['supports-color', 'uuid', 'zod'],
+    ]);
+  });
+});

@@ -1,0 +1,39 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, test } from '@jest/globals';
+import { withDeadline } from '../../shared/deadline.ts';
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    const refuse = () => reject(signal.reason);
+    if (signal.aborted) refuse();
+    else signal.addEventListener('abort', refuse);
+  });
+
+describe('work with a deadline', () => {
+  test('gives its result, or what it throws', async () => {
+    expect(await withDeadline(10_000, async () => 7)).toBe(7);
+    const failure = new Error('failed');
+    await expect(withDeadline(10_000, () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  test('is told when its time is over', async () => {
+    await expect(withDeadline(1, untilAborted)).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  test('is told when the time of the whole is over, and why', async () => {
+    const outer = new AbortController();
+    const reason = new Error('over');
+    const result = withDeadline(10_000, untilAborted, outer.signal);
+    outer.abort(reason);
+    await expect(result).rejects.toBe(reason);
+    await expect(withDeadline(10_000, untilAborted, outer.signal)).rejects.toBe(reason);
+  });
+
+  test('leaves no listener and no running timer behind', async () => {
+    const { signal: outer } = new AbortController();
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const inner = await withDeadline(10_000, async (signal) => signal, outer);
+    expect([getEventListeners(outer, 'abort'), timers(), inner.aborted]).toEqual([[], before, false]);
+  });
+});
