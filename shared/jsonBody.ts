@@ -65,11 +65,24 @@ export function parseJson(text: string): unknown {
     const where = error instanceof SyntaxError ? `: ${error.message}` : '';
     throw new GraphError('badRequest', `The body is not valid JSON${where}.`);
   }
-  const repeated = repeatedMembers(text);
+  // Each name is followed by a colon, so a member that is named twice leaves fewer members than colons. Text may hold
+  // such colons too: only then is it looked at closely for nothing.
+  const colons = text.match(/"\s*:/g)?.length ?? 0;
+  const repeated = colons > countMembers(value) ? repeatedMembers(text) : [];
   if (repeated.length > 0) {
     throw new GraphError('badRequest', 'The body names a member of an object more than once.', { details: repeated });
   }
   return value;
+}
+
+/** The members of all objects in a value, which is `depth` deep inside another. */
+function countMembers(value: unknown, depth = 1): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth > MAX_DEPTH) throw new GraphError('badRequest', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+  const children = Object.values(value);
+  let count = Array.isArray(value) ? 0 : children.length;
+  for (const child of children) count += countMembers(child, depth + 1);
+  return count;
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
@@ -83,9 +96,6 @@ function repeatedMembers(text: string): ErrorDetail[] {
   for (const [token] of text.matchAll(TOKEN)) {
     const parent = open.at(-1);
     if (token === '{' || token === '[') {
-      if (open.length === MAX_DEPTH) {
-        throw new GraphError('badRequest', `The body is nested deeper than ${MAX_DEPTH} levels.`);
-      }
       open.push({ members: token === '{' ? new Set() : undefined, path });
     } else if (token === '}' || token === ']') {
       path = open.pop()?.path ?? '';
