@@ -112,10 +112,9 @@ function parse(source: string): Filter {
     return known;
   }
 
-  /** The next token, if it is a word or a mark. */
+  /** The next token, in lower case. A text is in its quotes, and so is no word. */
   function token() {
-    const { enumeration, text, token: whole } = tokens[next]?.groups ?? {};
-    return enumeration === undefined && text === undefined ? whole?.toLowerCase() : undefined;
+    return tokens[next]?.groups?.token?.toLowerCase();
   }
 
   function take(wanted: string): boolean {

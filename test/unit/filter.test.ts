@@ -88,6 +88,7 @@ describe('what is not understood is a 400 that says where and what there must be
     ["status eq 'Exploded'", `at character 11, where there must be ${statuses}`],
     ['status eq Running', `at character 11, where there must be ${statuses}`],
     ["status eq microsoft.graph.other'Running'", `at character 11, where there must be ${statuses}`],
+    ["status eq Microsoft.graph.operationStatuz'Running'", `at character 11, where there must be ${statuses}`],
     ["clientContext eq Edm.String'a'", 'at character 18, where there must be text in quotes or null'],
     ["clientContext eq 'a' 'b'", 'at character 22, where there must be and, or, or the end'],
     ["clientContext eq 'a' clientContext", 'at character 22, where there must be and, or, or the end'],

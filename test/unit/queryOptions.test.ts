@@ -45,6 +45,7 @@ describe('query options', () => {
     ['access_token=a', [['UnsupportedQueryOption', 'access_token']]],
     ['@p=1', [['UnsupportedQueryOption', '@p']]],
     ['$$top=1', [['UnsupportedQueryOption', '$$top']]],
+    ['to$p=1', [['UnsupportedQueryOption', 'to$p']]],
     ['%ff=1', [['UnsupportedQueryOption', '%ff']]],
     ['=1', [['UnsupportedQueryOption', '']]],
     ['$top=1&$top=1', [['InvalidQueryOption', '$top']]],
@@ -105,6 +106,24 @@ describe('$select', () => {
   });
 });
 
+describe('the message of a fault says what there is, or would be right', () => {
+  const none = () => readQueryOptions('https://host/?a=1', []);
+  test.each<[string, () => unknown]>([
+    ['x is no query option of this address; there is $filter, $select, $top.', () => read('x=1')],
+    ['a is no query option of this address.', none],
+    ['$top is there more than once.', () => read('$top=1&$top=1')],
+    ['$top is not percent-encoded UTF-8.', () => read('$top=%ff')],
+    ['$top must be a whole number from 1 to 999.', () => readTop('0')],
+    ['$count must be true or false.', () => readCount('x')],
+    [
+      '$select names "x"; there is id, clientContext, resultInfo, status, completionReason, and *.',
+      () => readSelect('x'),
+    ],
+  ])('%s', (message, run) => {
+    expect(run).toThrow(expect.objectContaining({ message }));
+  });
+});
+
 describe('$top', () => {
   test.each([
     [undefined, DEFAULT_TOP],
@@ -130,7 +149,7 @@ describe('$count', () => {
     expect(readCount(value)).toBe(isCounted);
   });
 
-  test.each(['', '1', 'yes', ' true'])('%j is a 400', (value) => {
+  test.each(['', '1', 'yes', ' true', 'truest'])('%j is a 400', (value) => {
     expect(faultsOf(() => readCount(value))).toEqual([['InvalidQueryOption', '$count']]);
   });
 });

@@ -7,6 +7,7 @@ const key = Buffer.alloc(32, 7);
 const tokens = createSkipTokens(async () => key);
 const refused = expect.objectContaining({
   reason: 'badRequest',
+  message: '$skiptoken is none of this query: follow @odata.nextLink as it is.',
   details: [expect.objectContaining({ target: '$skiptoken' })],
 });
 
