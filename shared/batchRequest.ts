@@ -51,7 +51,6 @@ const batch = z.strictObject({
     )
     .refine(({ length }) => length >= 1 && length <= MAX_BATCH_REQUESTS, {
       error: `must be 1 to ${MAX_BATCH_REQUESTS} requests`,
-      abort: true,
     }),
 });
 

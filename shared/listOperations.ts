@@ -5,7 +5,7 @@ import type { PlayPromptOperations, Selection } from './playPromptOperations.ts'
 export const MAX_CALLS = 10;
 
 /** No further call is made after this long: what was found until then is answered. */
-const LATEST_CALL_MS = 4000;
+export const LATEST_CALL_MS = 4000;
 
 /** A part of the operations of a tenant that fulfil a filter, and the place of what follows, if anything may. */
 export interface Page {
@@ -22,9 +22,10 @@ export async function listOperations(
   tenant: string,
   { filter, from, top }: Selection & { readonly top: number },
   signal: AbortSignal,
+  now: () => number = Date.now,
 ): Promise<Page> {
   const found: OperationVersion[] = [];
-  const next = await walk(from, async (place) => {
+  const next = await walk(from, now, async (place) => {
     const step = await operations.list(tenant, { filter, from: place, top: top - found.length }, signal);
     found.push(...step.operations);
     return found.length < top ? step : { ...step, isEnough: true };
@@ -38,9 +39,10 @@ export async function countOperations(
   tenant: string,
   filter: Selection['filter'],
   signal: AbortSignal,
+  now: () => number = Date.now,
 ): Promise<number | undefined> {
   let count = 0;
-  const next = await walk(undefined, async (from) => {
+  const next = await walk(undefined, now, async (from) => {
     const step = await operations.count(tenant, { filter, from }, signal);
     count += step.count;
     return step;
@@ -51,11 +53,12 @@ export async function countOperations(
 /** Steps on until the end, until it is enough, or until it has taken too much. */
 async function walk(
   from: string | undefined,
+  now: () => number,
   step: (from: string | undefined) => Promise<{ readonly next: string | undefined; readonly isEnough?: boolean }>,
 ): Promise<string | undefined> {
-  const start = performance.now();
+  const start = now();
   let place = from;
-  for (let calls = 0; calls < MAX_CALLS && performance.now() - start < LATEST_CALL_MS; calls++) {
+  for (let calls = 0; calls < MAX_CALLS && now() - start < LATEST_CALL_MS; calls++) {
     const { next, isEnough = false } = await step(place);
     place = next;
     if (next === undefined || isEnough) break;

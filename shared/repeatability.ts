@@ -44,17 +44,18 @@ export function readRepeatability(headers: Headers, caller: string, now: number)
   const requestId = headers.get(REQUEST_ID);
   const firstSent = headers.get(FIRST_SENT);
   if (requestId === null && firstSent === null) return undefined;
+  const id = z.guid().safeParse(requestId).data;
   const time = imfFixdate(firstSent ?? '');
-  const faults = [
-    ...(z.guid().safeParse(requestId).success ? [] : [fault(REQUEST_ID, 'must be a UUID')]),
-    ...(time === undefined ? [fault(FIRST_SENT, 'must be a date such as Mon, 23 Nov 2026 17:15:52 GMT')] : []),
-  ];
-  if (requestId === null || time === undefined || faults.length > 0) {
-    const message = `A repeatable request needs both headers: ${faults.map((each) => each.message).join(' ')}`;
-    throw new GraphError('badRequest', message, { details: faults, headers: REJECTED });
+  if (id === undefined || time === undefined) {
+    const details = [
+      ...(id === undefined ? [fault(REQUEST_ID, 'must be a UUID')] : []),
+      ...(time === undefined ? [fault(FIRST_SENT, 'must be a date such as Mon, 23 Nov 2026 17:15:52 GMT')] : []),
+    ];
+    const message = `A repeatable request needs both headers: ${details.map((each) => each.message).join(' ')}`;
+    throw new GraphError('badRequest', message, { details, headers: REJECTED });
   }
   if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS) throw notTracked();
-  return { key: digest([caller, requestId.toLowerCase()]), firstSent: time };
+  return { key: digest([caller, id.toLowerCase()]), firstSent: time };
 }
 
 /**
@@ -121,9 +122,9 @@ export function findFirstAnswer(
   current: Remembering | undefined,
   { key, content, firstSent }: RepeatableRequest,
 ): { readonly answer: OperationVersion | undefined; readonly isForgotten: boolean } {
-  const { requests, forgottenUntil } = current?.remembered ?? { requests: [], forgottenUntil: 0 };
-  const request = requests.find((each) => each.key === key);
-  if (!request) return { answer: undefined, isForgotten: firstSent <= forgottenUntil };
+  const remembered = current?.remembered;
+  const request = remembered?.requests.find((each) => each.key === key);
+  if (!request) return { answer: undefined, isForgotten: firstSent <= (remembered?.forgottenUntil ?? 0) };
   if (request.content !== content || request.firstSent !== firstSent) {
     throw new GraphError('badRequest', `${REQUEST_ID} has been used for another request.`, { headers: REJECTED });
   }
@@ -145,11 +146,12 @@ export function remember(
   request: RepeatableRequest | undefined,
   now: number,
 ): RememberedRequests | undefined {
-  const { requests, forgottenUntil } = current?.remembered ?? { requests: [], forgottenUntil: 0 };
+  if (!current?.remembered) return request && { requests: [request], forgottenUntil: 0 };
+  const { requests, forgottenUntil } = current.remembered;
   const isKept = (time: number) => time > now - REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS;
   const answered = requests
     .filter(({ firstSent }) => isKept(firstSent))
-    .map((each, n) => (n === 0 && current ? { ...each, answer: each.answer ?? versionOf(current) } : each));
+    .map((each) => ({ ...each, answer: each.answer ?? versionOf(current) }));
   const all = request ? [request, ...answered] : answered;
   const forgotten = all.slice(REMEMBERED_REQUESTS).map(({ firstSent }) => firstSent);
   const latest = Math.max(isKept(forgottenUntil) ? forgottenUntil : 0, ...forgotten);
@@ -159,11 +161,15 @@ export function remember(
 
 const versionOf = ({ operation, etag }: OperationVersion): OperationVersion => ({ operation, etag });
 
-/** Keeps as many of the latest answers as there is room for. */
+/** Keeps the answers to the latest requests, fewer where there is no room for so many. */
 function withAnswersThatFit({ requests, forgottenUntil }: RememberedRequests): RememberedRequests {
-  for (let answers = REMEMBERED_ANSWERS; ; answers--) {
-    const fewer = requests.map(({ answer, ...rest }, n) => (answer && n <= answers ? { ...rest, answer } : rest));
-    const remembered = { requests: fewer, forgottenUntil };
-    if (answers < 0 || JSON.stringify(remembered).length <= MAX_REMEMBERED_LENGTH) return remembered;
+  const keeping = (answers: number) => ({
+    requests: requests.map(({ answer, ...rest }, n) => (answer && n <= answers ? { ...rest, answer } : rest)),
+    forgottenUntil,
+  });
+  for (let answers = REMEMBERED_ANSWERS; answers >= 0; answers--) {
+    const remembered = keeping(answers);
+    if (JSON.stringify(remembered).length <= MAX_REMEMBERED_LENGTH) return remembered;
   }
+  return keeping(-1);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { MAX_BATCH_REQUESTS, validateBatch } from '../../shared/batchRequest.ts';
+import { MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, validateBatch } from '../../shared/batchRequest.ts';
 import { GraphError } from '../../shared/graphError.ts';
 
 const request = (changes: object = {}) => ({ id: '1', method: 'GET', url: '/playPromptOperation/a', ...changes });
@@ -84,6 +84,27 @@ describe('a request of a batch', () => {
     expect(faultsOf(batch(request(changes)))).toEqual([target]);
   });
 
+  test.each<[string, object]>([
+    ['id must not be empty', { id: '' }],
+    ['method must be the name of a method', { method: '1GET' }],
+    ['url must be an address below the root of the service, such as /playPromptOperation/{id}', { url: 'https://a/' }],
+    ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
+    ['headers/a must be the value of a header', { headers: { a: '\n' } }],
+    ['headers must not name Authorization, which is that of the batch', { headers: { authorization: '' } }],
+    ['body must not hold a number beyond a double', { body: [Number.POSITIVE_INFINITY] }],
+    ['body must be JSON, or text in base64', { body: 'a b' }],
+    ['dependsOn must name fewer requests', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
+    ['dependsOn must name other requests, none of which depends on this one', { dependsOn: ['1'] }],
+  ])('is refused in words that say what would be right: %s', (words, changes) => {
+    const message = `requests/0/${words}.`;
+    expect(() => validateBatch(batch(request(changes)))).toThrow(
+      expect.objectContaining({
+        message,
+        details: [expect.objectContaining({ message, code: expect.stringMatching(/./) })],
+      }),
+    );
+  });
+
   test('tells all its faults, and those of the others', () => {
     expect(faultsOf({ ...batch(request({ id: '', body: '%' }), request({ url: 1 })), extra: 1 }).sort()).toEqual([
       ...['extra', 'requests/0/body', 'requests/0/id', 'requests/1/url'],
@@ -100,12 +121,17 @@ describe('a batch', () => {
     const of = (count: number) => batch(...Array.from({ length: count }, (_, n) => request({ id: `${n}` })));
     expect(validateBatch(of(MAX_BATCH_REQUESTS))).toHaveLength(MAX_BATCH_REQUESTS);
     expect(faultsOf(of(MAX_BATCH_REQUESTS + 1))).toEqual(['requests']);
+    expect(() => validateBatch(batch())).toThrow('requests must be 1 to 20 requests.');
+  });
+
+  test('has at most 1 MiB', () => {
+    expect(MAX_BATCH_BYTES).toBe(1_048_576);
   });
 
   test('has ids that differ in more than casing', () => {
-    expect(faultsOf(batch(request({ id: 'a' }), request({ id: 'b' }), request({ id: 'A' })))).toEqual([
-      'requests/0/id',
-    ]);
+    const twice = batch(request({ id: 'a' }), request({ id: 'b' }), request({ id: 'A' }));
+    expect(faultsOf(twice)).toEqual(['requests/0/id']);
+    expect(() => validateBatch(twice)).toThrow('requests/0/id must not be that of another.');
   });
 });
 

@@ -77,7 +77,7 @@ describe('a removal', () => {
   });
 
   test('of what is not there is not found, whatever the preconditions', async () => {
-    const notFound = { reason: 'notFound' };
+    const notFound = { reason: 'notFound', message: 'There is no operation of this id.' };
     await expect(remove(crypto.randomUUID())).rejects.toMatchObject(notFound);
     await expect(remove(crypto.randomUUID(), { ifMatch: '*' })).rejects.toMatchObject(notFound);
     const { id } = await newOperation();
@@ -139,7 +139,10 @@ describe('a removal', () => {
         return false;
       },
     };
-    await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'conflict' });
+    await expect(remove(id, {}, store)).rejects.toMatchObject({
+      reason: 'conflict',
+      message: 'Others kept changing the operation at the same time. Try again.',
+    });
     expect(tries).toBe(MAX_ATTEMPTS);
   });
 });
@@ -229,7 +232,17 @@ describe('a removal whose answer was lost', () => {
 
   test('for a reason that will stay is not tried again', async () => {
     const { id } = await newOperation();
-    const store: PlayPromptOperations = { ...operations, remove: () => Promise.reject(new Error('denied')) };
-    await expect(remove(id, {}, store)).rejects.toThrow('denied');
+    for (const reason of [new Error('denied'), new GraphError('internal', 'denied')]) {
+      let tries = 0;
+      const store: PlayPromptOperations = {
+        ...operations,
+        async remove() {
+          tries += 1;
+          throw reason;
+        },
+      };
+      await expect(remove(id, {}, store)).rejects.toThrow('denied');
+      expect(tries).toBe(1);
+    }
   });
 });

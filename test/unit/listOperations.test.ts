@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { countOperations, listOperations, MAX_CALLS } from '../../shared/listOperations.ts';
+import { countOperations, LATEST_CALL_MS, listOperations, MAX_CALLS } from '../../shared/listOperations.ts';
 import type { PlayPromptOperations } from '../../shared/playPromptOperations.ts';
 import { anOperation, TENANT } from '../support/operations.ts';
 
@@ -49,6 +49,21 @@ describe('a page', () => {
     const empty = storeOf(100, [0]);
     expect(await listOperations(empty.store, TENANT, { top: 50 }, signal)).toEqual({ operations: [], next: '0' });
     expect(empty.calls()).toBe(MAX_CALLS);
+  });
+
+  test('is short rather than that it takes more time than is allowed', async () => {
+    const clock = (step: number) => {
+      let time = 1000;
+      return () => {
+        time += step;
+        return time - step;
+      };
+    };
+    const slow = storeOf(100, [1]);
+    const page = await listOperations(slow.store, TENANT, { top: 50 }, signal, clock(LATEST_CALL_MS / 4));
+    expect([page.operations.length, page.next, slow.calls()]).toEqual([3, '3', 3]);
+    expect(await countOperations(slow.store, TENANT, undefined, signal, clock(LATEST_CALL_MS / 4))).toBeUndefined();
+    expect(slow.calls()).toBe(6);
   });
 
   test('together with all that follow it has every operation once, however the store answers', async () => {

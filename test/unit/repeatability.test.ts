@@ -88,8 +88,38 @@ describe('the headers', () => {
   });
 });
 
-const requestOf = (n: number, firstSent = NOW, content: unknown = n): RepeatableRequest =>
-  repeatableRequest({ key: `key-${n}`, firstSent }, content);
+describe('the message of a refusal says what is wrong', () => {
+  const date = 'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT.';
+  const id = 'Repeatability-Request-ID must be a UUID.';
+  test.each<[string, () => unknown]>([
+    [`A repeatable request needs both headers: ${id}`, () => read(undefined, dateOf(NOW))],
+    [`A repeatable request needs both headers: ${id} ${date}`, () => read('x', 'x')],
+    [
+      'Repeatability-First-Sent is not within the time that is looked back on: it cannot be told whether this was done.',
+      () => read(ID, dateOf(0)),
+    ],
+    [
+      'This request cannot be repeatable: send it without the headers.',
+      () => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW),
+    ],
+    [
+      'Repeatability-Request-ID has been used for another request.',
+      () => findFirstAnswer(afterRequests([requestOf(1)]), requestOf(1, NOW, 'other')),
+    ],
+  ])('%s', (message, run) => {
+    expect(run).toThrow(expect.objectContaining({ message }));
+  });
+
+  test('and so do its details', () => {
+    expect(() => read('x', 'x')).toThrow(
+      expect.objectContaining({ details: [id, date].map((message) => expect.objectContaining({ message })) }),
+    );
+  });
+});
+
+function requestOf(n: number, firstSent = NOW, content: unknown = n): RepeatableRequest {
+  return repeatableRequest({ key: `key-${n}`, firstSent }, content);
+}
 const versionOf = (n: number, message: string | null = null) => ({
   operation: anOperation({ id: 'a', clientContext: `${n}`, resultInfo: { code: 0, subcode: 0, message } }),
   etag: `W/"${n}"`,
@@ -139,6 +169,7 @@ describe('what is remembered', () => {
     expect(findFirstAnswer(current, requestOf(4, NOW + 4000))).toEqual({ answer: undefined, isForgotten: true });
     expect(findFirstAnswer(current, requestOf(999, NOW + 4000)).isForgotten).toBe(true);
     expect(findFirstAnswer(current, requestOf(999, NOW + 5000)).isForgotten).toBe(false);
+    expect(findFirstAnswer(current, requestOf(5, NOW + 5000))).toMatchObject({ isForgotten: false });
     expect(answerTo(current, requestOf(5, NOW + 5000))).toBeDefined();
   });
 
@@ -148,6 +179,14 @@ describe('what is remembered', () => {
     expect(remember(current, undefined, NOW + kept - 1)).toBeDefined();
     expect(remember(current, undefined, NOW + kept)).toBeUndefined();
     expect(remember(current, requestOf(1, NOW + kept), NOW + kept)?.requests).toHaveLength(1);
+  });
+
+  test('is, when no request is left, until when those were sent that are forgotten, as long as it matters', () => {
+    const ahead = requestOf(0, NOW + 30_000);
+    const current = afterRequests([ahead, ...Array.from({ length: REMEMBERED_REQUESTS }, (_, n) => requestOf(n + 1))]);
+    const later = NOW + REPEATABILITY_WINDOW_MS + REPEATABILITY_SKEW_MS;
+    expect(remember(current, undefined, later)).toEqual({ requests: [], forgottenUntil: NOW + 30_000 });
+    expect(remember(current, undefined, later + 30_000)).toBeUndefined();
   });
 
   test('fits into a column, whatever is answered', async () => {
