@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { measureColdStart } from './coldStart/measure.ts';
 import { measureCompute } from './compute/measure.ts';
+import { SERVICE } from './load/contenders.ts';
 import { measureLoads } from './load/measure.ts';
 import { describeRun } from './machine.ts';
 import { plans } from './plan.ts';
@@ -12,7 +13,7 @@ const kind = z.enum(['load', 'compute', 'coldstart']);
 /**
  * Measures, writes the results of it, and says what was wrong.
  *
- * @returns the exit code: 1 when an answer was not 2xx, or an acknowledged write was not there
+ * @returns the exit code: 1 when an answer of the service was not 2xx, or a write that it acknowledged was not there
  */
 export async function measure(kinds: readonly string[], quick: boolean, folder: string): Promise<number> {
   const plan = quick ? plans.quick : plans.full;
@@ -39,5 +40,6 @@ function faults({ loads }: Results) {
   for (const { contender, concurrency, failed, lost } of wrong) {
     console.error(`${contender} at ${concurrency}: ${failed} answers were not 2xx, ${lost} writes were not there.`);
   }
-  return wrong.length > 0 ? 1 : 0;
+  // What becomes of the others under load is theirs; it is told, and in the report.
+  return wrong.some(({ contender }) => contender === SERVICE.key) ? 1 : 0;
 }
