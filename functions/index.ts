@@ -5,6 +5,7 @@ import { withDeadline } from '../shared/deadline.ts';
 import { type Admit, authorize } from '../shared/permission.ts';
 import { createUpdate } from '../shared/playPromptOperations.ts';
 import { openPlayPromptOperationsTable } from '../shared/playPromptOperationsTable.ts';
+import { createCheckReady } from '../shared/readiness.ts';
 import { createDeleteEnded } from '../shared/retention.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTenantKeys } from '../shared/signingKeys.ts';
@@ -13,6 +14,7 @@ import { createBatch } from './batch.ts';
 import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOperations.ts';
 import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
 import { graphHandler, type Stories, storyByMethod } from './graphHandler.ts';
+import { createReady, live } from './health.ts';
 import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
@@ -24,6 +26,11 @@ const findTenantKeys = createTenantKeys({ authority: auth.authority });
 const authenticate = createAuthenticate(auth, findTenantKeys);
 const admit: Admit = async (authorization) => authorize(await authenticate(authorization), auth);
 const operations = openPlayPromptOperationsTable(tables);
+
+// What every request needs: the keys of a tenant, and the table.
+const [tenant = ''] = auth.tenants;
+const needs = [() => findTenantKeys(tenant, undefined), (signal: AbortSignal) => operations.get(tenant, '-', signal)];
+const checkReady = createCheckReady(needs);
 
 const update = createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) });
 const list = createListPlayPromptOperations({ admit, operations });
@@ -44,6 +51,8 @@ const addresses: readonly Address[] = [
 ];
 for (const address of addresses) serve(address);
 serve({ name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: createBatch({ admit, addresses }) }) });
+serve({ name: 'healthLive', route: 'health/live', story: storyByMethod({ GET: live }) });
+serve({ name: 'healthReady', route: 'health/ready', story: storyByMethod({ GET: createReady({ checkReady }) }) });
 // The host tries the functions in the order of their names: this one has to be the last.
 serve({ name: 'unknownAddress', route: '{*path}', story: unknownAddress });
 
@@ -57,9 +66,7 @@ if (retention.days !== undefined) {
 // What the first request needs is asked for while the host still starts: keys, connections, the identity's token. Nobody
 // waits for it, and what fails now is tried again then.
 app.hook.appStart(() => {
-  const [tenant = ''] = auth.tenants;
-  void findTenantKeys(tenant, '').catch(() => {});
-  void withDeadline(WARM_UP_DEADLINE_MS, (signal) => operations.get(tenant, '-', signal)).catch(() => {});
+  for (const need of needs) void withDeadline<unknown>(WARM_UP_DEADLINE_MS, need).catch(() => {});
 });
 
 /** Registers a function for an address. The access token is checked by the stories, not by a key of the host. */

@@ -34,11 +34,12 @@ export interface SigningKey {
 }
 
 /**
- * Finds what the issuer of a tenant publishes, such that it holds the key of that id if the issuer has it.
+ * Finds what the issuer of a tenant publishes, such that it holds the key of that id, if one is named and the issuer has
+ * it.
  *
  * @throws GraphError 503 when no keys of the tenant are known and its issuer does not answer
  */
-export type FindTenantKeys = (tenant: string, keyId: string) => Promise<TenantKeys>;
+export type FindTenantKeys = (tenant: string, keyId: string | undefined) => Promise<TenantKeys>;
 
 /**
  * Keeps the signing keys of each tenant, found by OpenID Connect Discovery. However many requests wait, one fetch
@@ -90,7 +91,8 @@ export function createTenantKeys(options: { readonly authority: string; readonly
     if (since(state.renewedAt) >= KEYS_MAX_AGE_MS && (state.renewal || since(state.failedAt) >= REFETCH_COOLDOWN_MS)) {
       return renew(tenant, state);
     }
-    if (!current.keys.has(keyId) && (state.renewal || since(state.unknownKeyAt) >= REFETCH_COOLDOWN_MS)) {
+    const isUnknown = keyId !== undefined && !current.keys.has(keyId);
+    if (isUnknown && (state.renewal || since(state.unknownKeyAt) >= REFETCH_COOLDOWN_MS)) {
       if (!state.renewal) state.unknownKeyAt = now();
       return renew(tenant, state);
     }

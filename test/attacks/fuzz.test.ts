@@ -81,6 +81,7 @@ async function shoot(whole: Shot): Promise<{ status: number; id: unknown; body: 
 }
 
 const collection = z.looseObject({ '@odata.context': z.string(), value: z.array(z.looseObject({})) });
+const health = z.strictObject({ status: z.enum(['live', 'ready']) });
 const batched = z.object({
   responses: z.array(
     z.object({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.unknown().optional() }),
@@ -99,7 +100,8 @@ function judge({ status, id, body }: Awaited<ReturnType<typeof shoot>>, { method
       else if (inner === 204) acknowledged.add(idOf(answered['OData-EntityId']));
       else if (entity.safeParse(content).success) acknowledged.add(entity.parse(content).id);
     }
-  } else if (status === 200 && method === 'GET') collection.or(entity).parse(JSON.parse(body));
+  } else if (status === 200 && method === 'GET' && address.startsWith('/health')) health.parse(JSON.parse(body));
+  else if (status === 200 && method === 'GET') collection.or(entity).parse(JSON.parse(body));
   else if (status === 200 && method === 'PATCH') acknowledged.add(entity.parse(JSON.parse(body)).id);
   else if (status === 204 && method === 'PATCH') acknowledged.add(idOf(id));
   else if (status === 204) deleted.add(idOf(address));
@@ -217,6 +219,8 @@ const path = fc.oneof(
     arbitrary: fc.constantFrom(
       '/',
       '/v1.0',
+      '/health/live',
+      '/health/ready?x=%',
       '/v1.0/playPromptOperation/%',
       '/v1.0/playPromptOperation/%ff',
       '//x',

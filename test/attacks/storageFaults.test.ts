@@ -171,6 +171,15 @@ describe('a store that fails', () => {
     expect(new Set(Object.values(await statusesOf('GET')))).toEqual(new Set([404]));
   });
 
+  test('makes the service not ready, though it lives, until it is there again', async () => {
+    const readiness = async () => (await send(service, 'GET', '/health/ready')).status;
+    proxy.fault = () => ({ status: 503 });
+    while ((await readiness()) !== 503) await delay(100);
+    expect((await send(service, 'GET', '/health/live')).status).toBe(200);
+    proxy.fault = undefined;
+    while ((await readiness()) !== 200) await delay(100);
+  });
+
   test('whenever operations are read, listed, counted or batched is answered 503 in time', async () => {
     const one = crypto.randomUUID();
     await call(service.facts, one, { clientContext: 'read' });

@@ -278,7 +278,7 @@ test('of a tenant that is not admitted no keys are asked for', async () => {
 });
 
 test('keys are asked for by the token’s own tenant and key id, and by nothing else of it', async () => {
-  const asked: string[][] = [];
+  const asked: unknown[][] = [];
   const recording = createAuthenticate(
     readSettings({
       AUTH_AUTHORITY: issuer.authority,

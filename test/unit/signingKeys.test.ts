@@ -92,6 +92,14 @@ describe('the keys of a tenant', () => {
 });
 
 describe('a key id that is not known', () => {
+  test('is found after a rotation, however often was asked for no key in particular', async () => {
+    await find(TENANT, undefined);
+    published = [rsa('two')];
+    for (let n = 0; n < 3; n++) await find(TENANT, undefined);
+    expect(keyRequests).toBe(1);
+    expect(await keyIds('two')).toEqual(['two']);
+  });
+
   test('is found after a rotation, by all who wait for it', async () => {
     await find(TENANT, 'one');
     published = [rsa('one'), rsa('two')];

@@ -1,0 +1,39 @@
+// What tries a service that was just deployed is itself tried, on one that is not broken and on one that is.
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { close, listen } from '../../local/loopback.ts';
+import { newFolder, startService, type TestService } from '../support/service.ts';
+
+const folder = newFolder();
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ AZURITE_LOCATION: folder.path });
+});
+afterAll(async () => {
+  await service.end('SIGTERM');
+  folder.remove();
+});
+
+const run = (address: string, token = service.facts.token ?? '') =>
+  promisify(execFile)(process.execPath, ['infra/smoke.ts', address], { env: { ...process.env, TOKEN: token } });
+
+test('a service that does what it should passes', async () => {
+  const address = service.facts.baseUrl.replace(/\/$/, '');
+  expect((await run(address)).stdout).toBe(`${address} does what it should.\n`);
+});
+
+test('one that does not is named, with what it should have answered', async () => {
+  const server = createServer((_request, response) => response.end('{}'));
+  const port = await listen(server, 0, 'PORT');
+  try {
+    await expect(run(`http://127.0.0.1:${port}`)).rejects.toThrow('without a token: 200 and not 401');
+  } finally {
+    await close(server);
+  }
+});
+
+test('a token that does not admit is noticed', async () => {
+  await expect(run(service.facts.baseUrl.replace(/\/$/, ''), 'a.b.c')).rejects.toThrow('PATCH: 401 and not 200');
+});

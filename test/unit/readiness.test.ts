@@ -1,0 +1,60 @@
+import { expect, jest, test } from '@jest/globals';
+import { createCheckReady, REMEMBERED_FOR_MS } from '../../shared/readiness.ts';
+
+/** What the service needs, which answers as long as nothing is wrong, and a clock. */
+function aService() {
+  const state = { now: 0, wrong: undefined as Error | undefined };
+  const need = jest.fn(async () => {
+    if (state.wrong) throw state.wrong;
+  });
+  const other = jest.fn(async () => {});
+  return { state, need, checkReady: createCheckReady([other, need], () => state.now) };
+}
+
+test('it is ready when all that it needs answers', async () => {
+  const { checkReady, need } = aService();
+  await expect(checkReady()).resolves.toBeUndefined();
+  expect(need).toHaveBeenCalledTimes(1);
+});
+
+test('it is a 503 when one does not; who asks is told no more, the log is told the cause', async () => {
+  const { checkReady, state } = aService();
+  state.wrong = new Error('10.0.0.4 refused');
+  const ready = checkReady();
+  await expect(ready).rejects.toMatchObject({ reason: 'unavailable', status: 503, cause: state.wrong });
+  await expect(ready).rejects.toThrow('The service is not ready.');
+});
+
+test('however many ask, what it needs is asked once in 5 seconds, whatever the answer was', async () => {
+  const { checkReady, state, need } = aService();
+  const asking = () => Promise.allSettled(Array.from({ length: 100 }, checkReady));
+  expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
+  state.now = REMEMBERED_FOR_MS - 1;
+  state.wrong = new Error('down');
+  expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
+  expect(need).toHaveBeenCalledTimes(1);
+
+  state.now = REMEMBERED_FOR_MS;
+  expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['rejected']));
+  state.now = 2 * REMEMBERED_FOR_MS - 1;
+  state.wrong = undefined;
+  expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['rejected']));
+  expect(need).toHaveBeenCalledTimes(2);
+
+  state.now = 2 * REMEMBERED_FOR_MS;
+  await expect(checkReady()).resolves.toBeUndefined();
+});
+
+test('what does not answer in time is told to give up', async () => {
+  jest.useFakeTimers();
+  try {
+    const checkReady = createCheckReady([
+      (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    ]);
+    const ready = expect(checkReady()).rejects.toMatchObject({ cause: { name: 'TimeoutError' } });
+    await jest.advanceTimersByTimeAsync(3000);
+    await ready;
+  } finally {
+    jest.useRealTimers();
+  }
+});
