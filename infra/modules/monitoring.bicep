@@ -1,4 +1,4 @@
-// Where logs, metrics and traces go.
+// Where logs, metrics and traces go, and who is told.
 
 import { Tags } from '../types.bicep'
 
@@ -17,7 +17,13 @@ param retentionDays int
 @description('Gigabytes of logs a day, above which no more are taken in that day; -1 for no limit.')
 param dailyCapGb int
 
-@description('Tags of both.')
+@description('Name of the action group.')
+param actionGroupName string
+
+@description('Addresses that alerts are sent to.')
+param alertEmails string[]
+
+@description('Tags of all three.')
 param tags Tags
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
@@ -45,6 +51,17 @@ resource appInsights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: actionGroupName
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'playPrompt'
+    enabled: true
+    emailReceivers: [for email in alertEmails: { name: email, emailAddress: email, useCommonAlertSchema: true }]
+  }
+}
+
 @description('Resource id of the workspace.')
 output workspaceId string = workspace.id
 
@@ -56,3 +73,6 @@ output appInsightsName string = appInsights.name
 
 @description('Where telemetry is sent; holds no secret, as local authentication is off.')
 output connectionString string = appInsights.properties.ConnectionString
+
+@description('Resource id of the action group.')
+output actionGroupId string = actionGroup.id
