@@ -22,6 +22,9 @@ param zoneRedundant bool
 @description('Object id of the identity that reads and writes the table.')
 param principalId string
 
+@description('Name of that identity, which the name of its role assignment is made of.')
+param identityName string
+
 @description('Resource id of the only subnet that is let in, by its service endpoint; without one, only private endpoints are.')
 param subnetId string?
 
@@ -67,7 +70,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   }
 
   resource role 'tableRoleAssignments' = {
-    name: guid(account.id, principalId, dataContributor)
+    name: guid(account.id, identityName, dataContributor)
     properties: {
       principalId: principalId
       roleDefinitionId: '${account.id}/tableRoleDefinitions/${dataContributor}'

@@ -3,6 +3,9 @@
 @description('Object id of the identity.')
 param principalId string
 
+@description('Name of the identity, which the names of its role assignments are made of.')
+param identityName string
+
 @description('Name of the storage account of the Functions host.')
 param hostAccountName string
 
@@ -35,7 +38,7 @@ resource appInsights 'Microsoft.Insights/components@2020-02-02' existing = {
 }
 
 resource hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(hostAccount.id, principalId, roles.storageBlobDataOwner)
+  name: guid(hostAccount.id, identityName, roles.storageBlobDataOwner)
   scope: hostAccount
   properties: {
     principalId: principalId
@@ -46,7 +49,7 @@ resource hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 // On the table, not on its account: the app cannot make another one.
 resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (operationsAccountName != null) {
-  name: guid(table.id, principalId, roles.storageTableDataContributor)
+  name: guid(table.id, identityName, roles.storageTableDataContributor)
   scope: table
   properties: {
     principalId: principalId
@@ -59,7 +62,7 @@ resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (op
 }
 
 resource telemetryRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(appInsights.id, principalId, roles.monitoringMetricsPublisher)
+  name: guid(appInsights.id, identityName, roles.monitoringMetricsPublisher)
   scope: appInsights
   properties: {
     principalId: principalId
