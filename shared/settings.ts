@@ -68,37 +68,41 @@ function isConnectionString(value: string) {
 }
 
 /** Every setting of the service, as the environment has it. */
-const environment = z
-  .object({
-    AUTH_AUTHORITY: baseAddress.default('https://login.microsoftonline.com'),
-    AUTH_TENANTS: list(tenant, 'tenant ids (GUIDs)'),
-    AUTH_AUDIENCES: list(z.string(), 'audiences'),
-    AUTH_APP_ROLES: list(z.string(), 'app roles').default(['Calls.Initiate.All', 'Calls.AccessMedia.All']),
-    AUTH_SCOPES: list(z.string(), 'scopes').default([]),
-    AUTH_V1_ISSUER: secureUrl.default('https://sts.windows.net/{tenantid}/'),
-    AUTH_ALGORITHMS: list(
-      z.enum(asymmetricAlgorithms, { error: `a comma-separated list of ${asymmetricAlgorithms.join(', ')}` }),
-      'signature algorithms',
-    ).default(['RS256']),
-    TABLES_CONNECTION: connectionString.optional(),
-    TABLES_ENDPOINT: baseAddress
-      .refine((value) => URL.parse(value)?.protocol === 'https:', {
-        error: 'an https address, since a token is sent to it',
-      })
-      .optional(),
-    TABLES_NAME: z
-      .string()
-      .regex(/^(?!tables$)[A-Za-z][A-Za-z0-9]{2,62}$/i, {
-        error: 'a table name: 3 to 63 letters and digits, the first a letter, and not "tables"',
-      })
-      .default('playPromptOperations'),
-    RETENTION_DAYS: z
-      .string()
-      .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
-      .transform(Number)
-      .optional(),
-    AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
-  })
+const variables = z.object({
+  AUTH_AUTHORITY: baseAddress.default('https://login.microsoftonline.com'),
+  AUTH_TENANTS: list(tenant, 'tenant ids (GUIDs)'),
+  AUTH_AUDIENCES: list(z.string(), 'audiences'),
+  AUTH_APP_ROLES: list(z.string(), 'app roles').default(['Calls.Initiate.All', 'Calls.AccessMedia.All']),
+  AUTH_SCOPES: list(z.string(), 'scopes').default([]),
+  AUTH_V1_ISSUER: secureUrl.default('https://sts.windows.net/{tenantid}/'),
+  AUTH_ALGORITHMS: list(
+    z.enum(asymmetricAlgorithms, { error: `a comma-separated list of ${asymmetricAlgorithms.join(', ')}` }),
+    'signature algorithms',
+  ).default(['RS256']),
+  TABLES_CONNECTION: connectionString.optional(),
+  TABLES_ENDPOINT: baseAddress
+    .refine((value) => URL.parse(value)?.protocol === 'https:', {
+      error: 'an https address, since a token is sent to it',
+    })
+    .optional(),
+  TABLES_NAME: z
+    .string()
+    .regex(/^(?!tables$)[A-Za-z][A-Za-z0-9]{2,62}$/i, {
+      error: 'a table name: 3 to 63 letters and digits, the first a letter, and not "tables"',
+    })
+    .default('playPromptOperations'),
+  RETENTION_DAYS: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
+    .transform(Number)
+    .optional(),
+  AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
+});
+
+/** The names of all settings. */
+export const settingNames = Object.keys(variables.shape);
+
+const environment = variables
   .refine((values) => (values.TABLES_CONNECTION === undefined) !== (values.TABLES_ENDPOINT === undefined), {
     path: ['TABLES_CONNECTION'],
     error: 'set, or else TABLES_ENDPOINT, and not both',

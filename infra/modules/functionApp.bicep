@@ -124,6 +124,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       AzureWebJobsStorage__blobServiceUri: hostBlobEndpoint
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identityClientId
+      // In bytes, above all that the app takes, so that it refuses a body in its own words.
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
       APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
       // One that is empty counts as not set.
