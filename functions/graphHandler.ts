@@ -24,6 +24,7 @@ export interface GraphRequest {
 export interface GraphAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** A text is sent as it is, anything else as JSON. */
   readonly body?: unknown;
 }
 
@@ -53,7 +54,11 @@ export function graphHandler(story: Story): HttpHandler {
     const { status, headers, body } = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
       answerTo(story, request, deadline, context),
     );
-    return { status, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    return {
+      status,
+      headers,
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    };
   };
 }
 

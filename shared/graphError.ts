@@ -1,5 +1,5 @@
 /** Every cause of an error answer, with what it becomes on the wire. Microsoft Graph, "Errors"; RFC 9110, section 15. */
-const causes = {
+export const causes = {
   badRequest: { status: 400, code: 'BadRequest' },
   tokenMissing: {
     status: 401,

@@ -9,20 +9,30 @@ export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=
 export type ReturnPreference = 'minimal' | 'representation' | undefined;
 
 /**
- * Checks that this service speaks the OData version and the media type that the caller asks for.
+ * Checks that this service speaks the OData version and the media type that the caller asks for, and finds out which of
+ * the `offered` it prefers: the first, where it does not say.
  *
- * @throws GraphError 400 for a version other than 4.0 and 4.01; 406 when JSON satisfies no part of `Accept`
+ * @throws GraphError 400 for a version other than 4.0 and 4.01; 406 when none satisfies any part of `Accept`
  */
-export function checkODataHeaders(headers: Headers): void {
+export function checkODataHeaders(headers: Headers): void;
+export function checkODataHeaders<MediaType extends string>(
+  headers: Headers,
+  offered: readonly [MediaType, ...MediaType[]],
+): MediaType;
+export function checkODataHeaders(headers: Headers, offered: readonly [string, ...string[]] = ['application/json']) {
   const version = headers.get('odata-version');
   if (version !== null && !/^4\.01?$/.test(version)) throw badVersion('OData-Version', '4.0 or 4.01');
   const maxVersion = headers.get('odata-maxversion');
   if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion) && Number(maxVersion) >= 4)) {
     throw badVersion('OData-MaxVersion', '4.0 or above');
   }
-  if (!acceptsJson(headers.get('accept') ?? '')) {
-    throw new GraphError('notAcceptable', 'The answer is application/json, which Accept does not allow.');
-  }
+  const ranges = listMembers(headers.get('accept') ?? '');
+  if (ranges.length === 0) return offered[0];
+  const weights = offered.map((mediaType) => weightOf(mediaType, ranges));
+  const best = Math.max(...weights);
+  const preferred = best > 0 && offered[weights.indexOf(best)];
+  if (preferred) return preferred;
+  throw new GraphError('notAcceptable', `The answer is ${offered.join(' or ')}, which Accept does not allow.`);
 }
 
 function badVersion(target: string, wanted: string) {
@@ -38,21 +48,19 @@ function listMembers(value: string): string[] {
 /** OData JSON Format, section 3: a format parameter that is not known must not be passed over. */
 const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compatible|exponentialdecimals|charset|q)$/i;
 
-/** The media ranges that JSON falls into, the least specific first. */
-const JSON_RANGES = ['*/*', 'application/*', 'application/json'];
-
-/** RFC 9110, section 12.5.1: the most specific range that JSON falls into says whether it is acceptable. */
-function acceptsJson(accept: string): boolean {
-  const ranges = listMembers(accept);
-  const weights = new Map(ranges.flatMap(toJsonRange).sort(([a], [b]) => a - b));
-  return ranges.length === 0 || ([...weights.values()].at(-1) ?? 0) > 0;
+/** RFC 9110, section 12.5.1: the most specific range that a media type falls into says how acceptable it is; 0: not. */
+function weightOf(mediaType: string, mediaRanges: readonly string[]): number {
+  // The least specific first.
+  const fitting = ['*/*', mediaType.replace(/\/.*/, '/*'), mediaType];
+  const weights = new Map(mediaRanges.flatMap((range) => toWeight(range, fitting)).sort(([a], [b]) => a - b));
+  return [...weights.values()].at(-1) || 0;
 }
 
-/** How specific a media range is and its weight, if JSON falls into it. */
-function toJsonRange(mediaRange: string): [number, number][] {
+/** How specific a media range is and its weight, if it is one of those that fit. */
+function toWeight(mediaRange: string, fitting: readonly string[]): [number, number][] {
   try {
     const { essence, params } = new MIMEType(mediaRange);
-    const specificity = JSON_RANGES.indexOf(essence);
+    const specificity = fitting.indexOf(essence);
     const isKnown = [...params.keys()].every((name) => FORMAT_PARAMETERS.test(name));
     return specificity >= 0 && isKnown ? [[specificity, Number(params.get('q') ?? 1)]] : [];
   } catch {

@@ -28,16 +28,21 @@ const text = (maximum: number) =>
     })
     .refine((value) => value.isWellFormed() && !value.includes('\0'), {
       error: 'must be well-formed Unicode without NUL',
-    });
+    })
+    // What JSON Schema can say of it: it counts code points, of which there are never more.
+    .meta({ maxLength: maximum });
 
-/** A member of an enumeration, taken in any casing, since Graph's own pages disagree on it, and kept in the declared one. */
-const member = <const Members extends readonly string[]>(members: Members) =>
+/**
+ * A member of the enumeration `title`, taken in any casing, since Graph's own pages disagree on it, and kept in the
+ * declared one.
+ */
+const member = <const Members extends readonly string[]>(title: string, members: Members) =>
   z.preprocess(
     (value) =>
       typeof value === 'string'
         ? (members.find((candidate) => candidate.toLowerCase() === value.toLowerCase()) ?? value)
         : value,
-    z.enum(members),
+    z.enum(members).meta({ title }),
   );
 
 /** Edm.Int32. Minus zero, which JSON can carry, is zero. */
@@ -48,17 +53,24 @@ const id = z
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._~-]*$/, {
     error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit',
-  });
-const clientContext = text(MAX_CLIENT_CONTEXT_LENGTH).nullable();
-const message = text(MAX_MESSAGE_LENGTH).nullable();
-const status = member(operationStatuses);
-const completionReason = member(completionReasons).nullable();
+  })
+  .describe('The operation within its tenant. It never changes.');
+const clientContext = text(MAX_CLIENT_CONTEXT_LENGTH).nullable().describe('What the client knows the operation by.');
+const code = int32.describe('What came of it, as an HTTP status: 2xx a success, 4xx and 5xx a failure.');
+const subcode = int32.describe('What came of it, in more detail.');
+const message = text(MAX_MESSAGE_LENGTH).nullable().describe('What came of it, in words.');
+const status = member('operationStatus', operationStatuses).describe('How far the operation is.');
+const completionReason = member('playPromptCompletionReason', completionReasons)
+  .nullable()
+  .describe('Why the prompt ended.');
+/** Of an object that is, or may be, a resultInfo. */
+const resultInfo = { title: 'resultInfo', description: 'What came of the operation.' };
 
 /** The entity `microsoft.graph.playPromptOperation` as it is kept and answered. */
 export const playPromptOperation = z.strictObject({
   id,
   clientContext,
-  resultInfo: z.strictObject({ code: int32, subcode: int32, message }).nullable(),
+  resultInfo: z.strictObject({ code, subcode, message }).meta(resultInfo).nullable(),
   status,
   completionReason,
 });
@@ -77,7 +89,10 @@ export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof(
 
 /** The name of a type in `@odata.type`, with or without `#`. */
 const odataType = (name: string) =>
-  z.string().refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` });
+  z
+    .string()
+    .refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` })
+    .meta({ enum: [`#${name}`, name] });
 
 /** What a request may say of an operation: any of its properties, and the annotation `@odata.type`. */
 export const playPromptOperationPatch = z.strictObject({
@@ -87,10 +102,11 @@ export const playPromptOperationPatch = z.strictObject({
   resultInfo: z
     .strictObject({
       '@odata.type': odataType('microsoft.graph.resultInfo').optional(),
-      code: int32.optional(),
-      subcode: int32.optional(),
+      code: code.optional(),
+      subcode: subcode.optional(),
       message: message.optional(),
     })
+    .meta(resultInfo)
     .nullable()
     .optional(),
   status: status.optional(),
