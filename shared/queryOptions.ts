@@ -71,7 +71,7 @@ export function readSelect(value: string | undefined): readonly PropertyName[] |
 
 /** How many operations a page has at most, where the request does not say. */
 export const DEFAULT_TOP = 100;
-const MAX_TOP = 999;
+export const MAX_TOP = 999;
 
 /**
  * Reads `$top`, which Graph takes for the size of a page.

@@ -1,0 +1,204 @@
+// What `$metadata` says, as OData CSDL JSON, made of the model that requests and rows are parsed with.
+import * as z from 'zod';
+import { MAX_BATCH_REQUESTS } from '../batchRequest.ts';
+import { type Filter, filterProperties } from '../filter.ts';
+import { type PropertyName, playPromptOperation, propertyNames } from '../playPromptOperation.ts';
+import { MAX_TOP } from '../queryOptions.ts';
+
+/** A path to a property, which CSDL JSON writes as text and CSDL XML as an element of its own. */
+export class PropertyPath {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  toJSON(): string {
+    return this.path;
+  }
+}
+
+/** A member of an enumeration, which CSDL XML writes with its type. */
+export class EnumMember {
+  readonly type: string;
+  readonly name: string;
+
+  constructor(type: string, name: string) {
+    this.type = type;
+    this.name = name;
+  }
+
+  toJSON(): string {
+    return this.name;
+  }
+}
+
+export type Csdl = string | number | boolean | PropertyPath | EnumMember | readonly Csdl[] | CsdlObject;
+export interface CsdlObject {
+  readonly [name: string]: Csdl;
+}
+
+export const NAMESPACE = 'microsoft.graph';
+const CONTAINER = 'GraphService';
+const ENTITY_SET = 'playPromptOperation';
+
+/** Which of Graph's types declares each property: playPromptOperation is a commsOperation, which is an entity. */
+const declaredBy = {
+  id: 'entity',
+  clientContext: 'commsOperation',
+  resultInfo: 'commsOperation',
+  status: 'commsOperation',
+  completionReason: 'playPromptOperation',
+} as const satisfies Record<PropertyName, string>;
+
+/** The part of JSON Schema that the model is made of. */
+const jsonSchema = z.object({
+  type: z.enum(['object', 'string', 'integer']),
+  title: z.string().optional(),
+  description: z.string().optional(),
+  properties: z.record(z.string(), z.unknown()).default({}),
+  enum: z.array(z.string()).optional(),
+  maxLength: z.number().optional(),
+  pattern: z.string().optional(),
+});
+const nullableSchema = z
+  .object({ description: z.string().optional(), anyOf: z.tuple([jsonSchema, z.object({ type: z.literal('null') })]) })
+  .transform(({ anyOf: [schema], description }) => ({
+    ...schema,
+    description: description ?? schema.description,
+    isNullable: true,
+  }));
+const propertySchema = nullableSchema.or(jsonSchema.transform((schema) => ({ ...schema, isNullable: false })));
+type PropertySchema = z.infer<typeof propertySchema>;
+
+/** A property; one whose schema has a title is of the type of that name. */
+function toProperty({ type, title, description, isNullable, maxLength, pattern }: PropertySchema): CsdlObject {
+  const typeName = title === undefined ? type === 'integer' && 'Edm.Int32' : `${NAMESPACE}.${title}`;
+  return {
+    ...(typeName && { $Type: typeName }),
+    ...(isNullable && { $Nullable: true }),
+    ...(maxLength !== undefined && { $MaxLength: maxLength }),
+    ...(description !== undefined && { '@Core.Description': description }),
+    ...(pattern !== undefined && { '@Validation.Pattern': pattern }),
+  };
+}
+
+function toType({ enum: members, properties }: PropertySchema): CsdlObject {
+  if (members) {
+    return { $Kind: 'EnumType', ...Object.fromEntries(members.map((member, value) => [member, value])) };
+  }
+  const entries = Object.entries(properties).map(([name, schema]) => [name, toProperty(propertySchema.parse(schema))]);
+  return { $Kind: 'ComplexType', ...Object.fromEntries(entries) };
+}
+
+const schemas = z
+  .object({ properties: z.record(z.enum(propertyNames), propertySchema) })
+  .parse(z.toJSONSchema(playPromptOperation)).properties;
+const types = Object.fromEntries(
+  Object.values(schemas).flatMap((schema) => (schema.title === undefined ? [] : [[schema.title, toType(schema)]])),
+);
+const propertiesOf = (type: string): CsdlObject =>
+  Object.fromEntries(
+    propertyNames.filter((name) => declaredBy[name] === type).map((name) => [name, toProperty(schemas[name])]),
+  );
+
+/** What can be done with operations: vocabularies Capabilities and Repeatability of OASIS. */
+const capabilities: CsdlObject = {
+  '@Core.Description': 'The operations of the tenant of the access token.',
+  '@Core.LongDescription':
+    `Pages have at most ${MAX_TOP} operations and are linked by @odata.nextLink, whose $skiptoken is opaque. They are ` +
+    'counted by $count=true alone, not by a segment $count. A PATCH of the set itself updates or inserts the one ' +
+    'operation that its body names, by its id or else by its clientContext.',
+  '@Capabilities.IndexableByKey': true,
+  '@Capabilities.ReadRestrictions': { Readable: true, TypecastSegmentSupported: false },
+  '@Capabilities.FilterFunctions': ['eq', 'ne', 'in', 'and', 'or', 'not'] satisfies readonly Filter['operator'][],
+  '@Capabilities.FilterRestrictions': {
+    Filterable: true,
+    MaxLevels: 1,
+    NonFilterableProperties: propertyNames.filter(isNotFilterable).map((name) => new PropertyPath(name)),
+  },
+  '@Capabilities.SelectSupport': { Supported: true },
+  '@Capabilities.TopSupported': true,
+  '@Capabilities.CountRestrictions': { Countable: true },
+  '@Capabilities.SkipSupported': false,
+  '@Capabilities.SortRestrictions': { Sortable: false },
+  '@Capabilities.ExpandRestrictions': { Expandable: false },
+  '@Capabilities.SearchRestrictions': { Searchable: false },
+  '@Capabilities.ComputeSupported': false,
+  '@Capabilities.ChangeTracking': { Supported: false },
+  '@Capabilities.InsertRestrictions': { Insertable: false },
+  '@Capabilities.UpdateRestrictions': {
+    Updatable: true,
+    Upsertable: true,
+    DeltaUpdateSupported: false,
+    UpdateMethod: new EnumMember('Capabilities.HttpMethod', 'PATCH'),
+    FilterSegmentSupported: false,
+    TypecastSegmentSupported: false,
+    QueryOptions: { SelectSupported: false, ExpandSupported: false },
+  },
+  '@Capabilities.DeleteRestrictions': {
+    Deletable: true,
+    FilterSegmentSupported: false,
+    TypecastSegmentSupported: false,
+  },
+  '@Repeatability.Supported': true,
+};
+
+function isNotFilterable(name: PropertyName) {
+  return !filterProperties.some((property) => property === name);
+}
+
+const container: CsdlObject = {
+  $Kind: 'EntityContainer',
+  [ENTITY_SET]: { $Collection: true, $Type: `${NAMESPACE}.playPromptOperation`, ...capabilities },
+  '@Core.ODataVersions': '4.0',
+  '@Capabilities.SupportedFormats': ['application/json;odata.metadata=minimal'],
+  '@Capabilities.SupportedMetadataFormats': ['application/xml', 'application/json'],
+  '@Capabilities.AsynchronousRequestsSupported': false,
+  '@Capabilities.CrossJoinSupported': false,
+  '@Capabilities.KeyAsSegmentSupported': true,
+  '@Capabilities.QuerySegmentSupported': false,
+  '@Capabilities.BatchSupport': {
+    '@Core.Description': `At most ${MAX_BATCH_REQUESTS} requests.`,
+    Supported: true,
+    ContinueOnErrorSupported: false,
+    ReferencesInRequestBodiesSupported: false,
+    ReferencesAcrossChangeSetsSupported: false,
+    EtagReferencesSupported: false,
+    RequestDependencyConditionsSupported: false,
+    SupportedFormats: ['application/json'],
+  },
+};
+
+const vocabulary = (name: string) => ({
+  [`https://oasis-tcs.github.io/odata-vocabularies/vocabularies/Org.OData.${name}.V1.json`]: {
+    $Include: [{ $Namespace: `Org.OData.${name}.V1`, $Alias: name }],
+  },
+});
+
+/** The model of the service in OData CSDL JSON 4.0: Microsoft Graph's types, as far as they are served here. */
+export const csdl = {
+  $Version: '4.0',
+  $EntityContainer: `${NAMESPACE}.${CONTAINER}`,
+  $Reference: {
+    ...vocabulary('Capabilities'),
+    ...vocabulary('Core'),
+    ...vocabulary('Repeatability'),
+    ...vocabulary('Validation'),
+  },
+  [NAMESPACE]: {
+    entity: { $Kind: 'EntityType', $Abstract: true, $Key: ['id'], ...propertiesOf('entity') },
+    commsOperation: {
+      $Kind: 'EntityType',
+      $BaseType: `${NAMESPACE}.entity`,
+      ...propertiesOf('commsOperation'),
+    },
+    playPromptOperation: {
+      $Kind: 'EntityType',
+      $BaseType: `${NAMESPACE}.commsOperation`,
+      ...propertiesOf('playPromptOperation'),
+    },
+    ...types,
+    [CONTAINER]: container,
+  },
+} satisfies CsdlObject;
