@@ -24,16 +24,17 @@ export interface BatchedRequest {
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header' });
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be the value of a header' });
 
-const batch = z.strictObject({
+/** The body of a batch. */
+export const batch = z.strictObject({
   requests: z
     .array(
       z.strictObject({
-        id: z.string().regex(/./s, { error: 'must not be empty' }),
+        id: z.string().regex(/[\s\S]/, { error: 'must not be empty' }),
         method: z
           .string()
-          .toUpperCase()
-          .regex(/^[A-Z]+$/, { error: 'must be the name of a method' }),
-        url: z.string().regex(/^(?!\/\/|[a-z][a-z0-9+.-]*:)[^\\#]*$/i, {
+          .regex(/^[A-Za-z]+$/, { error: 'must be the name of a method' })
+          .toUpperCase(),
+        url: z.string().regex(/^(?!\/\/|[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
           error: 'must be an address below the root of the service, such as /playPromptOperation/{id}',
         }),
         headers: z
@@ -46,12 +47,14 @@ const batch = z.strictObject({
         dependsOn: z
           .array(z.string())
           .default([])
-          .refine(({ length }) => length < MAX_BATCH_REQUESTS, { error: 'must name fewer requests' }),
+          .refine(({ length }) => length < MAX_BATCH_REQUESTS, { error: 'must name fewer requests' })
+          .meta({ maxItems: MAX_BATCH_REQUESTS - 1 }),
       }),
     )
     .refine(({ length }) => length >= 1 && length <= MAX_BATCH_REQUESTS, {
       error: `must be 1 to ${MAX_BATCH_REQUESTS} requests`,
-    }),
+    })
+    .meta({ minItems: 1, maxItems: MAX_BATCH_REQUESTS }),
 });
 
 /** The bytes of a body: JSON as it is, anything else encoded as base64, with either alphabet. */

@@ -34,10 +34,12 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** OData JSON Format, section 4.5: annotations never make a request fail; all but `@odata.type` say nothing here. */
+export const ANNOTATION = /@odata\./;
+
 function withoutIgnoredAnnotations(value: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name === '@odata.type' || !name.includes('@odata.'))
+      .filter(([name]) => name === '@odata.type' || !ANNOTATION.test(name))
       .map(([name, member]) => [name, isObject(member) ? withoutIgnoredAnnotations(member) : member]),
   );
 }
