@@ -16,7 +16,10 @@ import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts'
 import { graphHandler, type Stories, storyByMethod } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
+import { readMetadata } from './readMetadata.ts';
+import { readOpenApi } from './readOpenApi.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
+import { readServiceDocument } from './readServiceDocument.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
 const WARM_UP_DEADLINE_MS = 10_000;
@@ -53,6 +56,9 @@ for (const address of addresses) serve(address);
 serve({ name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: createBatch({ admit, addresses }) }) });
 serve({ name: 'healthLive', route: 'health/live', story: storyByMethod({ GET: live }) });
 serve({ name: 'healthReady', route: 'health/ready', story: storyByMethod({ GET: createReady({ checkReady }) }) });
+serve({ name: 'metadata', route: 'v1.0/$metadata', story: storyByMethod({ GET: readMetadata }) });
+serve({ name: 'openApi', route: 'openapi.json', story: storyByMethod({ GET: readOpenApi }) });
+serve({ name: 'serviceDocument', route: 'v1.0', story: storyByMethod({ GET: readServiceDocument }) });
 // The host tries the functions in the order of their names: this one has to be the last.
 serve({ name: 'unknownAddress', route: '{*path}', story: unknownAddress });
 

@@ -40,7 +40,7 @@ export interface CsdlObject {
 
 export const NAMESPACE = 'microsoft.graph';
 const CONTAINER = 'GraphService';
-const ENTITY_SET = 'playPromptOperation';
+export const ENTITY_SET = 'playPromptOperation';
 
 /** Which of Graph's types declares each property: playPromptOperation is a commsOperation, which is an entity. */
 const declaredBy = {

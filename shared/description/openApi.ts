@@ -1,0 +1,249 @@
+// What `/openapi.json` says: OpenAPI 3.1, made of the model that requests and rows are parsed with.
+import { MAX_BATCH_REQUESTS } from '../batchRequest.ts';
+import { toCollectionBody, toEntityBody } from '../odata.ts';
+import { newPlayPromptOperation } from '../playPromptOperation.ts';
+import { answer, headers, type Refusal, refusals, refusedFor } from './answers.ts';
+import { csdl } from './csdl.ts';
+import { type ParameterName, parameters } from './parameters.ts';
+import { type SchemaName, schemas } from './schemas.ts';
+import { toServiceDocument } from './serviceDocument.ts';
+
+const VERSION = '3.1.0';
+
+const schemaOf = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
+const parametersOf = (...names: readonly ParameterName[]) =>
+  names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+const json = (schema: object, example: unknown) => ({ 'application/json': { schema, example } });
+
+/** What can go wrong at every address, and at those that need a token. */
+const anywhere: readonly Refusal[] = ['badRequest', 'notAcceptable', 'internal'];
+const admitted: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
+const withBody: readonly Refusal[] = [...admitted, 'contentTooLarge', 'unsupportedMediaType'];
+
+const common = parametersOf('clientRequestId', 'odataVersion', 'odataMaxVersion');
+const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');
+
+const ID = '2de5d046-7ec1-5201-b88a-7bf294b1932e';
+const example = {
+  operation: { ...newPlayPromptOperation(ID), clientContext: 'call 7', status: 'Running' as const },
+  etag: `W/"datetime'2026-11-23T14%3A18%3A02.5867711Z'"`,
+};
+const patch = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 200, message: 'played' } };
+
+/** The OpenAPI document of the service at an address, such as `https://host`. */
+export function openApi(server: string) {
+  const root = `${server}/v1.0`;
+  const entity = toEntityBody(root, example.operation, example.etag);
+
+  const update = (operationId: string, summary: string, schema: object) => ({
+    operationId,
+    summary,
+    tags: ['playPromptOperation'],
+    description:
+      'What is left out stays, null clears, the members of resultInfo merge one by one. An operation that does not ' +
+      'exist comes into being, unless If-Match is sent. Members of enumerations are taken in any casing; lengths are ' +
+      'those of UTF-16.',
+    parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate', 'prefer'), ...repeatable],
+    requestBody: { required: true, content: json(schema, patch) },
+    responses: {
+      200: answer(
+        'The operation as it is now.',
+        ['ETag', 'Preference-Applied', 'Repeatability-Result'],
+        json(schemaOf('playPromptOperation'), entity),
+      ),
+      204: answer('As preferred, no content.', [
+        'ETag',
+        'Preference-Applied',
+        'OData-EntityId',
+        'Repeatability-Result',
+      ]),
+      ...refusedFor([...withBody, 'conflict', 'preconditionFailed']),
+    },
+  });
+
+  const byId = (suffix: string) => ({
+    parameters: [...parametersOf('id'), ...common],
+    get: {
+      operationId: `readPlayPromptOperation${suffix}`,
+      summary: 'Read an operation',
+      tags: ['playPromptOperation'],
+      parameters: parametersOf('select', 'ifMatch', 'ifNoneMatchRead'),
+      responses: {
+        200: answer(
+          'The operation, or what is selected of it.',
+          ['ETag'],
+          json(schemaOf('selectedPlayPromptOperation'), entity),
+        ),
+        304: answer('It has not changed.', ['ETag']),
+        ...refusedFor([...admitted, 'notFound', 'preconditionFailed']),
+      },
+    },
+    patch: update(
+      `updatePlayPromptOperation${suffix}`,
+      'Update or insert the operation of an id',
+      schemaOf('playPromptOperationPatch'),
+    ),
+    delete: {
+      operationId: `deletePlayPromptOperation${suffix}`,
+      summary: 'Delete an operation',
+      tags: ['playPromptOperation'],
+      parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate'), ...repeatable],
+      responses: {
+        204: answer('It is gone.', []),
+        ...refusedFor([...admitted, 'notFound', 'conflict', 'preconditionFailed', 'notImplemented']),
+      },
+    },
+  });
+
+  return {
+    openapi: VERSION,
+    info: {
+      title: 'playPromptOperation',
+      version: '1.0',
+      summary: 'A self-hosted service for playPromptOperation of Microsoft Graph.',
+      description:
+        'HEAD is served wherever GET is. Any other method that an address does not have is 405 with Allow, any other ' +
+        'address 404, and a query option that an address does not have is 400; each in the shape of graphError.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: server }],
+    security: [{ bearer: [] }],
+    tags: [
+      { name: 'playPromptOperation', description: 'The progress of prompts.' },
+      { name: 'batch', description: 'Many requests in one.' },
+      { name: 'description', description: 'What the service says of itself, without a token.' },
+    ],
+    paths: {
+      '/v1.0/playPromptOperation': {
+        parameters: common,
+        get: {
+          operationId: 'listPlayPromptOperations',
+          summary: 'List operations, page by page',
+          tags: ['playPromptOperation'],
+          parameters: parametersOf('filter', 'select', 'top', 'count', 'skiptoken'),
+          responses: {
+            200: answer(
+              'A page of operations, in an order that never changes. It may be empty though more follow.',
+              [],
+              json(
+                schemaOf('playPromptOperationCollection'),
+                toCollectionBody(root, [example], undefined, { count: undefined, nextLink: undefined }),
+              ),
+            ),
+            ...refusedFor(admitted),
+          },
+        },
+        patch: update('updatePlayPromptOperation', 'Update or insert the operation that the body names', {
+          allOf: [schemaOf('playPromptOperationPatch')],
+          // By its id, or else by its clientContext.
+          anyOf: [
+            { required: ['id'] },
+            { required: ['clientContext'], properties: { clientContext: { type: 'string', minLength: 1 } } },
+          ],
+        }),
+      },
+      '/v1.0/playPromptOperation/{id}': byId('ById'),
+      "/v1.0/playPromptOperation('{id}')": byId('ByKey'),
+      '/v1.0/$batch': {
+        parameters: common,
+        post: {
+          operationId: 'batch',
+          summary: `Send up to ${MAX_BATCH_REQUESTS} requests in one`,
+          description: 'Each is answered as if it came alone, with the token of the batch, after those it depends on.',
+          tags: ['batch'],
+          parameters: repeatable,
+          requestBody: {
+            required: true,
+            content: json(schemaOf('batchRequest'), {
+              requests: [
+                {
+                  id: '1',
+                  method: 'PATCH',
+                  url: `/playPromptOperation/${ID}`,
+                  headers: { 'Content-Type': 'application/json' },
+                  body: patch,
+                },
+                { id: '2', method: 'DELETE', url: '/playPromptOperation/ended', dependsOn: ['1'] },
+              ],
+            }),
+          },
+          responses: {
+            200: answer(
+              'An answer to each request, in any order.',
+              [],
+              json(schemaOf('batchResponse'), {
+                responses: [
+                  { id: '1', status: 200, headers: { ETag: example.etag }, body: entity },
+                  { id: '2', status: 204, headers: {} },
+                ],
+              }),
+            ),
+            ...refusedFor([...withBody, 'preconditionFailed', 'notImplemented']),
+          },
+        },
+      },
+      '/v1.0': {
+        parameters: common,
+        get: {
+          ...describing('readServiceDocument', 'What there is', parametersOf()),
+          responses: {
+            200: answer('The service document.', [], json(schemaOf('serviceDocument'), toServiceDocument(root))),
+            ...refusedFor(anywhere),
+          },
+        },
+      },
+      '/v1.0/$metadata': {
+        parameters: common,
+        get: {
+          ...describing('readMetadata', 'The model, in OData CSDL', parametersOf('format')),
+          responses: {
+            200: answer('The model, in XML unless JSON is asked for.', [], {
+              'application/xml': { schema: { type: 'string' } },
+              'application/json': { schema: objectWith('$Version', csdl.$Version) },
+            }),
+            ...refusedFor(anywhere),
+          },
+        },
+      },
+      '/openapi.json': {
+        parameters: common,
+        get: {
+          ...describing('readOpenApi', 'This document', parametersOf()),
+          responses: {
+            200: answer('The document.', [], { 'application/json': { schema: objectWith('openapi', VERSION) } }),
+            ...refusedFor(anywhere),
+          },
+        },
+      },
+    },
+    components: {
+      schemas,
+      parameters,
+      headers,
+      responses: refusals,
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'An access token of Microsoft Entra ID, of a tenant and an audience that the service admits.',
+        },
+      },
+    },
+  };
+}
+
+/** The schema of a document that names its own version. */
+const objectWith = (name: string, version: string) => ({
+  type: 'object',
+  required: [name],
+  properties: { [name]: { const: version } },
+});
+
+const describing = (operationId: string, summary: string, parameters: object[]) => ({
+  operationId,
+  summary,
+  tags: ['description'],
+  security: [],
+  parameters,
+});
