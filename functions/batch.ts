@@ -88,7 +88,9 @@ const dependencyFailed: Story = async () => {
   throw new GraphError('failedDependency', 'A request that this one depends on was not successful.');
 };
 
+/** OData JSON Format, 19.2: what is not JSON is encoded as base64url. */
 function toResponse(id: string, method: string, answer: GraphAnswer | undefined) {
-  const { status, headers, body } = answer ?? { status: 500, headers: {} };
+  const { status, headers, body: content } = answer ?? { status: 500, headers: {} };
+  const body = typeof content === 'string' ? Buffer.from(content).toString('base64url') : content;
   return { id, status, headers, ...(method !== 'HEAD' && body !== undefined && { body }) };
 }

@@ -51,14 +51,14 @@ const addresses: readonly Address[] = [
   },
   { name: 'playPromptOperation', route: 'v1.0/playPromptOperation/{id}', story: storyByMethod(entity) },
   { name: 'playPromptOperationByKey', route: 'v1.0/playPromptOperation({key})', story: storyByMethod(entity) },
+  { name: 'metadata', route: 'v1.0/$metadata', story: storyByMethod({ GET: readMetadata }) },
+  { name: 'serviceDocument', route: 'v1.0', story: storyByMethod({ GET: readServiceDocument }) },
 ];
 for (const address of addresses) serve(address);
 serve({ name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: createBatch({ admit, addresses }) }) });
 serve({ name: 'healthLive', route: 'health/live', story: storyByMethod({ GET: live }) });
 serve({ name: 'healthReady', route: 'health/ready', story: storyByMethod({ GET: createReady({ checkReady }) }) });
-serve({ name: 'metadata', route: 'v1.0/$metadata', story: storyByMethod({ GET: readMetadata }) });
 serve({ name: 'openApi', route: 'openapi.json', story: storyByMethod({ GET: readOpenApi }) });
-serve({ name: 'serviceDocument', route: 'v1.0', story: storyByMethod({ GET: readServiceDocument }) });
 // The host tries the functions in the order of their names: this one has to be the last.
 serve({ name: 'unknownAddress', route: '{*path}', story: unknownAddress });
 

@@ -11,6 +11,7 @@ import {
 } from '@microsoft/microsoft-graph-client';
 import type { PlayPromptOperation } from '@microsoft/microsoft-graph-types';
 import type { toEntityBody } from '../../shared/odata.ts';
+import { checkAnswer } from '../support/openApi.ts';
 import { newFolder, startService, type TestService } from '../support/service.ts';
 
 const folder = newFolder();
@@ -23,6 +24,15 @@ afterAll(async () => {
   folder.remove();
 });
 
+/** Holds an answer against /openapi.json, and leaves it to the client. */
+async function check({ request, options, response }: Context) {
+  if (!response) throw new Error('The client has no answer.');
+  const { url, status, headers } = response;
+  const sent = typeof options?.body === 'string' ? JSON.parse(options.body) : undefined;
+  const body = await response.clone().text();
+  checkAnswer({ method: options?.method ?? (request as Request).method, url, sent, status, headers, body });
+}
+
 /** The client attaches a token to https only, so on a laptop a middleware of one's own does. */
 function clientWith(token: string | null) {
   const send = new HTTPMessageHandler();
@@ -33,6 +43,7 @@ function clientWith(token: string | null) {
         headers: { ...context.options?.headers, Authorization: `Bearer ${token}` },
       };
       await send.execute(context);
+      await check(context);
     },
   };
   return Client.initWithMiddleware({ baseUrl: service.facts.baseUrl, middleware: authenticate });

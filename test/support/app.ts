@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
-import type { HttpAnswer, TimerFunction } from '../../local/functionsWorker.ts';
+import type { TimerFunction } from '../../local/functionsWorker.ts';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { createRouter } from '../../local/router.ts';
+import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
 import { azuriteConnection, newTableName } from './tables.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from './tokens.ts';
@@ -22,7 +23,7 @@ export interface TestAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body, parsed; undefined where there is none. */
+  /** The body, parsed; undefined where there is none in JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: a test looks at whatever was answered.
   readonly json: any;
 }
@@ -86,7 +87,11 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
         },
         (_level, message) => logged.push(message),
       );
-      return toTestAnswer(answer);
+      const { status, headers: answered } = answer;
+      const text = Buffer.from(answer.body).toString();
+      const exchange = { method, url: url.href, sent: body, status, headers: new Headers(answered), body: text };
+      checkAnswer(exchange);
+      return { status, headers: exchange.headers, text, json: toJson(exchange.headers, text) };
     },
     timers,
     close: () => issuer.close(),
@@ -114,7 +119,6 @@ function toBytes(body: TestRequest['body']): Uint8Array {
   return Buffer.from(typeof body === 'object' ? JSON.stringify(body) : (body ?? ''));
 }
 
-function toTestAnswer({ status, headers, body }: HttpAnswer): TestAnswer {
-  const text = Buffer.from(body).toString();
-  return { status, headers: new Headers(headers), text, json: text === '' ? undefined : JSON.parse(text) };
+function toJson(headers: Headers, text: string) {
+  return headers.get('content-type')?.startsWith('application/json') ? JSON.parse(text) : undefined;
 }

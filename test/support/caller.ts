@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
+import { checkAnswer } from './openApi.ts';
 import type { TestService } from './service.ts';
 
 /** The latest that any request may be answered: SPEC's 10 seconds, and what the way there and back may take. */
@@ -61,7 +62,9 @@ export async function call(
     signal: AbortSignal.timeout(LATEST_ANSWER_MS),
   });
   const { status } = response;
-  const json: unknown = await response.json();
+  const text = await response.text();
+  checkAnswer({ method: 'PATCH', url: response.url, status, headers: response.headers, body: text });
+  const json: unknown = JSON.parse(text);
   const answer = { status, start, end: performance.now() };
   if (status === 200) {
     const stored = { entity: entity.parse(json), etag: z.string().min(1).parse(response.headers.get('etag')) };

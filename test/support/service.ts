@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { checkAnswer } from './openApi.ts';
 
 const facts = z.strictObject({
   baseUrl: z.url(),
@@ -106,7 +107,7 @@ export function patch(
   return send(service, 'PATCH', `/v1.0/playPromptOperation${path}`, { body, headers });
 }
 
-/** Sends a request with the service's own token. */
+/** Sends a request with the service's own token, and holds the answer against /openapi.json. */
 export async function send(
   { facts: { baseUrl, token } }: Facts,
   method: string,
@@ -123,7 +124,11 @@ export async function send(
     ...(body && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) };
+  const { url, status, headers: answered } = response;
+  // Those are the host's own.
+  if (!path.startsWith('/admin/')) checkAnswer({ method, url, sent: body, status, headers: answered, body: text });
+  const isJson = answered.get('content-type')?.startsWith('application/json');
+  return { status, headers: answered, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
 /** What a service is started with so that `heapSamples` has something to say. */
