@@ -53,8 +53,9 @@ function findAlone(
 ): { readonly alone: GraphRequest; readonly story: Story } {
   const root = new URL(serviceRoot(batch.url));
   const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
-  const path = address.pathname.startsWith(`${root.pathname}/`) ? address.pathname.slice(root.pathname.length) : '';
-  const { story, params } = findStory(addresses, `v1.0${path}`) ?? { story: unknownAddress, params: {} };
+  const isBelow = address.pathname.startsWith(`${root.pathname}/`);
+  const found = isBelow ? findStory(addresses, `v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
+  const { story, params } = found ?? { story: unknownAddress, params: {} };
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {
     const value = own.get(name) ?? batch.headers.get(name);

@@ -265,12 +265,22 @@ describe('is refused', () => {
   });
 });
 
-test.each(['/../v2.0/playPromptOperation', '/..', '../../etc', '/v1.0/playPromptOperation', '', '/', '/%', '?$top=1'])(
+test.each(['/../v2.0/playPromptOperation', '/..', '../../etc', '/v1.0/playPromptOperation', '/%', '/openapi.json'])(
   'an address outside the resource leads nowhere: %s',
   async (url) => {
     expect(await statusesOf([{ id: '1', method: 'GET', url }])).toEqual({ 1: 404 });
   },
 );
+
+test('describes the service, as XML in base64url too', async () => {
+  const answers = await answersTo([
+    { id: '1', method: 'GET', url: '/' },
+    { id: '2', method: 'GET', url: '$metadata' },
+  ]);
+  expect(answers.get('1')?.body.value).toHaveLength(1);
+  expect(answers.get('2')?.headers['Content-Type']).toBe('application/xml');
+  expect(Buffer.from(answers.get('2')?.body, 'base64url').toString()).toMatch(/^<\?xml .*<\/edmx:Edmx>$/);
+});
 
 test('reaches nothing of another tenant', async () => {
   await app.send({ path: '/v1.0/playPromptOperation/mine', body: {} });

@@ -123,7 +123,7 @@ function schemaFaults(what: string, schema: object, value: unknown): string[] {
 }
 
 const batchRequest = z.object({
-  requests: z.array(z.object({ id: z.string(), method: z.string(), url: z.string(), body: z.unknown() })),
+  requests: z.array(z.object({ id: z.string(), method: z.string(), url: z.string() })),
 });
 const batchResponse = z.object({
   responses: z.array(
@@ -141,14 +141,13 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
   const { requests } = batchRequest.parse(sent);
   const { responses } = batchResponse.parse(JSON.parse(body));
   if (responses.length !== requests.length) return [`${requests.length} requests have ${responses.length} answers`];
-  return requests.flatMap(({ id, method, url: path, body: sentWithin }) => {
+  return requests.flatMap(({ id, method, url: path }) => {
     const response = responses.find((each) => each.id === id);
     if (response === undefined) return [`there is no answer to ${id}`];
     const address = new URL(`/v1.0/${path.replace(/^\//, '')}`, url);
     const exchange = {
       method: method.toUpperCase(),
       url: new URL(address.pathname.startsWith('/v1.0/') ? address : '/beside', url).href,
-      sent: sentWithin,
       status: response.status,
       headers: new Headers(response.headers),
       body: response.body === undefined ? '' : JSON.stringify(response.body),
@@ -158,9 +157,13 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
   });
 }
 
-/** A path as the host understands it. */
+/** A path as the host understands it; nothing if it cannot. */
 function decoded(path: string) {
-  return decodeURIComponent(path.replaceAll(/%(2F)/gi, '%25$1'));
+  try {
+    return decodeURIComponent(path.replaceAll(/%(2F)/gi, '%25$1'));
+  } catch {
+    return '';
+  }
 }
 
 function escaped(text: string) {
