@@ -111,6 +111,7 @@ export function openApi(server: string) {
     tags: [
       { name: 'playPromptOperation', description: 'The progress of prompts.' },
       { name: 'batch', description: 'Many requests in one.' },
+      { name: 'health', description: 'For those who watch over the service, without a token.' },
       { name: 'description', description: 'What the service says of itself, without a token.' },
     ],
     paths: {
@@ -205,6 +206,8 @@ export function openApi(server: string) {
           },
         },
       },
+      '/health/live': { get: health('live', 'Whether the service runs', []) },
+      '/health/ready': { get: health('ready', 'Whether the service can serve', ['unavailable']) },
       '/openapi.json': {
         parameters: common,
         get: {
@@ -232,6 +235,17 @@ export function openApi(server: string) {
     },
   };
 }
+
+const health = (status: string, summary: string, reasons: readonly Refusal[]) => ({
+  operationId: status,
+  summary,
+  tags: ['health'],
+  security: [],
+  responses: {
+    200: answer('It does.', [], json(schemaOf('health'), { status })),
+    ...refusedFor(['internal', ...reasons]),
+  },
+});
 
 /** The schema of a document that names its own version. */
 const objectWith = (name: string, version: string) => ({

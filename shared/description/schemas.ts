@@ -73,6 +73,8 @@ const serviceDocument = z.strictObject({
   value: z.array(z.strictObject({ name: z.string(), kind: z.literal('EntitySet'), url: z.string() })),
 });
 
+const health = z.strictObject({ status: z.enum(['live', 'ready']) });
+
 function toJsonSchema(schema: z.ZodType, io: 'input' | 'output') {
   const { $schema, ...json } = z.toJSONSchema(schema, { io });
   return json;
@@ -98,6 +100,7 @@ export const schemas = {
   batchRequest: toJsonSchema(batch, 'input'),
   batchResponse: toJsonSchema(batchAnswer, 'output'),
   serviceDocument: toJsonSchema(serviceDocument, 'output'),
+  health: toJsonSchema(health, 'output'),
   graphError: toJsonSchema(graphError, 'output'),
 };
 export type SchemaName = keyof typeof schemas;
