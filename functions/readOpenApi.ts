@@ -7,7 +7,5 @@ export const readOpenApi: Story = async ({ headers, url }) => {
   checkODataHeaders(headers);
   readQueryOptions(url, []);
   const { openApi } = await import('../shared/description/openApi.ts');
-  const { origin, pathname } = new URL(url);
-  const body = openApi(origin + pathname.replace(/\/openapi\.json\/?$/i, ''));
-  return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
+  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(new URL(url).origin) };
 };

@@ -23,7 +23,7 @@ const answers = z.record(z.string(), answer.or(z.object({ $ref: z.string() })));
 const operation = z.object({ responses: answers });
 const { paths, components } = z
   .object({
-    paths: z.record(z.string(), z.looseObject({ parameters: z.unknown() })),
+    paths: z.record(z.string(), z.looseObject({ parameters: z.unknown().optional() })),
     components: z.looseObject({
       responses: z.record(z.string(), answer),
       headers: z.record(z.string(), z.object({ required: z.boolean().default(false), schema: z.looseObject({}) })),

@@ -1,0 +1,115 @@
+// What the service says of itself, without a token.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startApp, type TestApp } from '../support/app.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.close());
+
+const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+  app.send({ method, path, headers, token: undefined });
+const METADATA = '/v1.0/$metadata';
+
+describe.each(['/v1.0', '/v1.0/', '/v1.0/$metadata', '/openapi.json', '/V1.0/$METADATA', '/OpenAPI.json'])(
+  '%s',
+  (path) => {
+    test('needs no token, and cares for none', async () => {
+      for (const authorization of [undefined, 'Bearer none', 'Basic YTpi']) {
+        const { status } = await app.send({ method: 'GET', path, token: undefined, headers: { authorization } });
+        expect(status).toBe(200);
+      }
+    });
+
+    test('is there for HEAD, and for nothing else', async () => {
+      expect((await ask(path, {}, 'HEAD')).status).toBe(200);
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        const { status, headers, json } = await ask(path, {}, method);
+        expect([status, headers.get('allow'), json.error.code]).toEqual([405, 'GET, HEAD', 'MethodNotAllowed']);
+      }
+    });
+
+    test('has the headers of every answer', async () => {
+      const { headers } = await ask(path, { 'client-request-id': 'mine' });
+      expect(Object.fromEntries(headers)).toMatchObject({
+        'odata-version': '4.0',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'client-request-id': 'mine',
+      });
+    });
+
+    test('refuses a query option that it does not have, by its name', async () => {
+      const { status, json } = await ask(`${path}?$top=1`);
+      expect([status, json.error.details]).toMatchObject([400, [{ code: 'UnsupportedQueryOption', target: '$top' }]]);
+    });
+
+    test('refuses what it cannot answer: a format, a version', async () => {
+      expect((await ask(path, { accept: 'text/html' })).json.error.code).toBe('NotAcceptable');
+      expect((await ask(path, { accept: 'application/json;q=0, application/xml;q=0' })).status).toBe(406);
+      expect((await ask(path, { 'odata-maxversion': '3.0' })).status).toBe(400);
+    });
+  },
+);
+
+describe('$metadata is XML or JSON', () => {
+  const [XML, JSON_] = ['application/xml', 'application/json'];
+  const rows: [query: string, accept: string | undefined, mediaType: string][] = [
+    ['', undefined, XML],
+    ['', '*/*', XML],
+    ['', 'application/*', XML],
+    ['', 'text/html, application/xhtml+xml, */*;q=0.8', XML],
+    ['', 'application/xml', XML],
+    ['', 'application/json', JSON_],
+    ['', 'application/json;odata.metadata=minimal', JSON_],
+    ['', 'application/json, application/xml', XML],
+    ['', 'application/json, application/xml;q=0.9', JSON_],
+    ['', 'application/json;q=0.1, */*;q=0.2', XML],
+    ['?$format=json', undefined, JSON_],
+    ['?$format=JSON', 'application/xml', JSON_],
+    ['?format=xml', 'application/json', XML],
+    ['?$format=application/json', 'text/html', JSON_],
+    ['?$format=application%2Fxml', 'application/json', XML],
+  ];
+  test.each(rows)('with %j and Accept %j', async (query, accept, mediaType) => {
+    const { status, headers, text } = await ask(METADATA + query, accept === undefined ? {} : { accept });
+    expect([status, headers.get('content-type')]).toEqual([200, mediaType]);
+    expect(text).toMatch(mediaType === XML ? /^<\?xml / : /^\{"\$Version":"4\.0"/);
+  });
+
+  test.each(['', 'atom', 'text/html', 'application/json;x=y', 'xml\r\nx: y', 'é'])('and not %j', async (format) => {
+    const { status, json } = await ask(`${METADATA}?$format=${encodeURIComponent(format)}`);
+    expect([status, json.error.code, json.error.message]).toEqual([
+      406,
+      'NotAcceptable',
+      expect.stringContaining('$format must be xml or json'),
+    ]);
+  });
+});
+
+test('the service document names the entity set, whose address is below its own', async () => {
+  const { headers, json } = await ask('/v1.0/');
+  expect(headers.get('content-type')).toContain('application/json;odata.metadata=minimal');
+  expect(json).toEqual({
+    '@odata.context': 'http://127.0.0.1:7071/v1.0/$metadata',
+    value: [{ name: 'playPromptOperation', kind: 'EntitySet', url: 'playPromptOperation' }],
+  });
+});
+
+test('openapi.json names the server that was asked', async () => {
+  for (const server of ['http://127.0.0.1:7071', 'https://example.org']) {
+    const { headers, text, json } = await ask(`${server}/openapi.json`);
+    expect(headers.get('content-type')).toBe('application/json');
+    expect([json.openapi, json.servers]).toEqual(['3.1.0', [{ url: server }]]);
+    expect(new Set(text.match(/https?:[^"]+(?=\/v1\.0)/g))).toEqual(new Set([server]));
+  }
+});
+
+test('what every context URL leads to is there', async () => {
+  const { json } = await app.send({ body: { clientContext: 'context' } });
+  const { pathname, hash } = new URL(json['@odata.context']);
+  const { json: csdl } = await ask(`${pathname}?$format=json`);
+  const [namespace = '', container = ''] = csdl.$EntityContainer.split(/\.(?=\w+$)/);
+  expect(csdl[namespace][container]).toHaveProperty(hash.slice(1).replace(/\/.*/, ''));
+});
