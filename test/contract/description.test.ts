@@ -107,7 +107,8 @@ test('openapi.json names the server that was asked', async () => {
 });
 
 test('what every context URL leads to is there', async () => {
-  const { json } = await app.send({ body: { clientContext: 'context' } });
+  const { status, json } = await app.send({ body: { clientContext: 'context' } });
+  expect([status, json]).toEqual([200, expect.anything()]);
   const { pathname, hash } = new URL(json['@odata.context']);
   const { json: csdl } = await ask(`${pathname}?$format=json`);
   const [namespace = '', container = ''] = csdl.$EntityContainer.split(/\.(?=\w+$)/);

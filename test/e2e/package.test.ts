@@ -29,12 +29,15 @@ function loadedWith(name: string, loaded = new Set<string>()): Set<string> {
   return loaded;
 }
 
-/** The packages that a file was made of, as its source map has them. */
-function packagesOf(file: string) {
-  const { sources } = z
+/** What a file was made of, as its source map has it. */
+function sourcesOf(file: string) {
+  return z
     .object({ sources: z.array(z.string()) })
-    .parse(JSON.parse(readFileSync(join('dist/maps', `${file}.map`), 'utf8')));
-  return sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
+    .parse(JSON.parse(readFileSync(join('dist/maps', `${file}.map`), 'utf8'))).sources;
+}
+
+function packagesOf(file: string) {
+  return sourcesOf(file).flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
 }
 
 describe('the zip', () => {
@@ -57,6 +60,13 @@ describe('what is loaded before the first request', () => {
     const bytes = loaded.reduce((sum, file) => sum + (files.get(file)?.length ?? 0), 0);
     expect(bytes).toBeGreaterThan(100_000);
     expect(bytes).toBeLessThanOrEqual(420_000);
+  });
+
+  test('is nothing of what describes the service', () => {
+    const isDescription = (source: string) => source.includes('/shared/description/');
+    const all = [...files.keys()].filter((name) => name.endsWith('.js'));
+    expect(all.flatMap(sourcesOf).filter(isDescription)).not.toEqual([]);
+    expect(loaded.flatMap(sourcesOf).filter(isDescription)).toEqual([]);
   });
 
   test('is of these packages and of no others', () => {

@@ -1,5 +1,9 @@
 // What a caller does with operations beside updating them, over HTTP.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { csdl } from '../../shared/description/csdl.ts';
+import { toCsdlXml } from '../../shared/description/csdlXml.ts';
+import { openApi } from '../../shared/description/openApi.ts';
+import { checkAnswer } from '../support/openApi.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
 const folder = newFolder();
@@ -90,5 +94,34 @@ describe('a list', () => {
     }
     expect(found.sort()).toEqual(ids.sort());
     expect(pages).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe('the service describes itself to whoever asks', () => {
+  const describing = async (path: string, headers: Record<string, string> = {}) => {
+    const answer = await fetch(new URL(path, service.facts.baseUrl), { headers });
+    const body = await answer.text();
+    checkAnswer({ method: 'GET', url: answer.url, status: answer.status, headers: answer.headers, body });
+    return { mediaType: answer.headers.get('content-type'), body };
+  };
+
+  test('in OpenAPI, as the document that the answers of all these tests are held against', async () => {
+    const { mediaType, body } = await describing('/openapi.json');
+    expect(mediaType).toBe('application/json');
+    expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify(openApi(service.facts.baseUrl))));
+  });
+
+  test('in CSDL, XML or JSON', async () => {
+    expect(await describing('/v1.0/$metadata')).toEqual({ mediaType: 'application/xml', body: toCsdlXml() });
+    expect(await describing('/V1.0/%24metadata?$format=json')).toEqual({
+      mediaType: 'application/json',
+      body: JSON.stringify(csdl),
+    });
+  });
+
+  test('in a service document, from which a client finds the operations', async () => {
+    const root = JSON.parse((await describing('/v1.0/')).body);
+    const { pathname } = new URL(root.value[0].url, root['@odata.context']);
+    expect((await get(pathname)).json['@odata.context']).toBe(`${root['@odata.context']}#${root.value[0].name}`);
   });
 });

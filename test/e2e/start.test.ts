@@ -9,6 +9,7 @@ import { decodeJwt } from 'jose';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
 import { close, listen } from '../../local/loopback.ts';
+import { openApi } from '../../shared/description/openApi.ts';
 import { childrenOf, newFolder, patch, spawnService, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection } from '../support/tables.ts';
 
@@ -263,11 +264,18 @@ describe('the built entry point', () => {
     const functions = registered.parse(host.ready).functions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     expect(functions.map(({ name, route }) => [name, route])).toEqual([
       ['batch', 'v1.0/$batch'],
+      ['healthLive', 'health/live'],
+      ['healthReady', 'health/ready'],
+      ['metadata', 'v1.0/$metadata'],
+      ['openApi', 'openapi.json'],
       ['playPromptOperation', 'v1.0/playPromptOperation/{id}'],
       ['playPromptOperationByKey', 'v1.0/playPromptOperation({key})'],
       ['playPromptOperations', 'v1.0/playPromptOperation'],
+      ['serviceDocument', 'v1.0'],
       ['unknownAddress', '{*path}'],
     ]);
+    const described = Object.keys(openApi('').paths).map((path) => path.slice(1).replace("'{id}'", '{key}'));
+    expect([...described, '{*path}'].sort()).toEqual(functions.map(({ route }) => route).sort());
     for (const { methods } of functions) expect(methods).toEqual(expect.arrayContaining(['GET', 'HEAD', 'OPTIONS']));
     await host.stop();
     const { main } = JSON.parse(readFileSync('package.json', 'utf8'));

@@ -127,7 +127,7 @@ export async function send(
   const { url, status, headers: answered } = response;
   // Those are the host's own.
   if (!path.startsWith('/admin/')) checkAnswer({ method, url, sent: body, status, headers: answered, body: text });
-  const isJson = answered.get('content-type')?.startsWith('application/json');
+  const isJson = text !== '' && answered.get('content-type')?.startsWith('application/json');
   return { status, headers: answered, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
