@@ -7,7 +7,7 @@ import type { Admit } from '../shared/permission.ts';
 import { readQueryOptions } from '../shared/queryOptions.ts';
 import { refuseRepeatability } from '../shared/repeatability.ts';
 import { type Address, findStory, unknownAddress } from './address.ts';
-import { answerTo, type GraphAnswer, type GraphRequest, type Story } from './graphHandler.ts';
+import { answerTo, type GraphAnswer, type GraphRequest, type Story, storyByMethod } from './graphHandler.ts';
 
 /** Headers of the batch that its requests have too. */
 const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
@@ -23,7 +23,10 @@ export function createBatch({
   readonly admit: Admit;
   readonly addresses: readonly Address[];
 }): Story {
-  const reachable = [...addresses, { name: 'batch', route: 'v1.0/$batch', story: batchWithin }];
+  const reachable = [
+    ...addresses,
+    { name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: batchWithin }) },
+  ];
 
   return async (request, deadline, context) => {
     await admit(request.headers.get('authorization'));

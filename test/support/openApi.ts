@@ -32,7 +32,7 @@ const { paths, components } = z
   .parse(openApi(''));
 const addresses = Object.entries(paths).map(([template, { parameters, ...methods }]) => ({
   // A key predicate has other forms than the usual one, which are described together with it.
-  pattern: new RegExp(`^${escaped(template.replace(/'?\{id\}'?/, '*')).replace('\\*', '[^/]*')}/?$`, 'i'),
+  pattern: new RegExp(`^${escaped(template.replace(/'?\{id\}'?/, '*')).replace('\\*', '[^/]+')}/?$`, 'i'),
   methods: z.record(z.string(), operation).parse(methods),
 }));
 
