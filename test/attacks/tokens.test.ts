@@ -64,7 +64,10 @@ const others: readonly [method: string, path: string, content?: object][] = [
   ['PATCH', "/playPromptOperation('attacked')", {}],
   ['POST', '/$batch', batch],
 ];
+/** What describes the service: the same for everyone. */
+const descriptions = new Map(['', '/$metadata', '/../openapi.json'].map((path) => [path, '']));
 beforeAll(async () => {
+  for (const path of descriptions.keys()) descriptions.set(path, (await send('GET', path, [])).body);
   await patch([['Authorization', `Bearer ${await issuer.sign(claimsOf(issuer))}`]], '/victim');
   written.push('victim');
 });
@@ -78,6 +81,7 @@ describe.each(tokenCases)('$title', ({ status, authorization }) => {
     const id = crypto.randomUUID();
     const answer = await patch(headers, `/${id}`);
     expect(answer.status).toBe(status);
+    for (const [path, body] of descriptions) expect(await send('GET', path, headers)).toEqual({ status: 200, body });
     if (status === 200) {
       written.push(id);
       return;
