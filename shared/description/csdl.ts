@@ -114,7 +114,6 @@ const capabilities: CsdlObject = {
   '@Capabilities.FilterFunctions': ['eq', 'ne', 'in', 'and', 'or', 'not'] satisfies readonly Filter['operator'][],
   '@Capabilities.FilterRestrictions': {
     Filterable: true,
-    MaxLevels: 1,
     NonFilterableProperties: propertyNames.filter(isNotFilterable).map((name) => new PropertyPath(name)),
   },
   '@Capabilities.SelectSupport': { Supported: true },

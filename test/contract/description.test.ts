@@ -1,5 +1,6 @@
 // What the service says of itself, without a token.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openApi } from '../../shared/description/openApi.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
@@ -95,6 +96,14 @@ test('the service document names the entity set, whose address is below its own'
     '@odata.context': 'http://127.0.0.1:7071/v1.0/$metadata',
     value: [{ name: 'playPromptOperation', kind: 'EntitySet', url: 'playPromptOperation' }],
   });
+});
+
+test.each(Object.keys(openApi('').paths))('%s takes the methods that are described, and no other', async (path) => {
+  for (const method of ['PUT', 'OPTIONS', 'POST', 'PATCH', 'DELETE', 'GET', 'HEAD']) {
+    const { status, headers } = await ask(path.replace('{id}', 'a'), {}, method);
+    const allowed = headers.get('allow')?.split(', ') ?? [method];
+    expect([method, status === 405]).toEqual([method, !allowed.includes(method)]);
+  }
 });
 
 test('openapi.json names the server that was asked', async () => {
