@@ -265,3 +265,25 @@ test('an entity of which properties are selected has these alone, says so, and k
 test('the service speaks OData 4.0 in JSON with minimal metadata', () => {
   expect([ODATA_VERSION, JSON_MEDIA_TYPE]).toEqual(['4.0', 'application/json;odata.metadata=minimal;charset=utf-8']);
 });
+
+describe('of the media types that an address offers', () => {
+  const rows: [accept: string | undefined, mediaType: string][] = [
+    [undefined, 'application/xml'],
+    ['', 'application/xml'],
+    ['application/*', 'application/xml'],
+    ['application/json', 'application/json'],
+    ['application/json;q=0.9, application/xml;q=0.8', 'application/json'],
+    ['application/xml;q=0.8, */*;q=0.9', 'application/json'],
+    ['application/xml;q=x, application/json', 'application/json'],
+  ];
+  test.each(rows)('Accept %j prefers one', (accept, mediaType) => {
+    const headers = new Headers(accept === undefined ? {} : { accept });
+    expect(checkODataHeaders(headers, ['application/xml', 'application/json'])).toBe(mediaType);
+  });
+
+  test('none may be acceptable, which is said of all', () => {
+    const refused = () =>
+      checkODataHeaders(new Headers({ accept: 'text/html' }), ['application/xml', 'application/json']);
+    expect(refused).toThrow('The answer is application/xml or application/json, which Accept does not allow.');
+  });
+});
