@@ -16,6 +16,7 @@ import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts'
 import { graphHandler, type Stories, storyByMethod } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
+import { createPage, pagesByName } from './page.ts';
 import { readMetadata } from './readMetadata.ts';
 import { readOpenApi } from './readOpenApi.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
@@ -24,7 +25,7 @@ import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts'
 
 const WARM_UP_DEADLINE_MS = 10_000;
 
-const { auth, tables, retention } = readSettings(process.env);
+const { auth, tables, retention, pages } = readSettings(process.env);
 const findTenantKeys = createTenantKeys({ authority: auth.authority });
 const authenticate = createAuthenticate(auth, findTenantKeys);
 const admit: Admit = async (authorization) => authorize(await authenticate(authorization), auth);
@@ -59,6 +60,8 @@ serve({ name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: create
 serve({ name: 'healthLive', route: 'health/live', story: storyByMethod({ GET: live }) });
 serve({ name: 'healthReady', route: 'health/ready', story: storyByMethod({ GET: createReady({ checkReady }) }) });
 serve({ name: 'openApi', route: 'openapi.json', story: storyByMethod({ GET: readOpenApi }) });
+for (const name of pages)
+  serve({ name, route: `${name}/{file?}`, story: storyByMethod({ GET: createPage(pagesByName[name]) }) });
 // The host tries the functions in the order of their names: this one has to be the last.
 serve({ name: 'unknownAddress', route: '{*path}', story: unknownAddress });
 

@@ -8,6 +8,9 @@ const asymmetricAlgorithms = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ] as const;
 
+/** The pages for people that can be served. */
+const pageNames = ['board', 'docs'] as const;
+
 /** An address that no one on the way can read or change: `https`, or `http` that does not leave this machine. */
 export const secureUrl = z.url({ protocol: /^https?$/, error: 'an https address' }).refine(
   (value) => {
@@ -96,6 +99,7 @@ const variables = z.object({
     .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
     .transform(Number)
     .optional(),
+  PAGES: list(z.enum(pageNames, { error: `a comma-separated list of ${pageNames.join(', ')}` }), 'pages').default([]),
   AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
 });
 
@@ -126,6 +130,7 @@ const environment = variables
       managedIdentityClientId: values.AZURE_CLIENT_ID,
     },
     retention: { days: values.RETENTION_DAYS },
+    pages: [...new Set(values.PAGES)],
   }));
 
 export type Settings = z.infer<typeof environment>;

@@ -1,0 +1,119 @@
+// The API as the board uses it: nothing but reads, with the token of whoever signed in.
+
+/**
+ * An operation as the API answers it.
+ * @typedef {object} Operation
+ * @property {string} id
+ * @property {string} '@odata.etag'
+ * @property {string | null} clientContext
+ * @property {{ code: number, subcode: number, message: string | null } | null} resultInfo
+ * @property {string} status
+ * @property {string | null} completionReason
+ */
+
+/** @typedef {{ operations: Operation[], isWhole: boolean }} Listed */
+
+export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];
+
+const COLLECTION = '/v1.0/playPromptOperation';
+const PAGE_SIZE = 200;
+/** A page of the list may be short though more follow, so the number of calls has a limit of its own. */
+const MAX_PAGES = 10;
+/** How many operations are shown at most. */
+export const MAX_OPERATIONS = 1000;
+
+/** An answer that is an error, or none at all: status 0. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   * @param {number} [retryAfterSeconds]
+   */
+  constructor(status, message, retryAfterSeconds = 0) {
+    super(message);
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/**
+ * @param {string} token
+ */
+export function createClient(token) {
+  return { list, count, read };
+
+  /**
+   * The operations of a status, or of all: whatever there is, in a bounded number of calls.
+   * @param {string | undefined} status
+   * @param {AbortSignal} signal
+   * @returns {Promise<Listed>}
+   */
+  async function list(status, signal) {
+    /** @type {Operation[]} */
+    const operations = [];
+    let next = `${COLLECTION}?$top=${PAGE_SIZE}${status ? `&${filterBy(status)}` : ''}`;
+    for (let page = 0; page < MAX_PAGES && operations.length < MAX_OPERATIONS; page++) {
+      const { body } = await get(next, signal);
+      operations.push(...body.value);
+      next = body['@odata.nextLink'];
+      if (!next) return { operations, isWhole: true };
+    }
+    return { operations, isWhole: false };
+  }
+
+  /**
+   * How many operations of a status there are; undefined where they are too many to be counted.
+   * @param {string} status
+   * @param {AbortSignal} signal
+   * @returns {Promise<number | undefined>}
+   */
+  async function count(status, signal) {
+    try {
+      const { body } = await get(`${COLLECTION}?$count=true&$top=1&$select=id&${filterBy(status)}`, signal);
+      return body['@odata.count'];
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 400) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * One operation, undefined if it has not changed since an ETag, null if it is not there.
+   * @param {string} id
+   * @param {string} etag
+   * @param {AbortSignal} signal
+   * @returns {Promise<Operation | undefined | null>}
+   */
+  async function read(id, etag, signal) {
+    try {
+      const { status, body } = await get(`${COLLECTION}/${id}`, signal, { 'If-None-Match': etag });
+      return status === 304 ? undefined : body;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * @param {string} address
+   * @param {AbortSignal} signal
+   * @param {Record<string, string>} [headers]
+   */
+  async function get(address, signal, headers) {
+    const url = new URL(address, location.href);
+    // A token goes nowhere else; the policy of the page sees to it too.
+    if (url.origin !== location.origin) throw new ApiError(0, `The list goes on at another origin, ${url.origin}.`);
+    const init = { headers: { Authorization: `Bearer ${token}`, ...headers }, cache: /** @type {const} */ ('no-store') };
+    const response = await fetch(url, { ...init, signal }).catch((error) => {
+      if (signal.aborted) throw error;
+      throw new ApiError(0, 'The service cannot be reached.');
+    });
+    const body = await response.json().catch(() => undefined);
+    if (response.ok || response.status === 304) return { status: response.status, body };
+    const message = body?.error?.message ?? `The service answered ${response.status}.`;
+    throw new ApiError(response.status, message, Number(response.headers.get('retry-after')) || 0);
+  }
+}
+
+/** @param {string} status */
+const filterBy = (status) => `$filter=${encodeURIComponent(`status eq '${status}'`)}`;

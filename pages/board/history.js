@@ -1,0 +1,108 @@
+// What is known of each operation, and how it changed while the page was open.
+
+/** @import { Operation } from './client.js' */
+/** @typedef {{ property: string, from: string, to: string }} Change */
+/** @typedef {{ at: Date, what: Change[] | 'first seen' | 'deleted' }} Entry */
+/** @typedef {{ operation: Operation, changedAt: Date | undefined, isDeleted: boolean, entries: Entry[] }} Known */
+
+const MAX_KNOWN = 5000;
+const MAX_ENTRIES = 100;
+
+/**
+ * When an operation was last written, as the store says: the ETags of Table Storage are made of that time.
+ * @param {string} etag
+ * @returns {Date | undefined}
+ */
+export function changedAt(etag) {
+  const [, encoded = ''] = /^W\/"datetime'([^']*)'"$/.exec(etag) ?? [];
+  const date = new Date(decodeURIComponent(encoded).replace(/(\.\d{3})\d*Z$/, '$1Z'));
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+/**
+ * @param {Operation} before
+ * @param {Operation} after
+ * @returns {Change[]}
+ */
+export function changesBetween(before, after) {
+  const [old, now] = [propertiesOf(before), propertiesOf(after)];
+  return [...now]
+    .map(([property, to]) => ({ property, from: old.get(property) ?? '', to }))
+    .filter(({ from, to }) => from !== to);
+}
+
+/**
+ * The properties of an operation as text, those of `resultInfo` one by one.
+ * @param {Operation} operation
+ * @returns {Map<string, string>}
+ */
+export function propertiesOf({ clientContext, resultInfo, status, completionReason }) {
+  return new Map(
+    Object.entries({
+      status,
+      completionReason,
+      clientContext,
+      'resultInfo/code': resultInfo?.code ?? null,
+      'resultInfo/subcode': resultInfo?.subcode ?? null,
+      'resultInfo/message': resultInfo?.message ?? null,
+    }).map(([name, value]) => [name, value === null ? 'null' : String(value)]),
+  );
+}
+
+/**
+ * The newest first. Those of which it is not known come last, by their id.
+ * @param {Known} a
+ * @param {Known} b
+ */
+export function byTime(a, b) {
+  const later = (b.changedAt?.getTime() ?? 0) - (a.changedAt?.getTime() ?? 0);
+  return later || (a.operation.id < b.operation.id ? -1 : 1);
+}
+
+/** The operations that were seen, the last 5,000 of them. What happened between two looks is one change. */
+export class History {
+  /** @type {Map<string, Known>} */
+  #known = new Map();
+
+  /** @param {string} id */
+  get(id) {
+    return this.#known.get(id);
+  }
+
+  /**
+   * Notes how an operation is.
+   * @param {Operation} operation
+   * @param {Date} now
+   * @returns {boolean} whether it is another than before
+   */
+  see(operation, now) {
+    const { id, '@odata.etag': etag } = operation;
+    const before = this.#known.get(id);
+    const isSame = before?.operation['@odata.etag'] === etag && !before.isDeleted;
+    const time = changedAt(etag);
+    const what = before && !before.isDeleted ? changesBetween(before.operation, operation) : 'first seen';
+    const entry = { at: before ? (time ?? now) : now, what: /** @type {Entry['what']} */ (what) };
+    const entries = isSame ? before.entries : [entry, ...(before?.entries ?? [])].slice(0, MAX_ENTRIES);
+    this.#known.delete(id);
+    this.#known.set(id, { operation, changedAt: time, isDeleted: false, entries });
+    for (const [oldest] of this.#known) {
+      if (this.#known.size <= MAX_KNOWN) break;
+      this.#known.delete(oldest);
+    }
+    return before !== undefined && !isSame;
+  }
+
+  /**
+   * Notes that an operation is there no more.
+   * @param {string} id
+   * @param {Date} now
+   */
+  miss(id, now) {
+    const known = this.#known.get(id);
+    if (!known || known.isDeleted) return false;
+    /** @type {Entry} */
+    const entry = { at: now, what: 'deleted' };
+    this.#known.set(id, { ...known, isDeleted: true, entries: [entry, ...known.entries] });
+    return true;
+  }
+}
