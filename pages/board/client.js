@@ -2,13 +2,14 @@
 
 /**
  * An operation as the API answers it.
- * @typedef {object} Operation
- * @property {string} id
- * @property {string} '@odata.etag'
- * @property {string | null} clientContext
- * @property {{ code: number, subcode: number, message: string | null } | null} resultInfo
- * @property {string} status
- * @property {string | null} completionReason
+ * @typedef {{
+ *   id: string,
+ *   '@odata.etag': string,
+ *   clientContext: string | null,
+ *   resultInfo: { code: number, subcode: number, message: string | null } | null,
+ *   status: string,
+ *   completionReason: string | null,
+ * }} Operation
  */
 
 /** @typedef {{ operations: Operation[], isWhole: boolean }} Listed */
@@ -103,7 +104,10 @@ export function createClient(token) {
     const url = new URL(address, location.href);
     // A token goes nowhere else; the policy of the page sees to it too.
     if (url.origin !== location.origin) throw new ApiError(0, `The list goes on at another origin, ${url.origin}.`);
-    const init = { headers: { Authorization: `Bearer ${token}`, ...headers }, cache: /** @type {const} */ ('no-store') };
+    const init = {
+      headers: { Authorization: `Bearer ${token}`, ...headers },
+      cache: /** @type {const} */ ('no-store'),
+    };
     const response = await fetch(url, { ...init, signal }).catch((error) => {
       if (signal.aborted) throw error;
       throw new ApiError(0, 'The service cannot be reached.');

@@ -1,7 +1,8 @@
 // What is known of each operation, and how it changed while the page was open.
 
 /** @import { Operation } from './client.js' */
-/** @typedef {{ property: string, from: string, to: string }} Change */
+/** @typedef {string | number | null} Value */
+/** @typedef {{ property: string, from: Value, to: Value }} Change */
 /** @typedef {{ at: Date, what: Change[] | 'first seen' | 'deleted' }} Entry */
 /** @typedef {{ operation: Operation, changedAt: Date | undefined, isDeleted: boolean, entries: Entry[] }} Known */
 
@@ -27,14 +28,14 @@ export function changedAt(etag) {
 export function changesBetween(before, after) {
   const [old, now] = [propertiesOf(before), propertiesOf(after)];
   return [...now]
-    .map(([property, to]) => ({ property, from: old.get(property) ?? '', to }))
+    .map(([property, to]) => ({ property, from: old.get(property) ?? null, to }))
     .filter(({ from, to }) => from !== to);
 }
 
 /**
- * The properties of an operation as text, those of `resultInfo` one by one.
+ * The properties of an operation, those of `resultInfo` one by one.
  * @param {Operation} operation
- * @returns {Map<string, string>}
+ * @returns {Map<string, Value>}
  */
 export function propertiesOf({ clientContext, resultInfo, status, completionReason }) {
   return new Map(
@@ -45,7 +46,7 @@ export function propertiesOf({ clientContext, resultInfo, status, completionReas
       'resultInfo/code': resultInfo?.code ?? null,
       'resultInfo/subcode': resultInfo?.subcode ?? null,
       'resultInfo/message': resultInfo?.message ?? null,
-    }).map(([name, value]) => [name, value === null ? 'null' : String(value)]),
+    }),
   );
 }
 
@@ -59,7 +60,7 @@ export function byTime(a, b) {
   return later || (a.operation.id < b.operation.id ? -1 : 1);
 }
 
-/** The operations that were seen, the last 5,000 of them. What happened between two looks is one change. */
+/** The operations that were seen, the last 5,000 that were new or changed. What happened between two looks is one change. */
 export class History {
   /** @type {Map<string, Known>} */
   #known = new Map();
@@ -73,29 +74,31 @@ export class History {
    * Notes how an operation is.
    * @param {Operation} operation
    * @param {Date} now
-   * @returns {boolean} whether it is another than before
+   * @returns {'new' | 'changed' | undefined} what is new of it
    */
   see(operation, now) {
     const { id, '@odata.etag': etag } = operation;
     const before = this.#known.get(id);
-    const isSame = before?.operation['@odata.etag'] === etag && !before.isDeleted;
+    const isThere = before !== undefined && !before.isDeleted;
+    if (isThere && before.operation['@odata.etag'] === etag) return undefined;
     const time = changedAt(etag);
-    const what = before && !before.isDeleted ? changesBetween(before.operation, operation) : 'first seen';
-    const entry = { at: before ? (time ?? now) : now, what: /** @type {Entry['what']} */ (what) };
-    const entries = isSame ? before.entries : [entry, ...(before?.entries ?? [])].slice(0, MAX_ENTRIES);
+    /** @type {Entry} */
+    const entry = isThere
+      ? { at: time ?? now, what: changesBetween(before.operation, operation) }
+      : { at: now, what: 'first seen' };
+    const entries = [entry, ...(before?.entries ?? [])].slice(0, MAX_ENTRIES);
     this.#known.delete(id);
     this.#known.set(id, { operation, changedAt: time, isDeleted: false, entries });
-    for (const [oldest] of this.#known) {
-      if (this.#known.size <= MAX_KNOWN) break;
-      this.#known.delete(oldest);
-    }
-    return before !== undefined && !isSame;
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    return isThere ? 'changed' : 'new';
   }
 
   /**
    * Notes that an operation is there no more.
    * @param {string} id
    * @param {Date} now
+   * @returns {boolean} whether it was there before
    */
   miss(id, now) {
     const known = this.#known.get(id);
