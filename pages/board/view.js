@@ -159,7 +159,7 @@ function newRow(id) {
   button.setAttribute('aria-controls', 'detail');
   const first = element('th', {}, [button, element('span', { class: 'context' })]);
   first.scope = 'row';
-  const result = element('td', { class: 'wide' });
+  const result = element('td', { class: 'wide' }, [element('span', { class: 'result' })]);
   return element('tr', {}, [first, element('td', {}, [badge('')]), result, element('td', {}, [element('time')])]);
 }
 
@@ -175,7 +175,7 @@ function fillRow(row, { operation, changedAt }, now) {
   at('.status').className = `status ${STATUSES.includes(status) ? status : ''}`;
   setText(at('.status'), status);
   const parts = [completionReason, resultInfo && `${resultInfo.code}/${resultInfo.subcode}`, resultInfo?.message];
-  setText(at('.wide'), parts.filter((part) => part !== null && part !== undefined).join(' · '));
+  setText(at('.result'), parts.filter((part) => part !== null && part !== undefined).join(' · '));
   setTime(/** @type {HTMLTimeElement} */ (at('time')), changedAt, now);
 }
 
