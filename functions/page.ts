@@ -26,10 +26,10 @@ const POLICY = {
 export interface Page {
   readonly files: Readonly<Record<string, string>>;
   /** What its Content-Security-Policy has that is different. */
-  readonly policy?: Readonly<Partial<typeof POLICY>>;
+  readonly policy?: Readonly<Record<string, string>>;
 }
 
-/** The folder of the app is the current one of the worker, on Azure too. */
+/** Paths in the app's folder, which is the current one of the worker, on Azure too. */
 export const pagesByName = {
   board: {
     files: {
@@ -39,10 +39,21 @@ export const pagesByName = {
       'client.js': 'pages/board/client.js',
       'history.js': 'pages/board/history.js',
       'view.js': 'pages/board/view.js',
-      'icon.svg': 'pages/board/icon.svg',
+      'icon.svg': 'pages/icon.svg',
     },
   },
-  docs: { files: {} },
+  docs: {
+    files: {
+      '': 'pages/docs/docs.html',
+      'docs.css': 'pages/docs/docs.css',
+      'docs.js': 'pages/docs/docs.js',
+      'swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
+      'swagger-ui-bundle.js': 'node_modules/swagger-ui-dist/swagger-ui-bundle.js',
+      'icon.svg': 'pages/icon.svg',
+    },
+    // The icons of Swagger UI are in its style sheet.
+    policy: { 'img-src': "'self' data:" },
+  },
 } satisfies Readonly<Record<string, Page>>;
 
 /** `GET` of a page or of a file of it. It holds no data: those it calls the API for, with the token that it is given. */
@@ -60,6 +71,10 @@ export function createPage({ files, policy }: Page): Story {
     const path = byName.get(params.file ?? '');
     if (path === undefined) throw new GraphError('notFound', 'There is no resource at this address.');
     const mediaType = MEDIA_TYPES[extname(path)] ?? 'application/octet-stream';
-    return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: await readFile(path, 'utf8') };
+    const body = await readFile(path, 'utf8').catch((cause) => {
+      if (cause?.code !== 'ENOENT') throw cause;
+      throw new GraphError('notFound', 'This page is not in the package that runs.', { cause });
+    });
+    return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body };
   };
 }

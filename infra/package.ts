@@ -1,10 +1,12 @@
 // `npm run package`: makes what is deployed. `dist/app/` is the whole app, bundled, and `dist/app.zip` the same for
-// Azure; `dist/maps/` has the source maps, which stay here.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+// Azure; `dist/maps/` has the source maps, which stay here. With `--docs` it has Swagger UI too, for the page /docs.
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join, relative, sep } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 import { zipSync } from 'fflate';
 import * as z from 'zod';
+import { pagesByName } from '../functions/page.ts';
 
 const APP = 'dist/app';
 const MAPS = 'dist/maps';
@@ -31,6 +33,7 @@ const lazyXml: Plugin = {
   },
 };
 
+const { docs } = parseArgs({ options: { docs: { type: 'boolean', default: false } } }).values;
 for (const folder of [APP, MAPS]) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -61,6 +64,15 @@ const { name, version } = z
   .parse(JSON.parse(readFileSync('package.json', 'utf8')));
 writeFileSync(join(APP, 'package.json'), JSON.stringify({ name, version, type: 'module', main: 'index.js' }, null, 2));
 writeFileSync(join(APP, 'host.json'), readFileSync('host.json'));
+const pages = [...Object.values(pagesByName.board.files), ...(docs ? Object.values(pagesByName.docs.files) : [])];
+const licenses = ['LICENSE', 'NOTICE', 'swagger-ui-bundle.js.LICENSE.txt'].map(
+  (file) => `node_modules/swagger-ui-dist/${file}`,
+);
+for (const path of [...pages, ...(docs ? licenses : [])]) cpSync(path, join(APP, path));
 
-const files = readdirSync(APP).map((file): [string, Uint8Array] => [file, readFileSync(join(APP, file))]);
+const files = readdirSync(APP, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => join(parentPath, name))
+  .toSorted()
+  .map((path): [string, Uint8Array] => [relative(APP, path).replaceAll(sep, '/'), readFileSync(path)]);
 writeFileSync(ZIP, zipSync(Object.fromEntries<Uint8Array>(files), { level: 9, mtime: TIMESTAMP }));

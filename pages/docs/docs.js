@@ -1,0 +1,19 @@
+// Swagger UI on the service's own description of itself. A token that it is given is kept in memory only.
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const followScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', followScheme);
+followScheme();
+
+const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => void }} */ (
+  /** @type {unknown} */ (globalThis)
+);
+SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  displayRequestDuration: true,
+  // Nothing is asked of others: no validator, no token kept in the browser's storage.
+  validatorUrl: null,
+  persistAuthorization: false,
+  withCredentials: false,
+});
