@@ -1,17 +1,6 @@
 // The API as the board uses it: nothing but reads, with the token of whoever signed in.
 
-/**
- * An operation as the API answers it.
- * @typedef {{
- *   id: string,
- *   '@odata.etag': string,
- *   clientContext: string | null,
- *   resultInfo: { code: number, subcode: number, message: string | null } | null,
- *   status: string,
- *   completionReason: string | null,
- * }} Operation
- */
-
+/** @import { Operation } from './history.js' */
 /** @typedef {{ operations: Operation[], isWhole: boolean }} Listed */
 
 export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];

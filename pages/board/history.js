@@ -1,6 +1,17 @@
 // What is known of each operation, and how it changed while the page was open.
 
-/** @import { Operation } from './client.js' */
+/**
+ * An operation as the API answers it.
+ * @typedef {{
+ *   id: string,
+ *   '@odata.etag': string,
+ *   clientContext: string | null,
+ *   resultInfo: { code: number, subcode: number, message: string | null } | null,
+ *   status: string,
+ *   completionReason: string | null,
+ * }} Operation
+ */
+
 /** @typedef {string | number | null} Value */
 /** @typedef {{ property: string, from: Value, to: Value }} Change */
 /** @typedef {{ at: Date, what: Change[] | 'first seen' | 'deleted' }} Entry */
@@ -16,7 +27,7 @@ const MAX_ENTRIES = 100;
  */
 export function changedAt(etag) {
   const [, encoded = ''] = /^W\/"datetime'([^']*)'"$/.exec(etag) ?? [];
-  const date = new Date(decodeURIComponent(encoded).replace(/(\.\d{3})\d*Z$/, '$1Z'));
+  const date = new Date(encoded.replaceAll('%3A', ':').replace(/(\.\d{3})\d*Z$/, '$1Z'));
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 

@@ -4,6 +4,9 @@ import addFormats from 'ajv-formats';
 import * as z from 'zod';
 import { openApi } from '../../shared/description/openApi.ts';
 
+/** The pages for people are no part of the API; where they are off, they are not found, as any other address. */
+const PAGE = /^\/(?:board|docs)(?:\/|$)/i;
+
 /** A request, as far as its answer depends on it, and the answer. */
 export interface Exchange {
   readonly method: string;
@@ -56,6 +59,7 @@ export function faultsOf(exchange: Exchange): string[] {
   const { method, url, status, headers } = exchange;
   const path = decoded(new URL(url).pathname);
   const address = addresses.find(({ pattern }) => pattern.test(path));
+  if (address === undefined && status !== 404 && PAGE.test(path)) return [];
   if (address === undefined) return refusalFaults(exchange, 404, 'ResourceNotFound');
   const { methods } = address;
   const served = methods[method === 'HEAD' ? 'get' : method.toLowerCase()];

@@ -42,6 +42,7 @@ test('what is not set has the default', () => {
       managedIdentityClientId: undefined,
     },
     retention: { days: undefined },
+    pages: [],
   });
 });
 
@@ -93,6 +94,8 @@ describe('a good value is taken', () => {
     ['TABLES_CONNECTION', 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x%3D', connection],
     ['RETENTION_DAYS', '1', ({ retention }) => retention.days, 1],
     ['RETENTION_DAYS', '9999', ({ retention }) => retention.days, 9999],
+    ['PAGES', 'board', ({ pages }) => pages, ['board']],
+    ['PAGES', ' docs,board,docs', ({ pages }) => pages, ['docs', 'board']],
     ['AZURE_CLIENT_ID', OTHER, ({ tables }) => tables.managedIdentityClientId],
   ])('%s %j', (name, value, read, expected = value) => {
     expect(read(readSettings({ ...valid, [name]: value }))).toEqual(expected);
@@ -149,6 +152,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ['TABLES_NAME', 'abc\n'],
     ['TABLES_NAME', 'Tables'],
     ...['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'].map((value) => ['RETENTION_DAYS', value]),
+    ...['true', 'board;docs', 'Board', ','].map((value) => ['PAGES', value]),
     ['AZURE_CLIENT_ID', 'my-identity'],
   ])('%s %j', (name, value) => {
     const found = complaints({ ...valid, [name]: value });
@@ -175,6 +179,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ['TABLES_CONNECTION', 'x', /UseDevelopmentStorage=true.*AccountName.*AccountKey.*SharedAccessSignature/],
     ['TABLES_NAME', 'x', /3 to 63 letters and digits/],
     ['RETENTION_DAYS', 'x', /whole number of days from 1 to 9999/],
+    ['PAGES', 'x', /comma-separated list of board, docs/],
     ['AZURE_CLIENT_ID', 'x', /client id/],
   ])('%s says what it wants', (name, value, wanted) => {
     expect(complaints({ ...valid, [name]: value })[0]?.[1]).toMatch(wanted);
@@ -262,15 +267,16 @@ describe('local.settings.sample.json', () => {
   });
 
   test('holds every setting but TABLES_ENDPOINT, which excludes TABLES_CONNECTION', () => {
-    expect(Object.keys(values).filter((name) => /^(?:AUTH|TABLES|RETENTION)_/.test(name))).toEqual([
+    expect(Object.keys(values).filter((name) => /^(?:AUTH_|TABLES_|RETENTION_|PAGES)/.test(name))).toEqual([
       ...['AUTH_AUTHORITY', 'AUTH_TENANTS', 'AUTH_AUDIENCES', 'AUTH_APP_ROLES', 'AUTH_SCOPES', 'AUTH_V1_ISSUER'],
-      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'RETENTION_DAYS'],
+      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'RETENTION_DAYS', 'PAGES'],
     ]);
   });
 
-  test('holds each default as the service has it', () => {
-    const { AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION } = values;
-    const named = { AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION };
+  test('holds each default as the service has it, but turns on the pages', () => {
+    expect(readSettings({ ...values, PAGES: '' }).pages).toEqual([]);
+    const { PAGES, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION } = values;
+    const named = { PAGES, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION };
     expect(readSettings(values)).toEqual(readSettings(named));
   });
 });
