@@ -18,7 +18,7 @@ const operation = (changes = {}) => ({
 describe('the time in an ETag', () => {
   test('is that of Table Storage, to the millisecond', async () => {
     await fc.assert(
-      fc.property(fc.date({ min: new Date(0), max: new Date(8e14), noInvalidDate: true }), (date) => {
+      fc.property(fc.date({ min: new Date(0), max: new Date('9999-12-31'), noInvalidDate: true }), (date) => {
         expect(changedAt(etagAt(date.toISOString().replace('Z', '9999Z')))).toEqual(date);
       }),
     );

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import type { GraphAnswer } from '../../functions/graphHandler.ts';
 import { createPage, type Page, pagesByName } from '../../functions/page.ts';
 
 /** Asks a page for a file, without a token. */
 async function get(page: Page, file?: string) {
   const params: Record<string, string> = file === undefined ? {} : { file };
   const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params, body: null };
-  const { headers, ...answer } = await Reflect.apply(createPage(page), undefined, [request]);
-  return { ...answer, headers: new Headers(headers) };
+  const answer: GraphAnswer = await Reflect.apply(createPage(page), undefined, [request]);
+  return { ...answer, headers: new Headers(answer.headers) };
 }
 
 describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => {

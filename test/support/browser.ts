@@ -1,0 +1,52 @@
+// A real Chromium, as the machine has it; CHROMIUM names another. Where there is none, what needs it is skipped.
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe } from '@jest/globals';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import * as z from 'zod';
+
+const executablePath = [
+  process.env.CHROMIUM ?? '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find(existsSync);
+
+/** As `describe`, but skipped, and saying so, where there is no Chromium. */
+export function describeInChromium(title: string, tests: () => void): void {
+  if (executablePath) describe(title, tests);
+  else describe.skip(`${title} (skipped: no Chromium; CHROMIUM names one)`, tests);
+}
+
+/** Starts the browser. */
+export const launch = (): Promise<Browser> => chromium.launch({ ...(executablePath && { executablePath }) });
+
+/** A page, and all that it complained of: errors on its console, and violations of its Content-Security-Policy. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<{ readonly page: Page; readonly complaints: string[] }> {
+  const page = await browser.newPage(options);
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(url);
+  return { page, complaints };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const results = z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) }));
+
+/** What axe-core finds against WCAG 2.2 AA and good practice: the rule, and the elements that break it. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const violations: unknown = await page.evaluate('axe.run().then(({ violations }) => violations)');
+  return results.parse(violations).flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}
+
+/** Whether the page is wider than the screen. */
+export async function isTooWide(page: Page): Promise<boolean> {
+  return z.boolean().parse(await page.evaluate('document.documentElement.scrollWidth > innerWidth'));
+}
