@@ -5,8 +5,8 @@ import { accessibilityFaults, describeInChromium, isTooWide, launch, openPage } 
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
 const HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-/** The board looks every 5 seconds. */
-const SOON = { timeout: 15_000 };
+/** Until after the next look. */
+const A_WHILE_MS = 60_000;
 
 describeInChromium('the board', () => {
   const folder = newFolder();
@@ -29,8 +29,9 @@ describeInChromium('the board', () => {
 
   async function signedIn(options?: BrowserContextOptions) {
     const opened = await open(options);
+    await opened.page.clock.install();
     await signIn(opened.page, service.facts.token ?? '');
-    await idsOf(opened.page).first().waitFor(SOON);
+    await idsOf(opened.page).first().waitFor();
     return opened;
   }
 
@@ -88,8 +89,9 @@ describeInChromium('the board', () => {
     await statuses(page).getByRole('button', { name: 'Running' }).click();
     await page.getByRole('button', { name: id }).click();
     await patch(service, { id, status: 'Failed', resultInfo: { code: 500 } });
+    await page.clock.fastForward(A_WHILE_MS);
     const detail = page.getByRole('region', { name: id });
-    await detail.getByText('status from Running to Failed').waitFor(SOON);
+    await detail.getByText('status from Running to Failed').waitFor();
     await detail.getByText('resultInfo/code from null to 500').waitFor();
     expect(await idsOf(page).allTextContents()).not.toContain(id);
     expect(complaints).toEqual([]);
@@ -99,9 +101,11 @@ describeInChromium('the board', () => {
     const { page } = await signedIn();
     const id = crypto.randomUUID();
     await patch(service, { id });
-    await page.getByRole('button', { name: id }).click(SOON);
+    await page.clock.fastForward(A_WHILE_MS);
+    await page.getByRole('button', { name: id }).click();
     await send(service, 'DELETE', `/v1.0/playPromptOperation/${id}`);
-    await page.getByRole('region', { name: id }).getByRole('listitem').getByText('deleted').waitFor(SOON);
+    await page.clock.fastForward(A_WHILE_MS);
+    await page.getByRole('region', { name: id }).getByRole('listitem').getByText('deleted').waitFor();
     expect(await idsOf(page).allTextContents()).not.toContain(id);
   });
 
@@ -124,10 +128,10 @@ describeInChromium('the board', () => {
   test('asks for a token again when the one it has is not good, and keeps none anywhere', async () => {
     const { page } = await open();
     await signIn(page, 'not.a.token');
-    await page.getByRole('alert').getByText(/token/i).waitFor(SOON);
+    await page.getByRole('alert').getByText(/token/i).waitFor();
     expect(await page.getByLabel('Access token').inputValue()).toBe('');
     await signIn(page, service.facts.token ?? '');
-    await idsOf(page).first().waitFor(SOON);
+    await idsOf(page).first().waitFor();
     expect(await page.getByRole('alert').textContent()).toBe('');
     const kept = await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie, location.href]');
     expect(kept).toEqual([0, 0, '', `${service.facts.baseUrl}/board`]);
@@ -140,29 +144,43 @@ describeInChromium('the board', () => {
     let calls = 0;
     await page.route('**/v1.0/**', (route) => {
       calls += 1;
-      return route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: { error: { message: 'Away.' } } });
+      return route.fulfill({ status: 503, headers: { 'Retry-After': '10' }, json: { error: { message: 'Away.' } } });
     });
-    await page.getByRole('alert').getByText('Away.').waitFor(SOON);
+    await page.clock.fastForward(A_WHILE_MS);
+    await page.getByRole('alert').getByText('Away.').waitFor();
     await page.getByText('Not live; tries again at').waitFor();
     const before = calls;
-    await page.waitForTimeout(6000);
+    await page.clock.fastForward(9000);
+    await page.evaluate("fetch('/board/icon.svg').then(({ status }) => status)");
     expect(calls).toBe(before);
     await page.unroute('**/v1.0/**');
-    await page.getByText('Live, as of').waitFor(SOON);
+    await page.clock.fastForward(A_WHILE_MS);
+    await page.getByText('Live, as of').waitFor();
     expect(await page.getByRole('alert').textContent()).toBe('');
   });
 
-  test('rests while it is paused', async () => {
+  const hide = (page: Page, isHidden: boolean) =>
+    page.evaluate(
+      `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+       document.dispatchEvent(new Event('visibilitychange'));`,
+    );
+  const pause = (page: Page) => page.getByRole('button', { name: 'Pause' }).click();
+  const rests: [string, (page: Page) => Promise<unknown>, (page: Page) => Promise<unknown>][] = [
+    ['it is paused', pause, pause],
+    ['nobody sees it', (page) => hide(page, true), (page) => hide(page, false)],
+  ];
+  test.each(rests)('asks for nothing while %s, and at once after that', async (...[_title, begin, end]) => {
     const { page } = await signedIn();
-    await page.getByRole('button', { name: 'Pause' }).click();
-    let calls = 0;
-    page.on('request', () => {
-      calls += 1;
-    });
-    await page.waitForTimeout(6000);
-    expect(calls).toBe(0);
-    await page.getByRole('button', { name: 'Pause' }).click();
-    await page.getByText('Live, as of').waitFor();
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await begin(page);
+    await page.clock.fastForward(A_WHILE_MS);
+    // Comes after whatever was asked for until now.
+    await page.evaluate("fetch('/board/icon.svg').then(({ status }) => status)");
+    expect(asked).toEqual(['/board/icon.svg']);
+    const next = page.waitForRequest('**/v1.0/**');
+    await end(page);
+    await next;
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {
