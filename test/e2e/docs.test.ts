@@ -1,0 +1,68 @@
+// The interactive page of the API in a real browser: a local user tries a request with the local token.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { describeInChromium, isTooWide, launch, openPage } from '../support/browser.ts';
+import { newFolder, patch, startService, type TestService } from '../support/service.ts';
+
+describeInChromium('the page of the API', () => {
+  const folder = newFolder();
+  let service: TestService;
+  let browser: Browser;
+  beforeAll(async () => {
+    [service, browser] = await Promise.all([startService({ AZURITE_LOCATION: folder.path }), launch()]);
+    await patch(service, { id: 'first', status: 'Running' });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await service?.end('SIGINT');
+    folder.remove();
+  });
+
+  const open = (width: number, colorScheme: 'light' | 'dark') =>
+    openPage(browser, `${service.facts.baseUrl}/docs`, { viewport: { width, height: 900 }, colorScheme });
+
+  test('lets one authorize with a token, fill in a request, and see its answer', async () => {
+    const { page, complaints } = await open(1280, 'light');
+    await page.getByRole('button', { name: 'Authorize', exact: true }).click();
+    await page
+      .getByRole('dialog')
+      .or(page.locator('.dialog-ux'))
+      .getByRole('textbox')
+      .fill(service.facts.token ?? '');
+    await page.getByRole('button', { name: 'Apply credentials' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+
+    const read = page.locator('.opblock-get').filter({ hasText: '/v1.0/playPromptOperation/{id}' });
+    await read
+      .getByRole('button', { name: /Read an operation|\/v1/i })
+      .first()
+      .click();
+    await read.getByRole('button', { name: 'Try it out' }).click();
+    await read.getByPlaceholder('id', { exact: true }).fill('first');
+    const answered = page.waitForResponse('**/v1.0/playPromptOperation/first*');
+    await read.getByRole('button', { name: 'Execute' }).click();
+    const answer = await answered;
+    expect(answer.status()).toBe(200);
+    expect(await answer.json()).toMatchObject({ id: 'first', status: 'Running' });
+    await read.locator('.live-responses-table').getByText('"Running"').first().waitFor();
+    expect(complaints).toEqual([]);
+    expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'shows every address of the API, %s, and fits a narrow screen',
+    async (scheme) => {
+      const { page, complaints } = await open(320, scheme);
+      await page.locator('.opblock').first().waitFor();
+      const { paths } = await (await fetch(`${service.facts.baseUrl}/openapi.json`)).json();
+      const shown = await page.locator('.opblock-summary-path').allTextContents();
+      expect(new Set(shown.map((path) => path.replaceAll('\u200b', '')))).toEqual(new Set(Object.keys(paths)));
+      const background = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
+      expect(background === 'rgba(0, 0, 0, 0)').toBe(scheme === 'light');
+      await page.locator('.opblock-summary-control').first().click();
+      await page.getByRole('button', { name: 'Try it out' }).waitFor();
+      expect(await isTooWide(page)).toBe(false);
+      expect(complaints).toEqual([]);
+    },
+  );
+});
