@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { describeInChromium, isTooWide, launch, openPage } from '../support/browser.ts';
-import { newFolder, patch, startService, type TestService } from '../support/service.ts';
+import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
 describeInChromium('the page of the API', () => {
   const folder = newFolder();
@@ -54,7 +54,7 @@ describeInChromium('the page of the API', () => {
     async (scheme) => {
       const { page, complaints } = await open(320, scheme);
       await page.locator('.opblock').first().waitFor();
-      const { paths } = await (await fetch(`${service.facts.baseUrl}/openapi.json`)).json();
+      const { paths } = (await send(service, 'GET', '/openapi.json')).json;
       const shown = await page.locator('.opblock-summary-path').allTextContents();
       expect(new Set(shown.map((path) => path.replaceAll('\u200b', '')))).toEqual(new Set(Object.keys(paths)));
       const background = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor');

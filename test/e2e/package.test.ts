@@ -1,15 +1,19 @@
 // What is deployed: the zip alone, unpacked into an empty folder, serves all that the checkout does. And it stays small.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import * as z from 'zod';
+import { pagesByName } from '../../functions/page.ts';
 
 const zip = readFileSync('dist/app.zip');
 const files = new Map(Object.entries(unzipSync(zip)));
 const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-app-'));
-for (const [name, content] of files) writeFileSync(join(folder, name), content);
+for (const [name, content] of files) {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), content);
+}
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 process.env.TEST_APP = folder;
@@ -41,9 +45,9 @@ function packagesOf(file: string) {
 }
 
 describe('the zip', () => {
-  test('holds the bundle, what the host reads, and nothing else', () => {
+  test('holds the bundle, what the host reads, the board, and nothing else', () => {
     const others = [...files.keys()].filter((name) => !/^[\w-]+\.js$/.test(name));
-    expect(others.sort()).toEqual(['host.json', 'package.json']);
+    expect(others.sort()).toEqual(['host.json', 'package.json', ...Object.values(pagesByName.board.files)].sort());
     expect(JSON.parse(textOf('package.json'))).toMatchObject({ type: 'module', main: 'index.js' });
     expect(textOf('host.json')).toBe(readFileSync('host.json', 'utf8'));
   });
@@ -64,7 +68,7 @@ describe('what is loaded before the first request', () => {
 
   test('is nothing of what describes the service', () => {
     const isDescription = (source: string) => source.includes('/shared/description/');
-    const all = [...files.keys()].filter((name) => name.endsWith('.js'));
+    const all = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name));
     expect(all.flatMap(sourcesOf).filter(isDescription)).not.toEqual([]);
     expect(loaded.flatMap(sourcesOf).filter(isDescription)).toEqual([]);
   });

@@ -125,3 +125,11 @@ describe('the service describes itself to whoever asks', () => {
     expect((await get(pathname)).json['@odata.context']).toBe(`${root['@odata.context']}#${root.value[0].name}`);
   });
 });
+
+test('the board is a page that has all its parts', async () => {
+  const { baseUrl } = service.facts;
+  const page = await (await fetch(`${baseUrl}/board`)).text();
+  const parts = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, path]) => new URL(path ?? '', baseUrl).href);
+  expect(parts.length).toBeGreaterThan(2);
+  for (const part of parts) expect((await fetch(part)).status).toBe(200);
+});
