@@ -39,4 +39,7 @@ type Settings = {
 
   @description('Days after which operations that ended are deleted.')
   RETENTION_DAYS: string?
+
+  @description('Pages for people, off by default: board, docs, comma-separated.')
+  PAGES: string?
 }

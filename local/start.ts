@@ -52,7 +52,7 @@ async function startAll() {
     ...(needsIssuer && { AUTH_AUTHORITY }),
     ...named,
   };
-  const { auth } = readSettings(env);
+  const { auth, pages } = readSettings(env);
   const [tenant = ''] = auth.tenants;
   const [audience = ''] = auth.audiences;
 
@@ -76,7 +76,7 @@ async function startAll() {
     tables: tableServiceOf(env),
     host,
   };
-  console.log(json ? JSON.stringify(facts) : explanation(facts));
+  console.log(json ? JSON.stringify(facts) : explanation(facts, pages));
 }
 
 function anyEnds(started: readonly Part[]) {
@@ -181,15 +181,13 @@ function tableServiceOf(env: NodeJS.ProcessEnv) {
   );
 }
 
-function explanation({
-  baseUrl,
-  token,
-  tables,
-  issuer,
-}: Record<'baseUrl' | 'tables' | 'issuer', string> & { token: string | null }) {
+function explanation(
+  { baseUrl, token, tables, issuer }: Record<'baseUrl' | 'tables' | 'issuer', string> & { token: string | null },
+  pages: readonly string[],
+) {
   return `
 The service answers at ${baseUrl}/v1.0/playPromptOperation
-  tokens from ${issuer}
+${pages.map((page) => `  a page at ${baseUrl}/${page}\n`).join('')}  tokens from ${issuer}
   operations in ${tables}
 
 Try it:
