@@ -159,6 +159,32 @@ describeInChromium('the board', () => {
     expect(await page.getByRole('alert').textContent()).toBe('');
   });
 
+  test('shows a bounded part of very many, says so, and follows no link to another origin', async () => {
+    const { page } = await open();
+    const template = (await send(service, 'GET', '/v1.0/playPromptOperation/first')).json;
+    let calls = 0;
+    let origin = service.facts.baseUrl;
+    await page.route('**/v1.0/**', (route) => {
+      if (route.request().url().includes('$count')) {
+        return route.fulfill({ status: 400, json: { error: { message: 'There are too many.' } } });
+      }
+      const value = Array.from({ length: 200 }, (_, n) => ({ ...template, id: `many-${calls}-${n}` }));
+      calls += 1;
+      const next = `${origin}/v1.0/playPromptOperation?$skiptoken=${calls}`;
+      return route.fulfill({ json: { value, '@odata.nextLink': next } });
+    });
+    await page.clock.install();
+    await signIn(page, service.facts.token ?? '');
+    await page.getByText('The first 1,000 operations in the order of the service').waitFor();
+    expect(calls).toBe(5);
+    expect(await statuses(page).getByRole('button').allInnerTexts()).toContainEqual(
+      expect.stringMatching(/^All\s+too many$/),
+    );
+    origin = 'http://127.0.0.2';
+    await page.clock.fastForward(A_WHILE_MS);
+    await page.getByRole('alert').getByText('The list goes on at another origin, http://127.0.0.2.').waitFor();
+  });
+
   const hide = (page: Page, isHidden: boolean) =>
     page.evaluate(
       `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
