@@ -55,6 +55,8 @@ function signIn(token) {
     failures: 0,
   };
   setText(byId('error'), '');
+  setText(byId('state'), 'Signing in');
+  byId('state').hidden = false;
   void look();
 }
 
@@ -62,6 +64,9 @@ function signIn(token) {
 function signOut(why) {
   stop();
   session = undefined;
+  status = '';
+  setPaused(false);
+  /** @type {HTMLInputElement} */ (byId('text')).value = '';
   showSignedIn(false);
   showRows([], { selected: undefined, changed: new Set(), now: new Date() });
   showDetail(undefined, new Date());
@@ -74,6 +79,12 @@ function signOut(why) {
 function showSignedIn(isSignedIn) {
   byId('sign-in').hidden = isSignedIn;
   for (const id of ['board', 'controls', 'state']) byId(id).hidden = !isSignedIn;
+}
+
+/** @param {boolean} is */
+function setPaused(is) {
+  isPaused = is;
+  byId('pause').setAttribute('aria-pressed', String(is));
 }
 
 function stop() {
@@ -129,13 +140,12 @@ async function refresh(current, signal) {
   signal.throwIfAborted();
 
   const now = new Date();
-  const seen = [...operations, ...(single ? [single] : [])].map((operation) => history.see(operation, now));
   const isNextLook = current.listedStatus === wanted;
-  const changed = new Set(
-    [...operations, ...(single ? [single] : [])]
-      .filter((_, n) => seen[n] === 'changed' || (seen[n] === 'new' && isNextLook))
-      .map(({ id }) => id),
-  );
+  const changed = /** @type {Set<string>} */ (new Set());
+  for (const operation of [...operations, ...(single ? [single] : [])]) {
+    const seen = history.see(operation, now);
+    if (seen === 'changed' || (seen === 'new' && isNextLook)) changed.add(operation.id);
+  }
   // What was in the list, and is in none that is whole, is gone.
   const gone = isNextLook && isWhole && wanted === '' ? [...current.listed].filter((id) => !listed.has(id)) : [];
   if (apart && single === null) gone.push(apart.operation.id);
@@ -197,9 +207,8 @@ byId('sign-in').addEventListener('submit', (event) => {
   if (token !== '') signIn(token);
 });
 byId('sign-out').addEventListener('click', () => signOut(''));
-byId('pause').addEventListener('click', ({ currentTarget }) => {
-  isPaused = !isPaused;
-  /** @type {Element} */ (currentTarget).setAttribute('aria-pressed', String(isPaused));
+byId('pause').addEventListener('click', () => {
+  setPaused(!isPaused);
   if (isPaused) {
     stop();
     setText(byId('state'), `Paused at ${clock(new Date())}`);

@@ -187,28 +187,37 @@ function flash(row) {
   row.classList.add('changed');
 }
 
+/** @type {Known | undefined} */
+let detailed;
+
 /**
+ * An operation with its history, or none. What has not changed is left alone, with what is selected in it.
  * @param {Known | undefined} known
  * @param {Date} now
  */
 export function showDetail(known, now) {
+  if (known === detailed) return;
+  detailed = known;
   byId('detail').hidden = !known;
   byId('panes').classList.toggle('split', known !== undefined);
-  if (!known) return;
-  const { operation, changedAt, isDeleted, entries } = known;
-  setText(byId('detail-title'), operation.id);
+  setText(byId('detail-title'), known?.operation.id ?? 'Operation');
+  byId('properties').replaceChildren(...(known ? propertyItems(known, now) : []));
+  byId('entries').replaceChildren(...(known?.entries ?? []).map((entry) => entryItem(entry, now)));
+}
+
+/**
+ * @param {Known} known
+ * @param {Date} now
+ */
+function propertyItems({ operation, changedAt, isDeleted }, now) {
   const changed = element('time');
   setTime(changed, changedAt, now);
   const properties = [...propertiesOf(operation)].flatMap(([name, value]) => [
     element('dt', { text: name }),
     element('dd', {}, [name === 'status' ? badge(String(value)) : valueText(value)]),
   ]);
-  byId('properties').replaceChildren(
-    ...properties,
-    element('dt', { text: isDeleted ? 'deleted; last changed' : 'changed' }),
-    element('dd', {}, [changed]),
-  );
-  byId('entries').replaceChildren(...entries.map((entry) => entryItem(entry, now)));
+  const label = element('dt', { text: isDeleted ? 'deleted; last changed' : 'changed' });
+  return [...properties, label, element('dd', {}, [changed])];
 }
 
 /** @param {Value} value */

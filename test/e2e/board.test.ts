@@ -135,8 +135,12 @@ describeInChromium('the board', () => {
     expect(await page.getByRole('alert').textContent()).toBe('');
     const kept = await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie, location.href]');
     expect(kept).toEqual([0, 0, '', `${service.facts.baseUrl}/board`]);
+    await page.getByRole('button', { name: 'second', exact: true }).click();
+    await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     expect(await page.locator('body').innerHTML()).not.toContain('second');
+    await signIn(page, service.facts.token ?? '');
+    await idsOf(page).first().waitFor();
   });
 
   test('says so when the service cannot be had, waits longer, and comes back by itself', async () => {
