@@ -1,233 +1,358 @@
-// The board in a real browser, as an operator uses it.
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+// The board as an operator meets it: in a real browser, over HTTP, beside others who change the operations.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Browser, BrowserContextOptions, Page, Request, Route } from 'playwright-core';
 import { accessibilityFaults, describeInChromium, isTooWide, launch, openPage } from '../support/browser.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
-
-const HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-/** Until after the next look. */
-const A_WHILE_MS = 60_000;
 
 describeInChromium('the board', () => {
   const folder = newFolder();
   let service: TestService;
   let browser: Browser;
+  let opened: Awaited<ReturnType<typeof openPage>> | undefined;
   beforeAll(async () => {
-    [service, browser] = await Promise.all([startService({ AZURITE_LOCATION: folder.path }), launch()]);
-    await patch(service, { id: 'first', clientContext: 'call 1', status: 'Completed' });
-    await patch(service, { id: 'second', clientContext: HOSTILE, status: 'Running' });
-    await patch(service, { id: 'x'.repeat(128), clientContext: 'y'.repeat(256), status: 'Failed' });
+    service = await startService({ AZURITE_LOCATION: folder.path, PAGES: 'board' });
+    browser = await launch();
+    await patch(service, { id: 'run', status: 'Running', clientContext: 'the lobby' });
+    await patch(service, { id: 'done', status: 'Completed', completionReason: 'completedSuccessfully' });
+    await patch(service, { id: 'lost', status: 'Failed', resultInfo: { code: 500, message: 'Media lost.' } });
   });
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
   afterAll(async () => {
     await browser?.close();
     await service?.end('SIGINT');
     folder.remove();
   });
+  afterEach(async () => {
+    await opened?.page.context().close();
+    const complaints = opened?.complaints;
+    opened = undefined;
+    expect(complaints).toEqual([]);
+  });
 
-  const open = (options?: BrowserContextOptions) => openPage(browser, `${service.facts.baseUrl}/board`, options);
+  async function open(options?: BrowserContextOptions): Promise<Page> {
+    opened = await openPage(browser, `${service.facts.baseUrl}/board`, options);
+    return opened.page;
+  }
 
-  async function signedIn(options?: BrowserContextOptions) {
-    const opened = await open(options);
-    await opened.page.clock.install();
-    await signIn(opened.page, service.facts.token ?? '');
-    await idsOf(opened.page).first().waitFor();
-    return opened;
+  async function openSignedIn(options?: BrowserContextOptions): Promise<Page> {
+    const page = await open(options);
+    await signIn(page, service.facts.token ?? '');
+    await rowOf(page, 'run').waitFor();
+    return page;
   }
 
   async function signIn(page: Page, token: string) {
     await page.getByLabel('Access token').fill(token);
-    await page.getByLabel('Access token').press('Enter');
+    await page.getByRole('button', { name: 'Sign in' }).click();
   }
 
-  const idsOf = (page: Page) => page.getByRole('rowheader').getByRole('button');
-  const statuses = (page: Page) => page.getByRole('group', { name: 'Show operations by status' });
+  const rowOf = (page: Page, id: string) =>
+    page.getByRole('row').filter({ has: page.getByRole('button', { name: id, exact: true }) });
+  /** Lets the page look again, however long it would wait. */
+  const lookAgain = (page: Page) => page.clock.fastForward('10:00');
+  const openDetail = (page: Page, id: string) => page.getByRole('button', { name: id, exact: true }).click();
+  const detailOf = (page: Page, id: string) => page.getByRole('region', { name: id, exact: true });
 
-  test('shows the operations, the newest first, and how many there are of each status', async () => {
-    const { page, complaints } = await signedIn();
-    const seen = await idsOf(page).allTextContents();
-    expect(seen.slice(-3)).toEqual(['x'.repeat(128), 'second', 'first']);
-    const label = await page.locator('#bar').getAttribute('aria-label');
-    expect(label).toMatch(/^NotStarted \d+, Running \d+, Completed \d+, Failed \d+$/);
-    expect(await statuses(page).getByRole('button').allInnerTexts()).toContainEqual(
-      expect.stringMatching(/^Failed\s+1$/),
-    );
-    expect(complaints).toEqual([]);
-  });
+  describe('who signs in', () => {
+    test('sees all operations, the newest first, and how many there are of each status', async () => {
+      await patch(service, { id: 'newest', status: 'Running' });
+      const page = await openSignedIn();
+      const { json } = await send(service, 'GET', '/v1.0/playPromptOperation?$top=999');
+      const statuses: string[] = json.value.map(({ status }: { status: string }) => status);
+      const count = (status: string) => statuses.filter((each) => each === status).length;
 
-  test('shows what callers stored as text, whatever it says', async () => {
-    const { page, complaints } = await signedIn();
-    await page.getByRole('button', { name: 'second', exact: true }).click();
-    await page.getByRole('definition').filter({ hasText: HOSTILE }).waitFor();
-    expect(await page.getByRole('cell').or(page.getByRole('rowheader')).getByText(HOSTILE).count()).toBe(1);
-    expect(await page.title()).toBe('Board of playPromptOperation');
-    expect(await page.locator('img, main script').count()).toBe(0);
-    expect(complaints).toEqual([]);
-  });
-
-  test('filters by status through the API, and by text in the page', async () => {
-    const { page } = await signedIn();
-    const asked = page.waitForRequest((request) =>
-      decodeURIComponent(request.url()).includes("$top=200&$filter=status eq 'Completed'"),
-    );
-    await statuses(page).getByRole('button', { name: 'Completed' }).click();
-    await asked;
-    await page.getByText('1 Completed operations, newest first.').waitFor();
-    expect(await idsOf(page).allTextContents()).toEqual(['first']);
-    await statuses(page).getByRole('button', { name: 'All' }).click();
-    await page.getByRole('button', { name: 'second', exact: true }).waitFor();
-    await page.getByRole('searchbox').fill('CALL 1');
-    expect(await idsOf(page).allTextContents()).toEqual(['first']);
-    await page.getByRole('searchbox').fill('nowhere');
-    await page.getByText('None of them has this text.').waitFor();
-  });
-
-  test('shows a change as it happens, with what it was before, also of what the filter no longer has', async () => {
-    const id = crypto.randomUUID();
-    await patch(service, { id, status: 'Running' });
-    const { page, complaints } = await signedIn();
-    await statuses(page).getByRole('button', { name: 'Running' }).click();
-    await page.getByRole('button', { name: id }).click();
-    await patch(service, { id, status: 'Failed', resultInfo: { code: 500 } });
-    await page.clock.fastForward(A_WHILE_MS);
-    const detail = page.getByRole('region', { name: id });
-    await detail.getByText('status from Running to Failed').waitFor();
-    await detail.getByText('resultInfo/code from null to 500').waitFor();
-    expect(await idsOf(page).allTextContents()).not.toContain(id);
-    expect(complaints).toEqual([]);
-  });
-
-  test('shows what is new, and what was deleted', async () => {
-    const { page } = await signedIn();
-    const id = crypto.randomUUID();
-    await patch(service, { id });
-    await page.clock.fastForward(A_WHILE_MS);
-    await page.getByRole('button', { name: id }).click();
-    await send(service, 'DELETE', `/v1.0/playPromptOperation/${id}`);
-    await page.clock.fastForward(A_WHILE_MS);
-    await page.getByRole('region', { name: id }).getByRole('listitem').getByText('deleted').waitFor();
-    expect(await idsOf(page).allTextContents()).not.toContain(id);
-  });
-
-  test('is used by keyboard alone: into an operation, out of it, and back where one was', async () => {
-    const { page } = await open();
-    await page.getByLabel('Access token').focus();
-    await page.keyboard.insertText(service.facts.token ?? '');
-    await page.keyboard.press('Enter');
-    const row = page.getByRole('button', { name: 'second', exact: true });
-    await row.waitFor();
-    const focused = () => page.evaluate('document.activeElement.textContent');
-    for (let n = 0; n < 100 && (await focused()) !== 'second'; n++) await page.keyboard.press('Tab');
-    await page.keyboard.press('Enter');
-    expect(await row.getAttribute('aria-expanded')).toBe('true');
-    expect(await page.evaluate('document.activeElement.id')).toBe('detail');
-    await page.keyboard.press('Escape');
-    expect(await focused()).toBe('second');
-  });
-
-  test('asks for a token again when the one it has is not good, and keeps none anywhere', async () => {
-    const { page } = await open();
-    await signIn(page, 'not.a.token');
-    await page.getByRole('alert').getByText(/token/i).waitFor();
-    expect(await page.getByLabel('Access token').inputValue()).toBe('');
-    await signIn(page, service.facts.token ?? '');
-    await idsOf(page).first().waitFor();
-    expect(await page.getByRole('alert').textContent()).toBe('');
-    const kept = await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie, location.href]');
-    expect(kept).toEqual([0, 0, '', `${service.facts.baseUrl}/board`]);
-    await page.getByRole('button', { name: 'second', exact: true }).click();
-    await page.getByRole('button', { name: 'Pause' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).click();
-    expect(await page.locator('body').innerHTML()).not.toContain('second');
-    await signIn(page, service.facts.token ?? '');
-    await idsOf(page).first().waitFor();
-  });
-
-  test('says so when the service cannot be had, waits longer, and comes back by itself', async () => {
-    const { page } = await signedIn();
-    let calls = 0;
-    await page.route('**/v1.0/**', (route) => {
-      calls += 1;
-      return route.fulfill({ status: 503, headers: { 'Retry-After': '10' }, json: { error: { message: 'Away.' } } });
+      expect(await page.locator('#rows tr').count()).toBe(statuses.length);
+      expect(await page.locator('#rows tr').first().innerText()).toContain('newest');
+      const words = ['NotStarted', 'Running', 'Completed', 'Failed'].map((status) => `${status} ${count(status)}`);
+      expect(await page.getByRole('img', { name: words.join(', ') }).count()).toBe(1);
+      for (const text of words) expect(await page.getByRole('button', { name: text }).count()).toBe(1);
     });
-    await page.clock.fastForward(A_WHILE_MS);
-    await page.getByRole('alert').getByText('Away.').waitFor();
-    await page.getByText('Not live; tries again at').waitFor();
-    const before = calls;
-    await page.clock.fastForward(9000);
-    await page.evaluate("fetch('/board/icon.svg').then(({ status }) => status)");
-    expect(calls).toBe(before);
-    await page.unroute('**/v1.0/**');
-    await page.clock.fastForward(A_WHILE_MS);
-    await page.getByText('Live, as of').waitFor();
-    expect(await page.getByRole('alert').textContent()).toBe('');
-  });
 
-  test('shows a bounded part of very many, says so, and follows no link to another origin', async () => {
-    const { page } = await open();
-    const template = (await send(service, 'GET', '/v1.0/playPromptOperation/first')).json;
-    let calls = 0;
-    let origin = service.facts.baseUrl;
-    await page.route('**/v1.0/**', (route) => {
-      if (route.request().url().includes('$count')) {
-        return route.fulfill({ status: 400, json: { error: { message: 'There are too many.' } } });
+    test('with a bad token is told why, and asked again', async () => {
+      const page = await open();
+      await signIn(page, 'not.a.token');
+      const why = page.getByRole('alert').filter({ hasText: /token/i });
+      await why.waitFor();
+      expect(await page.getByLabel('Access token').inputValue()).toBe('');
+      expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('401'))).toBe(true);
+      await signIn(page, `Bearer ${service.facts.token}`);
+      await rowOf(page, 'run').waitFor();
+      expect(await why.count()).toBe(0);
+    });
+
+    test('is asked again when the token is good no more, and nothing of the operations stays', async () => {
+      const page = await openSignedIn();
+      await page.route('**/v1.0/**', (route) =>
+        route.continue({ headers: { ...route.request().headers(), authorization: 'Bearer expired' } }),
+      );
+      await lookAgain(page);
+      await page.getByLabel('Access token').waitFor();
+      expect(await page.getByText('the lobby').count()).toBe(0);
+      expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('401'))).toBe(true);
+    });
+
+    test('leaves nothing in the browser: a reload asks for the token again', async () => {
+      const page = await openSignedIn();
+      const kept = await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie, location.href]');
+      expect(kept).toEqual([0, 0, '', `${service.facts.baseUrl}/board`]);
+      await page.reload();
+      expect(await page.getByLabel('Access token').isVisible()).toBe(true);
+    });
+
+    test('sends the token to the public API of the service and nowhere else', async () => {
+      const page = await open();
+      const requests: Request[] = [];
+      page.on('request', (request) => requests.push(request));
+      await signIn(page, service.facts.token ?? '');
+      await rowOf(page, 'run').waitFor();
+      const withToken = requests.filter((request) => request.headers().authorization !== undefined);
+      expect(withToken.length).toBeGreaterThan(0);
+      for (const request of requests) expect(new URL(request.url()).origin).toBe(service.facts.baseUrl);
+      for (const request of withToken) {
+        expect([request.method(), new URL(request.url()).pathname]).toEqual(['GET', '/v1.0/playPromptOperation']);
+        expect(request.url()).not.toContain(service.facts.token);
       }
-      const value = Array.from({ length: 200 }, (_, n) => ({ ...template, id: `many-${calls}-${n}` }));
-      calls += 1;
-      const next = `${origin}/v1.0/playPromptOperation?$skiptoken=${calls}`;
-      return route.fulfill({ json: { value, '@odata.nextLink': next } });
     });
-    await page.clock.install();
-    await signIn(page, service.facts.token ?? '');
-    await page.getByText('The first 1,000 operations in the order of the service').waitFor();
-    expect(calls).toBe(5);
-    expect(await statuses(page).getByRole('button').allInnerTexts()).toContainEqual(
-      expect.stringMatching(/^All\s+too many$/),
-    );
-    origin = 'http://127.0.0.2';
-    await page.clock.fastForward(A_WHILE_MS);
-    await page.getByRole('alert').getByText('The list goes on at another origin, http://127.0.0.2.').waitFor();
   });
 
-  const hide = (page: Page, isHidden: boolean) =>
-    page.evaluate(
-      `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
-       document.dispatchEvent(new Event('visibilitychange'));`,
-    );
-  const pause = (page: Page) => page.getByRole('button', { name: 'Pause' }).click();
-  const rests: [string, (page: Page) => Promise<unknown>, (page: Page) => Promise<unknown>][] = [
-    ['it is paused', pause, pause],
-    ['nobody sees it', (page) => hide(page, true), (page) => hide(page, false)],
-  ];
-  test.each(rests)('asks for nothing while %s, and at once after that', async (...[_title, begin, end]) => {
-    const { page } = await signedIn();
-    const asked: string[] = [];
-    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    await begin(page);
-    await page.clock.fastForward(A_WHILE_MS);
-    // Comes after whatever was asked for until now.
-    await page.evaluate("fetch('/board/icon.svg').then(({ status }) => status)");
-    expect(asked).toEqual(['/board/icon.svg']);
-    const next = page.waitForRequest('**/v1.0/**');
-    await end(page);
-    await next;
-  });
-
-  for (const colorScheme of ['light', 'dark'] as const) {
-    for (const width of [1280, 320]) {
-      test(`is accessible and fits the screen, ${colorScheme}, ${width} px wide`, async () => {
-        const { page, complaints } = await open({ colorScheme, viewport: { width, height: 700 } });
-        const faults = [await accessibilityFaults(page)];
-        await signIn(page, service.facts.token ?? '');
-        await idsOf(page).first().waitFor();
-        faults.push(await accessibilityFaults(page));
-        expect(await isTooWide(page)).toBe(false);
-        await idsOf(page).filter({ hasText: 'xxx' }).click();
-        faults.push(await accessibilityFaults(page));
-        expect(faults.flat()).toEqual([]);
-        expect(await isTooWide(page)).toBe(false);
-        expect(complaints).toEqual([]);
+  describe('what is shown', () => {
+    test('can be narrowed to a status, by the service', async () => {
+      const page = await openSignedIn();
+      const filtered = page.waitForRequest((request) => {
+        const { searchParams } = new URL(request.url());
+        return searchParams.get('$filter') === "status eq 'Failed'" && !searchParams.has('$count');
       });
-    }
-  }
+      const button = page.getByRole('button', { name: /^Failed/ });
+      await button.click();
+      await filtered;
+      await rowOf(page, 'run').waitFor({ state: 'detached' });
+      expect(await rowOf(page, 'lost').count()).toBe(1);
+      expect(await button.getAttribute('aria-pressed')).toBe('true');
+    });
+
+    test('can be narrowed to what has a text', async () => {
+      const page = await openSignedIn();
+      await page.getByRole('searchbox').fill('LOBBY');
+      expect(await page.locator('#rows tr').count()).toBe(1);
+      expect(await rowOf(page, 'run').count()).toBe(1);
+      await page.getByRole('searchbox').fill('no such text');
+      expect(await page.getByText('None of them has this text.').isVisible()).toBe(true);
+    });
+
+    test('is more than a page of the API', async () => {
+      const ids = Array.from({ length: 205 }, (_, n) => `many-${n}`);
+      for (let from = 0; from < ids.length; from += 20) {
+        const requests = ids.slice(from, from + 20).map((id) => ({
+          id,
+          method: 'PATCH',
+          url: `/playPromptOperation/${id}`,
+          headers: { 'Content-Type': 'application/json' },
+          body: { clientContext: 'one of many' },
+        }));
+        const { status } = await send(service, 'POST', '/v1.0/$batch', { body: { requests } });
+        expect(status).toBe(200);
+      }
+      const page = await openSignedIn();
+      await page.getByRole('searchbox').fill('one of many');
+      expect(await page.locator('#rows tr').count()).toBe(ids.length);
+      for (const id of ids) await send(service, 'DELETE', `/v1.0/playPromptOperation/${id}`);
+    });
+
+    test('is a bounded part of very many, and says so', async () => {
+      const page = await open();
+      const { json: template } = await send(service, 'GET', '/v1.0/playPromptOperation/run');
+      let pages = 0;
+      await page.route('**/v1.0/**', (route) => {
+        if (route.request().url().includes('$count')) {
+          return route.fulfill({ status: 400, json: { error: { message: 'There are too many.' } } });
+        }
+        pages += 1;
+        const value = Array.from({ length: 200 }, (_, n) => ({ ...template, id: `many-${pages}-${n}` }));
+        const next = `${service.facts.baseUrl}/v1.0/playPromptOperation?$skiptoken=${pages}`;
+        return route.fulfill({ json: { value, '@odata.nextLink': next } });
+      });
+      await signIn(page, service.facts.token ?? '');
+      await page.getByText('The first 1,000 operations in the order of the service').waitFor();
+      expect(pages).toBe(5);
+      expect(await page.getByRole('button', { name: 'All too many' }).count()).toBe(1);
+      expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('400'))).toBe(true);
+    });
+
+    test('is text, whatever somebody wrote', async () => {
+      const clientContext = '<img src=x onerror="document.title=\'attacked\'">';
+      const message = '<script>document.title="attacked"</script>';
+      await patch(service, { id: 'hostile', clientContext, resultInfo: { message } });
+      const page = await openSignedIn();
+      await openDetail(page, 'hostile');
+      for (const text of [clientContext, message]) {
+        expect(await detailOf(page, 'hostile').getByText(text, { exact: true }).count()).toBe(1);
+      }
+      expect(await page.locator('main img:not([src^="/board/"]), main script').count()).toBe(0);
+      expect(await page.title()).not.toContain('attacked');
+    });
+  });
+
+  describe('what others do meanwhile', () => {
+    test('appears, is announced, and stays in the history of the operation', async () => {
+      await patch(service, { id: 'watched', status: 'NotStarted' });
+      const page = await openSignedIn();
+      await openDetail(page, 'watched');
+      await patch(service, { id: 'watched', status: 'Running', resultInfo: { message: 'Half of it.' } });
+      await lookAgain(page);
+      const detail = detailOf(page, 'watched');
+      await detail.getByText('status from NotStarted to Running').waitFor();
+      expect(await detail.getByText('resultInfo/message from null to Half of it.').count()).toBe(1);
+      expect(await rowOf(page, 'watched').innerText()).toContain('Running');
+      await page.getByRole('status').filter({ hasText: '1 changed or new' }).waitFor();
+
+      await patch(service, { id: 'watched', status: 'Completed' });
+      await lookAgain(page);
+      await detail.getByText('status from Running to Completed').waitFor();
+      const [latest, ...earlier] = await detail.getByRole('listitem').allInnerTexts();
+      expect(latest).toContain('Completed');
+      expect(earlier).toHaveLength(2);
+    });
+
+    test('appears in the detail also when the operation has left the chosen status', async () => {
+      await patch(service, { id: 'leaving', status: 'Running' });
+      const page = await openSignedIn();
+      await page.getByRole('button', { name: /^Running/ }).click();
+      await rowOf(page, 'lost').waitFor({ state: 'detached' });
+      await openDetail(page, 'leaving');
+      await patch(service, { id: 'leaving', status: 'Failed' });
+      await lookAgain(page);
+      await rowOf(page, 'leaving').waitFor({ state: 'detached' });
+      await detailOf(page, 'leaving').getByText('status from Running to Failed').waitFor();
+    });
+
+    test('may be a delete', async () => {
+      await patch(service, { id: 'deleted', status: 'Failed' });
+      const page = await openSignedIn();
+      await openDetail(page, 'deleted');
+      await send(service, 'DELETE', '/v1.0/playPromptOperation/deleted');
+      await lookAgain(page);
+      await rowOf(page, 'deleted').waitFor({ state: 'detached' });
+      expect(await detailOf(page, 'deleted').getByRole('listitem').first().innerText()).toContain('deleted');
+      expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('404'))).toBe(true);
+    });
+  });
+
+  describe('the page looks again', () => {
+    const countCalls = (page: Page) => {
+      let count = 0;
+      page.on('request', (request) => {
+        if (request.url().includes('/v1.0/')) count += 1;
+      });
+      return () => count;
+    };
+
+    test('not while it is paused, and at once when it goes on', async () => {
+      const page = await openSignedIn();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      const count = countCalls(page);
+      await lookAgain(page);
+      expect(count()).toBe(0);
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.getByText(/^Live/).waitFor();
+      expect(count()).toBeGreaterThan(0);
+    });
+
+    test('not while nobody can see it, and at once when somebody can', async () => {
+      const page = await openSignedIn();
+      const show = (hidden: boolean) =>
+        page.evaluate(
+          `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+           document.dispatchEvent(new Event('visibilitychange'));`,
+        );
+      await show(true);
+      const count = countCalls(page);
+      await lookAgain(page);
+      expect(count()).toBe(0);
+      const again = page.waitForRequest(/\/v1\.0\//);
+      await show(false);
+      await again;
+    });
+
+    const failures: readonly [title: string, fail: (route: Route) => Promise<void>, says: string, seconds: number][] = [
+      ['it cannot be reached', (route) => route.abort(), 'The service cannot be reached.', 10],
+      [
+        'it says when to come back',
+        (route) =>
+          route.fulfill({ status: 503, headers: { 'Retry-After': '60' }, json: { error: { message: 'Away.' } } }),
+        'Away.',
+        60,
+      ],
+    ];
+    test.each(failures)('and says so when %s, later, until it can', async (_title, fail, says, seconds) => {
+      const page = await openSignedIn();
+      await page.route('**/v1.0/**', fail);
+      await page.clock.pauseAt(Date.now() + 600_000);
+      await page.getByRole('alert').getByText(says).waitFor();
+      await page.getByText(/^Not live; tries again at/).waitFor();
+      expect(await rowOf(page, 'run').count()).toBe(1);
+      const count = countCalls(page);
+      await page.clock.runFor((seconds - 1) * 1000);
+      expect(count()).toBe(0);
+      await page.unroute('**/v1.0/**');
+      await page.clock.runFor(1000);
+      await page.getByText(/^Live/).waitFor();
+      expect(await page.getByRole('alert').innerText()).toBe('');
+      expect(opened?.complaints.splice(0).every((complaint) => /ERR_FAILED|503/.test(complaint))).toBe(true);
+    });
+
+    test('after signing in again, though it was paused before', async () => {
+      const page = await openSignedIn();
+      await openDetail(page, 'run');
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      expect(await page.locator('body').innerHTML()).not.toContain('the lobby');
+      await signIn(page, service.facts.token ?? '');
+      await rowOf(page, 'run').waitFor();
+      expect(await page.getByRole('button', { name: 'Pause' }).getAttribute('aria-pressed')).toBe('false');
+    });
+  });
+
+  describe('anybody can use it', () => {
+    test('with the keyboard alone', async () => {
+      const page = await open();
+      const focused = () => page.evaluate('document.activeElement.id || document.activeElement.dataset.id');
+      for (let n = 0; n < 5 && (await focused()) !== 'token'; n++) await page.keyboard.press('Tab');
+      await page.keyboard.insertText(service.facts.token ?? '');
+      await page.keyboard.press('Enter');
+      await rowOf(page, 'run').waitFor();
+      for (let n = 0; n < 50 && (await focused()) !== 'run'; n++) await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      expect(await detailOf(page, 'run').isVisible()).toBe(true);
+      expect(await focused()).toBe('detail');
+      await page.keyboard.press('Escape');
+      expect(await page.locator('#detail').isVisible()).toBe(false);
+      expect(await focused()).toBe('run');
+    });
+
+    test('and keeps their place when the operations change', async () => {
+      const page = await openSignedIn();
+      await page.getByRole('button', { name: 'run', exact: true }).focus();
+      await patch(service, { id: 'run', resultInfo: { code: Date.now() % 1000 } });
+      await lookAgain(page);
+      await page.getByRole('status').filter({ hasText: 'changed or new' }).waitFor();
+      expect(await page.evaluate('document.activeElement.dataset.id')).toBe('run');
+    });
+
+    const long = 'x'.repeat(128);
+    describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
+      test.each([320, 760, 1280])('on %d pixels, with no fault of access and no scrolling sideways', async (width) => {
+        const resultInfo = { message: 'm'.repeat(2000) };
+        await patch(service, { id: long, clientContext: 'w'.repeat(256), status: 'Running', resultInfo });
+        const page = await open({ colorScheme, viewport: { width, height: 640 }, reducedMotion: 'reduce' });
+        expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
+        await signIn(page, service.facts.token ?? '');
+        await rowOf(page, long).waitFor();
+        expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
+        await openDetail(page, long);
+        await patch(service, { id: long, status: 'Failed' });
+        await lookAgain(page);
+        await detailOf(page, long).getByText('status from Running to Failed').waitFor();
+        expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
+      });
+    });
+  });
 });

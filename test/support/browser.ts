@@ -20,7 +20,10 @@ export function describeInChromium(title: string, tests: () => void): void {
 /** Starts the browser. */
 export const launch = (): Promise<Browser> => chromium.launch({ ...(executablePath && { executablePath }) });
 
-/** A page, and all that it complained of: errors on its console, and violations of its Content-Security-Policy. */
+/**
+ * A page, and all that it complained of: errors on its console, and violations of its Content-Security-Policy. Its timers
+ * run as they should, and ahead where a test asks for that by `page.clock`.
+ */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -32,6 +35,7 @@ export async function openPage(
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.clock.install();
   await page.goto(url);
   return { page, complaints };
 }
