@@ -114,6 +114,23 @@ describeInChromium('the board', () => {
     });
   });
 
+  test('the token stays at the origin of the page, whatever origin a link of the list has', async () => {
+    const page = await open();
+    const origins = new Set<string>();
+    page.on('request', (request) => origins.add(new URL(request.url()).origin));
+    const isList = (url: URL) => url.searchParams.get('$top') === '200' && !url.searchParams.has('$skiptoken');
+    await page.route(isList, async (route) => {
+      const response = await route.fetch();
+      const next = new URL('https://elsewhere.example/v1.0/playPromptOperation?$top=1&$skiptoken=x');
+      await route.fulfill({ response, json: { ...(await response.json()), '@odata.nextLink': next } });
+    });
+    await signIn(page, service.facts.token ?? '');
+    // The service does not take what was made up.
+    await page.getByRole('alert').getByText('$skiptoken').waitFor();
+    expect([...origins]).toEqual([service.facts.baseUrl]);
+    expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('400'))).toBe(true);
+  });
+
   describe('what is shown', () => {
     test('can be narrowed to a status, by the service', async () => {
       const page = await openSignedIn();
