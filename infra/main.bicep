@@ -285,6 +285,15 @@ module metricAlerts 'modules/metricAlerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  scope: group
+  params: {
+    location: location
+    workspaceId: monitoring.outputs.workspaceId
+    tags: allTags
+  }
+}
+
 module guard 'modules/guard.bicep' = {
   scope: group
   params: {
