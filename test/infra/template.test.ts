@@ -9,7 +9,11 @@ import { settingNames } from '../../shared/settings.ts';
 const bicep = findBicep();
 const environments = ['staging', 'production'];
 
-const resource = z.looseObject({ type: z.string(), existing: z.boolean().default(false), properties: z.unknown().optional() });
+const resource = z.looseObject({
+  type: z.string(),
+  existing: z.boolean().default(false),
+  properties: z.unknown().optional(),
+});
 const template = z.looseObject({ resources: z.record(z.string(), resource) });
 const deployment = z.object({ template, parameters: z.record(z.string(), z.unknown()) });
 const definition = z.object({ type: z.string(), nullable: z.boolean().default(false) });
