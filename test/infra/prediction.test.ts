@@ -118,4 +118,91 @@ function describePredictions(predictionOf: (name: Deployment) => z.infer<typeof 
       expect(Object.keys(settingsOf('production'))).not.toContain('RETENTION_DAYS');
     });
   });
+
+  describe('the stores', () => {
+    const accountsOf = (name: Deployment) => ofType(name, 'Microsoft.Storage/storageAccounts');
+    const cosmosOf = (name: Deployment) => ofType(name, 'Microsoft.DocumentDB/databaseAccounts');
+
+    test('are two storage accounts that let in the subnet of the app alone', () => {
+      expect(accountsOf('staging')).toHaveLength(2);
+      for (const { properties, sku } of accountsOf('staging')) {
+        expect(sku).toEqual({ name: 'Standard_LRS' });
+        expect(properties).toMatchObject({
+          publicNetworkAccess: 'Enabled',
+          networkAcls: { defaultAction: 'Deny', bypass: 'None', virtualNetworkRules: [{ action: 'Allow' }] },
+        });
+        expect(JSON.stringify(properties)).toContain('outputs.appSubnetId.value');
+      }
+      expect(serviceEndpointsOf('staging')).toEqual(['Microsoft.Storage']);
+      expect(ofType('staging', 'Microsoft.Network/privateEndpoints')).toEqual([]);
+    });
+
+    test('have private addresses alone in production, in all zones', () => {
+      expect(accountsOf('production')).toHaveLength(2);
+      for (const { properties, sku } of accountsOf('production')) {
+        expect(sku).toEqual({ name: 'Standard_ZRS' });
+        expect(properties).toMatchObject({
+          publicNetworkAccess: 'Disabled',
+          networkAcls: { defaultAction: 'Deny', bypass: 'None', virtualNetworkRules: [] },
+        });
+      }
+      expect(serviceEndpointsOf('production')).toEqual([]);
+      expect(connectionsOf('production')).toEqual([
+        ['blob', 'host.id'],
+        ['table', 'operations.id'],
+      ]);
+    });
+
+    test('are the host’s account and Azure Cosmos DB, where that is wanted', () => {
+      expect(accountsOf('cosmos')).toHaveLength(1);
+      expect(cosmosOf('cosmos')).toMatchObject([
+        {
+          properties: {
+            capabilities: [{ name: 'EnableTable' }],
+            disableLocalAuth: true,
+            publicNetworkAccess: 'Enabled',
+            isVirtualNetworkFilterEnabled: true,
+          },
+        },
+      ]);
+      expect(serviceEndpointsOf('cosmos')).toEqual(['Microsoft.Storage', 'Microsoft.AzureCosmosDB']);
+      expect(cosmosOf('staging')).toEqual([]);
+    });
+
+    test('are as private in Azure Cosmos DB', () => {
+      expect(cosmosOf('privateCosmos')).toMatchObject([
+        { properties: { publicNetworkAccess: 'Disabled', virtualNetworkRules: [] } },
+      ]);
+      expect(connectionsOf('privateCosmos')).toEqual([
+        ['blob', 'host.id'],
+        ['Table', 'cosmos.id'],
+      ]);
+    });
+
+    test.each([
+      ['production', 'operations.id', 'ResponseType'],
+      ['cosmos', 'cosmos.id', 'StatusCode'],
+    ] as const)('of %s are watched for throttling', (name, store, dimension) => {
+      const alert = JSON.stringify(
+        ofType(name, 'Microsoft.Insights/metricAlerts').find(({ id }) => id.endsWith('storeThrottling')),
+      );
+      expect(alert).toContain(`format('${store.split('.')[0]}-{0}'`);
+      expect(alert).toContain(dimension);
+    });
+
+    /** What each private endpoint leads to. */
+    function connectionsOf(name: Deployment) {
+      return ofType(name, 'Microsoft.Network/privateEndpoints').map(({ properties }) => {
+        const [, group] = /"groupIds":\["(\w+)"\]/.exec(JSON.stringify(properties)) ?? [];
+        const [, module, output] =
+          /"privateLinkServiceId":"\[.*?format\('(\w+)-.*?outputs\.(\w+)\.value/.exec(JSON.stringify(properties)) ?? [];
+        return [group, `${module}.${output}`];
+      });
+    }
+
+    function serviceEndpointsOf(name: Deployment) {
+      const [network] = ofType(name, 'Microsoft.Network/virtualNetworks');
+      return [...JSON.stringify(network).matchAll(/"service":"([\w.]+)"/g)].map(([, service]) => service);
+    }
+  });
 }
