@@ -258,6 +258,30 @@ function describeTemplate(printedOf: (environment?: string) => Printed) {
     for (const { properties } of alerts) expect(JSON.stringify(properties)).toContain("parameters('actionGroupId')");
   });
 
+  test('a workbook draws what the runbook speaks of, in pictures', () => {
+    const drawn = z.object({
+      items: z.array(z.object({ name: z.string(), content: z.looseObject({ visualization: z.string().optional() }) })),
+    });
+    const { items } = drawn.parse(JSON.parse(readFileSync('infra/modules/workbook.json', 'utf8')));
+    const [, ...charts] = items.map(({ name, content }) => [name, content.visualization]);
+    expect(Object.fromEntries(charts)).toEqual({
+      requests: 'areachart',
+      statuses: 'piechart',
+      latency: 'timechart',
+      operations: 'areachart',
+      conflicts: 'barchart',
+      updateRetries: 'barchart',
+      storeLatency: 'timechart',
+      storeRetries: 'barchart',
+      refused: 'barchart',
+      coldStarts: 'barchart',
+    });
+    expect(find('workbook', 'workbook')?.properties).toMatchObject({
+      sourceId: "[parameters('workspaceId')]",
+      serializedData: expect.stringMatching(/^\[string\(variables\(/),
+    });
+  });
+
   test('production is private, in all zones, warm, locked and within a budget; staging is not', () => {
     expect(parametersOf('production')).toMatchObject({
       environmentName: 'production',
