@@ -51,13 +51,13 @@ if (typeof bicep === 'string') {
     try {
       cpSync('infra', folder, { recursive: true });
       for (const [name, text] of Object.entries(written)) writeFileSync(join(folder, `main.${name}.bicepparam`), text);
-      const predict = async (name: Deployment) => {
-        const { complaints } = await bicep('snapshot', join(folder, `main.${name}.bicepparam`));
-        expect(complaints).toBe('');
-        const text = readFileSync(join(folder, `main.${name}.snapshot.json`), 'utf8');
+      const fileOf = (name: Deployment, ending: string) => join(folder, `main.${name}.${ending}`);
+      const printed = await Promise.all(deployments.map((name) => bicep('snapshot', fileOf(name, 'bicepparam'))));
+      expect(printed.map(({ complaints }) => complaints).join('')).toBe('');
+      for (const name of deployments) {
+        const text = readFileSync(fileOf(name, 'snapshot.json'), 'utf8');
         predictions.set(name, snapshot.parse(JSON.parse(text)));
-      };
-      await Promise.all(deployments.map(predict));
+      }
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -95,6 +95,7 @@ function describePredictions(predictionOf: (name: Deployment) => z.infer<typeof 
         TABLES_ENDPOINT: 'https://store.example',
         AZURE_CLIENT_ID: AUDIENCE,
         APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${TENANT};IngestionEndpoint=https://in.example/`,
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: `ClientId=${AUDIENCE};Authorization=AAD`,
       });
       expect(auth).toMatchObject({ tenants: [TENANT], audiences: [AUDIENCE] });
       expect(tables).toMatchObject({ endpoint: 'https://store.example', managedIdentityClientId: AUDIENCE });
@@ -110,6 +111,10 @@ function describePredictions(predictionOf: (name: Deployment) => z.infer<typeof 
         AzureWebJobsStorage__blobServiceUri: 'host.blobEndpoint',
         AzureWebJobsStorage__clientId: 'identity.clientId',
         AzureWebJobsStorage__credential: 'managedidentity',
+        APPLICATIONINSIGHTS_CONNECTION_STRING: 'monitoring.connectionString',
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: expect.stringMatching(
+          /^\[format\('ClientId=\{0\};Authorization=AAD', .*format\('identity-.*\.outputs\.clientId\.value\)\]$/,
+        ),
       });
     });
 
