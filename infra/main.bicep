@@ -150,7 +150,8 @@ module host 'modules/storage.bicep' = {
     name: hostAccountName
     containers: [deploymentContainer]
     zoneRedundant: zoneRedundant
-    subnetId: privateNetwork ? null : network.outputs.appSubnetId
+    privateNetwork: privateNetwork
+    subnetId: network.outputs.appSubnetId
     workspaceId: monitoring.outputs.workspaceId
     logRequests: logStoreRequests
     tags: allTags
@@ -164,7 +165,8 @@ module operations 'modules/storage.bicep' = if (!cosmosDb) {
     name: operationsAccountName
     tables: [tableName]
     zoneRedundant: zoneRedundant
-    subnetId: privateNetwork ? null : network.outputs.appSubnetId
+    privateNetwork: privateNetwork
+    subnetId: network.outputs.appSubnetId
     workspaceId: monitoring.outputs.workspaceId
     logRequests: logStoreRequests
     tags: allTags
@@ -181,7 +183,8 @@ module cosmos 'modules/cosmos.bicep' = if (cosmosDb) {
     zoneRedundant: zoneRedundant
     principalId: identity.outputs.principalId
     identityName: identityName
-    subnetId: privateNetwork ? null : network.outputs.appSubnetId
+    privateNetwork: privateNetwork
+    subnetId: network.outputs.appSubnetId
     workspaceId: monitoring.outputs.workspaceId
     logRequests: logStoreRequests
     tags: allTags
@@ -281,6 +284,15 @@ module metricAlerts 'modules/metricAlerts.bicep' = {
     tableStore: tableStore
     storeId: storeId
     actionGroupId: monitoring.outputs.actionGroupId
+    tags: allTags
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  scope: group
+  params: {
+    location: location
+    workspaceId: monitoring.outputs.workspaceId
     tags: allTags
   }
 }

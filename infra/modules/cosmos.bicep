@@ -25,8 +25,11 @@ param principalId string
 @description('Name of that identity, which the name of its role assignment is made of.')
 param identityName string
 
-@description('Resource id of the only subnet that is let in, by its service endpoint; without one, only private endpoints are.')
-param subnetId string?
+@description('Whether only private endpoints are let in.')
+param privateNetwork bool
+
+@description('Resource id of the only subnet that is let in otherwise, by its service endpoint.')
+param subnetId string
 
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
@@ -53,9 +56,9 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
     consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
     disableLocalAuth: true
     minimalTlsVersion: 'Tls12'
-    publicNetworkAccess: subnetId == null ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
     isVirtualNetworkFilterEnabled: true
-    virtualNetworkRules: subnetId == null ? [] : [{ id: subnetId! }]
+    virtualNetworkRules: privateNetwork ? [] : [{ id: subnetId }]
     networkAclBypass: 'None'
     // Unlike tables in Azure Storage, these can be put back to any moment of the last 7 days.
     backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous7Days' } }

@@ -32,6 +32,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
           delegations: [
             {
               name: 'flexConsumption'
+              // A subscription knows it once its resource provider Microsoft.App is registered.
               properties: { serviceName: 'Microsoft.App/environments' }
             }
           ]

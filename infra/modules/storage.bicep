@@ -19,8 +19,11 @@ param tables string[] = []
 @description('Whether each write is kept in three zones of the region, instead of one.')
 param zoneRedundant bool
 
-@description('Resource id of the only subnet that is let in, by its service endpoint; without one, only private endpoints are.')
-param subnetId string?
+@description('Whether only private endpoints are let in.')
+param privateNetwork bool
+
+@description('Resource id of the only subnet that is let in otherwise, by its service endpoint.')
+param subnetId string
 
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
@@ -54,12 +57,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
     allowCrossTenantReplication: false
     supportsHttpsTrafficOnly: true
     minimumTlsVersion: 'TLS1_2'
-    publicNetworkAccess: subnetId == null ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
     networkAcls: {
       defaultAction: 'Deny'
       // Nothing of Azure but the app comes here: not even its trusted services, which diagnostics do without.
       bypass: 'None'
-      virtualNetworkRules: subnetId == null ? [] : [{ id: subnetId!, action: 'Allow' }]
+      virtualNetworkRules: privateNetwork ? [] : [{ id: subnetId, action: 'Allow' }]
     }
   }
 

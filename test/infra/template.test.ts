@@ -151,11 +151,9 @@ function describeTemplate(printedOf: (environment?: string) => Printed) {
         minimumTlsVersion: 'TLS1_2',
         supportsHttpsTrafficOnly: true,
         networkAcls: { defaultAction: 'Deny', bypass: 'None' },
-        publicNetworkAccess: "[if(equals(parameters('subnetId'), null()), 'Disabled', 'Enabled')]",
+        publicNetworkAccess: "[if(parameters('privateNetwork'), 'Disabled', 'Enabled')]",
       });
-      expect(JSON.stringify(moduleOf(module).parameters.subnetId)).toMatch(
-        /if\(parameters\('privateNetwork'\), .*null\(\)/,
-      );
+      expect(moduleOf(module).parameters.privateNetwork).toEqual({ value: "[parameters('privateNetwork')]" });
     });
 
     test('of Cosmos DB lets nobody in but that either', () => {
@@ -163,7 +161,7 @@ function describeTemplate(printedOf: (environment?: string) => Printed) {
         minimalTlsVersion: 'Tls12',
         isVirtualNetworkFilterEnabled: true,
         networkAclBypass: 'None',
-        publicNetworkAccess: "[if(equals(parameters('subnetId'), null()), 'Disabled', 'Enabled')]",
+        publicNetworkAccess: "[if(parameters('privateNetwork'), 'Disabled', 'Enabled')]",
       });
     });
 
@@ -258,6 +256,30 @@ function describeTemplate(printedOf: (environment?: string) => Printed) {
       expect(outputOf().templateJson).toContain(`"${name}"`);
     const alerts = ['Microsoft.Insights/metricAlerts', 'Microsoft.Insights/scheduledQueryRules'].flatMap(ofType);
     for (const { properties } of alerts) expect(JSON.stringify(properties)).toContain("parameters('actionGroupId')");
+  });
+
+  test('a workbook draws what the runbook speaks of, in pictures', () => {
+    const drawn = z.object({
+      items: z.array(z.object({ name: z.string(), content: z.looseObject({ visualization: z.string().optional() }) })),
+    });
+    const { items } = drawn.parse(JSON.parse(readFileSync('infra/modules/workbook.json', 'utf8')));
+    const [, ...charts] = items.map(({ name, content }) => [name, content.visualization]);
+    expect(Object.fromEntries(charts)).toEqual({
+      requests: 'areachart',
+      statuses: 'piechart',
+      latency: 'timechart',
+      operations: 'areachart',
+      conflicts: 'barchart',
+      updateRetries: 'barchart',
+      storeLatency: 'timechart',
+      storeRetries: 'barchart',
+      refused: 'barchart',
+      coldStarts: 'barchart',
+    });
+    expect(find('workbook', 'workbook')?.properties).toMatchObject({
+      sourceId: "[parameters('workspaceId')]",
+      serializedData: expect.stringMatching(/^\[string\(variables\(/),
+    });
   });
 
   test('production is private, in all zones, warm, locked and within a budget; staging is not', () => {
