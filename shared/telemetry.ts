@@ -1,17 +1,22 @@
 /** What is said of a span or a measurement: only what is of no person, in few different values. */
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
-/** What came of a step; `attributes` adds to what its span says. */
-export type Settled<Result> = (
-  outcome: { readonly result: Awaited<Result> } | { readonly error: unknown },
-  seconds: number,
-  attributes: (said: Attributes) => void,
-) => void;
+/** A call of a step that is over. */
+export interface Call<Args extends unknown[]> {
+  readonly args: Args;
+  readonly seconds: number;
+  /** Adds to what its span says; `error.type` says that it failed. */
+  say(attributes: Attributes): void;
+}
 
 export interface StepOptions<Args extends unknown[], Result> {
-  /** The `traceparent` and `tracestate` of the trace that a call belongs to, else the step within which it is called. */
+  /** The trace that a call belongs to, where that is not the one of the step within which it is called. */
   readonly parent?: (...args: Args) => TraceParent | undefined;
-  readonly settled?: Settled<Result>;
+  /** Is told what came of each call. */
+  readonly settled?: (
+    outcome: { readonly result: Awaited<Result> } | { readonly error: unknown },
+    call: Call<Args>,
+  ) => void;
 }
 
 /** W3C Trace Context, section 3. */
@@ -32,8 +37,8 @@ export type Counter = keyof typeof counters;
 /** The histograms of durations in seconds, named as OpenTelemetry's semantic conventions do. */
 export const durations = {
   'http.server.request.duration': 'Requests, by route, method and status.',
-  'db.client.operation.duration': 'Calls of the store, by operation and failure, the tries of each included.',
-  'http.client.request.duration': 'Single tries to call the store, by method and status.',
+  'db.client.operation.duration': 'Calls of the store, by operation and failure; all tries of a call are one.',
+  'http.client.request.duration': 'Each try to call the store, by method, status, and how many came before it.',
 } as const;
 export type Duration = keyof typeof durations;
 
