@@ -9,8 +9,10 @@ export function observeAdmit(admit: Admit, telemetry: Telemetry): Admit {
     settled(outcome) {
       if (!('error' in outcome && outcome.error instanceof GraphError)) return;
       const { reason, cause } = outcome.error;
-      // Of a token that was refused the cause is which part of it was at fault, and nothing of what it says.
-      telemetry.count('playpromptoperation.token.failures', { cause: typeof cause === 'string' ? cause : reason });
+      // Of a token that was refused the cause says which part of it was at fault, and nothing of what it holds.
+      telemetry.count('playpromptoperation.token.failures', {
+        cause: typeof cause === 'string' ? cause.replace('access token refused: ', '') : reason,
+      });
     },
   });
 }
