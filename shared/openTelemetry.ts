@@ -140,6 +140,8 @@ async function toOtlp(endpoint: string): Promise<Exporters> {
 }
 
 async function toApplicationInsights({ applicationInsights = '', identity }: TelemetrySettings): Promise<Exporters> {
+  // What the exporter tells Microsoft of itself goes to other addresses, to which a private network has no way.
+  process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= 'true';
   const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } = await import(
     '@azure/monitor-opentelemetry-exporter'
   );

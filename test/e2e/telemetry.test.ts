@@ -1,14 +1,28 @@
-// What the service tells of itself, to a collector that speaks OTLP.
+// What the service tells of itself: to a collector that speaks OTLP, to Application Insights, or to nobody.
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:https';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import * as z from 'zod';
+import { close, listen } from '../../local/loopback.ts';
+import { writeCertificate } from '../support/certificate.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../support/otlpReceiver.ts';
-import { patch, send, startService } from '../support/service.ts';
+import { loadedModules, newFolder, patch, send, startService, WATCH_LOADS } from '../support/service.ts';
 import { azuriteConnection, newTableName } from '../support/tables.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CALLER_SPAN = '00f067aa0ba902b7';
 const SECRET = 'a-context-of-somebody';
+
+/** What Application Insights takes. */
+const envelope = z.object({
+  tags: z.record(z.string(), z.string()),
+  data: z.object({ baseType: z.string(), baseData: z.record(z.string(), z.unknown()) }),
+});
 
 describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
   let collector: OtlpReceiver;
@@ -141,4 +155,70 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
       }
     }
   });
+});
+
+test('without it nothing of OpenTelemetry is loaded, and no trace is carried on', async () => {
+  const store = await startFaultProxy();
+  const connection = azuriteConnection(store.port);
+  const service = await startService({ TABLES_CONNECTION: connection, TABLES_NAME: newTableName(), ...WATCH_LOADS });
+  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
+  expect((await patch(service, { clientContext: 'c' }, { headers })).status).toBe(200);
+  await service.end('SIGTERM');
+  await store.close();
+  const loaded = loadedModules(service);
+  expect(loaded.filter((url) => url.includes('data-tables'))).not.toEqual([]);
+  expect(loaded.filter((url) => /opentelemetry/i.test(url))).toEqual([]);
+  expect(store.traceParents.length).toBeGreaterThan(2);
+  expect(new Set(store.traceParents)).toEqual(new Set([undefined]));
+});
+
+test('Application Insights is told with the managed identity that its setting names', async () => {
+  const folder = newFolder();
+  const { cert, key } = await writeCertificate(folder.path);
+  const asked: URLSearchParams[] = [];
+  const identity = createHttpServer((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://127.0.0.1').searchParams);
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ access_token: 'of-telemetry', expires_on: 4_000_000_000, token_type: 'Bearer' }));
+  });
+  const envelopes: unknown[] = [];
+  const authorizations = new Set<unknown>();
+  const ingestion = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, async (request, response) => {
+    authorizations.add(request.headers.authorization);
+    const sent = await buffer(request);
+    const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent).toString();
+    const items = z.array(envelope).parse(JSON.parse(text));
+    envelopes.push(...items);
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ itemsReceived: items.length, itemsAccepted: items.length, errors: [] }));
+  });
+  const endpoint = `https://127.0.0.1:${await listen(ingestion, 0, '')}`;
+  const clientId = '44444444-4444-4444-8444-444444444444';
+  const service = await startService({
+    TABLES_CONNECTION: azuriteConnection(),
+    TABLES_NAME: newTableName(),
+    APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${clientId};IngestionEndpoint=${endpoint}/`,
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: `ClientId=${clientId};Authorization=AAD`,
+    IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(identity, 0, '')}/msi/token`,
+    IDENTITY_HEADER: 'secret',
+    NODE_EXTRA_CA_CERTS: cert,
+  });
+  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
+  expect((await patch(service, { clientContext: SECRET }, { headers })).status).toBe(200);
+  expect(await service.end('SIGTERM')).toBe(0);
+  await Promise.all([close(ingestion), close(identity)]);
+  folder.remove();
+
+  expect(asked[0]?.get('client_id')).toBe(clientId);
+  expect(asked[0]?.get('resource')).toBe('https://monitor.azure.com');
+  expect([...authorizations]).toEqual(['Bearer of-telemetry']);
+  expect(envelopes).toContainEqual({
+    tags: expect.objectContaining({ 'ai.operation.id': TRACE, 'ai.operation.parentId': CALLER_SPAN }),
+    data: { baseType: 'RemoteDependencyData', baseData: expect.objectContaining({ name: 'playPromptOperations' }) },
+  });
+  const measured = { metrics: [expect.objectContaining({ name: 'playpromptoperation.updates', value: 1 })] };
+  expect(envelopes).toContainEqual(
+    expect.objectContaining({ data: { baseType: 'MetricData', baseData: expect.objectContaining(measured) } }),
+  );
+  expect(JSON.stringify(envelopes)).not.toContain(SECRET);
 });

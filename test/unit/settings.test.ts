@@ -42,13 +42,20 @@ test('what is not set has the default', () => {
       managedIdentityClientId: undefined,
     },
     retention: { days: undefined },
+    telemetry: {
+      serviceName: 'playpromptoperation',
+      applicationInsights: undefined,
+      identity: undefined,
+      otlpEndpoint: undefined,
+    },
   });
 });
 
 test('what is empty counts as not set', () => {
   const empty = {
     ...{ AUTH_AUTHORITY: '', AUTH_APP_ROLES: '', AUTH_SCOPES: '', AUTH_V1_ISSUER: '', AUTH_ALGORITHMS: '' },
-    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '', RETENTION_DAYS: '' },
+    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '', RETENTION_DAYS: '', OTEL_EXPORTER_OTLP_ENDPOINT: '' },
+    ...{ APPLICATIONINSIGHTS_CONNECTION_STRING: '', APPLICATIONINSIGHTS_AUTHENTICATION_STRING: '' },
   };
   expect(readSettings({ ...valid, ...empty })).toEqual(readSettings(valid));
 });
