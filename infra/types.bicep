@@ -39,4 +39,7 @@ type Settings = {
 
   @description('Days after which operations that ended are deleted.')
   RETENTION_DAYS: string?
+
+  @description('Address of a collector that is told too what the app does, by OTLP over HTTP.')
+  OTEL_EXPORTER_OTLP_ENDPOINT: string?
 }
