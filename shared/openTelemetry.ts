@@ -17,7 +17,6 @@ import { detectResources, envDetector, resourceFromAttributes } from '@opentelem
 import { MeterProvider, PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { GraphError } from './graphError.ts';
-import { managedIdentity } from './managedIdentity.ts';
 import type { TelemetrySettings } from './settings.ts';
 import { createStoreInstrumenter } from './storeInstrumenter.ts';
 import { type Attributes, counters, durations, type StepOptions, type Telemetry } from './telemetry.ts';
@@ -32,7 +31,8 @@ const EXPORT_TIMEOUT_MS = 3000;
 /** The bounds that OpenTelemetry's semantic conventions give for durations, in seconds. */
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-interface Exporters {
+/** What sends to one place. */
+export interface Exporters {
   readonly spans: SpanExporter;
   readonly metrics: PushMetricExporter;
 }
@@ -44,10 +44,11 @@ interface Exporters {
 export async function openTelemetry(settings: TelemetrySettings): Promise<Telemetry> {
   diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.ERROR);
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  const exporters = await Promise.all([
-    ...(settings.otlpEndpoint === undefined ? [] : [toOtlp(settings.otlpEndpoint)]),
-    ...(settings.applicationInsights === undefined ? [] : [toApplicationInsights(settings)]),
+  const destinations = await Promise.all([
+    ...(settings.otlpEndpoint === undefined ? [] : [import('./otlpExporters.ts')]),
+    ...(settings.applicationInsights === undefined ? [] : [import('./applicationInsightsExporters.ts')]),
   ]);
+  const exporters = destinations.map(({ createExporters }) => createExporters(settings, EXPORT_TIMEOUT_MS));
   // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word, and OTEL_TRACES_SAMPLER is heeded.
   const resource = resourceFromAttributes({ 'service.name': settings.serviceName }).merge(
     detectResources({ detectors: [envDetector] }),
@@ -125,32 +126,6 @@ export async function openTelemetry(settings: TelemetrySettings): Promise<Teleme
   };
   useInstrumenter(createStoreInstrumenter(tracer, propagator, telemetry.record));
   return telemetry;
-}
-
-async function toOtlp(endpoint: string): Promise<Exporters> {
-  const [{ OTLPTraceExporter }, { OTLPMetricExporter }] = await Promise.all([
-    import('@opentelemetry/exporter-trace-otlp-http'),
-    import('@opentelemetry/exporter-metrics-otlp-http'),
-  ]);
-  const timeoutMillis = EXPORT_TIMEOUT_MS;
-  return {
-    spans: new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, timeoutMillis }),
-    metrics: new OTLPMetricExporter({ url: `${endpoint}/v1/metrics`, timeoutMillis }),
-  };
-}
-
-async function toApplicationInsights({ applicationInsights = '', identity }: TelemetrySettings): Promise<Exporters> {
-  // What the exporter tells Microsoft of itself goes to other addresses, to which a private network has no way.
-  process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= 'true';
-  const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } = await import(
-    '@azure/monitor-opentelemetry-exporter'
-  );
-  const options = {
-    connectionString: applicationInsights,
-    disableOfflineStorage: true,
-    ...(identity && { credential: managedIdentity(identity.clientId) }),
-  };
-  return { spans: new AzureMonitorTraceExporter(options), metrics: new AzureMonitorMetricExporter(options) };
 }
 
 function say(span: Span, attributes: Attributes) {
