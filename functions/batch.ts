@@ -1,7 +1,7 @@
 import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/batchRequest.ts';
 import { invalid } from '../shared/faults.ts';
 import { GraphError } from '../shared/graphError.ts';
-import { readJsonBody } from '../shared/jsonBody.ts';
+import type { readJsonBody } from '../shared/jsonBody.ts';
 import { checkODataHeaders, readReturnPreference, serviceRoot } from '../shared/odata.ts';
 import type { Admit } from '../shared/permission.ts';
 import { readQueryOptions } from '../shared/queryOptions.ts';
@@ -18,9 +18,11 @@ const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
  */
 export function createBatch({
   admit,
+  readBody,
   addresses,
 }: {
   readonly admit: Admit;
+  readonly readBody: typeof readJsonBody;
   readonly addresses: readonly Address[];
 }): Story {
   const reachable = [
@@ -33,7 +35,7 @@ export function createBatch({
     checkODataHeaders(request.headers);
     readQueryOptions(request.url, []);
     checkBatchHeaders(request.headers);
-    const batched = validateBatch(await readJsonBody(request, MAX_BATCH_BYTES));
+    const batched = validateBatch(await readBody(request, MAX_BATCH_BYTES));
 
     const answers = new Map<string, Promise<GraphAnswer>>();
     const answerInTurn = async ({ dependsOn, ...one }: BatchedRequest) => {

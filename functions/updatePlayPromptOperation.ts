@@ -1,7 +1,7 @@
 import { readAddressedId } from '../shared/addressedId.ts';
-import { readJsonBody } from '../shared/jsonBody.ts';
+import type { readJsonBody } from '../shared/jsonBody.ts';
 import { checkODataHeaders, readReturnPreference, serviceRoot, toEntityBody } from '../shared/odata.ts';
-import { validatePatch } from '../shared/patchRequest.ts';
+import type { validatePatch } from '../shared/patchRequest.ts';
 import type { Admit } from '../shared/permission.ts';
 import type { UpdatePlayPromptOperation } from '../shared/playPromptOperations.ts';
 import { readPreconditions } from '../shared/preconditions.ts';
@@ -12,9 +12,13 @@ import type { Story } from './graphHandler.ts';
 /** `PATCH /playPromptOperation`, and the same with the id in the address. Microsoft Graph, "Update playPromptOperation". */
 export function createUpdatePlayPromptOperation({
   admit,
+  readBody,
+  validate,
   update,
 }: {
   readonly admit: Admit;
+  readonly readBody: typeof readJsonBody;
+  readonly validate: typeof validatePatch;
   readonly update: UpdatePlayPromptOperation;
 }): Story {
   return async (request, deadline) => {
@@ -25,8 +29,8 @@ export function createUpdatePlayPromptOperation({
     const preference = readReturnPreference(request.headers);
     const repeatability = readRepeatability(request.headers, caller.id, Date.now());
     const addressedId = readAddressedId(request.params);
-    const body = await readJsonBody(request);
-    const change = validatePatch(body, addressedId, caller.tenant);
+    const body = await readBody(request);
+    const change = validate(body, addressedId, caller.tenant);
     const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
     const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 

@@ -42,4 +42,7 @@ type Settings = {
 
   @description('Pages for people, off by default: board, docs, comma-separated.')
   PAGES: string?
+
+  @description('Address of a collector that is told too what the app does, by OTLP over HTTP.')
+  OTEL_EXPORTER_OTLP_ENDPOINT: string?
 }

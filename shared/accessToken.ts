@@ -64,12 +64,13 @@ export type Authenticate = (authorization: string | null) => Promise<AccessToken
 /**
  * Checks access tokens of Microsoft Entra ID, version 1.0 and 2.0, as RFC 8725 advises. A token that was found good is
  * remembered by its SHA-256, so that its signature is checked once: for five minutes at most, not beyond its `exp` and
- * the skew, and not when its key is no longer among the tenant's.
+ * the skew, and not when its key is no longer among the tenant's. `onLookup` is told whether a token was remembered.
  */
 export function createAuthenticate(
   settings: AuthSettings,
   findTenantKeys: FindTenantKeys,
   now: () => number = Date.now,
+  onLookup: (isHit: boolean) => void = () => {},
 ): Authenticate {
   const verify = createVerify(settings, findTenantKeys, now);
   const verified = createMemory<VerifiedToken>(REMEMBERED_TOKENS);
@@ -78,6 +79,7 @@ export function createAuthenticate(
     const token = bearerToken(authorization);
     const digest = hash('sha256', token, 'base64');
     const known = verified.get(digest);
+    onLookup(known !== undefined);
     if (known && now() < known.until) {
       const { keys } = await findTenantKeys(known.claims.tid, known.kid);
       if (keys.get(known.kid) === known.key) return known.claims;

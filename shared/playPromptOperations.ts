@@ -125,12 +125,22 @@ export type UpdatePlayPromptOperation = (
   repeatable?: RepeatableRequest,
 ) => Promise<OperationVersion>;
 
-/** Makes the update of operations in a store. Updates of one operation by this instance wait for each other. */
-export function createUpdate(operations: Store, now: () => number = Date.now): UpdatePlayPromptOperation {
+/** Why a change is tried again: what was remembered was stale, others changed the operation, or the store failed. */
+export type RetryCause = 'stale' | 'conflict' | 'unavailable';
+
+/**
+ * Makes the update of operations in a store. Updates of one operation by this instance wait for each other; `onRetry` is
+ * told of each attempt that has to be made again.
+ */
+export function createUpdate(
+  operations: Store,
+  now: () => number = Date.now,
+  onRetry: (cause: RetryCause) => void = () => {},
+): UpdatePlayPromptOperation {
   const inTurn = createInTurn();
   return (tenant, request, preconditions, signal, repeatable) =>
     inTurn(`${tenant}/${request.id}`, signal, () =>
-      update(operations, tenant, request, preconditions, signal, repeatable, now),
+      update(operations, tenant, request, preconditions, signal, repeatable, now, onRetry),
     );
 }
 
@@ -144,6 +154,7 @@ async function update(
   signal: AbortSignal,
   repeatable: RepeatableRequest | undefined,
   now: () => number,
+  onRetry: (cause: RetryCause) => void,
 ): Promise<OperationVersion> {
   const writeId = crypto.randomUUID();
   const recalled = operations.recall(tenant, id);
@@ -171,10 +182,12 @@ async function update(
       const remembered = remember(current, repeatable, now());
       const stored = await operations.put(tenant, next, current, writeId, signal, remembered);
       if (stored) return stored;
+      onRetry(isGuess ? 'stale' : 'conflict');
       if (!isGuess) await pause(attempt, CONFLICT_PAUSE, signal);
     } catch (cause) {
       if (!(cause instanceof GraphError && cause.reason === 'unavailable') || signal.aborted) throw cause;
       unsureOf ??= { base: current, cause };
+      onRetry('unavailable');
       await pause(attempt, FAILURE_PAUSE, signal);
     }
   }

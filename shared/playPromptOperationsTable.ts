@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
-import type { TokenCredential } from '@azure/identity';
 import * as z from 'zod';
 import { withDeadline } from './deadline.ts';
 import { GraphError } from './graphError.ts';
+import { managedIdentity } from './managedIdentity.ts';
 import { createMemory } from './memory.ts';
 import { type PlayPromptOperations, REMEMBERED_WRITES, type StoredOperation } from './playPromptOperations.ts';
 import type { TablesSettings } from './settings.ts';
@@ -149,19 +149,6 @@ function connect(
   }
   if (endpoint === undefined) throw new TypeError('A table store needs a connection string or an endpoint.');
   return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), options);
-}
-
-/** The managed identity, loaded when it is first asked for a token: it weighs as much as all the rest. */
-function managedIdentity(clientId: string | undefined): TokenCredential {
-  let loading: Promise<TokenCredential> | undefined;
-  return {
-    async getToken(...request) {
-      loading ??= import('@azure/identity').then(
-        ({ ManagedIdentityCredential }) => new ManagedIdentityCredential(clientId === undefined ? {} : { clientId }),
-      );
-      return (await loading).getToken(...request);
-    },
-  };
 }
 
 /** Runs one call of the store under its deadline, and under the request's; what fails with one of `statuses` is undefined. */

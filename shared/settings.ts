@@ -70,6 +70,14 @@ function isConnectionString(value: string) {
   );
 }
 
+/** As the host understands it: `Authorization=AAD`, with `ClientId={id}` for an identity that is user-assigned. */
+const identityOfTelemetry = z
+  .string()
+  .regex(/^(?=.*\bAuthorization=AAD\b)(?:(?:Authorization=AAD|ClientId=[\da-f-]{36})(?:;|$)){1,2}$/i, {
+    error: 'Authorization=AAD, with ClientId={id} for a user-assigned identity',
+  })
+  .transform((value) => ({ clientId: /ClientId=([\da-f-]{36})/i.exec(value)?.[1] }));
+
 /** Every setting of the service, as the environment has it. */
 const variables = z.object({
   AUTH_AUTHORITY: baseAddress.default('https://login.microsoftonline.com'),
@@ -101,6 +109,18 @@ const variables = z.object({
     .optional(),
   PAGES: list(z.enum(pageNames, { error: `a comma-separated list of ${pageNames.join(', ')}` }), 'pages').default([]),
   AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
+  APPLICATIONINSIGHTS_CONNECTION_STRING: z
+    .string()
+    .regex(/^(?:.*;)?\s*InstrumentationKey=[\da-f-]{36}\s*(?:;|$)/i, {
+      error: 'a connection string with an InstrumentationKey',
+    })
+    .optional(),
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: identityOfTelemetry.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'the http or https address of a collector' })
+    .transform((value) => value.replace(/\/+$/, ''))
+    .optional(),
+  WEBSITE_SITE_NAME: z.string().default('playpromptoperation'),
 });
 
 /** The names of all settings. */
@@ -131,11 +151,18 @@ const environment = variables
     },
     retention: { days: values.RETENTION_DAYS },
     pages: [...new Set(values.PAGES)],
+    telemetry: {
+      serviceName: values.WEBSITE_SITE_NAME,
+      applicationInsights: values.APPLICATIONINSIGHTS_CONNECTION_STRING,
+      identity: values.APPLICATIONINSIGHTS_AUTHENTICATION_STRING,
+      otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    },
   }));
 
 export type Settings = z.infer<typeof environment>;
 export type AuthSettings = Settings['auth'];
 export type TablesSettings = Settings['tables'];
+export type TelemetrySettings = Settings['telemetry'];
 
 /**
  * Reads the settings out of the environment. A setting that is empty counts as not set.
@@ -160,6 +187,6 @@ function complaint(issue: z.core.$ZodIssue, given: Readonly<Record<string, strin
 
 /** A value as it may be repeated: without the key of a connection string, or the signature in an address. */
 function withoutSecrets(name: string, value: string) {
-  if (name === 'TABLES_CONNECTION') return 'something else, not repeated here since it may hold a key';
-  return JSON.stringify(name === 'TABLES_ENDPOINT' ? value.replace(/\?.*/s, '?...') : value);
+  if (/_CONNECTION(_STRING)?$/.test(name)) return 'something else, not repeated here since it may hold a key';
+  return JSON.stringify(name.endsWith('_ENDPOINT') ? value.replace(/\?.*/s, '?...') : value);
 }

@@ -1,15 +1,13 @@
 // As in Azure: the table service over https, with a token of the app's managed identity instead of a key.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { generate } from 'selfsigned';
 import { startChild } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { close, listen } from '../../local/loopback.ts';
+import { writeCertificate } from '../support/certificate.ts';
 import { TENANT } from '../support/operations.ts';
 import { appFolder, newFolder, patch } from '../support/service.ts';
 
@@ -66,19 +64,6 @@ test('an operation is stored with the managed identity that AZURE_CLIENT_ID name
   expect(asked[0]?.get('client_id')).toBe(CLIENT_ID);
   expect(asked[0]?.get('resource')).toBe('https://storage.azure.com');
 });
-
-async function writeCertificate(folder: string) {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  });
-  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
-  writeFileSync(files.cert, cert);
-  writeFileSync(files.key, key);
-  return files;
-}
 
 /** Azurite by its own command line, which takes a certificate and checks tokens. */
 async function startHttpsStore({ cert, key }: { cert: string; key: string }) {

@@ -20,6 +20,7 @@ process.env.TEST_APP = folder;
 await import('./resource.test.ts');
 await import('./graphClient.test.ts');
 await import('./managedIdentity.test.ts');
+await import('./telemetry.test.ts');
 
 const textOf = (name: string) => new TextDecoder().decode(files.get(name));
 

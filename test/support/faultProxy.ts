@@ -27,6 +27,8 @@ export interface FaultProxy {
   readonly port: number;
   /** What was asked of the store, as `METHOD /path`. */
   readonly requests: string[];
+  /** The `traceparent` of each of them. */
+  readonly traceParents: unknown[];
   /** Decides, for each request from now on, what becomes of it, and when; `undefined` lets all pass. */
   fault: ((request: { readonly method: string; readonly url: string }) => Fault | Promise<Fault>) | undefined;
   close(): Promise<void>;
@@ -37,6 +39,7 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     proxy.requests.push(`${method} ${url.split('?')[0]}`);
+    proxy.traceParents.push(request.headers.traceparent);
     const received = buffer(request).catch(() => undefined);
     const fault = (await proxy.fault?.({ method, url })) ?? 'pass';
     const body = await received;
@@ -83,6 +86,7 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
   const proxy: FaultProxy = {
     port: await listen(server, 0, 'PORT'),
     requests: [],
+    traceParents: [],
     fault: undefined,
     async close() {
       server.closeAllConnections();

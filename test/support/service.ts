@@ -134,6 +134,14 @@ export async function send(
 /** What a service is started with so that `heapSamples` has something to say. */
 export const WATCH_HEAP = { NODE_OPTIONS: `--import ${new URL('heap.ts', import.meta.url)}` };
 
+/** What a service is started with so that `loadedModules` has something to say. */
+export const WATCH_LOADS = { NODE_OPTIONS: `--import ${new URL('loads.ts', import.meta.url)}` };
+
+/** The addresses of the modules that the host has loaded. */
+export function loadedModules({ errors }: Pick<TestService, 'errors'>): string[] {
+  return [...errors().matchAll(/^load (.+)$/gm)].map(([, url = '']) => url);
+}
+
 /** How much of the host's heap was in use after a collection: one number a second, in KiB. */
 export function heapSamples({ errors }: Pick<TestService, 'errors'>): number[] {
   return [...errors().matchAll(/^heap (\d+)$/gm)].map(([, bytes]) => Number(bytes) / 1024);

@@ -43,13 +43,20 @@ test('what is not set has the default', () => {
     },
     retention: { days: undefined },
     pages: [],
+    telemetry: {
+      serviceName: 'playpromptoperation',
+      applicationInsights: undefined,
+      identity: undefined,
+      otlpEndpoint: undefined,
+    },
   });
 });
 
 test('what is empty counts as not set', () => {
   const empty = {
     ...{ AUTH_AUTHORITY: '', AUTH_APP_ROLES: '', AUTH_SCOPES: '', AUTH_V1_ISSUER: '', AUTH_ALGORITHMS: '' },
-    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '', RETENTION_DAYS: '' },
+    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '', RETENTION_DAYS: '', OTEL_EXPORTER_OTLP_ENDPOINT: '' },
+    ...{ APPLICATIONINSIGHTS_CONNECTION_STRING: '', APPLICATIONINSIGHTS_AUTHENTICATION_STRING: '' },
   };
   expect(readSettings({ ...valid, ...empty })).toEqual(readSettings(valid));
 });
@@ -62,6 +69,9 @@ describe('a good value is taken', () => {
   const authority = ({ auth }: Settings) => auth.authority;
   const tenants = ({ auth }: Settings) => auth.tenants;
   const connection = ({ tables }: Settings) => tables.connection;
+  const collector = ({ telemetry }: Settings) => telemetry.otlpEndpoint;
+  const insights = ({ telemetry }: Settings) => telemetry.applicationInsights;
+  const identity = ({ telemetry }: Settings) => telemetry.identity;
 
   test.each<[name: string, value: string, read: (settings: Settings) => unknown, expected?: unknown]>([
     ['AUTH_AUTHORITY', 'https://login.example', authority],
@@ -97,6 +107,13 @@ describe('a good value is taken', () => {
     ['PAGES', 'board', ({ pages }) => pages, ['board']],
     ['PAGES', ' docs,board,docs', ({ pages }) => pages, ['docs', 'board']],
     ['AZURE_CLIENT_ID', OTHER, ({ tables }) => tables.managedIdentityClientId],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/', collector, 'http://collector:4318'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector.example/otlp', collector],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', `InstrumentationKey=${OTHER}`, insights],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', `IngestionEndpoint=https://a/;InstrumentationKey=${OTHER};`, insights],
+    ['APPLICATIONINSIGHTS_AUTHENTICATION_STRING', 'Authorization=AAD', identity, { clientId: undefined }],
+    ['APPLICATIONINSIGHTS_AUTHENTICATION_STRING', `ClientId=${OTHER};Authorization=AAD`, identity, { clientId: OTHER }],
+    ['WEBSITE_SITE_NAME', 'my-app', ({ telemetry }) => telemetry.serviceName],
   ])('%s %j', (name, value, read, expected = value) => {
     expect(read(readSettings({ ...valid, [name]: value }))).toEqual(expected);
   });
@@ -154,6 +171,11 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ...['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'].map((value) => ['RETENTION_DAYS', value]),
     ...['true', 'board;docs', 'Board', ','].map((value) => ['PAGES', value]),
     ['AZURE_CLIENT_ID', 'my-identity'],
+    ...['collector:4318', 'ftp://collector', 'x'].map((value) => ['OTEL_EXPORTER_OTLP_ENDPOINT', value]),
+    ...['AAD', `ClientId=${OTHER}`, 'Authorization=AAD;ClientId=x', 'Authorization=AAD;Key=x'].map((value) => [
+      'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',
+      value,
+    ]),
   ])('%s %j', (name, value) => {
     const found = complaints({ ...valid, [name]: value });
     expect(new Set(found.map(([refused]) => refused))).toEqual(new Set([name]));
@@ -184,6 +206,14 @@ describe('a bad value is refused, by the name of the setting and what it got', (
   ])('%s says what it wants', (name, value, wanted) => {
     expect(complaints({ ...valid, [name]: value })[0]?.[1]).toMatch(wanted);
   });
+});
+
+test('a bad APPLICATIONINSIGHTS_CONNECTION_STRING is refused, and not repeated', () => {
+  const name = 'APPLICATIONINSIGHTS_CONNECTION_STRING';
+  const found = complaints({ ...valid, [name]: `InstrumentationKey=${SECRET}` });
+  expect(found.map(([refused]) => refused)).toEqual([name]);
+  expect(found[0]?.[1]).toMatch(/InstrumentationKey/);
+  expect(found[0]?.[1]).not.toContain(SECRET);
 });
 
 describe('TABLES_CONNECTION', () => {

@@ -1,0 +1,224 @@
+// What the service tells of itself: to a collector that speaks OTLP, to Application Insights, or to nobody.
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:https';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import * as z from 'zod';
+import { close, listen } from '../../local/loopback.ts';
+import { writeCertificate } from '../support/certificate.ts';
+import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlpReceiver.ts';
+import { loadedModules, newFolder, patch, send, startService, WATCH_LOADS } from '../support/service.ts';
+import { azuriteConnection, newTableName } from '../support/tables.ts';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const CALLER_SPAN = '00f067aa0ba902b7';
+const SECRET = 'a-context-of-somebody';
+
+/** What Application Insights takes. */
+const envelope = z.object({
+  tags: z.record(z.string(), z.string()),
+  data: z.object({ baseType: z.string(), baseData: z.record(z.string(), z.unknown()) }),
+});
+
+describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
+  let collector: OtlpReceiver;
+  let store: FaultProxy;
+  let token: string;
+  let requestId: string | null;
+  const within = (parent: string | undefined) => collector.spans.filter(({ parentSpanId }) => parentSpanId === parent);
+  const named = (name: string) => collector.spans.filter((span) => span.name === name && span.traceId === TRACE);
+
+  beforeAll(async () => {
+    collector = await startOtlpReceiver();
+    store = await startFaultProxy();
+    const service = await startService({
+      TABLES_CONNECTION: azuriteConnection(store.port),
+      TABLES_NAME: newTableName(),
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+      OTEL_SERVICE_NAME: 'tried',
+    });
+    token = String(service.facts.token);
+
+    const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
+    const body = { clientContext: SECRET, status: 'Running', resultInfo: { message: SECRET } };
+    const first = await patch(service, body, { headers });
+    requestId = first.headers.get('request-id');
+    expect(first.status).toBe(200);
+    await patch(service, { clientContext: SECRET, status: 'Completed' });
+    await send(service, 'GET', `/v1.0/playPromptOperation?$filter=clientContext eq '${SECRET}'`);
+    await send(service, 'POST', '/v1.0/$batch', {
+      body: { requests: [{ id: '1', method: 'GET', url: `/playPromptOperation/${SECRET}` }] },
+    });
+
+    // The store refuses once, which the SDK tries again, and once finds what another has written meanwhile.
+    let refusals = 1;
+    store.fault = ({ method }) => (method === 'GET' && refusals-- > 0 ? { status: 503 } : 'pass');
+    await send(service, 'GET', `/v1.0/playPromptOperation/${first.json.id}`);
+    let conflicts = 1;
+    store.fault = ({ method }) => (method === 'PUT' && conflicts-- > 0 ? { status: 412 } : 'pass');
+    await patch(service, { clientContext: SECRET, status: 'Failed' });
+    let failures = 1;
+    store.fault = ({ method }) => (method === 'PUT' && failures-- > 0 ? { status: 500 } : 'pass');
+    await patch(service, { clientContext: SECRET, status: 'Running' });
+    store.fault = undefined;
+
+    const [header, payload] = token.split('.');
+    const forged = { facts: { ...service.facts, token: `${header}.${payload}.AAAA` } };
+    expect((await patch(forged, { clientContext: SECRET })).status).toBe(401);
+    // What has not been sent is sent at the end.
+    expect(await service.end('SIGTERM')).toBe(0);
+  });
+  afterAll(async () => {
+    await store.close();
+    await collector.close();
+  });
+
+  test('a request is a span of the trace that its caller began, and says its outcome and its request-id', () => {
+    const [request, ...others] = within(CALLER_SPAN);
+    expect(others).toEqual([]);
+    expect(request).toMatchObject({
+      traceId: TRACE,
+      name: 'playPromptOperations',
+      attributes: {
+        'http.route': 'v1.0/playPromptOperation',
+        'http.request.method': 'PATCH',
+        'http.response.status_code': 200,
+        'faas.invocation_id': requestId,
+      },
+    });
+    expect([...collector.services]).toEqual(['tried']);
+  });
+
+  test('its steps are spans within it, and the calls of the store are within the update', () => {
+    const [request] = within(CALLER_SPAN);
+    expect(within(request?.spanId).map(({ name }) => name)).toEqual(['admit', 'readBody', 'validate', 'update']);
+    const [update] = named('update');
+    const calls = within(update?.spanId).map(({ name }) => name);
+    expect(calls).toEqual([
+      'TableClient.getEntity',
+      'TableClient.createEntity',
+      'TableClient.createTable',
+      'TableClient.createEntity',
+    ]);
+  });
+
+  test('each request to the store is a span, whose trace it carries on', () => {
+    const tries = collector.spans.filter(({ name, traceId }) => name.startsWith('HTTP ') && traceId === TRACE);
+    expect(tries.map(({ name }) => name)).toEqual(['HTTP GET', 'HTTP POST', 'HTTP POST', 'HTTP POST']);
+    expect(tries.map(({ attributes }) => attributes['http.response.status_code'])).toEqual([404, 404, 201, 204]);
+    const sent = store.traceParents.filter((traceParent) => String(traceParent).includes(TRACE));
+    expect(sent).toEqual(tries.map(({ spanId }) => `00-${TRACE}-${spanId}-01`));
+  });
+
+  test('an answer of the store is no failure, and a failure is one', () => {
+    const failed = collector.spans.filter(({ name, status }) => name.startsWith('HTTP ') && status.code === 2);
+    expect(failed.map(({ attributes }) => attributes['error.type'])).toEqual(['503', '500']);
+  });
+
+  test('a request of a batch is a span within that of the batch', () => {
+    const batch = collector.spans.find(({ name }) => name === 'batch');
+    const [one] = within(batch?.spanId).filter(({ name }) => name === 'playPromptOperation');
+    expect(within(one?.spanId).map(({ name }) => name)).toEqual(['admit', 'TableClient.getEntity']);
+    expect(one?.attributes['playpromptoperation.refusal']).toBe('notFound');
+  });
+
+  test.each([
+    ['http.server.request.duration', { 'http.response.status_code': 200, 'http.request.method': 'PATCH' }, 4],
+    ['http.server.request.duration', { 'http.response.status_code': 401 }, 1],
+    ['playpromptoperation.updates', { status: 'Running' }, 2],
+    ['playpromptoperation.updates', { status: 'Completed' }, 1],
+    ['playpromptoperation.update.retries', { cause: 'stale' }, 1],
+    ['playpromptoperation.update.retries', { cause: 'unavailable' }, 1],
+    ['playpromptoperation.token.failures', { cause: 'signature' }, 1],
+    ['playpromptoperation.cache.lookups', { cache: 'operations', hit: false }, 1],
+    ['playpromptoperation.cache.lookups', { cache: 'operations', hit: true }, 3],
+    ['playpromptoperation.cache.lookups', { cache: 'tokens', hit: false }, 2],
+    ['db.client.operation.duration', { 'db.operation.name': 'createTable' }, 1],
+    ['db.client.operation.duration', { 'error.type': '500' }, 1],
+    ['http.client.request.duration', { 'http.response.status_code': 503 }, 1],
+    ['http.client.request.duration', { 'http.request.resend_count': 1 }, 1],
+  ])('%s of %j are counted', (metric, attributes, count) => {
+    expect(collector.total(metric, attributes)).toBe(count);
+  });
+
+  test('nothing is told of who called, what was sent, or the token', () => {
+    const { oid, sub, tid } = decodeJwt(token);
+    expect(collector.bodies.length).toBeGreaterThan(1);
+    for (const told of collector.bodies) {
+      for (const secret of [SECRET, oid, sub, tid, 'RowKey', ...token.split('.')]) {
+        expect(secret).toBeTruthy();
+        expect(told).not.toContain(String(secret));
+      }
+    }
+  });
+});
+
+test('without it nothing of OpenTelemetry is loaded, and no trace is carried on', async () => {
+  const store = await startFaultProxy();
+  const connection = azuriteConnection(store.port);
+  const service = await startService({ TABLES_CONNECTION: connection, TABLES_NAME: newTableName(), ...WATCH_LOADS });
+  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
+  expect((await patch(service, { clientContext: 'c' }, { headers })).status).toBe(200);
+  await service.end('SIGTERM');
+  await store.close();
+  const loaded = loadedModules(service);
+  expect(loaded.filter((url) => url.endsWith('/index.js'))).not.toEqual([]);
+  expect(loaded.filter((url) => /opentelemetry/i.test(url))).toEqual([]);
+  expect(store.traceParents.length).toBeGreaterThan(2);
+  expect(new Set(store.traceParents)).toEqual(new Set([undefined]));
+});
+
+test('Application Insights is told with the managed identity that its setting names', async () => {
+  const folder = newFolder();
+  const { cert, key } = await writeCertificate(folder.path);
+  const asked: URLSearchParams[] = [];
+  const identity = createHttpServer((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://127.0.0.1').searchParams);
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ access_token: 'of-telemetry', expires_on: 4_000_000_000, token_type: 'Bearer' }));
+  });
+  const envelopes: unknown[] = [];
+  const authorizations = new Set<unknown>();
+  const ingestion = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, async (request, response) => {
+    authorizations.add(request.headers.authorization);
+    const sent = await buffer(request);
+    const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent).toString();
+    const items = z.array(envelope).parse(JSON.parse(text));
+    envelopes.push(...items);
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ itemsReceived: items.length, itemsAccepted: items.length, errors: [] }));
+  });
+  const endpoint = `https://127.0.0.1:${await listen(ingestion, 0, '')}`;
+  const clientId = '44444444-4444-4444-8444-444444444444';
+  const service = await startService({
+    TABLES_CONNECTION: azuriteConnection(),
+    TABLES_NAME: newTableName(),
+    APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${clientId};IngestionEndpoint=${endpoint}/`,
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: `ClientId=${clientId};Authorization=AAD`,
+    IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(identity, 0, '')}/msi/token`,
+    IDENTITY_HEADER: 'secret',
+    NODE_EXTRA_CA_CERTS: cert,
+  });
+  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
+  expect((await patch(service, { clientContext: SECRET }, { headers })).status).toBe(200);
+  expect(await service.end('SIGTERM')).toBe(0);
+  await Promise.all([close(ingestion), close(identity)]);
+  folder.remove();
+
+  expect(asked[0]?.get('client_id')).toBe(clientId);
+  expect(asked[0]?.get('resource')).toBe('https://monitor.azure.com');
+  expect([...authorizations]).toEqual(['Bearer of-telemetry']);
+  expect(envelopes).toContainEqual({
+    tags: expect.objectContaining({ 'ai.operation.id': TRACE, 'ai.operation.parentId': CALLER_SPAN }),
+    data: { baseType: 'RemoteDependencyData', baseData: expect.objectContaining({ name: 'playPromptOperations' }) },
+  });
+  const measured = { metrics: [expect.objectContaining({ name: 'playpromptoperation.updates', value: 1 })] };
+  expect(envelopes).toContainEqual(
+    expect.objectContaining({ data: { baseType: 'MetricData', baseData: expect.objectContaining(measured) } }),
+  );
+  expect(JSON.stringify(envelopes)).not.toContain(SECRET);
+});
