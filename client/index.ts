@@ -6,9 +6,12 @@ import type { components, paths } from './schema.ts';
 type Schemas = components['schemas'];
 /** What may be said of an operation: what is left out stays, null clears. */
 export type PlayPromptOperationPatch = Schemas['playPromptOperationPatch'];
+/** An operation as it is stored; its ETag is `@odata.etag`. */
 export type PlayPromptOperation = Schemas['playPromptOperation'];
-/** An operation, or what was selected of it; its ETag is `@odata.etag`. */
-export type SelectedPlayPromptOperation = Schemas['selectedPlayPromptOperation'];
+/** An operation of a list, or what was selected of it. */
+export type ListedPlayPromptOperation = Schemas['playPromptOperationCollection']['value'][number];
+/** A property of an operation. */
+export type PropertyName = 'id' | 'clientContext' | 'resultInfo' | 'status' | 'completionReason';
 export type GraphErrorBody = Schemas['graphError'];
 
 export type { Fetch, Retries } from './retries.ts';
@@ -97,9 +100,9 @@ export class PlayPromptClient {
       'Repeatability-First-Sent': new Date().toUTCString(),
     };
     const rest = { body: patch, ...(signal && { signal }) };
-    const answer =
+    const answer: Answer<PlayPromptOperation> =
       id === undefined
-        ? await this.http.PATCH(OPERATIONS, { params: { header }, ...rest } as never)
+        ? await this.http.PATCH(OPERATIONS, { params: { header }, ...rest })
         : await this.http.PATCH(OPERATION, { params: { path: { id }, header }, ...rest });
     return valueOf<PlayPromptOperation>(answer);
   }
@@ -137,12 +140,12 @@ export class PlayPromptClient {
   }: {
     /** OData, such as `status eq 'Failed'`. */
     filter?: string;
-    /** Names of properties, separated by commas. */
-    select?: string;
+    /** Only these properties. */
+    select?: PropertyName[];
     /** How many a page has at most, 1 to 999. */
     top?: number;
     signal?: AbortSignal;
-  } = {}): AsyncGenerator<SelectedPlayPromptOperation> {
+  } = {}): AsyncGenerator<ListedPlayPromptOperation> {
     const { filter, select, top } = query;
     const options = {
       ...(filter !== undefined && { $filter: filter }),
@@ -172,7 +175,13 @@ export class PlayPromptClient {
   }
 }
 
-function valueOf<Value>(answer: { data?: Value; error?: unknown; response: Response }): Value {
-  if (answer.data === undefined) throw new PlayPromptError(answer.response, answer.error as Partial<GraphErrorBody>);
-  return answer.data;
+interface Answer<Value> {
+  readonly data?: Value | undefined;
+  readonly error?: GraphErrorBody | undefined;
+  readonly response: Response;
+}
+
+function valueOf<Value>({ data, error, response }: Answer<Value>): Value {
+  if (data === undefined) throw new PlayPromptError(response, error);
+  return data;
 }

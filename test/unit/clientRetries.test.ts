@@ -1,0 +1,72 @@
+import { expect, jest, test } from '@jest/globals';
+import { type Fetch, withRetries } from '../../client/retries.ts';
+
+const request = () => new Request('http://host/', { method: 'PATCH', body: 'the body' });
+
+/** Sends to a service that answers one after the other; what it was sent, and how long was waited, is kept. */
+function sending(answers: (Response | Error)[], maxRetries = 3) {
+  const bodies: string[] = [];
+  const waited: number[] = [];
+  const fetch: Fetch = async (sent) => {
+    bodies.push(await sent.text());
+    const answer = answers.shift() ?? new Response('ok');
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  const wait = async (milliseconds: number) => {
+    waited.push(milliseconds);
+  };
+  return { send: withRetries(fetch, { maxRetries, wait }), bodies, waited };
+}
+
+const busy = (status: number, retryAfter?: string) =>
+  new Response('busy', { status, headers: retryAfter === undefined ? {} : { 'Retry-After': retryAfter } });
+
+test.each([429, 502, 503, 504])('a %i is sent again, with the same body', async (status) => {
+  const { send, bodies } = sending([busy(status), busy(status)]);
+  expect(await (await send(request())).text()).toBe('ok');
+  expect(bodies).toEqual(['the body', 'the body', 'the body']);
+});
+
+test.each([200, 304, 400, 401, 404, 409, 412, 500, 501])('a %i is an answer', async (status) => {
+  const { send, bodies } = sending([new Response(null, { status })]);
+  expect((await send(request())).status).toBe(status);
+  expect(bodies).toHaveLength(1);
+});
+
+test('it waits for as long as Retry-After says, in seconds or by a date, but not for ever', async () => {
+  const soon = new Date(Date.now() + 60_000).toUTCString();
+  const { send, waited } = sending([busy(503, '2'), busy(503, soon), busy(503, '999999')]);
+  await send(request());
+  expect(waited[0]).toBe(2000);
+  expect(waited[1]).toBeGreaterThan(50_000);
+  expect(waited[1]).toBeLessThanOrEqual(60_000);
+  expect(waited[2]).toBe(180_000);
+});
+
+test('where it does not say, it waits longer each time, never quite as long as another', async () => {
+  const { send, waited } = sending([busy(503), busy(503, 'soon'), new TypeError('fetch failed')]);
+  await send(request());
+  for (const [retry, milliseconds] of waited.entries()) {
+    expect(milliseconds).toBeGreaterThanOrEqual(500 * 2 ** retry);
+    expect(milliseconds).toBeLessThanOrEqual(1000 * 2 ** retry);
+  }
+});
+
+test('the last answer is answered, the last failure thrown', async () => {
+  const { send, bodies } = sending([busy(503), busy(429)], 1);
+  expect((await send(request())).status).toBe(429);
+  expect(bodies).toHaveLength(2);
+  await expect(sending([new TypeError('down'), new TypeError('still down')], 1).send(request())).rejects.toThrow('still down');
+});
+
+test('what is aborted is not sent again', async () => {
+  const controller = new AbortController();
+  const fetch = jest.fn<Fetch>(async () => {
+    controller.abort(new Error('enough'));
+    return busy(503);
+  });
+  const send = withRetries(fetch, { wait: async () => {} });
+  await expect(send(new Request('http://host/', { signal: controller.signal }))).rejects.toThrow('enough');
+  expect(fetch).toHaveBeenCalledTimes(1);
+});
