@@ -69,7 +69,9 @@ export class PlayPromptClient {
 
   constructor({ baseUrl, getToken, fetch = globalThis.fetch, ...retries }: ClientOptions) {
     const send = withRetries((request) => fetch(request), retries);
-    this.http = createFetchClient<paths>({ baseUrl, fetch: send });
+    // OData separates the members of a list by commas.
+    const querySerializer = { array: { style: 'form', explode: false } } as const;
+    this.http = createFetchClient<paths>({ baseUrl, fetch: send, querySerializer });
     this.http.use({
       async onRequest({ request }) {
         request.headers.set('Authorization', `Bearer ${await getToken()}`);
@@ -82,7 +84,7 @@ export class PlayPromptClient {
     const answer = await this.http.GET(OPERATION, { params: { path: { id } }, ...(signal && { signal }) });
     if (answer.response.status === 404) return undefined;
     // Nothing was selected, so that everything is there.
-    return valueOf(answer) as PlayPromptOperation;
+    return dataOf(answer) as PlayPromptOperation;
   }
 
   /**
@@ -104,7 +106,7 @@ export class PlayPromptClient {
       id === undefined
         ? await this.http.PATCH(OPERATIONS, { params: { header }, ...rest })
         : await this.http.PATCH(OPERATION, { params: { path: { id }, header }, ...rest });
-    return valueOf<PlayPromptOperation>(answer);
+    return dataOf<PlayPromptOperation>(answer);
   }
 
   /**
@@ -153,7 +155,7 @@ export class PlayPromptClient {
       ...(top !== undefined && { $top: top }),
     };
     for (let skiptoken: string | null | undefined; skiptoken !== null; ) {
-      const page = valueOf(
+      const page = dataOf(
         await this.http.GET(OPERATIONS, {
           params: { query: { ...options, ...(skiptoken !== undefined && { $skiptoken: skiptoken }) } },
           ...(signal && { signal }),
@@ -181,7 +183,7 @@ interface Answer<Value> {
   readonly response: Response;
 }
 
-function valueOf<Value>({ data, error, response }: Answer<Value>): Value {
+function dataOf<Value>({ data, error, response }: Answer<Value>): Value {
   if (data === undefined) throw new PlayPromptError(response, error);
   return data;
 }

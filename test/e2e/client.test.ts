@@ -27,7 +27,9 @@ const open = (fetch: Fetch = globalThis.fetch) =>
   });
 
 test('its types are those of the document that the service serves', () => {
-  const digest = createHash('sha256').update(JSON.stringify(openApi('https://host'))).digest('hex');
+  const digest = createHash('sha256')
+    .update(JSON.stringify(openApi('https://host')))
+    .digest('hex');
   // If not: npm ci --prefix client && npm run --prefix client generate
   expect(readFileSync('client/schema.ts', 'utf8')).toContain(digest);
 });
@@ -48,9 +50,15 @@ test('it creates, reads, updates and deletes an operation', async () => {
 });
 
 test('a refusal is an error with all that the service said of it', async () => {
-  const refused = await client.update({ status: 'Running', resultInfo: { code: 1.5 } }).catch((error: unknown) => error);
+  const refused = await client
+    .update({ status: 'Running', resultInfo: { code: 1.5 } })
+    .catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(PlayPromptError);
-  expect(refused).toMatchObject({ status: 400, code: 'BadRequest', requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+  expect(refused).toMatchObject({
+    status: 400,
+    code: 'BadRequest',
+    requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
   expect(refused).toMatchObject({
     details: expect.arrayContaining([expect.objectContaining({ target: 'resultInfo/code' })]),
   });
