@@ -6,6 +6,8 @@ import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromp
 import { serveUntilTold } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { createAuthenticate } from '../../shared/accessToken.ts';
+import { readJsonBody } from '../../shared/jsonBody.ts';
+import { validatePatch } from '../../shared/patchRequest.ts';
 import { authorize } from '../../shared/permission.ts';
 import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
 import { createUpdate } from '../../shared/playPromptOperations.ts';
@@ -46,7 +48,14 @@ await serveUntilTold(async () => {
   const createService = (operations: UpdatedOperations) => {
     const authenticate = createAuthenticate(auth, findTenantKeys);
     const admit = async (header: string | null) => authorize(await authenticate(header), auth);
-    return graphHandler(createUpdatePlayPromptOperation({ admit, update: createUpdate(operations) }));
+    return graphHandler(
+      createUpdatePlayPromptOperation({
+        admit,
+        readBody: readJsonBody,
+        validate: validatePatch,
+        update: createUpdate(operations),
+      }),
+    );
   };
   const service = createService(createMemoryOperations());
   const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
