@@ -74,6 +74,9 @@ param latencyMs int = 500
 @description('Answers in five minutes that may be 401 or 403.')
 param refusedRequests int = 100
 
+@description('Share of requests whose trace is told, such as 0.05; metrics are always whole.')
+param traceRatio string = '1'
+
 @minValue(30)
 @maxValue(730)
 @description('Days for which logs are kept.')
@@ -246,6 +249,7 @@ module app 'modules/functionApp.bicep' = {
     deploymentContainer: deploymentContainer
     tablesEndpoint: tablesEndpoint
     appInsightsConnectionString: monitoring.outputs.connectionString
+    traceRatio: traceRatio
     settings: settings
     subnetId: network.outputs.appSubnetId
     zoneRedundant: zoneRedundant

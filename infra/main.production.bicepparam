@@ -13,5 +13,6 @@ param privateNetwork = true
 param alwaysReady = 2
 param maximumInstanceCount = 1000
 param logRetentionDays = 90
+param traceRatio = '0.05'
 param lock = true
 param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '1000'))

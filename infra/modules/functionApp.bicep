@@ -32,6 +32,9 @@ param tablesEndpoint string
 @description('Connection string of Application Insights; it has no secret, as local authentication is off.')
 param appInsightsConnectionString string
 
+@description('Share of requests whose trace is told, such as 0.05; metrics are always whole.')
+param traceRatio string
+
 @description('Settings of the app.')
 param settings Settings
 
@@ -128,6 +131,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
       APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio'
+      OTEL_TRACES_SAMPLER_ARG: traceRatio
       // One that is empty counts as not set.
       ...toObject(
         filter(items(settings), setting => !empty(setting.?value)),

@@ -19,6 +19,8 @@ const chosen = {
   AUTH_ALGORITHMS: 'RS256,PS256',
   TABLES_NAME: 'operations',
   RETENTION_DAYS: '30',
+  PAGES: 'board',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example',
 };
 
 const resource = z.looseObject({ id: z.string(), type: z.string(), properties: z.unknown().optional() });
@@ -87,7 +89,7 @@ function describePredictions(predictionOf: (name: Deployment) => z.infer<typeof 
   describe('the app', () => {
     test.each(deployments)('of %s starts with its settings, and is given none that nobody reads', (name) => {
       const settings = settingsOf(name);
-      const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+|APPLICATIONINSIGHTS_\w+)$/;
+      const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+|APPLICATIONINSIGHTS_\w+|OTEL_TRACES_\w+)$/;
       const known = (key: string) => settingNames.includes(key) || ofHost.test(key);
       expect(Object.keys(settings).filter((key) => !known(key))).toEqual([]);
       const { auth, tables } = readSettings({

@@ -205,7 +205,7 @@ function describeTemplate(printedOf: (environment?: string) => Printed) {
     test('that the app reads are set under the names by which it reads them, and no others', () => {
       // A connection string holds a key; the endpoint and the identity stand in its place. Azure sets WEBSITE_ by itself.
       const read = settingNames.filter((name) => name !== 'TABLES_CONNECTION' && !name.startsWith('WEBSITE_'));
-      const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+|APPLICATIONINSIGHTS_\w+)$/;
+      const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+|APPLICATIONINSIGHTS_\w+|OTEL_TRACES_\w+)$/;
       const set = [...Object.keys(chosen()), ...fixed()];
       expect(set.filter((name) => !ofHost.test(name)).sort()).toEqual(read.filter((name) => !ofHost.test(name)).sort());
       expect(set).toEqual(expect.arrayContaining(read));
