@@ -66,9 +66,11 @@ export function parseJson(text: string): unknown {
     throw new GraphError('badRequest', `The body is not valid JSON${where}.`);
   }
   // Each name is followed by a colon, so a member that is named twice leaves fewer members than colons. Text may hold
-  // such colons too: only then is it looked at closely for nothing.
+  // such colons too: only then is it looked at closely for nothing. Beside a `__proto__` JSON.parse was once seen to keep
+  // a member twice, so its object is not relied on there.
   const colons = text.match(/"\s*:/g)?.length ?? 0;
-  const repeated = colons > countMembers(value) ? repeatedMembers(text) : [];
+  const isSuspect = colons > countMembers(value) || text.includes('__proto__');
+  const repeated = isSuspect ? repeatedMembers(text) : [];
   if (repeated.length > 0) {
     throw new GraphError('badRequest', 'The body names a member of an object more than once.', { details: repeated });
   }
