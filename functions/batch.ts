@@ -1,78 +1,84 @@
-import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/batchRequest.ts';
-import { invalid } from '../shared/faults.ts';
-import { GraphError } from '../shared/graphError.ts';
-import type { readJsonBody } from '../shared/jsonBody.ts';
-import { checkODataHeaders, readReturnPreference, serviceRoot } from '../shared/odata.ts';
-import type { Admit } from '../shared/permission.ts';
-import { readQueryOptions } from '../shared/queryOptions.ts';
-import { refuseRepeatability } from '../shared/repeatability.ts';
-import { type Address, findStory, unknownAddress } from './address.ts';
-import { answerTo, type GraphAnswer, type GraphRequest, type Story, storyByMethod } from './graphHandler.ts';
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { readJsonBody } from '../shared/http/jsonBody.ts';
+import { readReturnPreference } from '../shared/http/preferences.ts';
+import { refuseRepeatability } from '../shared/http/repeatability.ts';
+import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/odata/batchRequest.ts';
+import { serviceRoot } from '../shared/odata/entityBody.ts';
+import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { invalidRequest, ServiceError } from '../shared/serviceError.ts';
+import { withSpan } from '../shared/tracing.ts';
+import { byMethod, type GraphHandler, type GraphRequest, type GraphResponse, respond } from './graphHandler.ts';
+import { findRoute, notFound, type Route } from './router.ts';
 
-/** Headers of the batch that its requests have too. */
+/** Headers of the batch that its requests inherit. */
 const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
 
 /**
- * `POST /$batch`: up to 20 requests, each of which is answered as if it came alone, by the stories of `addresses`; those
- * that do not depend on each other at the same time. Microsoft Graph, "Batching"; OData JSON Format, section 19.
+ * `POST /$batch`: handles up to 20 requests by `routes`, each as if it came alone. Requests that do not depend on each
+ * other run concurrently. Microsoft Graph, "JSON batching"; OData JSON Format, section 19.
  */
 export function createBatch({
-  admit,
-  readBody,
-  addresses,
+  authenticate,
+  routes,
 }: {
-  readonly admit: Admit;
-  readonly readBody: typeof readJsonBody;
-  readonly addresses: readonly Address[];
-}): Story {
-  const reachable = [
-    ...addresses,
-    { name: 'batch', route: 'v1.0/$batch', story: storyByMethod({ POST: batchWithin }) },
-  ];
+  readonly authenticate: Authenticate;
+  readonly routes: readonly Route[];
+}): GraphHandler {
+  const all = [...routes, { name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: refuseNestedBatch }) }];
 
   return async (request, deadline, context) => {
-    await admit(request.headers.get('authorization'));
-    checkODataHeaders(request.headers);
+    await authenticate(request.headers.get('authorization'));
+    negotiate(request.headers);
     readQueryOptions(request.url, []);
     checkBatchHeaders(request.headers);
-    const batched = validateBatch(await readBody(request, MAX_BATCH_BYTES));
+    const body = await withSpan('readBody', () => readJsonBody(request, MAX_BATCH_BYTES));
+    const batched = validateBatch(body);
 
-    const answers = new Map<string, Promise<GraphAnswer>>();
-    const answerInTurn = async ({ dependsOn, ...one }: BatchedRequest) => {
-      const before = await Promise.all(dependsOn.map((id) => answers.get(id)));
-      const isHindered = before.some((answer) => answer === undefined || answer.status >= 400);
-      const { alone, story } = findAlone(one, request, reachable);
-      return answerTo(isHindered ? dependencyFailed : story, alone, deadline, context);
+    const pending = new Map<string, Promise<GraphResponse>>();
+    const respondTo = async ({ dependsOn, ...one }: BatchedRequest) => {
+      const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
+      const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
+      const { alone, handler } = resolve(one, request, all);
+      return respond(hasFailedDependency ? dependencyFailed : handler, alone, deadline, context);
     };
-    for (const each of batched) answers.set(each.id, answerInTurn(each));
-    const responses = batched.map(async ({ id, method }) => toResponse(id, method, await answers.get(id)));
+    for (const each of batched) pending.set(each.id, respondTo(each));
+    const responses = batched.map(async ({ id, method }) => toResponse(id, method, await pending.get(id)));
     return { status: 200, headers: {}, body: { responses: await Promise.all(responses) } };
   };
 }
 
-/** A request of a batch as it would have come alone, and the story of its address. */
-function findAlone(
+/** A request of a batch as if it came alone, and its handler. */
+function resolve(
   { method, url, headers, body }: Omit<BatchedRequest, 'id' | 'dependsOn'>,
   batch: GraphRequest,
-  addresses: readonly Address[],
-): { readonly alone: GraphRequest; readonly story: Story } {
+  routes: readonly Route[],
+): { readonly alone: GraphRequest; readonly handler: GraphHandler } {
   const root = new URL(serviceRoot(batch.url));
   const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
   const isBelow = address.pathname.startsWith(`${root.pathname}/`);
-  const found = isBelow ? findStory(addresses, `v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
-  const { story, params } = found ?? { story: unknownAddress, params: {} };
+  const found = isBelow ? findRoute(routes, `v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
+  const handler: GraphHandler = found
+    ? (...request) => withSpan(found.route.name, async () => found.route.handler(...request))
+    : notFound;
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {
     const value = own.get(name) ?? batch.headers.get(name);
     if (value !== null) own.set(name, value);
   }
   return {
-    alone: { method, url: address.href, headers: own, params, body: body ? ReadableStream.from([body]) : null },
-    story,
+    alone: {
+      method,
+      url: address.href,
+      headers: own,
+      params: found?.params ?? {},
+      body: body ? ReadableStream.from([body]) : null,
+    },
+    handler,
   };
 }
 
-/** OData Protocol, 11.7.1: what concerns one request is no header of a batch. */
+/** OData Protocol, 11.7.1: headers that concern a single request are not allowed on a batch. */
 function checkBatchHeaders(headers: Headers) {
   refuseRepeatability(headers, Date.now());
   const details = ['If-Match', 'If-None-Match']
@@ -83,20 +89,20 @@ function checkBatchHeaders(headers: Headers) {
       message: `${target} is a header of a request, not of a batch.`,
       target,
     }));
-  if (details.length > 0) throw invalid(details);
+  if (details.length > 0) throw invalidRequest(details);
 }
 
-const batchWithin: Story = async () => {
-  throw new GraphError('badRequest', 'A batch cannot hold another.');
+const refuseNestedBatch: GraphHandler = async () => {
+  throw new ServiceError('invalidRequest', 'A batch cannot contain another batch.');
 };
 
-const dependencyFailed: Story = async () => {
-  throw new GraphError('failedDependency', 'A request that this one depends on was not successful.');
+const dependencyFailed: GraphHandler = async () => {
+  throw new ServiceError('failedDependency', 'A request that this one depends on was not successful.');
 };
 
-/** OData JSON Format, 19.2: what is not JSON is encoded as base64url. */
-function toResponse(id: string, method: string, answer: GraphAnswer | undefined) {
-  const { status, headers, body: content } = answer ?? { status: 500, headers: {} };
+/** OData JSON Format, 19.2: a body that is not JSON is encoded in base64url. */
+function toResponse(id: string, method: string, response: GraphResponse | undefined) {
+  const { status, headers, body: content } = response ?? { status: 500, headers: {} };
   const body = typeof content === 'string' ? Buffer.from(content).toString('base64url') : content;
   return { id, status, headers, ...(method !== 'HEAD' && body !== undefined && { body }) };
 }

@@ -1,14 +1,21 @@
 import type { TimerHandler } from '@azure/functions';
 import { withDeadline } from '../shared/deadline.ts';
-import type { DeleteEnded } from '../shared/retention.ts';
+import type { OperationRepository } from '../shared/operation/repository.ts';
+import { createDeleteEnded } from '../shared/operation/retention.ts';
+import { withSpan } from '../shared/tracing.ts';
 
-/** How long one run may take: less than any plan of Azure Functions lets a function run. */
+/** Shorter than the longest run that any plan of Azure Functions allows. */
 const RUN_DEADLINE_MS = 4 * 60_000;
 
-/** Removes operations that ended too long ago, hour by hour. */
-export function createDeleteEndedPlayPromptOperations(deleteEnded: DeleteEnded): TimerHandler {
+/** Deletes operations that ended more than `days` days ago. */
+export function createDeleteEndedPlayPromptOperations(
+  operations: Pick<OperationRepository, 'listEnded' | 'remove'>,
+  days: number,
+): TimerHandler {
+  const deleteEnded = createDeleteEnded(operations, days);
+
   return async (_timer, context) => {
-    const { deleted, isDone } = await withDeadline(RUN_DEADLINE_MS, deleteEnded);
+    const { deleted, isDone } = await withSpan('deleteEnded', () => withDeadline(RUN_DEADLINE_MS, deleteEnded));
     context.info(JSON.stringify({ deleted, isDone }));
   };
 }

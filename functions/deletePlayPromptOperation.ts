@@ -1,28 +1,28 @@
-import { requireAddressedId } from '../shared/addressedId.ts';
-import { deleteOperation } from '../shared/deleteOperation.ts';
-import { checkODataHeaders } from '../shared/odata.ts';
-import type { Admit } from '../shared/permission.ts';
-import type { PlayPromptOperations } from '../shared/playPromptOperations.ts';
-import { readPreconditions } from '../shared/preconditions.ts';
-import { readQueryOptions } from '../shared/queryOptions.ts';
-import { refuseRepeatability } from '../shared/repeatability.ts';
-import type { Story } from './graphHandler.ts';
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { readPreconditions } from '../shared/http/preconditions.ts';
+import { refuseRepeatability } from '../shared/http/repeatability.ts';
+import { requireKey } from '../shared/odata/key.ts';
+import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { deleteOperation } from '../shared/operation/delete.ts';
+import type { OperationRepository } from '../shared/operation/repository.ts';
+import type { GraphHandler } from './graphHandler.ts';
 
 /** `DELETE /playPromptOperation/{id}`. OData Protocol, 11.4.5. */
 export function createDeletePlayPromptOperation({
-  admit,
+  authenticate,
   operations,
 }: {
-  readonly admit: Admit;
-  readonly operations: Pick<PlayPromptOperations, 'get' | 'remove'>;
-}): Story {
+  readonly authenticate: Authenticate;
+  readonly operations: Pick<OperationRepository, 'get' | 'remove'>;
+}): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
-    const caller = await admit(headers.get('authorization'));
-    checkODataHeaders(headers);
+    const caller = await authenticate(headers.get('authorization'));
+    negotiate(headers);
     readQueryOptions(url, []);
     refuseRepeatability(headers, Date.now());
     const preconditions = readPreconditions(headers);
-    const id = requireAddressedId(params);
+    const id = requireKey(params);
     await deleteOperation(operations, caller.tenant, id, preconditions, deadline);
     return { status: 204, headers: {} };
   };

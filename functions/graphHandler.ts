@@ -1,58 +1,64 @@
 import type { HttpHandler, InvocationContext } from '@azure/functions';
 import { withDeadline } from '../shared/deadline.ts';
-import { GraphError, type RequestIds, toErrorBody, toGraphError } from '../shared/graphError.ts';
-import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/odata.ts';
+import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
+import { repeatabilityResult } from '../shared/http/repeatability.ts';
+import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
+import { ServiceError } from '../shared/serviceError.ts';
 
-/** The longest `client-request-id` that is echoed: an answer's head must not grow with what is sent. A GUID has 36. */
+/** The longest `client-request-id` that is echoed: the head of a response must not grow with the request. */
 const MAX_CLIENT_REQUEST_ID_LENGTH = 128;
 
-/** How long a request may take in all. */
+/** How long a request may take in total. */
 const REQUEST_DEADLINE_MS = 10_000;
 
-/** What the story of a request needs to know of it. */
+/** A request, alone or in a batch. */
 export interface GraphRequest {
   readonly method: string;
-  /** The whole address. */
+  /** The absolute URL. */
   readonly url: string;
   readonly headers: Headers;
-  /** The parameters of the route. */
+  /** The route parameters. */
   readonly params: Readonly<Record<string, string>>;
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-/** The answer to one request, without what every answer has in common. */
-export interface GraphAnswer {
+/** A response, without the headers that every response has. */
+export interface GraphResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A text is sent as it is, anything else as JSON. */
+  /** A string is sent as it is, anything else as JSON. */
   readonly body?: unknown;
 }
 
-/** What happens to a request, until `deadline` is aborted. Whatever it throws becomes an error answer. */
-export type Story = (request: GraphRequest, deadline: AbortSignal, context: InvocationContext) => Promise<GraphAnswer>;
+/** Handles a request until `deadline` is aborted. Anything that it throws becomes an error response. */
+export type GraphHandler = (
+  request: GraphRequest,
+  deadline: AbortSignal,
+  context: InvocationContext,
+) => Promise<GraphResponse>;
 
-/** The stories of an address by method. That of GET serves HEAD too, of which the host sends no body. */
-export type Stories = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', Story>>>;
+/** Handlers by method. That of GET handles HEAD too: the host sends no body then. */
+export type MethodHandlers = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', GraphHandler>>>;
 
-/** The story of an address: that of the request's method, or 405 with what `Allow` may name. */
-export function storyByMethod(stories: Stories): Story {
-  const byMethod = new Map(Object.entries(stories));
-  if (stories.GET) byMethod.set('HEAD', stories.GET);
-  const allow = [...byMethod.keys()].toSorted().join(', ');
+/** Calls the handler of the request's method, or refuses the method with those that are allowed. */
+export function byMethod(handlers: MethodHandlers): GraphHandler {
+  const all = new Map(Object.entries(handlers));
+  if (handlers.GET) all.set('HEAD', handlers.GET);
+  const allow = [...all.keys()].toSorted();
 
   return (request, ...rest) => {
-    const story = byMethod.get(request.method);
-    if (story) return story(request, ...rest);
-    const message = `${request.method} is not supported here; use ${allow}.`;
-    throw new GraphError('methodNotAllowed', message, { headers: { Allow: allow } });
+    const handler = all.get(request.method);
+    if (handler) return handler(request, ...rest);
+    const message = `${request.method} is not supported here; use ${allow.join(', ')}.`;
+    throw new ServiceError('methodNotAllowed', message, { allow });
   };
 }
 
-/** Makes a handler of a story: see `answerTo`. */
-export function graphHandler(story: Story): HttpHandler {
+/** Makes a handler of the Functions host. */
+export function toHttpHandler(handler: GraphHandler): HttpHandler {
   return async (request, context) => {
     const { status, headers, body } = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
-      answerTo(story, request, deadline, context),
+      respond(handler, request, deadline, context),
     );
     return {
       status,
@@ -63,23 +69,23 @@ export function graphHandler(story: Story): HttpHandler {
 }
 
 /**
- * Answers a request: adds the headers that every answer has, turns whatever the story throws into the one shape of
- * error, and logs it. Nothing of a token, a body or a claim is logged.
+ * Handles a request, adds the headers that every response has, and turns anything that is thrown into an error response,
+ * which it logs. The log holds nothing of a token, a claim or a body.
  */
-export async function answerTo(
-  story: Story,
+export async function respond(
+  handler: GraphHandler,
   request: GraphRequest,
   deadline: AbortSignal,
   context: InvocationContext,
-): Promise<GraphAnswer> {
+): Promise<GraphResponse> {
   const ids = requestIds(request, context);
   try {
-    return complete(await story(request, deadline, context), request, ids);
+    return complete(await handler(request, deadline, context), request, ids);
   } catch (thrown) {
-    const error = toGraphError(thrown);
-    log(error, ids, context);
-    const body = toErrorBody(error, ids, new Date());
-    return complete({ status: error.status, headers: error.headers, body }, request, ids);
+    const error = toServiceError(thrown);
+    const response = toErrorResponse(error, ids, new Date());
+    log(error, response, ids, context);
+    return complete(response, request, ids);
   }
 }
 
@@ -90,12 +96,10 @@ function requestIds({ headers }: GraphRequest, context: InvocationContext): Requ
 }
 
 function complete(
-  { status, headers, body }: GraphAnswer,
-  request: GraphRequest,
+  { status, headers, body }: GraphResponse,
+  { method, headers: requested }: GraphRequest,
   { requestId, clientRequestId }: RequestIds,
-): GraphAnswer {
-  // Repeatable Requests 1.0: a story says so when it rejects one. Those that only read know of none.
-  const isRepeatable = request.headers.has('Repeatability-Request-ID') && !['GET', 'HEAD'].includes(request.method);
+): GraphResponse {
   return {
     status,
     headers: {
@@ -105,22 +109,26 @@ function complete(
       'request-id': requestId,
       ...(clientRequestId !== undefined && { 'client-request-id': clientRequestId }),
       ...(body !== undefined && { 'Content-Type': JSON_MEDIA_TYPE }),
-      ...(isRepeatable && { 'Repeatability-Result': 'accepted' }),
+      ...repeatabilityResult(method, requested, status >= 400),
       ...headers,
     },
     body,
   };
 }
 
-function log(error: GraphError, { requestId }: RequestIds, context: InvocationContext) {
-  const entry = { 'request-id': requestId, status: error.status, code: error.code, cause: describe(error.cause) };
-  const line = JSON.stringify(entry);
-  if (error.reason === 'internal') context.error(line);
-  else if (error.cause === undefined) context.info(line);
+function log(
+  { reason, cause }: ServiceError,
+  { status, body }: ReturnType<typeof toErrorResponse>,
+  { requestId }: RequestIds,
+  context: InvocationContext,
+) {
+  const line = JSON.stringify({ 'request-id': requestId, status, code: body.error.code, cause: describe(cause) });
+  if (reason === 'internal') context.error(line);
+  else if (cause === undefined) context.info(line);
   else context.warn(line);
 }
 
-/** A cause as the log has it: what kind of failure and where, with its own cause, but none of the data it carries. */
+/** What the log says of a cause: what kind of failure it was and where, and nothing of the data. */
 function describe(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const { code, statusCode } = cause as { code?: unknown; statusCode?: unknown };

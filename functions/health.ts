@@ -1,13 +1,13 @@
-import type { CheckReady } from '../shared/readiness.ts';
-import type { Story } from './graphHandler.ts';
+import type { CheckReadiness } from '../shared/readiness.ts';
+import type { GraphHandler } from './graphHandler.ts';
 
-/** `GET /health/live`: answers as long as this process does. Whoever asks is told nothing else. */
-export const live: Story = async () => healthy('live');
+/** `GET /health/live`: responds as long as the process does, and says nothing else. */
+export const live: GraphHandler = async () => healthy('live');
 
-/** `GET /health/ready`: 200 when the store and the token issuer answer, 503 when one of them does not. */
-export function createReady({ checkReady }: { readonly checkReady: CheckReady }): Story {
+/** `GET /health/ready`: 200 when the store and the token issuer respond, otherwise 503. */
+export function createReady(checkReadiness: CheckReadiness): GraphHandler {
   return async () => {
-    await checkReady();
+    await checkReadiness();
     return healthy('ready');
   };
 }

@@ -1,28 +1,29 @@
-import { invalid } from '../shared/faults.ts';
-import { readFilter } from '../shared/filter.ts';
-import { countOperations, listOperations } from '../shared/listOperations.ts';
-import { checkODataHeaders, serviceRoot, toCollectionBody } from '../shared/odata.ts';
-import type { Admit } from '../shared/permission.ts';
-import type { PlayPromptOperations } from '../shared/playPromptOperations.ts';
-import { fault, readCount, readQueryOptions, readSelect, readTop } from '../shared/queryOptions.ts';
-import { createSkipTokens } from '../shared/skipToken.ts';
-import type { Story } from './graphHandler.ts';
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { serviceRoot, toCollectionBody } from '../shared/odata/entityBody.ts';
+import { readFilter } from '../shared/odata/filter.ts';
+import { invalidOption, readCount, readQueryOptions, readSelect, readTop } from '../shared/odata/queryOptions.ts';
+import { createSkipTokens } from '../shared/odata/skipToken.ts';
+import { countOperations, listOperations } from '../shared/operation/list.ts';
+import type { OperationRepository } from '../shared/operation/repository.ts';
+import { invalidRequest } from '../shared/serviceError.ts';
+import type { GraphHandler } from './graphHandler.ts';
 
 const OPTIONS = ['$filter', '$select', '$top', '$count', '$skiptoken'] as const;
 
-/** `GET /playPromptOperation`, page by page. OData Protocol, 11.2.6; Microsoft Graph, "Paging". */
+/** `GET /playPromptOperation`: a page of the list. OData Protocol, 11.2.6; Microsoft Graph, "Paging". */
 export function createListPlayPromptOperations({
-  admit,
+  authenticate,
   operations,
 }: {
-  readonly admit: Admit;
-  readonly operations: Pick<PlayPromptOperations, 'list' | 'count' | 'sharedKey'>;
-}): Story {
+  readonly authenticate: Authenticate;
+  readonly operations: Pick<OperationRepository, 'list' | 'count' | 'sharedKey'>;
+}): GraphHandler {
   const skipTokens = createSkipTokens(operations.sharedKey);
 
   return async ({ headers, url }, deadline) => {
-    const { tenant } = await admit(headers.get('authorization'));
-    checkODataHeaders(headers);
+    const { tenant } = await authenticate(headers.get('authorization'));
+    negotiate(headers);
     const { $count, $skiptoken, ...query } = readQueryOptions(url, OPTIONS);
     const filter = readFilter(query.$filter);
     const selected = readSelect(query.$select);
@@ -32,7 +33,9 @@ export function createListPlayPromptOperations({
     const from = $skiptoken === undefined ? undefined : await skipTokens.open($skiptoken, scope, deadline);
 
     const count = isCounted ? await countOperations(operations, tenant, filter, deadline) : undefined;
-    if (isCounted && count === undefined) throw invalid([fault('$count', 'cannot be exact for so many: use $filter')]);
+    if (isCounted && count === undefined) {
+      throw invalidRequest([invalidOption('$count', 'is not available for so many operations: use $filter')]);
+    }
     const page = await listOperations(operations, tenant, { filter, from, top }, deadline);
 
     const root = serviceRoot(url);
@@ -44,7 +47,7 @@ export function createListPlayPromptOperations({
   };
 }
 
-/** The address of the same query with other options. The count is in the first answer alone, as Graph has it. */
+/** The URL of the same query with other options. Like Graph, it leaves out `$count`: only the first page has the count. */
 function linkTo(root: string, options: Readonly<Record<string, string>>) {
   const query = Object.entries(options).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return `${root}/playPromptOperation?${query.join('&')}`;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { GraphError } from '../shared/graphError.ts';
-import type { Story } from './graphHandler.ts';
+import { ServiceError } from '../shared/serviceError.ts';
+import type { GraphHandler } from './graphHandler.ts';
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -10,7 +10,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** A page has nothing but its own files and calls nobody but this service. CSP Level 3. */
+/** A page loads only its own files and calls only this service. CSP Level 3. */
 const POLICY = {
   'default-src': "'none'",
   'script-src': "'self'",
@@ -22,14 +22,14 @@ const POLICY = {
   'frame-ancestors': "'none'",
 };
 
-/** A page for people: its files, by the names that they have below its address; that of '' is the page itself. */
+/** A web page: its files by their path below the URL of the page, which itself is ''. */
 export interface Page {
   readonly files: Readonly<Record<string, string>>;
-  /** What its Content-Security-Policy has that is different. */
+  /** Directives of its Content-Security-Policy that differ. */
   readonly policy?: Readonly<Record<string, string>>;
 }
 
-/** Paths in the app's folder, which is the current one of the worker, on Azure too. */
+/** Paths in the app's folder, which is the working directory, on Azure too. */
 export const pagesByName = {
   board: {
     files: {
@@ -56,8 +56,8 @@ export const pagesByName = {
   },
 } satisfies Readonly<Record<string, Page>>;
 
-/** `GET` of a page or of a file of it. It holds no data: those it calls the API for, with the token that it is given. */
-export function createPage({ files, policy }: Page): Story {
+/** `GET` of a page or one of its files. A page holds no data: it calls the API with the token that its user enters. */
+export function createPage({ files, policy }: Page): GraphHandler {
   const byName = new Map(Object.entries(files));
   const directives = Object.entries({ ...POLICY, ...policy }).map((directive) => directive.join(' '));
   const headers = {
@@ -69,11 +69,11 @@ export function createPage({ files, policy }: Page): Story {
 
   return async ({ params }) => {
     const path = byName.get(params.file ?? '');
-    if (path === undefined) throw new GraphError('notFound', 'There is no resource at this address.');
+    if (path === undefined) throw new ServiceError('notFound', 'There is no resource at this URL.');
     const mediaType = MEDIA_TYPES[extname(path)] ?? 'application/octet-stream';
     const body = await readFile(path, 'utf8').catch((cause) => {
       if (cause?.code !== 'ENOENT') throw cause;
-      throw new GraphError('notFound', 'This page is not in the package that runs.', { cause });
+      throw new ServiceError('notFound', 'This page is not in the deployed package.', { cause });
     });
     return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body };
   };

@@ -1,28 +1,30 @@
-import { requireAddressedId } from '../shared/addressedId.ts';
-import { GraphError } from '../shared/graphError.ts';
-import { checkODataHeaders, serviceRoot, toEntityBody } from '../shared/odata.ts';
-import type { Admit } from '../shared/permission.ts';
-import type { PlayPromptOperations } from '../shared/playPromptOperations.ts';
-import { failedPrecondition, isNotModified, readPreconditions } from '../shared/preconditions.ts';
-import { readQueryOptions, readSelect } from '../shared/queryOptions.ts';
-import type { Story } from './graphHandler.ts';
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { readPreconditions } from '../shared/http/preconditions.ts';
+import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
+import { requireKey } from '../shared/odata/key.ts';
+import { readQueryOptions, readSelect } from '../shared/odata/queryOptions.ts';
+import { failedPrecondition, isNotModified } from '../shared/operation/preconditions.ts';
+import type { OperationRepository } from '../shared/operation/repository.ts';
+import { ServiceError } from '../shared/serviceError.ts';
+import type { GraphHandler } from './graphHandler.ts';
 
-/** `GET /playPromptOperation/{id}`, and HEAD. Microsoft Graph, "Get commsOperation". */
+/** `GET` and `HEAD /playPromptOperation/{id}`. Microsoft Graph, "Get commsOperation". */
 export function createReadPlayPromptOperation({
-  admit,
+  authenticate,
   operations,
 }: {
-  readonly admit: Admit;
-  readonly operations: Pick<PlayPromptOperations, 'get'>;
-}): Story {
+  readonly authenticate: Authenticate;
+  readonly operations: Pick<OperationRepository, 'get'>;
+}): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
-    const caller = await admit(headers.get('authorization'));
-    checkODataHeaders(headers);
+    const caller = await authenticate(headers.get('authorization'));
+    negotiate(headers);
     const { ifMatch, ...rest } = readPreconditions(headers);
     const selected = readSelect(readQueryOptions(url, ['$select']).$select);
-    const id = requireAddressedId(params);
+    const id = requireKey(params);
     const stored = await operations.get(caller.tenant, id, deadline);
-    if (!stored) throw new GraphError('notFound', 'There is no operation of this id.');
+    if (!stored) throw new ServiceError('notFound', 'There is no operation with this id.');
 
     const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
     if (failed) throw failed;

@@ -1,36 +1,39 @@
-import { readAddressedId } from '../shared/addressedId.ts';
-import type { readJsonBody } from '../shared/jsonBody.ts';
-import { checkODataHeaders, readReturnPreference, serviceRoot, toEntityBody } from '../shared/odata.ts';
-import type { validatePatch } from '../shared/patchRequest.ts';
-import type { Admit } from '../shared/permission.ts';
-import type { UpdatePlayPromptOperation } from '../shared/playPromptOperations.ts';
-import { readPreconditions } from '../shared/preconditions.ts';
-import { readQueryOptions } from '../shared/queryOptions.ts';
-import { readRepeatability, repeatableRequest } from '../shared/repeatability.ts';
-import type { Story } from './graphHandler.ts';
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { readJsonBody } from '../shared/http/jsonBody.ts';
+import { readPreconditions } from '../shared/http/preconditions.ts';
+import { readReturnPreference } from '../shared/http/preferences.ts';
+import { readRepeatability } from '../shared/http/repeatability.ts';
+import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
+import { readKey } from '../shared/odata/key.ts';
+import { validatePatch } from '../shared/odata/patchRequest.ts';
+import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { repeatableRequest } from '../shared/operation/repeatability.ts';
+import type { OperationRepository } from '../shared/operation/repository.ts';
+import { createUpdateOperation } from '../shared/operation/update.ts';
+import { withSpan } from '../shared/tracing.ts';
+import type { GraphHandler } from './graphHandler.ts';
 
-/** `PATCH /playPromptOperation`, and the same with the id in the address. Microsoft Graph, "Update playPromptOperation". */
+/** `PATCH /playPromptOperation`, with or without the id in the URL. Microsoft Graph, "Update playPromptOperation". */
 export function createUpdatePlayPromptOperation({
-  admit,
-  readBody,
-  validate,
-  update,
+  authenticate,
+  operations,
 }: {
-  readonly admit: Admit;
-  readonly readBody: typeof readJsonBody;
-  readonly validate: typeof validatePatch;
-  readonly update: UpdatePlayPromptOperation;
-}): Story {
+  readonly authenticate: Authenticate;
+  readonly operations: Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
+}): GraphHandler {
+  const update = createUpdateOperation(operations);
+
   return async (request, deadline) => {
-    const caller = await admit(request.headers.get('authorization'));
-    checkODataHeaders(request.headers);
+    const caller = await authenticate(request.headers.get('authorization'));
+    negotiate(request.headers);
     readQueryOptions(request.url, []);
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
     const repeatability = readRepeatability(request.headers, caller.id, Date.now());
-    const addressedId = readAddressedId(request.params);
-    const body = await readBody(request);
-    const change = validate(body, addressedId, caller.tenant);
+    const key = readKey(request.params);
+    const body = await withSpan('readBody', () => readJsonBody(request));
+    const change = await withSpan('validate', async () => validatePatch(body, key, caller.tenant));
     const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
     const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 

@@ -1,7 +1,6 @@
 /**
- * Runs work that is told by a signal when its time is over: after so many milliseconds, or when `outer` is aborted. The
- * reason is a TimeoutError, or that of `outer`. Unlike AbortSignal.timeout it leaves nothing behind when the work is
- * done before.
+ * Runs work with a signal that is aborted after some milliseconds (the reason is a TimeoutError), or when `outer` is.
+ * Unlike AbortSignal.timeout it leaves no timer behind when the work ends earlier.
  */
 export async function withDeadline<Result>(
   milliseconds: number,
@@ -9,7 +8,10 @@ export async function withDeadline<Result>(
   outer?: AbortSignal,
 ): Promise<Result> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new DOMException('The time is over.', 'TimeoutError')), milliseconds);
+  const timer = setTimeout(
+    () => controller.abort(new DOMException('The deadline has passed.', 'TimeoutError')),
+    milliseconds,
+  );
   const abort = () => controller.abort(outer?.reason);
   if (outer?.aborted) abort();
   outer?.addEventListener('abort', abort);

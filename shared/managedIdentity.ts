@@ -1,6 +1,6 @@
 import type { TokenCredential } from '@azure/identity';
 
-/** The managed identity, loaded when it is first asked for a token: it weighs as much as all the rest. */
+/** The managed identity. `@azure/identity` is loaded with the first token: it is as large as the rest of the app. */
 export function managedIdentity(clientId: string | undefined): TokenCredential {
   let loading: Promise<TokenCredential> | undefined;
   return {

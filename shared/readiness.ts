@@ -1,36 +1,47 @@
 import { withDeadline } from './deadline.ts';
-import { GraphError } from './graphError.ts';
+import { ServiceError } from './serviceError.ts';
 
-/** How long the answer is remembered, whatever it is: so often, however many ask, is what the service needs asked. */
-export const REMEMBERED_FOR_MS = 5000;
+/** How long the result of a check is reused, so that frequent probes cause no load on the dependencies. */
+export const CHECK_INTERVAL_MS = 5000;
 
-/** How long what the service needs may take to answer. */
-const DEADLINE_MS = 3000;
+const CHECK_DEADLINE_MS = 3000;
 
 /**
- * Looks whether the service can serve.
+ * Checks that the dependencies of the service respond.
  *
- * @throws GraphError 503 when something that it needs does not answer; which of it only the log is told
+ * @throws ServiceError `unavailable` when one of them does not; only the log says which
  */
-export type CheckReady = () => Promise<void>;
+export type CheckReadiness = () => Promise<void>;
 
-/** Makes the look at whether all that the service needs answers; each of `needs` is given up when its signal is aborted. */
-export function createCheckReady(
-  needs: readonly ((signal: AbortSignal) => Promise<unknown>)[],
+/** Something that the service needs: it responds, or rejects before `signal` is aborted. */
+export type Dependency = (signal: AbortSignal) => Promise<unknown>;
+
+const WARM_UP_DEADLINE_MS = 10_000;
+
+/**
+ * Uses each dependency once, so that the first request finds keys, connections and the identity's token. Nothing waits
+ * for it, and a failure is not an error: the request tries again.
+ */
+export function warmUp(dependencies: readonly Dependency[]): void {
+  for (const respond of dependencies) void withDeadline(WARM_UP_DEADLINE_MS, respond).catch(() => {});
+}
+
+export function createCheckReadiness(
+  dependencies: readonly Dependency[],
   now: () => number = Date.now,
-): CheckReady {
+): CheckReadiness {
   let last: { readonly until: number; readonly check: Promise<void> } | undefined;
 
   return () => {
-    if (!last || now() >= last.until) last = { until: now() + REMEMBERED_FOR_MS, check: check() };
+    if (!last || now() >= last.until) last = { until: now() + CHECK_INTERVAL_MS, check: check() };
     return last.check;
   };
 
   async function check() {
     try {
-      await withDeadline(DEADLINE_MS, (signal) => Promise.all(needs.map((need) => need(signal))));
+      await withDeadline(CHECK_DEADLINE_MS, (signal) => Promise.all(dependencies.map((respond) => respond(signal))));
     } catch (cause) {
-      throw new GraphError('unavailable', 'The service is not ready.', { cause });
+      throw new ServiceError('unavailable', 'The service is not ready.', { cause });
     }
   }
 }

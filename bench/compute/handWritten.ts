@@ -3,9 +3,13 @@
 import { hash } from 'node:crypto';
 import type { HttpHandler } from '@azure/functions';
 import { jwtVerify } from 'jose';
-import { applyPatch, newPlayPromptOperation, playPromptOperationPatch } from '../../shared/playPromptOperation.ts';
+import type { FindTenantKeys, SigningKey } from '../../shared/auth/signingKeys.ts';
+import {
+  applyPatch,
+  newPlayPromptOperation,
+  playPromptOperationPatch,
+} from '../../shared/operation/playPromptOperation.ts';
 import type { AuthSettings } from '../../shared/settings.ts';
-import type { FindTenantKeys, SigningKey } from '../../shared/signingKeys.ts';
 import type { UpdatedOperations } from './memoryOperations.ts';
 
 const ABSENT_HEADERS = [
@@ -81,7 +85,7 @@ export function createHandWritten(
       if (before) await before.catch(() => {});
       const writeId = crypto.randomUUID();
       for (let attempt = 0; attempt < 20; attempt++) {
-        const recalled = attempt === 0 ? operations.recall(tenant, id) : undefined;
+        const recalled = attempt === 0 ? operations.getCached(tenant, id) : undefined;
         const current = recalled ?? (await operations.get(tenant, id, deadline.signal));
         const operation = current?.operation ?? newPlayPromptOperation(id);
         const next = applyPatch(operation, patch);

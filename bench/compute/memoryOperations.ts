@@ -1,39 +1,35 @@
-import { createMemory } from '../../shared/memory.ts';
-import {
-  type PlayPromptOperations,
-  REMEMBERED_WRITES,
-  type StoredOperation,
-} from '../../shared/playPromptOperations.ts';
+import QuickLRU from 'quick-lru';
+import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../../shared/operation/repository.ts';
 
-/** As many as the table's own memory holds. */
-const REMEMBERED_OPERATIONS = 1000;
+/** As many as the cache of the table repository. */
+const CACHED_OPERATIONS = 500;
 
 /** What an update needs of a store. */
-export type UpdatedOperations = Pick<PlayPromptOperations, 'recall' | 'get' | 'put'>;
+export type UpdatedOperations = Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
 
 /** Keeps operations in this process: what stands in for the table, so that the rest can be measured. */
 export function createMemoryOperations(): UpdatedOperations {
   const rows = new Map<string, StoredOperation>();
-  const remembered = createMemory<StoredOperation>(REMEMBERED_OPERATIONS);
+  const cache = new QuickLRU<string, StoredOperation>({ maxSize: CACHED_OPERATIONS });
   let version = 0;
 
   return {
-    recall: (tenant, id) => remembered.get(`${tenant}/${id}`),
+    getCached: (tenant, id) => cache.get(`${tenant}/${id}`),
 
     async get(tenant, id) {
       const key = `${tenant}/${id}`;
       const stored = rows.get(key);
-      remembered.set(key, stored);
+      if (stored) cache.set(key, stored);
       return stored;
     },
 
     async put(tenant, operation, current, writeId) {
       const key = `${tenant}/${operation.id}`;
       if (rows.get(key)?.etag !== current?.etag) return undefined;
-      const writes = [writeId, ...(current?.writes ?? [])].slice(0, REMEMBERED_WRITES);
+      const writes = [writeId, ...(current?.writes ?? [])].slice(0, KEPT_WRITES);
       const stored = { operation, writes, etag: `W/"${version++}"` };
       rows.set(key, stored);
-      remembered.set(key, stored);
+      cache.set(key, stored);
       return stored;
     },
   };

@@ -1,18 +1,14 @@
 // The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH.
 import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import * as z from 'zod';
-import { graphHandler } from '../../functions/graphHandler.ts';
+import { toHttpHandler } from '../../functions/graphHandler.ts';
 import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromptOperation.ts';
 import { serveUntilTold } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
-import { createAuthenticate } from '../../shared/accessToken.ts';
-import { readJsonBody } from '../../shared/jsonBody.ts';
-import { validatePatch } from '../../shared/patchRequest.ts';
-import { authorize } from '../../shared/permission.ts';
-import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
-import { createUpdate } from '../../shared/playPromptOperations.ts';
+import { createAuthentication } from '../../shared/auth/authentication.ts';
+import { createTenantKeys } from '../../shared/auth/signingKeys.ts';
+import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { readSettings } from '../../shared/settings.ts';
-import { createTenantKeys } from '../../shared/signingKeys.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
 import { bodyOf, operationIds } from '../load/load.ts';
 import type { Compute } from '../results.ts';
@@ -46,16 +42,8 @@ await serveUntilTold(async () => {
   const findTenantKeys = createTenantKeys({ authority: auth.authority });
   const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
   const createService = (operations: UpdatedOperations) => {
-    const authenticate = createAuthenticate(auth, findTenantKeys);
-    const admit = async (header: string | null) => authorize(await authenticate(header), auth);
-    return graphHandler(
-      createUpdatePlayPromptOperation({
-        admit,
-        readBody: readJsonBody,
-        validate: validatePatch,
-        update: createUpdate(operations),
-      }),
-    );
+    const { authenticate } = createAuthentication(auth);
+    return toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations }));
   };
   const service = createService(createMemoryOperations());
   const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());

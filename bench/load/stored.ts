@@ -1,7 +1,7 @@
 // Latency against the number of operations that are stored.
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
-import { newPlayPromptOperation } from '../../shared/playPromptOperation.ts';
-import { toTableEntity } from '../../shared/tableEntity.ts';
+import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
+import { toTableEntity } from '../../shared/store/tableEntity.ts';
 import type { Environment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import type { Loads } from '../results.ts';

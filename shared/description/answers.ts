@@ -1,5 +1,6 @@
-import { causes, GraphError, type GraphErrorReason, toErrorBody } from '../graphError.ts';
-import { ODATA_VERSION } from '../odata.ts';
+import { ODATA_VERSION } from '../http/contentNegotiation.ts';
+import { toErrorResponse, wireErrors } from '../odata/errorResponse.ts';
+import { type ErrorReason, ServiceError } from '../serviceError.ts';
 
 const header = (description: string, schema: object = { type: 'string' }) => ({ description, schema });
 const always = (description: string, schema?: object) => ({ ...header(description, schema), required: true });
@@ -32,7 +33,7 @@ export const answer = (description: string, names: readonly HeaderName[], conten
 
 /** Why a request is refused; 405 goes without saying: `Allow` names the methods of an address. */
 const descriptions = {
-  badRequest: 'The body, the id, a header or a query option says something that cannot be.',
+  invalidRequest: 'The body, the id, a header or a query option says something that cannot be.',
   tokenInvalid: 'No access token, or one that is not good for this service.',
   forbidden: 'A good token without the permission.',
   notFound: 'There is no such operation.',
@@ -44,25 +45,26 @@ const descriptions = {
   internal: 'A fault of the service.',
   notImplemented: 'The request asks to be repeatable, and cannot be.',
   unavailable: 'The store or the token issuer cannot serve now. A change may have taken effect; to repeat it is safe.',
-} as const satisfies Partial<Record<GraphErrorReason, string>>;
+} as const satisfies Partial<Record<ErrorReason, string>>;
 export type Refusal = keyof typeof descriptions;
 
 /** The answers to requests that are refused, by their codes. */
 export const refusals = Object.fromEntries(
   Object.entries(descriptions).map(([reason, description]) => {
-    const error = new GraphError(reason as Refusal, description);
+    const error = new ServiceError(reason as Refusal, description);
     const schema = { $ref: '#/components/schemas/graphError' };
-    const example = toErrorBody(error, { requestId: '7a1cbb0c-3d5a-4b9a-8f2e-5d0c1f6f2a11' }, new Date(0));
-    const own = Object.keys(error.headers) as HeaderName[];
-    return [
-      error.code,
-      answer(description, [...own, 'Repeatability-Result'], { 'application/json': { schema, example } }),
-    ];
+    const requestId = '7a1cbb0c-3d5a-4b9a-8f2e-5d0c1f6f2a11';
+    const { headers: own, body: example } = toErrorResponse(error, { requestId }, new Date(0));
+    const names = [...(Object.keys(own) as HeaderName[]), 'Repeatability-Result'] as const;
+    return [example.error.code, answer(description, names, { 'application/json': { schema, example } })];
   }),
 );
 
 /** The refusals that a request can meet, by their statuses. */
 export const refusedFor = (reasons: readonly Refusal[]) =>
   Object.fromEntries(
-    reasons.map((reason) => [causes[reason].status, { $ref: `#/components/responses/${causes[reason].code}` }]),
+    reasons.map((reason) => {
+      const { status, code } = wireErrors[reason];
+      return [status, { $ref: `#/components/responses/${code}` }];
+    }),
   );

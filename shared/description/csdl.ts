@@ -1,9 +1,10 @@
 // What `$metadata` says, as OData CSDL JSON, made of the model that requests and rows are parsed with.
 import * as z from 'zod';
-import { MAX_BATCH_REQUESTS } from '../batchRequest.ts';
-import { type Filter, filterProperties } from '../filter.ts';
-import { type PropertyName, playPromptOperation, propertyNames } from '../playPromptOperation.ts';
-import { MAX_TOP } from '../queryOptions.ts';
+import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
+import { filterProperties } from '../odata/filter.ts';
+import { MAX_TOP } from '../odata/queryOptions.ts';
+import type { Filter } from '../operation/filter.ts';
+import { type PropertyName, playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
 
 /** A path to a property, which CSDL JSON writes as text and CSDL XML as an element of its own. */
 export class PropertyPath {

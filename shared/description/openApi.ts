@@ -1,7 +1,7 @@
 // What `/openapi.json` says: OpenAPI 3.1, made of the model that requests and rows are parsed with.
-import { MAX_BATCH_REQUESTS } from '../batchRequest.ts';
-import { toCollectionBody, toEntityBody } from '../odata.ts';
-import { newPlayPromptOperation } from '../playPromptOperation.ts';
+import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
+import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
+import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
 import { answer, headers, type Refusal, refusals, refusedFor } from './answers.ts';
 import { csdl } from './csdl.ts';
 import { type ParameterName, parameters } from './parameters.ts';
@@ -16,7 +16,7 @@ const parametersOf = (...names: readonly ParameterName[]) =>
 const json = (schema: object, example: unknown) => ({ 'application/json': { schema, example } });
 
 /** What can go wrong at every address, and at those that need a token. */
-const anywhere: readonly Refusal[] = ['badRequest', 'notAcceptable', 'internal'];
+const anywhere: readonly Refusal[] = ['invalidRequest', 'notAcceptable', 'internal'];
 const admitted: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
 const withBody: readonly Refusal[] = [...admitted, 'contentTooLarge', 'unsupportedMediaType'];
 

@@ -1,7 +1,7 @@
-import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../filter.ts';
-import { playPromptOperation, propertyNames } from '../playPromptOperation.ts';
-import { DEFAULT_TOP, MAX_TOP } from '../queryOptions.ts';
-import { REPEATABILITY_WINDOW_MS } from '../repeatability.ts';
+import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filter.ts';
+import { DEFAULT_TOP, MAX_TOP } from '../odata/queryOptions.ts';
+import { playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
+import { REPEATABILITY_WINDOW_MS } from '../operation/repeatability.ts';
 import { jsonSchemaOf } from './schemas.ts';
 
 const text = { type: 'string' };

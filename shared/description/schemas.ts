@@ -1,9 +1,9 @@
 // What requests and answers hold, as JSON Schema 2020-12: what comes in by the very schemas that parse it.
 import * as z from 'zod';
-import { batch } from '../batchRequest.ts';
-import { causes } from '../graphError.ts';
-import { ANNOTATION } from '../patchRequest.ts';
-import { playPromptOperation, playPromptOperationPatch } from '../playPromptOperation.ts';
+import { batch } from '../odata/batchRequest.ts';
+import { wireErrors } from '../odata/errorResponse.ts';
+import { ANNOTATION } from '../odata/patchRequest.ts';
+import { playPromptOperation, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
 
 const resultInfo = playPromptOperation.shape.resultInfo.unwrap();
 const properties = z.object({
@@ -19,7 +19,7 @@ const annotations = {
   '@odata.etag': z.string().describe('Changes with every write; opaque.'),
 };
 
-/** Operations, whole or as far as they are selected, as `odata.ts` answers them. */
+/** Operations, whole or as far as they are selected, as `entityBody.ts` makes them. */
 const entity = z.strictObject({ ...context, ...annotations, ...properties.shape });
 const selected = z.strictObject({ ...annotations, ...properties.partial().shape });
 const selectedEntity = z.strictObject({ ...context, ...selected.shape });
@@ -30,10 +30,10 @@ const collection = z.strictObject({
   value: z.array(selected),
 });
 
-/** `toErrorBody` in graphError.ts. */
+/** `toErrorResponse` in errorResponse.ts. */
 const graphError = z.strictObject({
   error: z.strictObject({
-    code: z.enum([...new Set(Object.values(causes).map(({ code }) => code))]),
+    code: z.enum([...new Set(Object.values(wireErrors).map(({ code }) => code))]),
     message: z.string().min(1),
     details: z
       .array(

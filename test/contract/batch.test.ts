@@ -1,7 +1,7 @@
 // Batching: Microsoft Graph, "Combine multiple HTTP requests using JSON batching"; OData JSON Format, section 19.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { MAX_BATCH_BYTES, MAX_BATCH_REQUESTS } from '../../shared/batchRequest.ts';
-import { MAX_BODY_BYTES } from '../../shared/jsonBody.ts';
+import { MAX_BODY_BYTES } from '../../shared/http/jsonBody.ts';
+import { MAX_BATCH_BYTES, MAX_BATCH_REQUESTS } from '../../shared/odata/batchRequest.ts';
 import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from '../support/tokens.ts';
 
@@ -256,7 +256,7 @@ describe('is refused', () => {
     const answer = (
       await answersTo([{ id: '1', method: 'POST', url, headers: JSON_TYPE, body: { requests: one } }])
     ).get('1');
-    expect([answer?.status, answer?.body.error.message]).toEqual([400, 'A batch cannot hold another.']);
+    expect([answer?.status, answer?.body.error.message]).toEqual([400, 'A batch cannot contain another batch.']);
   });
 
   test('by any other method, with 405', async () => {

@@ -105,9 +105,9 @@ describe('is rejected', () => {
   });
 });
 
-test('what was refused for another reason is accepted, and done when it is sent again', async () => {
+test('a refused request is rejected, and done when it is sent again', async () => {
   const request = { path: newPath(), headers: { ...repeatability(), 'if-match': '*' }, body: {} };
-  expect(resultOf(await app.send(request))).toEqual([412, 'accepted']);
+  expect(resultOf(await app.send(request))).toEqual([412, 'rejected']);
   await app.send({ path: request.path, body: {} });
   expect(resultOf(await app.send(request))).toEqual([200, 'accepted']);
 });

@@ -10,7 +10,7 @@ import {
   type Middleware,
 } from '@microsoft/microsoft-graph-client';
 import type { PlayPromptOperation } from '@microsoft/microsoft-graph-types';
-import type { toEntityBody } from '../../shared/odata.ts';
+import type { toEntityBody } from '../../shared/odata/entityBody.ts';
 import { checkAnswer } from '../support/openApi.ts';
 import { newFolder, startService, type TestService } from '../support/service.ts';
 

@@ -1,6 +1,11 @@
 import * as fc from 'fast-check';
-import { type Filter, filterProperties, MAX_COMPARISONS } from '../../shared/filter.ts';
-import { completionReasons, operationStatuses, type PlayPromptOperation } from '../../shared/playPromptOperation.ts';
+import { filterProperties, MAX_COMPARISONS } from '../../shared/odata/filter.ts';
+import type { Filter } from '../../shared/operation/filter.ts';
+import {
+  completionReasons,
+  operationStatuses,
+  type PlayPromptOperation,
+} from '../../shared/operation/playPromptOperation.ts';
 
 /** Texts that are hard on a filter, and few enough to be met again. */
 export const contexts = [

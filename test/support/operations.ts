@@ -1,5 +1,9 @@
 import * as fc from 'fast-check';
-import { completionReasons, operationStatuses, type PlayPromptOperation } from '../../shared/playPromptOperation.ts';
+import {
+  completionReasons,
+  operationStatuses,
+  type PlayPromptOperation,
+} from '../../shared/operation/playPromptOperation.ts';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 

@@ -1,5 +1,5 @@
 import { expect, jest, test } from '@jest/globals';
-import { createCheckReady, REMEMBERED_FOR_MS } from '../../shared/readiness.ts';
+import { CHECK_INTERVAL_MS, createCheckReadiness } from '../../shared/readiness.ts';
 
 /** What the service needs, which answers as long as nothing is wrong, and a clock. */
 function aService() {
@@ -8,7 +8,7 @@ function aService() {
     if (state.wrong) throw state.wrong;
   });
   const other = jest.fn(async () => {});
-  return { state, need, checkReady: createCheckReady([other, need], () => state.now) };
+  return { state, need, checkReady: createCheckReadiness([other, need], () => state.now) };
 }
 
 test('it is ready when all that it needs answers', async () => {
@@ -21,7 +21,7 @@ test('it is a 503 when one does not; who asks is told no more, the log is told t
   const { checkReady, state } = aService();
   state.wrong = new Error('10.0.0.4 refused');
   const ready = checkReady();
-  await expect(ready).rejects.toMatchObject({ reason: 'unavailable', status: 503, cause: state.wrong });
+  await expect(ready).rejects.toMatchObject({ reason: 'unavailable', cause: state.wrong });
   await expect(ready).rejects.toThrow('The service is not ready.');
 });
 
@@ -29,26 +29,26 @@ test('however many ask, what it needs is asked once in 5 seconds, whatever the a
   const { checkReady, state, need } = aService();
   const asking = () => Promise.allSettled(Array.from({ length: 100 }, checkReady));
   expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
-  state.now = REMEMBERED_FOR_MS - 1;
+  state.now = CHECK_INTERVAL_MS - 1;
   state.wrong = new Error('down');
   expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
   expect(need).toHaveBeenCalledTimes(1);
 
-  state.now = REMEMBERED_FOR_MS;
+  state.now = CHECK_INTERVAL_MS;
   expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['rejected']));
-  state.now = 2 * REMEMBERED_FOR_MS - 1;
+  state.now = 2 * CHECK_INTERVAL_MS - 1;
   state.wrong = undefined;
   expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['rejected']));
   expect(need).toHaveBeenCalledTimes(2);
 
-  state.now = 2 * REMEMBERED_FOR_MS;
+  state.now = 2 * CHECK_INTERVAL_MS;
   await expect(checkReady()).resolves.toBeUndefined();
 });
 
 test('what does not answer in time is told to give up', async () => {
   jest.useFakeTimers();
   try {
-    const checkReady = createCheckReady([
+    const checkReady = createCheckReadiness([
       (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     ]);
     const ready = expect(checkReady()).rejects.toMatchObject({ cause: { name: 'TimeoutError' } });

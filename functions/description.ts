@@ -1,0 +1,46 @@
+// What describes the service. None of it needs a token; each document is made when it is first requested.
+import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { serviceRoot } from '../shared/odata/entityBody.ts';
+import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { ServiceError } from '../shared/serviceError.ts';
+import type { GraphHandler } from './graphHandler.ts';
+
+const METADATA_MEDIA_TYPES = ['application/xml', 'application/json'] as const;
+
+/** `GET /v1.0/`: the service document. OData Protocol, 11.1.1. */
+export const readServiceDocument: GraphHandler = async ({ headers, url }) => {
+  negotiate(headers);
+  readQueryOptions(url, []);
+  const { toServiceDocument } = await import('../shared/description/serviceDocument.ts');
+  return { status: 200, headers: {}, body: toServiceDocument(serviceRoot(url)) };
+};
+
+/** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
+export const readMetadata: GraphHandler = async ({ headers, url }) => {
+  const { $format } = readQueryOptions(url, ['$format']);
+  const wanted = new Headers(headers);
+  if ($format !== undefined) wanted.set('Accept', toMediaType($format));
+  const mediaType = negotiate(wanted, METADATA_MEDIA_TYPES);
+  const body =
+    mediaType === 'application/xml'
+      ? (await import('../shared/description/csdlXml.ts')).toCsdlXml()
+      : (await import('../shared/description/csdl.ts')).csdl;
+  return { status: 200, headers: { 'Content-Type': mediaType }, body };
+};
+
+/** `GET /openapi.json`: the API in OpenAPI 3.1. */
+export const readOpenApi: GraphHandler = async ({ headers, url }) => {
+  negotiate(headers);
+  readQueryOptions(url, []);
+  const { openApi } = await import('../shared/description/openApi.ts');
+  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(new URL(url).origin) };
+};
+
+/** OData Protocol, 11.2.12: a media type, or its subtype. */
+function toMediaType(format: string) {
+  const known = METADATA_MEDIA_TYPES.find((mediaType) =>
+    [mediaType, mediaType.replace(/.*\//, '')].includes(format.toLowerCase()),
+  );
+  if (known) return known;
+  throw new ServiceError('notAcceptable', `$format must be xml or json, or ${METADATA_MEDIA_TYPES.join(' or ')}.`);
+}

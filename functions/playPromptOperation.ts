@@ -1,0 +1,27 @@
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import type { OperationRepository } from '../shared/operation/repository.ts';
+import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
+import { byMethod } from './graphHandler.ts';
+import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
+import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
+import type { Route } from './router.ts';
+import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
+
+/** The routes of the resource. An entity has two: its id is a path segment or a key predicate. */
+export function createPlayPromptOperationRoutes(collaborators: {
+  readonly authenticate: Authenticate;
+  readonly operations: OperationRepository;
+}): readonly Route[] {
+  const list = createListPlayPromptOperations(collaborators);
+  const read = createReadPlayPromptOperation(collaborators);
+  const update = createUpdatePlayPromptOperation(collaborators);
+  const remove = createDeletePlayPromptOperation(collaborators);
+  const collection = byMethod({ GET: list, PATCH: update });
+  const entity = byMethod({ GET: read, PATCH: update, DELETE: remove });
+
+  return [
+    { name: 'playPromptOperations', template: 'v1.0/playPromptOperation', handler: collection },
+    { name: 'playPromptOperation', template: 'v1.0/playPromptOperation/{id}', handler: entity },
+    { name: 'playPromptOperationByKey', template: 'v1.0/playPromptOperation({key})', handler: entity },
+  ];
+}

@@ -1,0 +1,166 @@
+import { hash } from 'node:crypto';
+import { metrics } from '@opentelemetry/api';
+import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import QuickLRU from 'quick-lru';
+import * as z from 'zod';
+import { ServiceError } from '../serviceError.ts';
+import type { AuthSettings } from '../settings.ts';
+import { CACHE_LOOKUPS, SCOPE } from '../tracing.ts';
+import type { FindTenantKeys, SigningKey } from './signingKeys.ts';
+
+/** The longest access token that is accepted, in characters. */
+export const MAX_TOKEN_LENGTH = 16 * 1024;
+
+/** The tolerated difference between the clocks of issuer and service, in seconds. */
+export const CLOCK_SKEW_SECONDS = 60;
+
+const headerOf = (algorithms: readonly string[]) =>
+  z.object({
+    alg: z.enum(algorithms),
+    kid: z.string().min(1),
+    typ: z
+      .string()
+      .regex(/^(?:application\/)?(?:at\+)?jwt$/i)
+      .optional(),
+    // No extension is supported (RFC 7515, section 4.1.11), and `b64` is one (RFC 7797).
+    crit: z.undefined().optional(),
+    b64: z.undefined().optional(),
+  });
+
+const tokenClaims = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  tid: z.string(),
+  ver: z.enum(['1.0', '2.0']),
+  exp: z.number(),
+  nbf: z.number().optional(),
+  sub: z.string().optional(),
+  oid: z.string().optional(),
+  idtyp: z.string().optional(),
+  roles: z.array(z.string()).optional(),
+  scp: z.string().optional(),
+});
+
+/** The claims of a verified access token. `authorize` decides what they permit. */
+export type AccessTokenClaims = z.infer<typeof tokenClaims>;
+
+/** A token with a good signature and good claims, and when it has to be verified again, in milliseconds. */
+interface VerifiedToken {
+  readonly claims: AccessTokenClaims;
+  readonly kid: string;
+  readonly key: SigningKey;
+  readonly until: number;
+}
+
+/** The cache of verified tokens: its size, and how long an entry is used at most. */
+const CACHED_TOKENS = 1000;
+const CACHED_FOR_MS = 5 * 60_000;
+
+/**
+ * Verifies the access token of an `Authorization` header.
+ *
+ * @throws ServiceError `tokenMissing`; `tokenInvalid`; `unavailable` when the signing keys cannot be fetched
+ */
+export type VerifyAccessToken = (authorization: string | null) => Promise<AccessTokenClaims>;
+
+/**
+ * Verifies access tokens of Microsoft Entra ID, version 1.0 and 2.0, as RFC 8725 advises. A verified token is cached by its
+ * SHA-256, so that its signature is checked once: for five minutes at most, not beyond its `exp` and the skew, and only
+ * while its key is among the tenant's.
+ */
+export function createVerifyAccessToken(
+  settings: AuthSettings,
+  findTenantKeys: FindTenantKeys,
+  now: () => number = Date.now,
+): VerifyAccessToken {
+  const verify = createVerify(settings, findTenantKeys, now);
+  const verified = new QuickLRU<string, VerifiedToken>({ maxSize: CACHED_TOKENS });
+  const lookups = metrics.getMeter(SCOPE).createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
+
+  return async (authorization) => {
+    const token = bearerToken(authorization);
+    const digest = hash('sha256', token, 'base64');
+    const known = verified.get(digest);
+    lookups.add(1, { cache: 'tokens', hit: known !== undefined });
+    if (known && now() < known.until) {
+      const { keys } = await findTenantKeys(known.claims.tid, known.kid);
+      if (keys.get(known.kid) === known.key) return known.claims;
+    }
+    const fresh = await verify(token);
+    verified.set(digest, fresh);
+    return fresh.claims;
+  };
+}
+
+function createVerify(
+  { tenants, audiences, v1Issuer, algorithms }: AuthSettings,
+  findTenantKeys: FindTenantKeys,
+  now: () => number,
+): (token: string) => Promise<VerifiedToken> {
+  const tokenHeader = headerOf(algorithms);
+
+  return async (token) => {
+    // JWS Compact Serialization, RFC 7515, section 7.1.
+    const parts = token.split('.');
+    if (token.length > MAX_TOKEN_LENGTH || parts.length !== 3 || !parts.every(isCanonicalBase64url)) reject('form');
+    const { alg, kid } = tokenHeader.safeParse(attempt(() => decodeProtectedHeader(token))).data ?? reject('header');
+    const unverified = tokenClaims.safeParse(attempt(() => decodeJwt(token))).data ?? reject('claims');
+    if (!tenants.includes(unverified.tid)) reject('tid');
+
+    const published = await findTenantKeys(unverified.tid, kid);
+    const key = published.keys.get(kid) ?? reject('kid');
+    if (key.algorithm !== undefined && key.algorithm !== alg) reject('alg');
+    // jose requires no exp by itself; tokenClaims does.
+    const { payload } = await jwtVerify(token, key.publicKey, {
+      algorithms: [alg],
+      clockTolerance: CLOCK_SKEW_SECONDS,
+      currentDate: new Date(now()),
+    }).catch(rejectUnverified);
+
+    const claims = tokenClaims.parse(payload);
+    const forTenant = (issuer: string) => issuer.replaceAll('{tenantid}', claims.tid);
+    const v2Issuer = forTenant(published.issuer);
+    const issuer = claims.ver === '2.0' ? v2Issuer : forTenant(v1Issuer);
+    if (claims.iss !== issuer) reject('iss');
+    // Keys name the version 2.0 issuer, and sign the tokens of both versions of that tenant.
+    if (key.issuer !== undefined && forTenant(key.issuer) !== v2Issuer) reject('issuer of the key');
+    if (!audiences.includes(claims.aud)) reject('aud');
+    const until = Math.min((claims.exp + CLOCK_SKEW_SECONDS) * 1000, now() + CACHED_FOR_MS);
+    return { claims, kid, key, until };
+  };
+}
+
+/** RFC 6750, section 2.1: one header, its scheme in any casing. Two headers arrive joined by a comma and are refused. */
+function bearerToken(authorization: string | null): string {
+  const [, token] = /^Bearer +(\S.*)/is.exec(authorization ?? '') ?? [];
+  if (token === undefined) {
+    throw new ServiceError('tokenMissing', 'An access token is required: Authorization: Bearer {token}.');
+  }
+  return token;
+}
+
+/** Whether the text is the canonical encoding of its bytes: no stray bits, no impossible length. */
+function isCanonicalBase64url(text: string) {
+  return Buffer.from(text, 'base64url').toString('base64url') === text;
+}
+
+function attempt(decode: () => unknown): unknown {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Refuses the token. The log says which part of it was at fault; the caller does not learn it. */
+function reject(part: string): never {
+  throw new ServiceError('tokenInvalid', 'The access token is not valid for this service.', {
+    cause: `access token refused: ${part}`,
+  });
+}
+
+function rejectUnverified(error: unknown): never {
+  if (error instanceof errors.JWTExpired) reject('exp');
+  if (error instanceof errors.JWTClaimValidationFailed) reject(error.claim);
+  reject('signature');
+}

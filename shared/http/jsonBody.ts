@@ -1,0 +1,119 @@
+import { MIMEType } from 'node:util';
+import { readBounded } from '../boundedRead.ts';
+import { type ErrorDetail, ServiceError } from '../serviceError.ts';
+
+/** The longest body of a request that is read, in bytes; that of a batch is another. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+/** The deepest nesting of arrays and objects that a body may have; the resource itself needs 2. */
+export const MAX_DEPTH = 16;
+
+/**
+ * Reads the body of a request as JSON (RFC 8259) in which no object has a member twice.
+ *
+ * @throws ServiceError `unsupportedMediaType` unless the body is declared as application/json in UTF-8 without a content
+ * coding; `contentTooLarge` above `limit` bytes; `invalidRequest` when it is empty, not UTF-8, not JSON, nested too
+ * deeply, or has a member twice
+ */
+export async function readJsonBody(
+  request: { readonly headers: Headers; readonly body: ReadableStream<Uint8Array> | null },
+  limit = MAX_BODY_BYTES,
+): Promise<unknown> {
+  checkMediaType(request.headers);
+  const isDeclaredTooLarge = Number(request.headers.get('content-length') ?? 0) > limit;
+  const bytes = isDeclaredTooLarge ? undefined : await readBounded(request.body, limit);
+  if (bytes === undefined) throw new ServiceError('contentTooLarge', `The body is larger than ${limit} bytes.`);
+  if (bytes.length === 0) throw new ServiceError('invalidRequest', 'The body is empty; it must be a JSON object.');
+  return parseJson(decodeUtf8(bytes));
+}
+
+function checkMediaType(headers: Headers) {
+  const unsupported = (message: string) => new ServiceError('unsupportedMediaType', message);
+  const contentType = headers.get('content-type');
+  if (contentType === null) throw unsupported('Content-Type is missing; it must be application/json.');
+  let mediaType: MIMEType;
+  try {
+    mediaType = new MIMEType(contentType);
+  } catch {
+    throw unsupported('Content-Type is not a media type; it must be application/json.');
+  }
+  if (mediaType.essence !== 'application/json') throw unsupported('Content-Type must be application/json.');
+  const charset = mediaType.params.get('charset') ?? 'utf-8';
+  if (!/^(utf-8|us-ascii)$/i.test(charset)) throw unsupported('The charset of Content-Type must be utf-8.');
+  const coding = headers.get('content-encoding') ?? 'identity';
+  if (coding.toLowerCase() !== 'identity')
+    throw unsupported('Content-Encoding is not supported; send the body as it is.');
+}
+
+function decodeUtf8(bytes: Uint8Array) {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ServiceError('invalidRequest', 'The body is not valid UTF-8.');
+  }
+}
+
+/**
+ * Parses JSON strictly.
+ *
+ * @throws ServiceError `invalidRequest` when the text is not JSON, is nested deeper than MAX_DEPTH, or has a member twice
+ */
+export function parseJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const where = error instanceof SyntaxError ? `: ${error.message}` : '';
+    throw new ServiceError('invalidRequest', `The body is not valid JSON${where}.`);
+  }
+  // A colon follows each name, so a repeated member leaves fewer members than colons. Strings may contain such colons:
+  // they only cost the closer look. JSON.parse once kept a repeated member beside `__proto__`, so that its result is not
+  // relied on there.
+  const colons = text.match(/"\s*:/g)?.length ?? 0;
+  const isSuspect = colons > countMembers(value) || text.includes('__proto__');
+  const repeated = isSuspect ? repeatedMembers(text) : [];
+  if (repeated.length > 0) {
+    throw new ServiceError('invalidRequest', 'The body names a member of an object more than once.', {
+      details: repeated,
+    });
+  }
+  return value;
+}
+
+/** Counts the members of all objects in a value at a nesting depth. */
+function countMembers(value: unknown, depth = 1): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth > MAX_DEPTH)
+    throw new ServiceError('invalidRequest', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+  const children = Object.values(value);
+  let count = Array.isArray(value) ? 0 : children.length;
+  for (const child of children) count += countMembers(child, depth + 1);
+  return count;
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
+
+/** Finds members that are repeated, of which JSON.parse keeps the last. `text` is known to be JSON. */
+function repeatedMembers(text: string): ErrorDetail[] {
+  const repeated = new Map<string, ErrorDetail>();
+  const open: { readonly members: Set<string> | undefined; readonly path: string }[] = [];
+  let path = '';
+  let previous = '';
+  for (const [token] of text.matchAll(TOKEN)) {
+    const parent = open.at(-1);
+    if (token === '{' || token === '[') {
+      open.push({ members: token === '{' ? new Set() : undefined, path });
+    } else if (token === '}' || token === ']') {
+      path = open.pop()?.path ?? '';
+    } else if (parent?.members && (previous === '{' || previous === ',')) {
+      const name: string = JSON.parse(token);
+      path = parent.path === '' ? name : `${parent.path}/${name}`;
+      if (parent.members.has(name)) {
+        repeated.set(path, { code: 'DuplicateProperty', message: `${path} is named more than once.`, target: path });
+      }
+      parent.members.add(name);
+    }
+    previous = token;
+  }
+  return [...repeated.values()];
+}

@@ -1,0 +1,67 @@
+// Repeatable Requests 1.0 (OASIS), sections 2 and 3: the headers.
+import * as z from 'zod';
+import {
+  notTracked,
+  REPEATABILITY_SKEW_MS,
+  REPEATABILITY_WINDOW_MS,
+  type Repeatability,
+} from '../operation/repeatability.ts';
+import { type ErrorDetail, ServiceError } from '../serviceError.ts';
+
+const [REQUEST_ID, FIRST_SENT] = ['Repeatability-Request-ID', 'Repeatability-First-Sent'];
+
+/**
+ * Reads `Repeatability-Request-ID`, a UUID, and `Repeatability-First-Sent`; undefined when neither was sent.
+ *
+ * @param caller who sent them: the same id from another caller is another request
+ * @throws ServiceError `invalidRequest` when one of them is missing or malformed; `preconditionFailed` when the request
+ * was first sent too long ago, or in the future
+ */
+export function readRepeatability(headers: Headers, caller: string, now: number): Repeatability | undefined {
+  const requestId = headers.get(REQUEST_ID);
+  const firstSent = headers.get(FIRST_SENT);
+  if (requestId === null && firstSent === null) return undefined;
+  const id = z.guid().safeParse(requestId).data;
+  const time = parseImfFixdate(firstSent ?? '');
+  if (id === undefined || time === undefined) {
+    const details = [
+      ...(id === undefined ? [fault(REQUEST_ID, 'must be a UUID')] : []),
+      ...(time === undefined ? [fault(FIRST_SENT, 'must be a date such as Mon, 23 Nov 2026 17:15:52 GMT')] : []),
+    ];
+    const message = `A repeatable request needs both headers: ${details.map((each) => each.message).join(' ')}`;
+    throw new ServiceError('invalidRequest', message, { details });
+  }
+  if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS) throw notTracked();
+  return { requestId: id.toLowerCase(), caller, firstSent: time };
+}
+
+/**
+ * Refuses the headers of a repeatable request where no request can be repeatable.
+ *
+ * @throws ServiceError `notImplemented` when they are there; as `readRepeatability` does when they are bad
+ */
+export function refuseRepeatability(headers: Headers, now: number): void {
+  if (readRepeatability(headers, '', now) === undefined) return;
+  throw new ServiceError('notImplemented', 'This request cannot be repeatable: send it without the headers.');
+}
+
+/** The `Repeatability-Result` header of a response; none where the request was not repeatable. Section 4. */
+export function repeatabilityResult(
+  method: string,
+  requested: Headers,
+  isError: boolean,
+): { readonly 'Repeatability-Result'?: 'accepted' | 'rejected' } {
+  if (!requested.has(REQUEST_ID) && !(isError && requested.has(FIRST_SENT))) return {};
+  if (method === 'GET' || method === 'HEAD') return {};
+  return { 'Repeatability-Result': isError ? 'rejected' : 'accepted' };
+}
+
+function fault(target: string, message: string): ErrorDetail {
+  return { code: 'InvalidHeader', message: `${target} ${message}.`, target };
+}
+
+/** RFC 9110, section 5.6.7: the one form of HTTP-date that the standard allows. */
+function parseImfFixdate(value: string): number | undefined {
+  const time = Date.parse(value);
+  return Number.isFinite(time) && new Date(time).toUTCString() === value ? time : undefined;
+}

@@ -1,0 +1,69 @@
+import { type ErrorReason, ServiceError } from '../serviceError.ts';
+
+interface WireError {
+  readonly status: number;
+  readonly code: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What each reason becomes on the wire. Microsoft Graph, "Errors"; RFC 9110, section 15; RFC 6750, section 3. */
+export const wireErrors: Readonly<Record<ErrorReason, WireError>> = {
+  invalidRequest: { status: 400, code: 'BadRequest' },
+  tokenMissing: {
+    status: 401,
+    code: 'InvalidAuthenticationToken',
+    headers: { 'WWW-Authenticate': 'Bearer realm=""' },
+  },
+  tokenInvalid: {
+    status: 401,
+    code: 'InvalidAuthenticationToken',
+    headers: { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' },
+  },
+  forbidden: { status: 403, code: 'Forbidden' },
+  notFound: { status: 404, code: 'ResourceNotFound' },
+  methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
+  notAcceptable: { status: 406, code: 'NotAcceptable' },
+  conflict: { status: 409, code: 'Conflict' },
+  preconditionFailed: { status: 412, code: 'PreconditionFailed' },
+  contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
+  unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
+  failedDependency: { status: 424, code: 'FailedDependency' },
+  tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
+  internal: { status: 500, code: 'InternalServerError' },
+  notImplemented: { status: 501, code: 'NotImplemented' },
+  unavailable: { status: 503, code: 'ServiceUnavailable', headers: { 'Retry-After': '1' } },
+};
+
+/** What identifies one request: the service's own id, and the caller's if it sent one. */
+export interface RequestIds {
+  readonly requestId: string;
+  readonly clientRequestId?: string;
+}
+
+/** Turns anything thrown into a ServiceError. What is not one already becomes `internal`, with a fixed message. */
+export function toServiceError(thrown: unknown): ServiceError {
+  return thrown instanceof ServiceError
+    ? thrown
+    : new ServiceError('internal', 'The service failed to process the request.', { cause: thrown });
+}
+
+/** The status, headers and body of an error. Microsoft Graph, "Errors": `date` is UTC, to the second, without a zone. */
+export function toErrorResponse(error: ServiceError, { requestId, clientRequestId }: RequestIds, now: Date) {
+  const { status, code, headers } = wireErrors[error.reason];
+  return {
+    status,
+    headers: { ...headers, ...(error.allow.length > 0 && { Allow: error.allow.join(', ') }) },
+    body: {
+      error: {
+        code,
+        message: error.message,
+        ...(error.details.length > 0 && { details: error.details }),
+        innerError: {
+          date: now.toISOString().slice(0, 19),
+          'request-id': requestId,
+          ...(clientRequestId !== undefined && { 'client-request-id': clientRequestId }),
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { type Filter, type FilterProperty, filterable } from '../operation/filter.ts';
+import { invalidRequest } from '../serviceError.ts';
+import { invalidOption } from './queryOptions.ts';
+
+/** The longest `$filter`, in characters. */
+export const MAX_FILTER_LENGTH = 8192;
+
+/** How many comparisons a filter may have. Table Storage allows 15 in a query; the keys of the tenant take 2. */
+export const MAX_COMPARISONS = 13;
+
+/** How deep parentheses and `not` may be nested. */
+export const MAX_FILTER_DEPTH = 16;
+
+/** The names of the enumerations in their literals. */
+const enumTypes = {
+  status: 'microsoft.graph.operationStatus',
+  completionReason: 'microsoft.graph.playPromptCompletionReason',
+  clientContext: undefined,
+} as const satisfies Record<FilterProperty, string | undefined>;
+export const filterProperties = ['status', 'completionReason', 'clientContext'] as const satisfies FilterProperty[];
+
+const TOKEN =
+  /[ \t]*(?<token>(?<enumeration>[A-Za-z_][\w.]*'(?:[^']|'')*')|(?<text>'(?:[^']|'')*')|(?<word>[A-Za-z_][\w./]*)|[(),])[ \t]*/gy;
+
+/**
+ * Reads `$filter`, OData URL Conventions, section 5.1.1: `eq`, `ne` and `in` of `status`, `completionReason` and
+ * `clientContext`, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
+ * case-insensitive.
+ *
+ * @throws ServiceError `invalidRequest` that says what is wrong and where, or which limit the filter exceeds
+ */
+export function readFilter(value: string | undefined): Filter | undefined {
+  if (value === undefined) return undefined;
+  if (value.length > MAX_FILTER_LENGTH) throw refuse(`must be at most ${MAX_FILTER_LENGTH} characters long`);
+  return parse(value);
+}
+
+/** A recursive-descent parser: one function for each level of precedence, each of which consumes tokens. */
+function parse(source: string): Filter {
+  const tokens = [...source.matchAll(TOKEN)];
+  const end = tokens.reduce((length, [match]) => length + match.length, 0);
+  if (end < source.length) throw refuse(`is not understood at character ${end + 1}`);
+  let next = 0;
+  let comparisons = 0;
+
+  const filter = or(0);
+  if (next < tokens.length) throw expected('and, or, or the end');
+  return filter;
+
+  function or(depth: number): Filter {
+    let left = and(depth);
+    while (take('or')) left = { operator: 'or', left, right: and(depth) };
+    return left;
+  }
+
+  function and(depth: number): Filter {
+    let left = unary(depth);
+    while (take('and')) left = { operator: 'and', left, right: unary(depth) };
+    return left;
+  }
+
+  function unary(depth: number): Filter {
+    if (depth > MAX_FILTER_DEPTH) throw refuse(`is nested deeper than ${MAX_FILTER_DEPTH} levels`);
+    if (take('(')) {
+      const inner = or(depth + 1);
+      if (!take(')')) throw expected('and, or, or )');
+      return inner;
+    }
+    if (!take('not')) return comparison();
+    // `not` binds more tightly than a comparison, which therefore needs parentheses.
+    if (token() !== '(' && token() !== 'not') throw expected('( after not');
+    return { operator: 'not', operand: unary(depth + 1) };
+  }
+
+  function comparison(): Filter {
+    const property = filterProperties.find((name) => take(name));
+    if (property === undefined) throw expected(`not, ( or one of ${filterProperties.join(', ')}`);
+    if (take('eq')) return { operator: 'eq', property, value: literal(property) };
+    if (take('ne')) return { operator: 'ne', property, value: literal(property) };
+    if (!take('in')) throw expected('eq, ne or in');
+    if (!take('(')) throw expected('( after in');
+    const values = [literal(property)];
+    while (take(',')) values.push(literal(property));
+    if (!take(')')) throw expected(', or )');
+    return { operator: 'in', property, values };
+  }
+
+  /** OData ABNF, primitiveLiteral. Like Graph, it takes a member of an enumeration as plain text too. */
+  function literal(property: FilterProperty): string | null {
+    comparisons += 1;
+    if (comparisons > MAX_COMPARISONS) throw refuse(`compares to more than ${MAX_COMPARISONS} values`);
+    if (take('null')) return null;
+    const type = enumTypes[property];
+    const members: readonly string[] | undefined = filterable[property];
+    const { text, enumeration } = tokens[next]?.groups ?? {};
+    const quoted = text ?? (type && enumeration?.startsWith(`${type}'`) ? enumeration.slice(type.length) : undefined);
+    const value = quoted?.slice(1, -1).replaceAll("''", "'");
+    const known = members ? members.find((member) => member.toLowerCase() === value?.toLowerCase()) : value;
+    if (known === undefined) {
+      throw expected(`${members ? members.map((member) => `'${member}'`).join(', ') : 'text in quotes'} or null`);
+    }
+    next += 1;
+    return known;
+  }
+
+  /** The next token, in lower case. A string keeps its quotes, so that it never equals a word. */
+  function token() {
+    return tokens[next]?.groups?.token?.toLowerCase();
+  }
+
+  function take(wanted: string): boolean {
+    const isNext = token() === wanted.toLowerCase();
+    if (isNext) next += 1;
+    return isNext;
+  }
+
+  function expected(wanted: string) {
+    const found = tokens[next];
+    const at = found ? `at character ${source.indexOf(found.groups?.token ?? '', found.index) + 1}` : 'at its end';
+    return refuse(`is not understood ${at}, where there must be ${wanted}`);
+  }
+}
+
+const refuse = (message: string) => invalidRequest([invalidOption('$filter', message)]);

@@ -1,0 +1,99 @@
+import { type PropertyName, propertyNames } from '../operation/playPromptOperation.ts';
+import { type ErrorDetail, invalidRequest } from '../serviceError.ts';
+
+/**
+ * Reads the query options of a URL. OData 4.01 allows the name of a system query option in any casing, with or without
+ * `$`.
+ *
+ * @throws ServiceError `invalidRequest` that names each option which is not `supported`, is repeated, or is badly encoded
+ */
+export function readQueryOptions<Name extends string>(
+  url: string,
+  supported: readonly Name[],
+): Readonly<Partial<Record<Name, string>>> {
+  const options: Partial<Record<Name, string>> = {};
+  const faults: ErrorDetail[] = [];
+  for (const part of new URL(url).search.slice(1).split('&')) {
+    if (part === '') continue;
+    const [encodedName = '', ...rest] = part.split('=');
+    const target = decodePart(encodedName) ?? encodedName;
+    const name = supported.find((option) => withoutDollar(option) === withoutDollar(target.toLowerCase()));
+    const value = decodePart(rest.join('='));
+    if (name === undefined) faults.push(notSupported(target, supported));
+    else if (name in options) faults.push(invalidOption(name, 'is there more than once'));
+    else if (value === undefined) faults.push(invalidOption(name, 'is not percent-encoded UTF-8'));
+    else options[name] = value;
+  }
+  if (faults.length > 0) throw invalidRequest(faults);
+  return options;
+}
+
+const withoutDollar = (name: string) => name.replace(/^\$/, '');
+
+/** Decodes a part of a query, in which a plus is a space as in a form. */
+function decodePart(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
+}
+
+function notSupported(target: string, supported: readonly string[]): ErrorDetail {
+  const known = supported.length > 0 ? `; there is ${supported.join(', ')}` : '';
+  return { ...invalidOption(target, `is no query option of this address${known}`), code: 'UnsupportedQueryOption' };
+}
+
+/** The fault of a query option; `message` follows its name. */
+export function invalidOption(target: string, message: string): ErrorDetail {
+  return { code: 'InvalidQueryOption', message: `${target} ${message}.`, target };
+}
+
+/**
+ * Reads `$select`: names of properties in any casing, separated by commas, or `*`. OData Protocol, 11.2.5.1.
+ *
+ * @returns the selected properties, in the order of the resource; undefined for all
+ * @throws ServiceError `invalidRequest` that names each member which is not a property
+ */
+export function readSelect(value: string | undefined): readonly PropertyName[] | undefined {
+  if (value === undefined) return undefined;
+  const members = value.split(',').map((member) => member.trim());
+  const known = (member: string) => propertyNames.find((name) => name.toLowerCase() === member.toLowerCase());
+  const faults = members
+    .filter((member) => member !== '*' && known(member) === undefined)
+    .map((member) =>
+      invalidOption('$select', `names ${JSON.stringify(member)}; there is ${propertyNames.join(', ')}, and *`),
+    );
+  if (faults.length > 0) throw invalidRequest(faults);
+  if (members.includes('*')) return undefined;
+  const selected = new Set(members.map(known));
+  return propertyNames.filter((name) => selected.has(name));
+}
+
+/** The size of a page, by default and at most. */
+export const DEFAULT_TOP = 100;
+export const MAX_TOP = 999;
+
+/**
+ * Reads `$top`, which is the size of a page, as in Graph.
+ *
+ * @throws ServiceError `invalidRequest` unless it is a whole number from 1 to 999
+ */
+export function readTop(value: string | undefined): number {
+  if (value === undefined) return DEFAULT_TOP;
+  const top = /^\d{1,3}$/.test(value) ? Number(value) : 0;
+  if (top < 1) throw invalidRequest([invalidOption('$top', `must be a whole number from 1 to ${MAX_TOP}`)]);
+  return top;
+}
+
+/**
+ * Reads `$count`.
+ *
+ * @throws ServiceError `invalidRequest` unless it is true or false
+ */
+export function readCount(value: string | undefined): boolean {
+  if (value !== undefined && !/^(?:true|false)$/i.test(value)) {
+    throw invalidRequest([invalidOption('$count', 'must be true or false')]);
+  }
+  return value?.toLowerCase() === 'true';
+}

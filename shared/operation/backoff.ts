@@ -1,0 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How often a change is attempted against concurrent changes of the same operation. */
+export const MAX_ATTEMPTS = 20;
+
+/** The first and the longest delay between two attempts, in milliseconds. A conflict passes sooner than a failure. */
+export const CONFLICT_BACKOFF = { first: 10, longest: 250 };
+export const FAILURE_BACKOFF = { first: 150, longest: 2000 };
+
+/** Waits with exponential backoff and jitter; no longer than until the deadline. */
+export async function backoff(attempt: number, { first, longest }: typeof CONFLICT_BACKOFF, signal: AbortSignal) {
+  const milliseconds = Math.min(longest, first * 2 ** attempt);
+  // After the deadline the store refuses the next call, so that nothing is thrown here.
+  await delay(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal }).catch(() => {});
+}

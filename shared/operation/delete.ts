@@ -1,0 +1,49 @@
+import { isUnavailable, ServiceError } from '../serviceError.ts';
+import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
+import { failedPrecondition, type Preconditions } from './preconditions.ts';
+import { KEPT_WRITES, type OperationRepository, type StoredOperation } from './repository.ts';
+import { isSuccessor } from './update.ts';
+
+/**
+ * Removes an operation of a tenant, on the condition that it is still as it was read: a removal that reaches the store
+ * late never removes what others have written, or created anew, in the meantime.
+ *
+ * @throws ServiceError `notFound`; `preconditionFailed`; `conflict` when concurrent changes never stopped; `unavailable`
+ * when the store cannot serve before `signal` is aborted: the removal may then have taken effect
+ */
+export async function deleteOperation(
+  operations: Pick<OperationRepository, 'get' | 'remove'>,
+  tenant: string,
+  id: string,
+  preconditions: Preconditions,
+  signal: AbortSignal,
+): Promise<void> {
+  let ambiguous: { base: StoredOperation; cause: unknown } | undefined;
+
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const current = await operations.get(tenant, id, signal);
+    // The operation existed, its removal was attempted, and now it is gone.
+    if (ambiguous && (!current || isAnother(current, ambiguous.base))) return;
+    if (!current) throw new ServiceError('notFound', 'There is no operation with this id.');
+    if (ambiguous && !isSuccessor(current, ambiguous.base)) throw ambiguous.cause;
+    const failed = failedPrecondition(preconditions, current.etag);
+    if (failed) throw failed;
+
+    try {
+      if (await operations.remove(tenant, id, current.etag, signal)) return;
+      await backoff(attempt, CONFLICT_BACKOFF, signal);
+    } catch (cause) {
+      if (!isUnavailable(cause) || signal.aborted) throw cause;
+      ambiguous ??= { base: current, cause };
+      await backoff(attempt, FAILURE_BACKOFF, signal);
+    }
+  }
+  throw (
+    ambiguous?.cause ?? new ServiceError('conflict', 'Concurrent changes of the operation never stopped. Try again.')
+  );
+}
+
+/** Whether `current` was certainly created after `base`, which has the same id, was removed. */
+function isAnother(current: StoredOperation, base: StoredOperation) {
+  return current.writes.length < KEPT_WRITES && !isSuccessor(current, base);
+}

@@ -1,0 +1,17 @@
+import { completionReasons, operationStatuses } from './playPromptOperation.ts';
+
+/** The properties that a filter can compare, with the members of their enumeration; undefined for any text. */
+export const filterable = {
+  status: operationStatuses,
+  completionReason: completionReasons,
+  clientContext: undefined,
+} as const;
+
+export type FilterProperty = keyof typeof filterable;
+
+/** A condition on operations. Null equals null and nothing else. */
+export type Filter =
+  | { readonly operator: 'eq' | 'ne'; readonly property: FilterProperty; readonly value: string | null }
+  | { readonly operator: 'in'; readonly property: FilterProperty; readonly values: readonly (string | null)[] }
+  | { readonly operator: 'and' | 'or'; readonly left: Filter; readonly right: Filter }
+  | { readonly operator: 'not'; readonly operand: Filter };

@@ -1,0 +1,84 @@
+import type { Filter } from './filter.ts';
+import type { OperationVersion, PlayPromptOperation } from './playPromptOperation.ts';
+import type { RememberedRequests } from './repeatability.ts';
+
+/** How many of its last write ids an operation keeps. */
+export const KEPT_WRITES = 32;
+
+/** An operation as the store has it. */
+export interface StoredOperation extends OperationVersion {
+  /** The ids of the last KEPT_WRITES writes, the newest first. */
+  readonly writes: readonly string[];
+  /** The repeatable requests that changed it lately, if any did. */
+  readonly remembered?: RememberedRequests | undefined;
+}
+
+/** The keys of an operation that has ended, and its ETag. */
+export interface EndedOperation {
+  readonly tenant: string;
+  readonly id: string;
+  readonly etag: string;
+}
+
+/** The operations of a tenant that match `filter`, from a continuation token on; all of them without either. */
+export interface Selection {
+  readonly filter?: Filter | undefined;
+  readonly from?: string | undefined;
+}
+
+/** Stores the operations of all tenants. Every method throws ServiceError `unavailable` when the store cannot serve. */
+export interface OperationRepository {
+  /** The operation as this instance last read or wrote it, if it is still cached. It may be stale, and costs no request. */
+  getCached(tenant: string, id: string): StoredOperation | undefined;
+
+  /** Reads an operation; undefined when the tenant has none with that id. */
+  get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
+
+  /**
+   * Writes an operation and its repeatable requests under the id of this write, on the condition that `current` is still
+   * what is stored (undefined: nothing). Makes one attempt: after `unavailable` the write may have taken effect, which
+   * `writes` will show.
+   *
+   * @returns what is stored now; undefined when the condition did not hold and nothing was written
+   */
+  put(
+    tenant: string,
+    operation: PlayPromptOperation,
+    current: StoredOperation | undefined,
+    writeId: string,
+    signal: AbortSignal,
+    remembered?: RememberedRequests,
+  ): Promise<StoredOperation | undefined>;
+
+  /**
+   * Removes an operation, on the condition that its ETag has not changed. Makes one attempt: after `unavailable` the
+   * removal may have taken effect.
+   *
+   * @returns false when the condition did not hold and nothing was removed
+   */
+  remove(tenant: string, id: string, etag: string, signal: AbortSignal): Promise<boolean>;
+
+  /** Lists a page of at most `top` operations of a tenant, in a stable order, and the continuation token of the next. */
+  list(
+    tenant: string,
+    selection: Selection & { readonly top: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly operations: readonly OperationVersion[]; readonly next: string | undefined }>;
+
+  /** Counts a page of the operations of a tenant, and returns the continuation token of the next. */
+  count(
+    tenant: string,
+    selection: Selection,
+    signal: AbortSignal,
+  ): Promise<{ readonly count: number; readonly next: string | undefined }>;
+
+  /** Lists a page of the operations of all tenants that have ended and were last changed before a time. */
+  listEnded(
+    before: Date,
+    from: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly ended: readonly EndedOperation[]; readonly next: string | undefined }>;
+
+  /** A random key that all instances share. The first instance that asks creates it. */
+  sharedKey(signal: AbortSignal): Promise<Uint8Array>;
+}

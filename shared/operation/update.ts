@@ -1,0 +1,132 @@
+import { isDeepStrictEqual } from 'node:util';
+import { metrics } from '@opentelemetry/api';
+import { isUnavailable, ServiceError } from '../serviceError.ts';
+import { SCOPE, withSpan } from '../tracing.ts';
+import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
+import { createKeyedMutex } from './keyedMutex.ts';
+import {
+  applyPatch,
+  newPlayPromptOperation,
+  type OperationVersion,
+  type PlayPromptOperationPatch,
+} from './playPromptOperation.ts';
+import { failedPrecondition, type Preconditions } from './preconditions.ts';
+import { findFirstAnswer, notTracked, type RepeatableRequest, remember } from './repeatability.ts';
+import { KEPT_WRITES, type OperationRepository, type StoredOperation } from './repository.ts';
+
+/** A valid request to change one operation. */
+export interface PatchRequest {
+  readonly id: string;
+  readonly patch: PlayPromptOperationPatch;
+}
+
+/**
+ * Merges a patch into the stored operation, creates the operation if there is none, and stores the result unless the
+ * patch changes nothing. Concurrent updates of different properties all survive. A repeatable request that was done
+ * before returns its first answer; one that changes nothing is stored too, since it must not change anything later.
+ *
+ * @throws ServiceError `preconditionFailed` when a precondition fails, or when it is unknown whether a repeatable request
+ * was done; `invalidRequest` when it was done with other content; `conflict` when concurrent changes never stopped;
+ * `unavailable` when the store cannot serve before `signal` is aborted: the update may then have taken effect
+ */
+export type UpdateOperation = (
+  tenant: string,
+  request: PatchRequest,
+  preconditions: Preconditions,
+  signal: AbortSignal,
+  repeatable?: RepeatableRequest,
+) => Promise<OperationVersion>;
+
+/** Makes the update of operations in a repository. An instance runs the updates of one operation one after the other. */
+export function createUpdateOperation(operations: Repository, now: () => number = Date.now): UpdateOperation {
+  const mutex = createKeyedMutex();
+  const meter = metrics.getMeter(SCOPE);
+  const updates = meter.createCounter('playpromptoperation.updates', {
+    description: 'Updates that succeeded, by the status that the operation has now.',
+  });
+  const retries = meter.createCounter('playpromptoperation.update.retries', {
+    description: 'Attempts to update that had to be made again, by cause.',
+  });
+
+  return (tenant, request, preconditions, signal, repeatable) =>
+    withSpan('update', async () => {
+      const updated = await mutex(`${tenant}/${request.id}`, signal, () =>
+        update(operations, tenant, request, preconditions, signal, repeatable, now, (cause) =>
+          retries.add(1, { cause }),
+        ),
+      );
+      updates.add(1, { status: updated.operation.status });
+      return updated;
+    });
+}
+
+type Repository = Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
+
+/** Why an update is attempted again: the cached operation was stale, others changed the operation, or the store failed. */
+type RetryCause = 'stale' | 'conflict' | 'unavailable';
+
+async function update(
+  operations: Repository,
+  tenant: string,
+  { id, patch }: PatchRequest,
+  preconditions: Preconditions,
+  signal: AbortSignal,
+  repeatable: RepeatableRequest | undefined,
+  now: () => number,
+  onRetry: (cause: RetryCause) => void,
+): Promise<OperationVersion> {
+  const writeId = crypto.randomUUID();
+  const cached = operations.getCached(tenant, id);
+  let ambiguous: { base: StoredOperation | undefined; cause: unknown } | undefined;
+
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    // The first write is conditional on the cached version, or on absence where it may only create: it fails if the
+    // store has anything else. Nothing but that write is decided by the cache.
+    const isCached = attempt === 0 && (cached !== undefined || preconditions.ifNoneMatch === '*');
+    const current = isCached ? cached : await operations.get(tenant, id, signal);
+    const { answer, isForgotten } = repeatable ? findFirstAnswer(current, repeatable) : NOT_REPEATED;
+    if (answer) return answer;
+    if (ambiguous && current?.writes.includes(writeId)) return current;
+    if (ambiguous && isHistoryLost(ambiguous.base, current)) throw ambiguous.cause;
+
+    const failed = failedPrecondition(preconditions, current?.etag);
+    const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
+    const isUnchanged = !repeatable && current !== undefined && isDeepStrictEqual(next, current.operation);
+    if (isCached && (isForgotten || failed || isUnchanged)) continue;
+    if (isForgotten) throw notTracked();
+    if (failed) throw failed;
+    if (isUnchanged) return current;
+
+    try {
+      const remembered = remember(current, repeatable, now());
+      const stored = await operations.put(tenant, next, current, writeId, signal, remembered);
+      if (stored) return stored;
+      onRetry(isCached ? 'stale' : 'conflict');
+      if (!isCached) await backoff(attempt, CONFLICT_BACKOFF, signal);
+    } catch (cause) {
+      if (!isUnavailable(cause) || signal.aborted) throw cause;
+      ambiguous ??= { base: current, cause };
+      onRetry('unavailable');
+      await backoff(attempt, FAILURE_BACKOFF, signal);
+    }
+  }
+  if (ambiguous) throw ambiguous.cause;
+  throw new ServiceError('conflict', 'Concurrent changes of the operation never stopped. Try again.');
+}
+
+const NOT_REPEATED = { answer: undefined, isForgotten: false };
+
+/**
+ * Whether the id of a write that was attempted on `base` could be gone although the write took effect: after more writes
+ * than an operation keeps, or after a removal. A create whose operation was removed since is made again.
+ */
+function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation | undefined) {
+  if (base === undefined) return current?.writes.length === KEPT_WRITES;
+  return current === undefined || !isSuccessor(current, base);
+}
+
+/** Whether `current` is a later version of `base`; false also when more was written since than an operation keeps. */
+export function isSuccessor(current: StoredOperation, base: StoredOperation): boolean {
+  const [last = ''] = base.writes;
+  return current.writes.includes(last);
+}

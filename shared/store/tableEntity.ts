@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { FilterProperty } from '../operation/filter.ts';
+import {
+  type OperationVersion,
+  type PlayPromptOperation,
+  playPromptOperation,
+} from '../operation/playPromptOperation.ts';
+import { type RememberedRequests, rememberedRequests } from '../operation/repeatability.ts';
+import type { EndedOperation, StoredOperation } from '../operation/repository.ts';
+
+/**
+ * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
+ * still lists a tenant.
+ */
+function partitionKeyOf(tenant: string, id: string) {
+  return `${tenant}_${createHash('sha256').update(id).digest('hex').slice(0, 2)}`;
+}
+
+/** The keys of an operation's row. */
+export function keysOf(tenant: string, id: string): { readonly partitionKey: string; readonly rowKey: string } {
+  return { partitionKey: partitionKeyOf(tenant, id), rowKey: id };
+}
+
+/**
+ * A nullable property that can be filtered by is stored as JSON, so that its column always exists: Table Storage, Cosmos
+ * DB and Azurite treat a missing column differently in comparisons.
+ */
+const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be JSON' });
+    return z.NEVER;
+  }
+});
+
+/** An operation as a row. Members of `resultInfo` that are null have no column. */
+const tableRow = z.object({
+  rowKey: z.string(),
+  clientContext: json,
+  resultInfoCode: z.number().nullish(),
+  resultInfoSubcode: z.number().nullish(),
+  resultInfoMessage: z.string().nullish(),
+  status: z.string(),
+  completionReason: json,
+  etag: z.string().min(1),
+});
+
+const storedRow = tableRow.extend({ writes: z.string(), remembered: json.pipe(rememberedRequests).optional() });
+
+type TableEntity = Omit<z.input<typeof storedRow>, 'etag'> & { readonly partitionKey: string };
+
+export const KEY_COLUMNS = ['PartitionKey', 'RowKey'];
+
+/** The columns of the properties of an operation. */
+export const OPERATION_COLUMNS = [
+  ...['RowKey', 'clientContext', 'resultInfoCode', 'resultInfoSubcode', 'resultInfoMessage', 'status'],
+  'completionReason',
+];
+
+/** The columns of the properties that can be filtered by. */
+export const toColumn = {
+  clientContext: JSON.stringify,
+  status: String,
+  completionReason: JSON.stringify,
+} satisfies Record<FilterProperty, (value: string | null) => string>;
+
+/** The row of an operation. */
+export function toTableEntity(
+  tenant: string,
+  { id, clientContext, resultInfo, status, completionReason }: PlayPromptOperation,
+  writes: readonly string[],
+  remembered?: RememberedRequests,
+): TableEntity {
+  return {
+    ...keysOf(tenant, id),
+    clientContext: toColumn.clientContext(clientContext),
+    status: toColumn.status(status),
+    completionReason: toColumn.completionReason(completionReason),
+    writes: writes.join(),
+    ...(remembered && { remembered: JSON.stringify(remembered) }),
+    ...(resultInfo && { resultInfoCode: resultInfo.code, resultInfoSubcode: resultInfo.subcode }),
+    ...(resultInfo && resultInfo.message !== null && { resultInfoMessage: resultInfo.message }),
+  };
+}
+
+/**
+ * The operation in a row.
+ *
+ * @throws ZodError when the row is damaged
+ */
+export function fromTableEntity(row: unknown): StoredOperation {
+  const { writes, remembered } = storedRow.parse(row);
+  return { ...fromListedEntity(row), writes: writes.split(','), ...(remembered && { remembered }) };
+}
+
+/**
+ * The operation in a row with only OPERATION_COLUMNS. A selected column that the row does not have may be null.
+ *
+ * @throws ZodError when the row is damaged
+ */
+export function fromListedEntity(row: unknown): OperationVersion {
+  const { etag, ...columns } = tableRow.parse(row);
+  const { resultInfoCode: code = null, resultInfoSubcode: subcode = null, resultInfoMessage: message = null } = columns;
+  return {
+    operation: playPromptOperation.parse({
+      id: columns.rowKey,
+      clientContext: columns.clientContext,
+      resultInfo: code === null && subcode === null ? null : { code, subcode, message },
+      status: columns.status,
+      completionReason: columns.completionReason,
+    }),
+    etag,
+  };
+}
+
+/** A row with only KEY_COLUMNS. */
+const keyRow = z.object({
+  // The tenant, an underscore and two hexadecimal digits: see partitionKeyOf.
+  partitionKey: z.string().transform((key) => key.slice(0, -3)),
+  rowKey: z.string(),
+  etag: z.string().min(1),
+});
+
+/** The operation of a row with only KEY_COLUMNS. */
+export function fromEndedEntity(row: unknown): EndedOperation {
+  const { partitionKey: tenant, rowKey: id, etag } = keyRow.parse(row);
+  return { tenant, id, etag };
+}

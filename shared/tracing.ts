@@ -1,0 +1,50 @@
+import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { ServiceError } from './serviceError.ts';
+
+/** The instrumentation scope of every span and metric of the service. */
+export const SCOPE = 'playpromptoperation';
+
+/** The counter that each cache has. */
+export const CACHE_LOOKUPS = {
+  name: 'playpromptoperation.cache.lookups',
+  description: 'Cache lookups, by cache and whether the entry was found.',
+} as const;
+
+/** A histogram of durations in seconds, with the boundaries of OpenTelemetry's semantic conventions. */
+export const DURATION_IN_SECONDS = {
+  unit: 's',
+  advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] },
+};
+
+const tracer = trace.getTracer(SCOPE);
+
+/**
+ * Runs `work` in a span, within the span that is active. A refusal is an attribute of the span; a failure sets its
+ * status. The message of an error is never recorded, since it may repeat what the caller sent.
+ */
+export function withSpan<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  return tracer.startActiveSpan(name, async (span) => {
+    try {
+      return await work();
+    } catch (error) {
+      recordError(span, error);
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+function recordError(span: Span, error: unknown) {
+  if (error instanceof ServiceError && !error.isFailure) {
+    span.setAttribute('playpromptoperation.refusal', error.reason);
+  } else {
+    span.setAttribute('error.type', errorType(error));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+}
+
+function errorType(error: unknown) {
+  if (error instanceof ServiceError) return error.reason;
+  return error instanceof Error ? error.name : typeof error;
+}

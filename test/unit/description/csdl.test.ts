@@ -1,0 +1,93 @@
+// The tools of OASIS read what $metadata says.
+import { createRequire } from 'node:module';
+import { describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
+import { csdl } from '../../../shared/description/csdl.ts';
+import { toCsdlXml } from '../../../shared/description/csdlXml.ts';
+import { readFilter } from '../../../shared/odata/filter.ts';
+import {
+  operationStatuses,
+  playPromptOperation,
+  propertyNames,
+} from '../../../shared/operation/playPromptOperation.ts';
+
+const require = createRequire(import.meta.url);
+type Xml2Json = (xml: string, options: { strict: boolean; messages: unknown[] }) => unknown;
+const { xml2json }: { xml2json: Xml2Json } = require('odata-csdl');
+type Csdl2OpenApi = (csdl: unknown, options: { messages: unknown[]; openapiVersion: string }) => unknown;
+const { csdl2openapi }: { csdl2openapi: Csdl2OpenApi } = require('odata-openapi');
+
+const json: unknown = JSON.parse(JSON.stringify(csdl));
+
+test('odata-csdl makes of the XML the very JSON that is served', () => {
+  const messages: unknown[] = [];
+  expect(xml2json(toCsdlXml(), { strict: true, messages })).toEqual(json);
+  expect(messages).toEqual([]);
+});
+
+test('odata-csdl sees a difference', () => {
+  const xml = toCsdlXml().replace('MaxLength="256"', 'MaxLength="255"');
+  expect(xml2json(xml, { strict: true, messages: [] })).not.toEqual(json);
+});
+
+test('odata-openapi makes of it the addresses and methods that are served', () => {
+  const messages: unknown[] = [];
+  const { paths } = z
+    .object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
+    .parse(csdl2openapi(json, { messages, openapiVersion: '3.1.0' }));
+  const methods = Object.entries(paths).map(([path, { parameters: _, ...item }]) => [path, Object.keys(item).sort()]);
+  expect(Object.fromEntries(methods)).toEqual({
+    '/playPromptOperation': ['get'],
+    '/playPromptOperation/{id}': ['delete', 'get', 'patch'],
+    '/$batch': ['post'],
+  });
+  const options = z
+    .object({ parameters: z.array(z.object({ name: z.string() }).or(z.object({ $ref: z.string() }))) })
+    .parse(paths['/playPromptOperation']?.get)
+    .parameters.map((parameter) => ('name' in parameter ? parameter.name : parameter.$ref.replace(/.*\//, '$')));
+  expect(options.sort()).toEqual(['$count', '$filter', '$select', '$top']);
+  expect(messages).toEqual([]);
+});
+
+describe('the model', () => {
+  const object = z.record(z.string(), z.unknown());
+  const types = z.object({ 'microsoft.graph': z.record(z.string(), object) }).parse(json)['microsoft.graph'];
+  const inherited = [types.entity, types.commsOperation, types.playPromptOperation];
+  const declared = z
+    .record(z.string(), object)
+    .parse(
+      Object.fromEntries(
+        inherited.flatMap((type) => Object.entries(type ?? {}).filter(([name]) => !name.startsWith('$'))),
+      ),
+    );
+
+  test('has each property of the resource, in its order, and null where that may be', () => {
+    expect(Object.keys(declared)).toEqual(propertyNames);
+    const nullable = propertyNames.filter((name) => playPromptOperation.shape[name].safeParse(null).success);
+    expect(propertyNames.filter((name) => declared[name]?.$Nullable)).toEqual(nullable);
+  });
+
+  test('has the types, limits and members that the resource has', () => {
+    expect(declared.id).toMatchObject({ $MaxLength: 128 });
+    expect(declared.clientContext).toMatchObject({ $MaxLength: 256 });
+    expect(types.resultInfo).toMatchObject({
+      $Kind: 'ComplexType',
+      code: { $Type: 'Edm.Int32' },
+      subcode: { $Type: 'Edm.Int32' },
+      message: { $MaxLength: 8192, $Nullable: true },
+    });
+    const members = operationStatuses.map((status, value) => [status, value]);
+    expect(types.operationStatus).toEqual({ $Kind: 'EnumType', ...Object.fromEntries(members) });
+  });
+
+  test('names the types of enumerations as $filter takes them', () => {
+    for (const property of ['status', 'completionReason']) {
+      const type = String(declared[property]?.$Type);
+      const { $Kind: _, ...members } = types[type.replace('microsoft.graph.', '')] ?? {};
+      expect(Object.keys(members).length).toBeGreaterThan(3);
+      for (const value of Object.keys(members)) {
+        expect(readFilter(`${property} eq ${type}'${value}'`)).toEqual({ operator: 'eq', property, value });
+      }
+    }
+  });
+});

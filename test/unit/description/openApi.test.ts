@@ -1,0 +1,188 @@
+import { describe, expect, test } from '@jest/globals';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import * as fc from 'fast-check';
+import { openApi } from '../../../shared/description/openApi.ts';
+import { validateBatch } from '../../../shared/odata/batchRequest.ts';
+import { wireErrors as causes } from '../../../shared/odata/errorResponse.ts';
+import { validatePatch } from '../../../shared/odata/patchRequest.ts';
+import { completionReasons, operationStatuses } from '../../../shared/operation/playPromptOperation.ts';
+import { TENANT } from '../../support/operations.ts';
+
+const document = openApi('http://127.0.0.1:7071');
+
+describe('Redocly', () => {
+  const lint = async (described: object) => {
+    // Whoever asks whether the service is healthy does nothing wrong, and is never answered 4xx.
+    const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
+    const problems = await lintFromString({ source: JSON.stringify(described), absoluteRef: 'openapi.json', config });
+    return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`);
+  };
+
+  test('finds nothing to say of the document, examples included', async () => {
+    expect(await lint(document)).toEqual([]);
+  });
+
+  test('finds what is wrong with another', async () => {
+    const { security: _, ...open } = document;
+    expect(await lint(open)).not.toEqual([]);
+    const schemas = { ...document.components.schemas, unused: {} };
+    expect(await lint({ ...document, components: { ...document.components, schemas } })).not.toEqual([]);
+  });
+});
+
+test('every code of the table of causes is described, but for those that go without saying or never come alone', () => {
+  const codes = new Set<string>(Object.values(causes).map(({ code }) => code));
+  for (const other of ['MethodNotAllowed', 'FailedDependency', 'TooManyRequests']) codes.delete(other);
+  expect(Object.keys(document.components.responses).sort()).toEqual([...codes].sort());
+});
+
+test('no two operations have the same id', () => {
+  const ids = [...JSON.stringify(document.paths).matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);
+  expect(ids.length).toBeGreaterThan(12);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+const ajv = new Ajv2020({ strictTypes: false, keywords: ['components'] });
+const compile = (schema: object) => ajv.compile({ components: document.components, allOf: [schema] });
+const accepts = (model: () => unknown) => {
+  try {
+    model();
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('the body of an update', () => {
+  const { '/v1.0/playPromptOperation': entities, '/v1.0/playPromptOperation/{id}': entity } = document.paths;
+  const isNamed = compile(entities.patch.requestBody.content['application/json'].schema);
+  const isPatch = compile(entity.patch.requestBody.content['application/json'].schema);
+
+  /** Objects of which most members are as they should be; `text` is what any text is made of. */
+  const bodies = (text: fc.Arbitrary<string>) => {
+    const orNot = (good: fc.Arbitrary<unknown>) =>
+      fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 1 }) }, text);
+    const int32 = orNot(fc.oneof(fc.integer(), fc.constantFrom(0.5, 1.0, -0, 2 ** 31, -(2 ** 31) - 1)));
+    const types = fc.constantFrom('microsoft.graph.playPromptOperation', '#microsoft.graph.resultInfo', '#a');
+    const resultInfo = fc.record(
+      {
+        '@odata.type': orNot(fc.constantFrom('#microsoft.graph.resultInfo', 'microsoft.graph.resultInfo')),
+        'code@odata.type': types,
+        code: int32,
+        subcode: int32,
+        message: orNot(fc.option(text)),
+        other: text,
+      },
+      { requiredKeys: [] },
+    );
+    const members = {
+      '@odata.type': types,
+      '@odata.etag': text,
+      'x@odata.y': fc.jsonValue({ maxDepth: 1 }),
+      id: orNot(fc.stringMatching(/^[a-z0-9.~]{1,128}$/)),
+      clientContext: orNot(fc.option(text)),
+      resultInfo: orNot(fc.option(resultInfo)),
+      status: orNot(fc.constantFrom(...operationStatuses)),
+      completionReason: orNot(fc.option(fc.constantFrom(...completionReasons))),
+      other: text,
+    };
+    const few = fc.subarray(Object.keys(members)).map((names) => new Set(names));
+    return fc
+      .tuple(fc.record(members, { requiredKeys: [] }), few)
+      .map(([body, names]) => Object.fromEntries(Object.entries(body).filter(([name]) => names.has(name))));
+  };
+  const short = fc.string({ unit: 'grapheme-ascii', maxLength: 300 });
+  const any = fc.string({ unit: 'binary', maxLength: 300 });
+
+  test.each([
+    ['which names its operation', isNamed, undefined],
+    ['at the address of its operation', isPatch, 'a'],
+  ])('is accepted by its schema if the service accepts it, %s', async (_title, isValid, addressedId) => {
+    await fc.assert(
+      fc.property(bodies(any), (body) => {
+        const { id: _, ...anonymous } = body;
+        const sent = addressedId === undefined ? body : anonymous;
+        fc.pre(accepts(() => validatePatch(sent, addressedId, TENANT)));
+        expect([isValid(sent), isValid.errors]).toEqual([true, null]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('and refused if the service refuses it, where no text holds what JSON Schema cannot tell', async () => {
+    let accepted = 0;
+    await fc.assert(
+      fc.property(bodies(short), (body) => {
+        const isAccepted = accepts(() => validatePatch(body, undefined, TENANT));
+        expect([body, isNamed(body)]).toEqual([body, isAccepted]);
+        accepted += isAccepted ? 1 : 0;
+      }),
+      { numRuns: 2000 },
+    );
+    expect(accepted).toBeGreaterThan(100);
+  });
+
+  test('may be more than its schema says in the casing of enumerations alone', () => {
+    const body = { id: 'a', status: 'running' };
+    expect([isNamed(body), accepts(() => validatePatch(body, undefined, TENANT))]).toEqual([false, true]);
+  });
+
+  test.each([
+    ['of more UTF-16 code units than code points', '\u{1F600}'.repeat(129)],
+    ['with NUL', '\0'],
+    ['with a lone surrogate', '\ud800'],
+  ])('cannot be refused by its schema for text %s', (_title, clientContext) => {
+    expect([isNamed({ clientContext }), accepts(() => validatePatch({ clientContext }, undefined, TENANT))]).toEqual([
+      true,
+      false,
+    ]);
+  });
+});
+
+describe('the body of a batch', () => {
+  const isBatch = compile(document.paths['/v1.0/$batch'].post.requestBody.content['application/json'].schema);
+  const text = fc.string({ maxLength: 3 });
+  const request = fc.record(
+    {
+      id: fc.oneof(fc.uuid(), text, fc.integer()),
+      method: fc.oneof(fc.constantFrom('GET', 'patch', 'DELETE'), text),
+      url: fc.oneof(fc.constantFrom('/', 'playPromptOperation', '//a', 'HTTP://a', '/a#b', '/a\\b'), fc.string()),
+      headers: fc.dictionary(fc.constantFrom('Prefer', 'a b', 'é'), fc.oneof(text, fc.constant('a\nb')), {
+        noNullPrototype: true,
+      }),
+      body: fc.jsonValue({ maxDepth: 1 }),
+      dependsOn: fc.array(fc.oneof(text, fc.constant(1)), { maxLength: 2 }),
+      other: text,
+    },
+    { requiredKeys: ['id', 'method', 'url'] },
+  );
+  const good = fc.record({ id: fc.uuid(), method: fc.constantFrom('get', 'PATCH'), url: fc.webPath() });
+
+  test('is accepted by its schema if the service accepts it', async () => {
+    const batches = fc.array(fc.oneof({ weight: 20, arbitrary: good }, request), {
+      minLength: 1,
+      maxLength: 21,
+      size: 'max',
+    });
+    await fc.assert(
+      fc.property(batches, (requests) => {
+        fc.pre(accepts(() => validateBatch({ requests })));
+        expect([isBatch({ requests }), isBatch.errors]).toEqual([true, null]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('is refused by its schema for as many as the service refuses', () => {
+    for (const [count, isRefused] of [
+      [0, true],
+      [1, false],
+      [20, false],
+      [21, true],
+    ] as const) {
+      const requests = Array.from({ length: count }, (_, n) => ({ id: `${n}`, method: 'GET', url: '/' }));
+      expect([isBatch({ requests }), accepts(() => validateBatch({ requests }))]).toEqual([!isRefused, !isRefused]);
+    }
+  });
+});

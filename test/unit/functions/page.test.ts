@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import type { GraphResponse as GraphAnswer } from '../../../functions/graphHandler.ts';
+import { createPage, type Page, pagesByName } from '../../../functions/page.ts';
+
+/** Asks a page for a file, without a token. */
+async function get(page: Page, file?: string) {
+  const params: Record<string, string> = file === undefined ? {} : { file };
+  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params, body: null };
+  const answer: GraphAnswer = await Reflect.apply(createPage(page), undefined, [request]);
+  return { ...answer, headers: new Headers(answer.headers) };
+}
+
+describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => {
+  test('has every file that it names', () => {
+    expect(Object.values(page.files).filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  test('answers each with its media type', async () => {
+    const types: Record<string, RegExp> = {
+      html: /^text\/html; charset=utf-8$/,
+      css: /^text\/css; charset=utf-8$/,
+      js: /^text\/javascript; charset=utf-8$/,
+      svg: /^image\/svg\+xml$/,
+    };
+    for (const [file, path] of Object.entries(page.files)) {
+      const { status, headers, body } = await get(page, file);
+      expect(status).toBe(200);
+      expect(headers.get('content-type')).toMatch(types[path.replace(/.*\./, '')] ?? /never/);
+      expect(body).not.toBe('');
+    }
+  });
+
+  test('may run nothing but its own scripts, call nobody but this service, and be framed by nobody', async () => {
+    const { headers } = await get(page);
+    const policy = new Map(
+      (headers.get('content-security-policy') ?? '').split('; ').map((directive): [string, string] => {
+        const [name = '', ...sources] = directive.split(' ');
+        return [name, sources.join(' ')];
+      }),
+    );
+    expect(Object.fromEntries(policy)).toEqual({
+      'default-src': "'none'",
+      'script-src': "'self'",
+      'style-src': "'self'",
+      'img-src': expect.stringMatching(/^'self'(?: data:)?$/),
+      'connect-src': "'self'",
+      'base-uri': "'none'",
+      'form-action': "'none'",
+      'frame-ancestors': "'none'",
+    });
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+  });
+
+  test.each(['x', 'BOARD.JS', 'board.html', '../host.json', '..%2fhost.json', 'constructor', '__proto__'])(
+    'has nothing at %s',
+    async (file) => {
+      await expect(get(page, file)).rejects.toMatchObject({ reason: 'notFound' });
+    },
+  );
+});
+
+test('a page that was not packaged is not found, and the log knows why', async () => {
+  const call = get({ files: { '': 'pages/gone.html' } });
+  await expect(call).rejects.toMatchObject({ reason: 'notFound', cause: { code: 'ENOENT' } });
+});
+
+test('a page that cannot be read is a fault', async () => {
+  await expect(get({ files: { '': 'pages' } })).rejects.toMatchObject({ code: 'EISDIR' });
+});

@@ -1,0 +1,378 @@
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { MAX_BODY_BYTES, MAX_DEPTH, parseJson, readJsonBody } from '../../../shared/http/jsonBody.ts';
+
+const badRequest = expect.objectContaining({ reason: 'invalidRequest' });
+const repeated = (...targets: string[]) =>
+  expect.objectContaining({
+    reason: 'invalidRequest',
+    details: targets.map((target) => expect.objectContaining({ code: 'DuplicateProperty', target })),
+  });
+
+const nested = (depth: number, open = '[', close = ']', inside = '') =>
+  open.repeat(depth) + inside + close.repeat(depth);
+
+function depthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf));
+}
+
+/** Names that look like JSON themselves. */
+const awkwardName = fc.oneof(
+  fc.string({ unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ':', ',', ' ', 'a', '\n', '/') }),
+  fc.constantFrom('__proto__', 'constructor', 'toString', '', '"a":1,', '\\"', '\\\\"', '{"a":', '\u2028'),
+  fc.string(),
+);
+const awkwardValue = fc.letrec<{ value: unknown; object: object }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.jsonValue({ maxDepth: 0 }),
+    awkwardName,
+    fc.array(tie('value'), { maxLength: 4 }),
+    tie('object'),
+  ),
+  object: fc.array(fc.tuple(awkwardName, tie('value')), { maxLength: 4 }).map((members) => Object.fromEntries(members)),
+}));
+
+/** Members of an object. */
+const members = fc.uniqueArray(fc.tuple(awkwardName, awkwardValue.value), {
+  selector: ([name]) => name,
+  minLength: 1,
+  maxLength: 5,
+});
+
+/** A name as JSON may also write it. */
+const escaped = (name: string) =>
+  `"${Array.from({ length: name.length }, (_, index) => `\\u${name.charCodeAt(index).toString(16).padStart(4, '0')}`).join('')}"`;
+
+describe('what JSON.parse makes of a text is what is read', () => {
+  test('whatever its members', () =>
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: MAX_DEPTH }), (value) => {
+        fc.pre(depthOf(value) <= MAX_DEPTH);
+        const text = JSON.stringify(value);
+        return isDeepStrictEqual(parseJson(text), JSON.parse(text));
+      }),
+    ));
+
+  test('whatever quotes, backslashes, braces, colons and commas are in names and strings, and whatever white space', () =>
+    fc.assert(
+      fc.property(awkwardValue.value, fc.constantFrom(undefined, 1, '\t', '\n\r'), (value, space) => {
+        const text = JSON.stringify(value, null, space);
+        return isDeepStrictEqual(parseJson(text), JSON.parse(text));
+      }),
+    ));
+
+  test.each([
+    ['the same name in different objects', '{"a":{"a":{"a":1}},"b":{"a":1}}'],
+    ['the same name in the objects of an array', '[{"a":1},{"a":2}]'],
+    ['names in different casing', '{"a":1,"A":2}'],
+    ['names in different Unicode normal forms', '{"\u00e9":1,"e\u0301":2}'],
+    ['a string that is equal to a name', '{"a":"a","b":["a","a"],"c":"a"}'],
+    ['a string that holds JSON', String.raw`{"a":"{\"a\":1,\"a\":2}","b":"\\","c":",\"a\":"}`],
+    ['a name after an empty object', '{"a":{},"b":[],"c":1}'],
+    ['a name of every object, which is no member of it', '{"toString":1,"constructor":2,"__proto__":3}'],
+    ['a string of many characters', `"${'a'.repeat(60_000)}"`],
+    ['a string of many escapes', `"${'\\"'.repeat(30_000)}"`],
+  ])('%s', (_title, text) => {
+    expect(isDeepStrictEqual(parseJson(text), JSON.parse(text))).toBe(true);
+  });
+});
+
+describe('a member named twice is refused by its path', () => {
+  test.each([
+    ['{"a":1,"a":1}', ['a']],
+    ['{"a":1,"a":2,"a":3}', ['a']],
+    ['{"a":1,"b":2,"a":3,"b":4}', ['a', 'b']],
+    ['{ "a" : 1 ,\n\t"a" : 2 }', ['a']],
+    [String.raw`{"a":1,"\u0061":2}`, ['a']],
+    [String.raw`{"\u0061":1,"\u0061":2}`, ['a']],
+    [String.raw`{"a\/b":1,"a/b":2}`, ['a/b']],
+    [String.raw`{"\"":1,"\u0022":2}`, ['"']],
+    [String.raw`{"\\":1,"\u005c":2}`, ['\\']],
+    ['{"}":"{","}":"{"}', ['}']],
+    [String.raw`{",\"a\":":1,",\"a\":":2}`, [',"a":']],
+    ['{"__proto__":1,"__proto__":2}', ['__proto__']],
+    ['{"constructor":1,"constructor":2}', ['constructor']],
+    ['{"a":[],"a":{}}', ['a']],
+    ['{"a":{"b":1,"b":2}}', ['a/b']],
+    ['{"a":{"b":1,"b":2},"c":{"b":1,"b":2}}', ['a/b', 'c/b']],
+    ['{"a":{"b":1,"b":2},"a":3}', ['a/b', 'a']],
+    ['{"a":{"b":{"c":1}},"d":{"c":1,"c":2}}', ['d/c']],
+    ['{"a":{"x":1},"b":1,"b":2}', ['b']],
+    ['{"resultInfo":{"code":1,"code":2},"status":"Running"}', ['resultInfo/code']],
+    ['{"a":[{"b":1,"b":2}]}', ['a/b']],
+    ['{"a":[{"b":1},{"c":1,"c":2}]}', ['a/c']],
+    ['{"a":[{"b":[1]},[{"c":1,"c":2}]],"d":{"e":1,"e":2}}', ['a/c', 'd/e']],
+    ['[{"b":1},{"c":1,"c":2}]', ['c']],
+  ])('%s', (text, targets) => {
+    expect(() => parseJson(text)).toThrow(repeated(...targets));
+  });
+
+  test('whatever the name, and whatever the members before, between and after', () =>
+    fc.assert(
+      fc.property(members, fc.nat(), fc.nat(), fc.boolean(), (entries, from, to, asEscapes) => {
+        const written = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+        const name = entries[from % entries.length]?.[0] ?? '';
+        const again = `${asEscapes ? escaped(name) : JSON.stringify(name)}:0`;
+        const text = `{${written.toSpliced(to % (written.length + 1), 0, again).join(',')}}`;
+        expect(() => parseJson(text)).toThrow(repeated(name));
+      }),
+    ));
+});
+
+describe('a text nested to the limit is read, and one level more is refused', () => {
+  test.each([
+    ['arrays', '[', ']', ''],
+    ['objects', '{"a":', '}', '0'],
+    ['objects in arrays', '[{"a":', '}]', '0'],
+  ])('%s', (_title, open, close, inside) => {
+    const most = open.startsWith('[{') ? MAX_DEPTH / 2 : MAX_DEPTH;
+    const text = nested(most, open, close, inside);
+    expect(isDeepStrictEqual(parseJson(text), JSON.parse(text))).toBe(true);
+    expect(() => parseJson(`[${text}]`)).toThrow(badRequest);
+    expect(() => parseJson(`{"a":${text}}`)).toThrow(badRequest);
+  });
+
+  test('though many stand side by side', () => {
+    const side = nested(MAX_DEPTH - 1);
+    const text = `[${Array(100).fill(side).join(',')}]`;
+    expect(isDeepStrictEqual(parseJson(text), JSON.parse(text))).toBe(true);
+  });
+
+  test('brackets in strings are not levels', () => {
+    const text = JSON.stringify('['.repeat(60_000));
+    expect(parseJson(text)).toBe(JSON.parse(text));
+  });
+
+  test.each([
+    ['that close', nested(30_000)],
+    ['that do not close', '['.repeat(60_000)],
+    ['of objects', nested(10_000, '{"a":', '}', '0')],
+    ['that close in the wrong order', '['.repeat(60_000) + '}'.repeat(2)],
+  ])('60,000 characters of brackets %s are a 400', (_title, text) => {
+    expect(() => parseJson(text)).toThrow(badRequest);
+  });
+});
+
+test.each(['', ' ', '{', '{}}', '{"a":1,}', '{a:1}', "{'a':1}", '[1,]', '01', '+1', '.5', 'NaN', '{"a":undefined}'])(
+  'what is not JSON is a 400: %j',
+  (text) => {
+    expect(() => parseJson(text)).toThrow(badRequest);
+  },
+);
+
+test.each([
+  ['a control character', '"\u0001"'],
+  ['a comment', '{}//'],
+  ['an unknown escape', String.raw`"\x41"`],
+  ['half an escape', String.raw`"\u00"`],
+  ['two values', '{}{}'],
+])('%s is not JSON', (_title, text) => {
+  expect(() => parseJson(text)).toThrow(badRequest);
+});
+
+/** A body in chunks, which says how many of them were asked for and whether it was cancelled. */
+function streamOf(chunks: readonly Uint8Array[]) {
+  const asked = { pulls: 0, cancelled: false };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        const chunk = chunks[asked.pulls];
+        asked.pulls += 1;
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
+      },
+      cancel() {
+        asked.cancelled = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { body, asked };
+}
+
+const read = (content: string | Uint8Array, headers: Record<string, string> = {}) =>
+  readJsonBody({
+    headers: new Headers({ 'Content-Type': 'application/json', ...headers }),
+    body: streamOf([Buffer.from(content)]).body,
+  });
+
+describe('Content-Type', () => {
+  test.each([
+    'application/json',
+    'Application/JSON',
+    ' application/json ',
+    'application/json;charset=utf-8',
+    'application/json; charset=UTF-8',
+    'application/json; CHARSET="utf-8"',
+    'application/json;charset="UTF-8"',
+    'application/json;odata.metadata=minimal',
+    'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8',
+    'application/json;note="a; charset=utf-16"',
+  ])('%j is taken', async (contentType) => {
+    expect(await read('{"a":1}', { 'Content-Type': contentType })).toEqual({ a: 1 });
+  });
+
+  test.each([
+    '',
+    'json',
+    'text/json',
+    'text/plain',
+    'application/*',
+    '*/*',
+    'application/jsonx',
+    'application/xml',
+    'application/merge-patch+json',
+    'application/x-www-form-urlencoded',
+    'application/json, application/json',
+    'application/json;charset=utf-16',
+    'application/json;charset="utf-16"',
+    'application/json;charset=utf-32',
+    'application/json; charset=iso-8859-1',
+    'application/json; CharSet=UTF-16LE',
+  ])('%j is a 415, and nothing of the body is read', async (contentType) => {
+    const { body, asked } = streamOf([Buffer.from('{}')]);
+    await expect(readJsonBody({ headers: new Headers({ 'Content-Type': contentType }), body })).rejects.toMatchObject({
+      reason: 'unsupportedMediaType',
+    });
+    expect(asked.pulls).toBe(0);
+  });
+
+  test('that is missing is a 415', async () => {
+    const { body, asked } = streamOf([Buffer.from('{}')]);
+    await expect(readJsonBody({ headers: new Headers(), body })).rejects.toMatchObject({
+      reason: 'unsupportedMediaType',
+    });
+    expect(asked.pulls).toBe(0);
+  });
+});
+
+describe('Content-Encoding', () => {
+  test.each(['gzip', 'GZIP', 'br', 'deflate', 'x-gzip', 'identity, gzip'])('%s is a 415', async (coding) => {
+    await expect(read('{}', { 'Content-Encoding': coding })).rejects.toMatchObject({ reason: 'unsupportedMediaType' });
+  });
+
+  test.each(['identity', 'Identity'])('%s says nothing', async (coding) => {
+    expect(await read('{}', { 'Content-Encoding': coding })).toEqual({});
+  });
+});
+
+describe('a body', () => {
+  /** A JSON string of so many bytes. */
+  const ofLength = (bytes: number) => Buffer.from(`"${'a'.repeat(bytes - 2)}"`);
+  const inChunksOf = (content: Buffer, size: number) =>
+    Array.from({ length: Math.ceil(content.length / size) }, (_, index) =>
+      content.subarray(index * size, (index + 1) * size),
+    );
+
+  test('has a limit of 64 KiB', () => {
+    expect(MAX_BODY_BYTES).toBe(65_536);
+  });
+
+  test.each([
+    ['at once', MAX_BODY_BYTES],
+    ['in many chunks', 1000],
+  ])('as long as the limit is read: %s', async (_title, size) => {
+    const { body } = streamOf(inChunksOf(ofLength(MAX_BODY_BYTES), size));
+    const headers = new Headers({ 'Content-Type': 'application/json', 'Content-Length': String(MAX_BODY_BYTES) });
+    expect(await readJsonBody({ headers, body })).toHaveLength(MAX_BODY_BYTES - 2);
+  });
+
+  test.each([
+    ['that says nothing of its length', {}],
+    ['that says it is shorter', { 'Content-Length': '2' }],
+    ['that says no number', { 'Content-Length': 'many' }],
+  ])('one byte longer is a 413, and is cancelled without its rest being read: %s', async (_title, said) => {
+    const size = 1024;
+    const { body, asked } = streamOf(inChunksOf(ofLength(4 * MAX_BODY_BYTES), size));
+    const headers = new Headers({ 'Content-Type': 'application/json', ...said });
+    await expect(readJsonBody({ headers, body })).rejects.toMatchObject({ reason: 'contentTooLarge' });
+    expect(asked).toEqual({ pulls: MAX_BODY_BYTES / size + 1, cancelled: true });
+
+    await expect(read(ofLength(MAX_BODY_BYTES + 1), said)).rejects.toMatchObject({ reason: 'contentTooLarge' });
+  });
+
+  test('that says it is longer is a 413 before any of it is read', async () => {
+    const { body, asked } = streamOf([Buffer.from('{}')]);
+    const headers = new Headers({ 'Content-Type': 'application/json', 'Content-Length': String(MAX_BODY_BYTES + 1) });
+    await expect(readJsonBody({ headers, body })).rejects.toMatchObject({ reason: 'contentTooLarge' });
+    expect(asked.pulls).toBe(0);
+  });
+
+  test('is counted in bytes, not characters', async () => {
+    const characters = MAX_BODY_BYTES / 2;
+    await expect(read(`"${'é'.repeat(characters)}"`)).rejects.toMatchObject({ reason: 'contentTooLarge' });
+    expect(await read(`"${'é'.repeat(characters - 1)}"`)).toHaveLength(characters - 1);
+  });
+
+  test.each([
+    ['not there', null],
+    ['empty', streamOf([]).body],
+    ['of empty chunks', streamOf([new Uint8Array(), new Uint8Array()]).body],
+    ['white space', streamOf([Buffer.from(' \n')]).body],
+    ['a byte order mark alone', streamOf([Buffer.from([0xef, 0xbb, 0xbf])]).body],
+  ])('that is %s is a 400', async (_title, body) => {
+    const headers = new Headers({ 'Content-Type': 'application/json' });
+    await expect(readJsonBody({ headers, body })).rejects.toMatchObject({ reason: 'invalidRequest' });
+  });
+
+  test('may begin with a byte order mark', async () => {
+    expect(await read(Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('{"a":1}')]))).toEqual({ a: 1 });
+  });
+
+  test('may be cut anywhere, also inside a character', async () => {
+    const content = Buffer.from('{"a":"€😀"}');
+    const { body } = streamOf(inChunksOf(content, 1));
+    const headers = new Headers({ 'Content-Type': 'application/json' });
+    expect(await readJsonBody({ headers, body })).toEqual({ a: '€😀' });
+  });
+
+  test.each([
+    ['a stray continuation', [0x80]],
+    ['half a character', [0xe2, 0x82]],
+    ['an overlong form', [0xc0, 0xaf]],
+    ['a surrogate', [0xed, 0xa0, 0x80]],
+    ['a character beyond Unicode', [0xf5, 0x80, 0x80, 0x80]],
+    ['Latin-1', [0xe9]],
+    ['the byte order mark of UTF-16', [0xff, 0xfe]],
+  ])('that is not UTF-8 is a 400: %s', async (_title, bytes) => {
+    const content = Buffer.concat([Buffer.from('{"a":"'), Buffer.from(bytes), Buffer.from('"}')]);
+    await expect(read(content)).rejects.toMatchObject({ reason: 'invalidRequest' });
+  });
+
+  test('that names a member twice is refused by its path', async () => {
+    await expect(read('{"resultInfo":{"code":1,"code":2}}')).rejects.toMatchObject({
+      reason: 'invalidRequest',
+      details: [{ code: 'DuplicateProperty', target: 'resultInfo/code' }],
+    });
+  });
+
+  test.each(['{', 'status=Running', nested(MAX_DEPTH + 1)])('that cannot be read is a 400: %s', async (content) => {
+    await expect(read(content)).rejects.toMatchObject({ reason: 'invalidRequest' });
+  });
+});
+
+describe('what a caller is told', () => {
+  test.each([
+    [{ 'Content-Type': 'text/plain' }, '{}', 'Content-Type must be application/json.'],
+    [{ 'Content-Type': 'json' }, '{}', 'Content-Type is not a media type; it must be application/json.'],
+    [{ 'Content-Type': 'application/json;charset=xutf-8' }, '{}', 'The charset of Content-Type must be utf-8.'],
+    [{ 'Content-Type': 'application/json;charset=utf-8x' }, '{}', 'The charset of Content-Type must be utf-8.'],
+    [{ 'Content-Encoding': 'br' }, '{}', 'Content-Encoding is not supported; send the body as it is.'],
+    [{ 'Content-Length': '65537' }, '{}', 'The body is larger than 65536 bytes.'],
+    [{}, '', 'The body is empty; it must be a JSON object.'],
+    [{}, '{', /^The body is not valid JSON: .*position 1.*\.$/],
+    [{}, Buffer.from([0xff]), 'The body is not valid UTF-8.'],
+    [{}, '{"a":1,"a":2}', 'The body names a member of an object more than once.'],
+    [{}, '['.repeat(17) + ']'.repeat(17), 'The body is nested deeper than 16 levels.'],
+  ])('of %j with the body %s is what would be right', async (headers, body, message) => {
+    await expect(read(body, headers)).rejects.toThrow(message);
+  });
+
+  test('of a missing Content-Type is that it is missing', async () => {
+    const reading = readJsonBody({ headers: new Headers(), body: null });
+    await expect(reading).rejects.toThrow('Content-Type is missing; it must be application/json.');
+  });
+});

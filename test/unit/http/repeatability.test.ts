@@ -1,0 +1,98 @@
+import { describe, expect, test } from '@jest/globals';
+import { readRepeatability, refuseRepeatability } from '../../../shared/http/repeatability.ts';
+import {
+  REPEATABILITY_SKEW_MS,
+  REPEATABILITY_WINDOW_MS,
+  repeatableRequest,
+} from '../../../shared/operation/repeatability.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 17, 15, 52);
+const ID = '112a3a3e-f94c-4f56-b49b-5aab3d97e5b7';
+const dateOf = (time: number) => new Date(time).toUTCString();
+const headersOf = (id: string | undefined, firstSent: string | undefined) =>
+  new Headers({
+    ...(id !== undefined && { 'Repeatability-Request-ID': id }),
+    ...(firstSent !== undefined && { 'Repeatability-First-Sent': firstSent }),
+  });
+const read = (id?: string, firstSent?: string, caller = 'me') =>
+  readRepeatability(headersOf(id, firstSent), caller, NOW);
+
+const rejected = (reason: string) => expect.objectContaining({ reason });
+
+describe('the headers', () => {
+  test('that were not sent say nothing', () => {
+    expect(read()).toBeUndefined();
+    expect(() => refuseRepeatability(new Headers(), NOW)).not.toThrow();
+  });
+
+  test('tell a request of one caller from all others, whatever the casing of its id', () => {
+    const one = read(ID, dateOf(NOW));
+    expect(one?.firstSent).toBe(NOW);
+    expect(read(ID.toUpperCase(), dateOf(NOW))).toEqual(one);
+    expect(read(ID, dateOf(NOW), 'other')).not.toEqual(one);
+    expect(read(ID.replace('1', '2'), dateOf(NOW))).not.toEqual(one);
+    expect(JSON.stringify(one && repeatableRequest(one, {}))).not.toContain(ID);
+  });
+
+  test.each([
+    ['one without the other', ID, undefined, ['Repeatability-First-Sent']],
+    ['the other without the one', undefined, dateOf(NOW), ['Repeatability-Request-ID']],
+    ['an id that is no UUID', 'my-request', dateOf(NOW), ['Repeatability-Request-ID']],
+    ['an empty id', '', dateOf(NOW), ['Repeatability-Request-ID']],
+    ['both malformed', 'x', 'x', ['Repeatability-Request-ID', 'Repeatability-First-Sent']],
+    ...[
+      '',
+      '2026-11-23T17:15:52Z',
+      '1795454152',
+      'Monday, 23-Nov-26 17:15:52 GMT',
+      'Mon Nov 23 17:15:52 2026',
+      'Mon, 23 Nov 2026 17:15:52 UTC',
+      'Mon, 23 Nov 2026 17:15:52 +0000',
+      'Tue, 23 Nov 2026 17:15:52 GMT',
+      'Mon, 31 Feb 2026 17:15:52 GMT',
+      'mon, 23 nov 2026 17:15:52 gmt',
+    ].map((date): [string, string, string, string[]] => [`the date ${date}`, ID, date, ['Repeatability-First-Sent']]),
+  ])('are rejected with 400: %s', (_title, id, date, targets) => {
+    const details = targets.map((target) => expect.objectContaining({ code: 'InvalidHeader', target }));
+    expect(() => read(id, date)).toThrow(expect.objectContaining({ reason: 'invalidRequest', details }));
+  });
+
+  test('are rejected with 412 when the request was first sent too long ago, or will be', () => {
+    const sentAt = (time: number) => () => read(ID, dateOf(time));
+    expect(sentAt(NOW - REPEATABILITY_WINDOW_MS)).not.toThrow();
+    expect(sentAt(NOW - REPEATABILITY_WINDOW_MS - 1000)).toThrow(rejected('preconditionFailed'));
+    expect(sentAt(NOW + REPEATABILITY_SKEW_MS)).not.toThrow();
+    expect(sentAt(NOW + REPEATABILITY_SKEW_MS + 1000)).toThrow(rejected('preconditionFailed'));
+    expect(sentAt(0)).toThrow(rejected('preconditionFailed'));
+  });
+
+  test('are rejected with 501 where no request can be repeatable, if they are well', () => {
+    expect(() => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW)).toThrow(rejected('notImplemented'));
+    expect(() => refuseRepeatability(headersOf(ID, undefined), NOW)).toThrow(rejected('invalidRequest'));
+  });
+});
+
+describe('the message of a refusal says what is wrong', () => {
+  const date = 'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT.';
+  const id = 'Repeatability-Request-ID must be a UUID.';
+  test.each<[string, () => unknown]>([
+    [`A repeatable request needs both headers: ${id}`, () => read(undefined, dateOf(NOW))],
+    [`A repeatable request needs both headers: ${id} ${date}`, () => read('x', 'x')],
+    [
+      'Repeatability-First-Sent is outside of the window: whether this request has been done is not known any more.',
+      () => read(ID, dateOf(0)),
+    ],
+    [
+      'This request cannot be repeatable: send it without the headers.',
+      () => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW),
+    ],
+  ])('%s', (message, run) => {
+    expect(run).toThrow(expect.objectContaining({ message }));
+  });
+
+  test('and so do its details', () => {
+    expect(() => read('x', 'x')).toThrow(
+      expect.objectContaining({ details: [id, date].map((message) => expect.objectContaining({ message })) }),
+    );
+  });
+});

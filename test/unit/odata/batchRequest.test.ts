@@ -1,0 +1,179 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, validateBatch } from '../../../shared/odata/batchRequest.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
+
+const request = (changes: object = {}) => ({ id: '1', method: 'GET', url: '/playPromptOperation/a', ...changes });
+const batch = (...requests: object[]) => ({ requests });
+const textOf = (body: Uint8Array | undefined) => body && Buffer.from(body).toString();
+
+/** The targets of the faults for which a batch is refused; none when it is taken. */
+function faultsOf(body: unknown): string[] {
+  try {
+    validateBatch(body);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    expect(error.reason).toBe('invalidRequest');
+    for (const { code, message } of error.details)
+      expect([code, message]).toEqual([expect.any(String), expect.any(String)]);
+    return error.details.map(({ target }) => target);
+  }
+  return [];
+}
+
+describe('a request of a batch', () => {
+  test('has what it does not name', () => {
+    expect(validateBatch(batch(request()))).toEqual([{ ...request(), headers: {}, dependsOn: [] }]);
+  });
+
+  test('has its method in upper case', () => {
+    expect(validateBatch(batch(request({ method: 'patch' })))[0]?.method).toBe('PATCH');
+  });
+
+  test.each([
+    [{ status: 'Running' }, '{"status":"Running"}'],
+    [{ a: '\ud800', __proto__: null }, '{"a":"\\ud800"}'],
+    [JSON.parse('{"__proto__":{"id":"x"}}'), '{"__proto__":{"id":"x"}}'],
+    [[], '[]'],
+    [null, 'null'],
+    [0, '0'],
+    [false, 'false'],
+    ['eyJhIjoxfQ==', '{"a":1}'],
+    ['eyJhIjoxfQ', '{"a":1}'],
+    ['8J-YgD8_', '😀??'],
+    ['8J+YgD8/', '😀??'],
+    ['', ''],
+  ])('has the body %j as %j', (body, text) => {
+    expect(textOf(validateBatch(batch(request({ body })))[0]?.body)).toBe(text);
+  });
+
+  test.each(['playPromptOperation', '/playPromptOperation?$top=1', '', "/x('a:b')", '/..', '%'])(
+    'has an address below the root: %s',
+    (url) => {
+      expect(validateBatch(batch(request({ url })))[0]?.url).toBe(url);
+    },
+  );
+
+  test.each<[string, object]>([
+    ['requests/0/id', { id: '' }],
+    ['requests/0/id', { id: 1 }],
+    ['requests/0/id', { id: undefined }],
+    ['requests/0/method', { method: '' }],
+    ['requests/0/method', { method: 'GET /' }],
+    ['requests/0/method', { method: undefined }],
+    ...['https://a/x', 'HTTP:x', '//a/x', '\\\\a\\x', '/a#b'].map((url): [string, object] => [
+      'requests/0/url',
+      { url },
+    ]),
+    ['requests/0/url', { url: undefined }],
+    ['requests/0/headers', { headers: 'a' }],
+    ['requests/0/headers', { headers: { AUTHORIZATION: 'Bearer x' } }],
+    ['requests/0/headers/a b', { headers: { 'a b': 'c' } }],
+    ['requests/0/headers/a', { headers: { a: 'b\r\nc: d' } }],
+    ['requests/0/headers/a', { headers: { a: '😀' } }],
+    ['requests/0/headers/a', { headers: { a: 1 } }],
+    ['requests/0/body', { body: '%' }],
+    ['requests/0/body', { body: { a: [Number.POSITIVE_INFINITY] } }],
+    ['requests/0/body', { body: Number.NEGATIVE_INFINITY }],
+    ['requests/0/dependsOn', { dependsOn: '2' }],
+    ['requests/0/dependsOn/0', { dependsOn: [1] }],
+    ['requests/0/dependsOn', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('2') }],
+    ['requests/0/atomicityGroup', { atomicityGroup: 'g' }],
+    ['requests/0/if', { if: 'x' }],
+  ])('is refused by the name of what is at fault, %s: %j', (target, changes) => {
+    expect(faultsOf(batch(request(changes)))).toEqual([target]);
+  });
+
+  test.each<[string, object]>([
+    ['id must not be empty', { id: '' }],
+    ['method must be the name of a method', { method: '1GET' }],
+    ['url must be an address below the root of the service, such as /playPromptOperation/{id}', { url: 'https://a/' }],
+    ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
+    ['headers/a must be the value of a header', { headers: { a: '\n' } }],
+    ['headers must not name Authorization, which is that of the batch', { headers: { authorization: '' } }],
+    ['body must not hold a number beyond a double', { body: [Number.POSITIVE_INFINITY] }],
+    ['body must be JSON, or text in base64', { body: 'a b' }],
+    ['dependsOn must name fewer requests', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
+    ['dependsOn must name other requests, none of which depends on this one', { dependsOn: ['1'] }],
+  ])('is refused in words that say what would be right: %s', (words, changes) => {
+    const message = `requests/0/${words}.`;
+    expect(() => validateBatch(batch(request(changes)))).toThrow(
+      expect.objectContaining({
+        message,
+        details: [expect.objectContaining({ message, code: expect.stringMatching(/./) })],
+      }),
+    );
+  });
+
+  test('tells all its faults, and those of the others', () => {
+    expect(faultsOf({ ...batch(request({ id: '', body: '%' }), request({ url: 1 })), extra: 1 }).sort()).toEqual([
+      ...['extra', 'requests/0/body', 'requests/0/id', 'requests/1/url'],
+    ]);
+  });
+});
+
+describe('a batch', () => {
+  test.each([null, [], 'x', {}, { requests: null }, { requests: {} }, batch()])('%j is none', (body) => {
+    expect(faultsOf(body)).toHaveLength(1);
+  });
+
+  test(`has at most ${MAX_BATCH_REQUESTS} requests`, () => {
+    const of = (count: number) => batch(...Array.from({ length: count }, (_, n) => request({ id: `${n}` })));
+    expect(validateBatch(of(MAX_BATCH_REQUESTS))).toHaveLength(MAX_BATCH_REQUESTS);
+    expect(faultsOf(of(MAX_BATCH_REQUESTS + 1))).toEqual(['requests']);
+    expect(() => validateBatch(batch())).toThrow('requests must be 1 to 20 requests.');
+  });
+
+  test('has at most 1 MiB', () => {
+    expect(MAX_BATCH_BYTES).toBe(1_048_576);
+  });
+
+  test('has ids that differ in more than casing', () => {
+    const twice = batch(request({ id: 'a' }), request({ id: 'b' }), request({ id: 'A' }));
+    expect(faultsOf(twice)).toEqual(['requests/0/id']);
+    expect(() => validateBatch(twice)).toThrow('requests/0/id must not be that of another.');
+  });
+});
+
+describe('dependencies', () => {
+  const of = (dependencies: Record<string, string[]>) =>
+    batch(...Object.entries(dependencies).map(([id, dependsOn]) => request({ id, dependsOn })));
+  const orderOf = (dependencies: Record<string, string[]>) => validateBatch(of(dependencies)).map(({ id }) => id);
+
+  test('come before those that depend on them, wherever they stand', () => {
+    expect(orderOf({ a: [], b: ['a'], c: ['b'] })).toEqual(['a', 'b', 'c']);
+    expect(orderOf({ a: ['b'], b: ['c'], c: [] })).toEqual(['c', 'b', 'a']);
+    expect(orderOf({ a: ['c', 'b'], b: [], c: ['b'] })).toEqual(['b', 'c', 'a']);
+  });
+
+  test('are named in any casing', () => {
+    expect(validateBatch(of({ A: [], b: ['a'] }))[1]?.dependsOn).toEqual(['A']);
+  });
+
+  test.each([
+    [{ a: ['a'] }, ['requests/0/dependsOn']],
+    [{ a: ['b'], b: ['A'] }, ['requests/0/dependsOn', 'requests/1/dependsOn']],
+    [{ a: [], b: ['c'], c: ['d'], d: ['b'] }, [1, 2, 3].map((n) => `requests/${n}/dependsOn`)],
+    [{ a: [], b: ['x'] }, ['requests/1/dependsOn']],
+  ])('%j are none', (dependencies, faults) => {
+    expect(faultsOf(of(dependencies))).toEqual(faults);
+  });
+
+  test('that lead nowhere twice are in an order, all of them', async () => {
+    // Each may depend on those before it, and then they are shuffled.
+    const graph = fc
+      .array(fc.array(fc.nat(19), { maxLength: 4 }), { minLength: 1, maxLength: MAX_BATCH_REQUESTS })
+      .map((all) => all.map((on, n) => request({ id: `${n}`, dependsOn: on.filter((m) => m < n).map(String) })))
+      .chain((requests) => fc.shuffledSubarray(requests, { minLength: requests.length }));
+    await fc.assert(
+      fc.property(graph, (requests) => {
+        const seen = new Set<string>();
+        for (const { id, dependsOn } of validateBatch({ requests })) {
+          for (const other of dependsOn) expect(seen).toContain(other);
+          seen.add(id);
+        }
+        expect(seen.size).toBe(requests.length);
+      }),
+    );
+  });
+});

@@ -1,0 +1,164 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { MAX_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, readFilter } from '../../../shared/odata/filter.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
+import { filters, textOf } from '../../support/filters.ts';
+
+const eq = (value: string | null, property = 'status') => ({ operator: 'eq', property, value });
+
+test('no filter is none', () => {
+  expect(readFilter(undefined)).toBeUndefined();
+});
+
+describe('a comparison', () => {
+  test.each([
+    ["status eq 'Running'", eq('Running')],
+    ["STATUS EQ 'running'", eq('Running')],
+    ["\t status  eq\t'Running' ", eq('Running')],
+    ["status ne 'Failed'", { ...eq('Failed'), operator: 'ne' }],
+    ['status eq null', eq(null)],
+    ["status eq microsoft.graph.operationStatus'Running'", eq('Running')],
+    ["completionReason eq 'CompletedSuccessfully'", eq('completedSuccessfully', 'completionReason')],
+    ["completionReason eq microsoft.graph.playPromptCompletionReason'unknown'", eq('unknown', 'completionReason')],
+    ['completionReason eq null', eq(null, 'completionReason')],
+    ["clientcontext eq 'Call 7'", eq('Call 7', 'clientContext')],
+    ["clientContext eq ''", eq('', 'clientContext')],
+    ["clientContext eq ''''", eq("'", 'clientContext')],
+    ["clientContext eq 'o''clock (or) and not ,'", eq("o'clock (or) and not ,", 'clientContext')],
+    ["clientContext eq 'null'", eq('null', 'clientContext')],
+    [
+      "status in ('Running','completed' , null)",
+      { operator: 'in', property: 'status', values: ['Running', 'Completed', null] },
+    ],
+    ["clientContext in('a')", { operator: 'in', property: 'clientContext', values: ['a'] }],
+  ])('%s', (text, filter) => {
+    expect(readFilter(text)).toEqual(filter);
+  });
+});
+
+describe('precedence', () => {
+  const [a, b, c] = [eq('a', 'clientContext'), eq('b', 'clientContext'), eq('c', 'clientContext')];
+  const read = (text: string) => readFilter(text.replace(/\b[abc]\b/g, (name) => `clientContext eq '${name}'`));
+
+  test.each([
+    ['a or b or c', { operator: 'or', left: { operator: 'or', left: a, right: b }, right: c }],
+    ['a or b and c', { operator: 'or', left: a, right: { operator: 'and', left: b, right: c } }],
+    ['a and b or c', { operator: 'or', left: { operator: 'and', left: a, right: b }, right: c }],
+    ['a and (b or c)', { operator: 'and', left: a, right: { operator: 'or', left: b, right: c } }],
+    ['(a)', a],
+    ['((a))and(b)', { operator: 'and', left: a, right: b }],
+    ['not (a) and b', { operator: 'and', left: { operator: 'not', operand: a }, right: b }],
+    ['not (a and b)', { operator: 'not', operand: { operator: 'and', left: a, right: b } }],
+    ['NOT not(a)', { operator: 'not', operand: { operator: 'not', operand: a } }],
+  ])('%s', (text, filter) => {
+    expect(read(text)).toEqual(filter);
+  });
+});
+
+test('what is written of a filter is read as that filter', async () => {
+  await fc.assert(
+    fc.property(filters, (filter) => {
+      expect(readFilter(textOf(filter))).toEqual(filter);
+    }),
+  );
+});
+
+/** What the caller is told of a filter, which is refused. */
+function refusalOf(text: string): string {
+  try {
+    readFilter(text);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    expect(error).toMatchObject({
+      reason: 'invalidRequest',
+      details: [{ code: 'InvalidQueryOption', target: '$filter' }],
+    });
+    return error.message;
+  }
+  throw new Error(`${text} was taken.`);
+}
+
+describe('what is not understood is a 400 that says where and what there must be', () => {
+  const first = 'not, ( or one of status, completionReason, clientContext';
+  const statuses = "'NotStarted', 'Running', 'Completed', 'Failed' or null";
+  test.each([
+    ['', `at its end, where there must be ${first}`],
+    ['  ', 'at character 1'],
+    ["id eq 'a'", `at character 1, where there must be ${first}`],
+    [" 'Running' eq status", `at character 2, where there must be ${first}`],
+    ['status', 'at its end, where there must be eq, ne or in'],
+    ["status gt 'Running'", 'at character 8, where there must be eq, ne or in'],
+    ["status eq 'Exploded'", `at character 11, where there must be ${statuses}`],
+    ['status eq Running', `at character 11, where there must be ${statuses}`],
+    ["status eq microsoft.graph.other'Running'", `at character 11, where there must be ${statuses}`],
+    ["status eq Microsoft.graph.operationStatuz'Running'", `at character 11, where there must be ${statuses}`],
+    ["clientContext eq Edm.String'a'", 'at character 18, where there must be text in quotes or null'],
+    ["clientContext eq 'a' 'b'", 'at character 22, where there must be and, or, or the end'],
+    ["clientContext eq 'a' clientContext", 'at character 22, where there must be and, or, or the end'],
+    ["clientContext eq 'a' and", `at its end, where there must be ${first}`],
+    ["clientContext eq 'a", 'at character 18'],
+    ["clientContext eq 'a' & clientContext eq 'a'", 'at character 22'],
+    ['status eq 1', 'at character 11'],
+    ["contains(clientContext,'a')", `at character 1, where there must be ${first}`],
+    ["not status eq 'Running'", 'at character 5, where there must be ( after not'],
+    ["(status eq 'Running'", 'at its end, where there must be and, or, or )'],
+    ["status eq 'Running')", 'at character 20, where there must be and, or, or the end'],
+    ['status in ()', `at character 12, where there must be ${statuses}`],
+    ["status in 'Running'", 'at character 11, where there must be ( after in'],
+    ["status in ('Running' 'Failed')", 'at character 22, where there must be , or )'],
+    ["resultInfo/code eq 'a'", `at character 1, where there must be ${first}`],
+    ['__proto__ eq null', `at character 1, where there must be ${first}`],
+  ])('%j', (text, where) => {
+    expect(refusalOf(text)).toBe(`$filter is not understood ${where}.`);
+  });
+});
+
+describe('what is too much is a 400', () => {
+  const nested = (depth: number, open = '(') => `${open.repeat(depth)}status eq null${')'.repeat(depth)}`;
+  const compared = (count: number) => Array(count).fill('status eq null').join(' or ');
+
+  test('depth', () => {
+    expect(readFilter(nested(MAX_FILTER_DEPTH))).toEqual(eq(null));
+    expect(refusalOf(nested(MAX_FILTER_DEPTH + 1))).toBe('$filter is nested deeper than 16 levels.');
+    expect(refusalOf(nested(4000))).toContain('deeper');
+    expect(refusalOf(nested(1000, 'not ('))).toContain('deeper');
+    expect(refusalOf(`${'not '.repeat(2000)}(status eq null)`)).toContain('deeper');
+  });
+
+  test('comparisons', () => {
+    expect(readFilter(compared(MAX_COMPARISONS))).toBeDefined();
+    expect(refusalOf(compared(MAX_COMPARISONS + 1))).toBe('$filter compares to more than 13 values.');
+    expect(
+      refusalOf(
+        `status in (${Array(MAX_COMPARISONS + 1)
+          .fill('null')
+          .join()})`,
+      ),
+    ).toContain('more than 13');
+  });
+
+  test('length', () => {
+    const padded = (length: number) => 'status eq null'.padEnd(length);
+    expect(readFilter(padded(MAX_FILTER_LENGTH))).toEqual(eq(null));
+    expect(refusalOf(padded(MAX_FILTER_LENGTH + 1))).toBe('$filter must be at most 8192 characters long.');
+  });
+});
+
+test('any other text is taken or refused, and nothing else', async () => {
+  const part = fc.oneof(
+    fc.constantFrom(
+      ...["'", "''", '(', ')', ',', ' ', 'not ', ' and ', ' or ', 'status', ' eq ', ' in ', 'null', "'a'"],
+    ),
+    fc.string({ unit: 'binary', maxLength: 3 }),
+  );
+  await fc.assert(
+    fc.property(fc.array(part, { maxLength: 30 }), (parts) => {
+      try {
+        readFilter(parts.join(''));
+      } catch (error) {
+        expect(error).toBeInstanceOf(ServiceError);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { readKey, requireKey } from '../../../shared/odata/key.ts';
+
+describe('the id in an address', () => {
+  test.each([
+    [{}, undefined],
+    [{ id: '' }, undefined],
+    [{ id: 'a' }, 'a'],
+    [{ id: "'a'" }, "'a'"],
+    [{ key: "'a'" }, 'a'],
+    [{ key: "id='a'" }, 'a'],
+    [{ key: "''" }, ''],
+    [{ key: "'o''clock'" }, "o'clock"],
+    [{ key: "''''" }, "'"],
+  ])('%j is %j', (parameters, id) => {
+    expect(readKey(parameters)).toBe(id);
+  });
+
+  test.each([
+    'a',
+    '7',
+    "'",
+    "'a",
+    "a'",
+    "'a'b'",
+    "'a''",
+    'id=a',
+    "ID='a'",
+    "key='a'",
+    " 'a'",
+    "'a' ",
+    "'a','b'",
+    '"a"',
+  ])('in parentheses must be quoted: (%s) is a 400 that shows how', (key) => {
+    expect(() => readKey({ key })).toThrow(
+      expect.objectContaining({
+        reason: 'invalidRequest',
+        message: expect.stringContaining("playPromptOperation('{id}')"),
+      }),
+    );
+  });
+
+  test('in parentheses is the one that was quoted, whatever it is', async () => {
+    await fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (id, isNamed) => {
+        const key = `${isNamed ? 'id=' : ''}'${id.replaceAll("'", "''")}'`;
+        expect(readKey({ key })).toBe(id);
+      }),
+    );
+  });
+});
+
+describe('an id that an address needs', () => {
+  test.each([{ id: 'A1._~-' }, { key: "'A1._~-'" }])('is the one that is there: %j', (parameters) => {
+    expect(requireKey(parameters)).toBe('A1._~-');
+  });
+
+  test.each([
+    {},
+    { id: '.a' },
+    { id: 'a b' },
+    { id: 'a%2Fb' },
+    { id: 'a'.repeat(129) },
+    { id: '$count' },
+    { key: "''" },
+  ])('is one that an operation can have: %j is a 400', (parameters) => {
+    expect(() => requireKey(parameters)).toThrow(
+      expect.objectContaining({
+        reason: 'invalidRequest',
+        message: expect.stringMatching(/^The (id in the address must be|request has)/),
+        details: expect.arrayContaining([expect.objectContaining({ target: 'id' })]),
+      }),
+    );
+  });
+});

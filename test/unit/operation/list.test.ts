@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { countOperations, LAST_QUERY_MS, listOperations, MAX_QUERIES } from '../../../shared/operation/list.ts';
+import type { OperationRepository } from '../../../shared/operation/repository.ts';
+import { anOperation, TENANT } from '../../support/operations.ts';
+
+const { signal } = new AbortController();
+
+/** A store that answers each step with as many of its operations as `steps` says in turn, be it none. */
+function storeOf(count: number, steps: readonly number[]) {
+  const all = Array.from({ length: count }, (_, n) => ({ operation: anOperation({ id: `op-${n}` }), etag: `"${n}"` }));
+  let calls = 0;
+  const take = (from: string | undefined, top: number) => {
+    const begin = Number(from ?? 0);
+    const end = Math.min(begin + Math.min(top, steps[calls % steps.length] ?? 1), count);
+    calls += 1;
+    return { found: all.slice(begin, end), next: end < count ? String(end) : undefined };
+  };
+  const store: Pick<OperationRepository, 'list' | 'count'> = {
+    async list(_tenant, { from, top }) {
+      const { found, next } = take(from, top);
+      return { operations: found, next };
+    },
+    async count(_tenant, { from }) {
+      const { found, next } = take(from, 1000);
+      return { count: found.length, next };
+    },
+  };
+  return { all, store, calls: () => calls };
+}
+
+describe('a page', () => {
+  test('is filled by as many calls as that takes', async () => {
+    const { all, store, calls } = storeOf(20, [3, 0, 2]);
+    expect(await listOperations(store, TENANT, { top: 6 }, signal)).toEqual({ operations: all.slice(0, 6), next: '6' });
+    expect(calls()).toBe(4);
+  });
+
+  test('ends with the operations', async () => {
+    const { all, store, calls } = storeOf(5, [2]);
+    expect(await listOperations(store, TENANT, { top: 10 }, signal)).toEqual({ operations: all, next: undefined });
+    expect(calls()).toBe(3);
+  });
+
+  test('is short, or empty, rather than that it takes more calls than are allowed', async () => {
+    const short = storeOf(100, [1]);
+    const page = await listOperations(short.store, TENANT, { top: 50 }, signal);
+    expect([page.operations.length, page.next, short.calls()]).toEqual([MAX_QUERIES, '10', MAX_QUERIES]);
+    const empty = storeOf(100, [0]);
+    expect(await listOperations(empty.store, TENANT, { top: 50 }, signal)).toEqual({ operations: [], next: '0' });
+    expect(empty.calls()).toBe(MAX_QUERIES);
+  });
+
+  test('is short rather than that it takes more time than is allowed', async () => {
+    const clock = (step: number) => {
+      let time = 1000;
+      return () => {
+        time += step;
+        return time - step;
+      };
+    };
+    const slow = storeOf(100, [1]);
+    const page = await listOperations(slow.store, TENANT, { top: 50 }, signal, clock(LAST_QUERY_MS / 4));
+    expect([page.operations.length, page.next, slow.calls()]).toEqual([3, '3', 3]);
+    expect(await countOperations(slow.store, TENANT, undefined, signal, clock(LAST_QUERY_MS / 4))).toBeUndefined();
+    expect(slow.calls()).toBe(6);
+  });
+
+  test('together with all that follow it has every operation once, however the store answers', async () => {
+    // At least one step has operations, so that the walk ends.
+    const steps = fc.array(fc.nat(5), { maxLength: 12 }).map((some) => [...some, 3]);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(60), steps, fc.integer({ min: 1, max: 20 }), async (count, answers, top) => {
+        const { all, store } = storeOf(count, answers);
+        const found = [];
+        for (let from: string | undefined, page = 0; page === 0 || from !== undefined; page++) {
+          const { operations, next } = await listOperations(store, TENANT, { from, top }, signal);
+          expect(operations.length).toBeLessThanOrEqual(top);
+          found.push(...operations);
+          from = next;
+        }
+        expect(found).toEqual(all);
+      }),
+    );
+  });
+
+  test('fails when the store does', async () => {
+    const store = { list: () => Promise.reject(new Error('down')) };
+    await expect(listOperations(store, TENANT, { top: 1 }, signal)).rejects.toThrow('down');
+  });
+});
+
+describe('a count', () => {
+  test('is exact, however many calls it takes', async () => {
+    expect(await countOperations(storeOf(25, [3, 0, 20]).store, TENANT, undefined, signal)).toBe(25);
+    expect(await countOperations(storeOf(0, [1]).store, TENANT, undefined, signal)).toBe(0);
+  });
+
+  test('is none rather than that it takes more calls than are allowed', async () => {
+    const { store, calls } = storeOf(MAX_QUERIES + 1, [1]);
+    expect(await countOperations(store, TENANT, undefined, signal)).toBeUndefined();
+    expect(calls()).toBe(MAX_QUERIES);
+    expect(await countOperations(storeOf(MAX_QUERIES, [1]).store, TENANT, undefined, signal)).toBe(MAX_QUERIES);
+  });
+});

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import {
+  applyPatch,
+  completionReasons,
+  idOfClientContext,
+  newPlayPromptOperation,
+  operationStatuses,
+  type PlayPromptOperation,
+  type PlayPromptOperationPatch,
+  playPromptOperation,
+  playPromptOperationPatch,
+} from '../../../shared/operation/playPromptOperation.ts';
+import { anOperation, TENANT } from '../../support/operations.ts';
+
+const id = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/);
+const int32 = fc.oneof(fc.constant(0), fc.integer());
+const text = fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }).filter((value) => !value.includes('\0')));
+const status = fc.constantFrom(...operationStatuses);
+const completionReason = fc.option(fc.constantFrom(...completionReasons));
+const plain = { noNullPrototype: true } as const;
+
+const operations: fc.Arbitrary<PlayPromptOperation> = fc.record(
+  {
+    id,
+    clientContext: text,
+    resultInfo: fc.option(fc.record({ code: int32, subcode: int32, message: text }, plain)),
+    status,
+    completionReason,
+  },
+  plain,
+);
+
+const patches: fc.Arbitrary<PlayPromptOperationPatch> = fc.record(
+  {
+    id,
+    clientContext: text,
+    resultInfo: fc.option(fc.record({ code: int32, subcode: int32, message: text }, { ...plain, requiredKeys: [] })),
+    status,
+    completionReason,
+  },
+  { ...plain, requiredKeys: [] },
+);
+
+type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
+
+/** MergePatch of RFC 7396, section 2. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const merged: Json = isObject(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else merged[name] = mergePatch(merged[name], value);
+  }
+  return merged;
+}
+
+/** What RFC 7396 makes of an operation: null is absence there, and what is absent has its default here. */
+function expected(operation: PlayPromptOperation, patch: PlayPromptOperationPatch): unknown {
+  const merged = mergePatch(mergePatch({}, operation), { ...patch, id: operation.id });
+  const { resultInfo, ...rest } = isObject(merged) ? merged : {};
+  return {
+    clientContext: null,
+    completionReason: null,
+    ...rest,
+    resultInfo: isObject(resultInfo) ? { code: 0, subcode: 0, message: null, ...resultInfo } : null,
+  };
+}
+
+/** The one patch that does what `first` and then `second` do. A resultInfo that was cleared begins anew. */
+function composed(first: PlayPromptOperationPatch, second: PlayPromptOperationPatch): PlayPromptOperationPatch {
+  if (!second.resultInfo) return { ...first, ...second };
+  const base = first.resultInfo === null ? { code: 0, subcode: 0, message: null } : first.resultInfo;
+  return { ...first, ...second, resultInfo: { ...base, ...second.resultInfo } };
+}
+
+describe('a patch', () => {
+  test('does what JSON Merge Patch says', () =>
+    fc.assert(
+      fc.property(operations, patches, (operation, patch) => {
+        expect(applyPatch(operation, patch)).toStrictEqual(expected(operation, patch));
+      }),
+    ));
+
+  test('applied twice does what it does once', () =>
+    fc.assert(
+      fc.property(operations, patches, (operation, patch) => {
+        const once = applyPatch(operation, patch);
+        expect(applyPatch(once, patch)).toStrictEqual(once);
+      }),
+    ));
+
+  test('and then another do what both, merged, do at once', () =>
+    fc.assert(
+      fc.property(operations, patches, patches, (operation, first, second) => {
+        const oneByOne = applyPatch(applyPatch(operation, first), second);
+        expect(oneByOne).toStrictEqual(applyPatch(operation, composed(first, second)));
+      }),
+    ));
+
+  test('that is empty changes nothing', () =>
+    fc.assert(
+      fc.property(operations, (operation) => {
+        expect(applyPatch(operation, {})).toStrictEqual(operation);
+      }),
+    ));
+
+  test('never changes the id', () =>
+    fc.assert(
+      fc.property(operations, patches, (operation, patch) => {
+        expect(applyPatch(operation, patch).id).toBe(operation.id);
+      }),
+    ));
+
+  test('leaves what it does not name', () =>
+    fc.assert(
+      fc.property(operations, patches, (operation, patch) => {
+        const next = applyPatch(operation, patch);
+        for (const name of ['clientContext', 'resultInfo', 'status', 'completionReason'] as const) {
+          if (!(name in patch)) expect(next[name]).toStrictEqual(operation[name]);
+        }
+        if (!patch.resultInfo || !operation.resultInfo) return;
+        for (const name of ['code', 'subcode', 'message'] as const) {
+          if (!(name in patch.resultInfo)) expect(next.resultInfo?.[name]).toBe(operation.resultInfo[name]);
+        }
+      }),
+    ));
+
+  test('clears what it names with null, and no more', () =>
+    fc.assert(
+      fc.property(
+        operations,
+        fc.subarray(['clientContext', 'resultInfo', 'completionReason'] as const),
+        (operation, names) => {
+          const nulls = Object.fromEntries(names.map((name) => [name, null]));
+          expect(applyPatch(operation, nulls)).toStrictEqual({ ...operation, ...nulls });
+        },
+      ),
+    ));
+
+  test('makes an operation of an operation', () =>
+    fc.assert(
+      fc.property(operations, patches, (operation, patch) => {
+        const next = applyPatch(operation, patch);
+        expect(playPromptOperation.parse(next)).toStrictEqual(next);
+      }),
+    ));
+
+  test('leaves the operation that it was given, and itself, as they are', () => {
+    const operation = anOperation();
+    const patch = { clientContext: null, resultInfo: { code: 1 } };
+    const before = structuredClone([operation, patch]);
+    applyPatch(operation, patch);
+    expect([operation, patch]).toStrictEqual(before);
+  });
+
+  test('says nothing of the operation by its annotations', () => {
+    const operation = anOperation();
+    const patch = {
+      '@odata.type': '#microsoft.graph.playPromptOperation',
+      resultInfo: { '@odata.type': '#microsoft.graph.resultInfo' },
+    };
+    expect(applyPatch(operation, patch)).toStrictEqual(operation);
+  });
+});
+
+describe('a resultInfo', () => {
+  const withoutOne = anOperation({ resultInfo: null });
+  const withOne = anOperation({ resultInfo: { code: 1, subcode: 2, message: 'm' } });
+
+  test.each([
+    [{}, { code: 0, subcode: 0, message: null }],
+    [{ code: 7 }, { code: 7, subcode: 0, message: null }],
+    [{ subcode: 7 }, { code: 0, subcode: 7, message: null }],
+    [{ message: 'x' }, { code: 0, subcode: 0, message: 'x' }],
+  ])('that comes into being by %j has the defaults for the rest', (resultInfo, merged) => {
+    expect(applyPatch(withoutOne, { resultInfo }).resultInfo).toStrictEqual(merged);
+  });
+
+  test.each([
+    [{}, { code: 1, subcode: 2, message: 'm' }],
+    [{ code: 0 }, { code: 0, subcode: 2, message: 'm' }],
+    [{ subcode: 0 }, { code: 1, subcode: 0, message: 'm' }],
+    [{ message: null }, { code: 1, subcode: 2, message: null }],
+    [{ message: '' }, { code: 1, subcode: 2, message: '' }],
+    [null, null],
+  ])('that exists is merged with %j one by one', (resultInfo, merged) => {
+    expect(applyPatch(withOne, { resultInfo }).resultInfo).toStrictEqual(merged);
+  });
+});
+
+test('a new operation has not started, and has nothing else', () => {
+  expect(newPlayPromptOperation('a')).toStrictEqual({
+    id: 'a',
+    clientContext: null,
+    resultInfo: null,
+    status: 'NotStarted',
+    completionReason: null,
+  });
+});
+
+test('every member of the enumerations is taken in any casing, and kept in the declared one', () => {
+  for (const name of operationStatuses) {
+    for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
+      expect(playPromptOperationPatch.parse({ status: written }).status).toBe(name);
+    }
+  }
+  for (const name of completionReasons) {
+    for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
+      expect(playPromptOperationPatch.parse({ completionReason: written }).completionReason).toBe(name);
+    }
+  }
+});
+
+test('the enumerations are those of Microsoft Graph', () => {
+  expect(operationStatuses).toEqual(['NotStarted', 'Running', 'Completed', 'Failed']);
+  expect(completionReasons).toEqual([
+    'unknown',
+    'completedSuccessfully',
+    'mediaOperationCanceled',
+    'unknownFutureValue',
+  ]);
+});
+
+describe('the id of a clientContext', () => {
+  /** RFC 9562, section 5.5, done by hand. */
+  function uuidv5(namespace: string, name: string) {
+    const hash = createHash('sha1')
+      .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+      .update(name, 'utf8');
+    const bytes = hash.digest().subarray(0, 16);
+    bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
+    bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+    return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  }
+
+  test('is the example of RFC 9562, appendix A.4', () => {
+    const dns = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+    expect(idOfClientContext(dns, 'www.example.com')).toBe('2ed6657d-e927-568b-95e1-2665a8aea6a2');
+  });
+
+  test('is the UUIDv5 of tenant and clientContext', () =>
+    fc.assert(
+      fc.property(fc.uuid(), fc.string({ unit: 'grapheme', minLength: 1 }), (tenant, context) => {
+        expect(idOfClientContext(tenant, context)).toBe(uuidv5(tenant, context));
+      }),
+    ));
+
+  test.each(['00000000-0000-0000-0000-000000000000', '12345678-1234-f234-0234-123456789abc'])(
+    'can be had in every tenant, also in %s',
+    (tenant) => {
+      expect(idOfClientContext(tenant, 'c')).toBe(uuidv5(tenant, 'c'));
+    },
+  );
+
+  test('is an id that an operation may have, the same each time and another in each tenant', () => {
+    const first = idOfClientContext(TENANT, 'c');
+    expect(playPromptOperation.shape.id.safeParse(first).success).toBe(true);
+    expect(idOfClientContext(TENANT, 'c')).toBe(first);
+    expect(idOfClientContext('22222222-2222-4222-8222-222222222222', 'c')).not.toBe(first);
+    expect(idOfClientContext(TENANT, 'C')).not.toBe(first);
+  });
+});

@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { Filter } from '../../../shared/operation/filter.ts';
+import { newPlayPromptOperation, type OperationVersion } from '../../../shared/operation/playPromptOperation.ts';
+import { KEPT_WRITES, type OperationRepository } from '../../../shared/operation/repository.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
+import { toTableEntity } from '../../../shared/store/tableEntity.ts';
+import { createTableRepository } from '../../../shared/store/tableRepository.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/faultProxy.ts';
+import { contexts, filters, fulfils } from '../../support/filters.ts';
+import { anOperation, operations as anyOperation, TENANT } from '../../support/operations.ts';
+import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
+
+const signal = new AbortController().signal;
+const newWriteId = () => crypto.randomUUID();
+
+async function open(name = newTableName(), port?: number): Promise<OperationRepository & { readonly table: string }> {
+  const connection = azuriteConnection(port);
+  const settings = { name, connection, endpoint: undefined, managedIdentityClientId: undefined };
+  return { ...createTableRepository(settings), table: name };
+}
+
+describe('a table', () => {
+  test('that is missing holds no operation', async () => {
+    const operations = await open();
+    expect(await operations.get(TENANT, 'a', signal)).toBeUndefined();
+  });
+
+  test('is created when the first operation is stored', async () => {
+    const operations = await open();
+    const stored = await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
+    expect(await operations.get(TENANT, 'a', signal)).toEqual(stored);
+  });
+
+  test('that was deleted underneath is created again', async () => {
+    const operations = await open();
+    const stored = await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w1', signal);
+    await tableClient(operations.table).deleteTable();
+    expect(await operations.get(TENANT, 'a', signal)).toBeUndefined();
+    expect(await operations.put(TENANT, newPlayPromptOperation('a'), stored, 'w2', signal)).toBeUndefined();
+    expect(await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w3', signal)).toBeDefined();
+  });
+});
+
+describe('a write', () => {
+  test('that creates is refused where there is an operation', async () => {
+    const operations = await open();
+    await operations.put(TENANT, { ...newPlayPromptOperation('a'), status: 'Running' }, undefined, 'w1', signal);
+    expect(await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w2', signal)).toBeUndefined();
+    expect(await operations.get(TENANT, 'a', signal)).toMatchObject({
+      operation: { status: 'Running' },
+      writes: ['w1'],
+    });
+  });
+
+  test('that replaces is refused when another came before it', async () => {
+    const operations = await open();
+    const first = await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w1', signal);
+    const running = { ...newPlayPromptOperation('a'), status: 'Running' as const };
+    const second = await operations.put(TENANT, running, first, 'w2', signal);
+    expect(await operations.put(TENANT, newPlayPromptOperation('a'), first, 'w3', signal)).toBeUndefined();
+    expect(await operations.get(TENANT, 'a', signal)).toEqual(second);
+  });
+
+  test('clears what is null', async () => {
+    const operations = await open();
+    const whole = anOperation({ id: 'a' });
+    const first = await operations.put(TENANT, whole, undefined, 'w1', signal);
+    await operations.put(TENANT, newPlayPromptOperation('a'), first, 'w2', signal);
+    expect(await operations.get(TENANT, 'a', signal)).toMatchObject({ operation: newPlayPromptOperation('a') });
+  });
+
+  test(`is remembered by its id, with the ${KEPT_WRITES - 1} before it`, async () => {
+    const operations = await open();
+    let stored = await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w0', signal);
+    for (let n = 1; n <= KEPT_WRITES; n++) {
+      stored = await operations.put(TENANT, newPlayPromptOperation('a'), stored, `w${n}`, signal);
+    }
+    const read = await operations.get(TENANT, 'a', signal);
+    expect(read?.writes).toEqual(Array.from({ length: KEPT_WRITES }, (_, n) => `w${KEPT_WRITES - n}`));
+  });
+
+  test('belongs to its tenant', async () => {
+    const operations = await open();
+    await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
+    expect(await operations.get('22222222-2222-4222-8222-222222222222', 'a', signal)).toBeUndefined();
+  });
+});
+
+test('a store that no setting names cannot be opened', () => {
+  const settings = { name: 'a', connection: undefined, endpoint: undefined, managedIdentityClientId: undefined };
+  expect(() => createTableRepository(settings)).toThrow('connection string or an endpoint');
+});
+
+describe('the round trip', () => {
+  test('through the store changes nothing', async () => {
+    const operations = await open();
+    await fc.assert(
+      fc.asyncProperty(anyOperation, async (value) => {
+        const current = await operations.get(TENANT, value.id, signal);
+        const written = await operations.put(TENANT, value, current, newWriteId(), signal);
+        expect(await operations.get(TENANT, value.id, signal)).toEqual(written);
+        expect(written?.operation).toEqual(value);
+      }),
+    );
+  });
+});
+
+describe('a walk through a tenant', () => {
+  const OTHER_TENANT = '11111111-1111-4111-8111-111111111112';
+  const all = fc.sample(anyOperation, { numRuns: 60, seed: 7 }).map((operation, n) => ({
+    ...operation,
+    id: `op-${n}`,
+    clientContext: n % 4 === 0 ? null : (contexts[n % contexts.length] ?? null),
+  }));
+  let store: Awaited<ReturnType<typeof open>>;
+  beforeAll(async () => {
+    store = await open();
+    for (const operation of all) await store.put(TENANT, operation, undefined, 'w', signal);
+    await store.put(OTHER_TENANT, anOperation({ id: 'theirs' }), undefined, 'w', signal);
+    await store.sharedKey(signal);
+  });
+
+  /** All that steps of at most `top` lead to. */
+  async function walk(top: number, filter?: Filter) {
+    const found: OperationVersion[] = [];
+    for (let from: string | undefined, step = 0; step === 0 || from !== undefined; step++) {
+      const page = await store.list(TENANT, { filter, from, top }, signal);
+      expect(page.operations.length).toBeLessThanOrEqual(top);
+      found.push(...page.operations);
+      from = page.next;
+    }
+    return found;
+  }
+  const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);
+  const operationsOf = (found: readonly OperationVersion[]) => found.map(({ operation }) => operation).sort(byId);
+
+  test('meets every operation once, with its ETag, whatever the size of a step, in one order', async () => {
+    const whole = await walk(1000);
+    expect(operationsOf(whole)).toEqual([...all].sort(byId));
+    for (const { operation, etag } of whole) {
+      expect(etag).toBe((await store.get(TENANT, operation.id, signal))?.etag);
+    }
+    for (const top of [1, 2, 7, 59, 60]) expect(await walk(top)).toEqual(whole);
+  });
+
+  test('with a filter meets those that fulfil it, and the count is theirs', async () => {
+    await fc.assert(
+      fc.asyncProperty(filters, fc.integer({ min: 1, max: 70 }), async (filter, top) => {
+        const wanted = all.filter((operation) => fulfils(operation, filter)).sort(byId);
+        expect(operationsOf(await walk(top, filter))).toEqual(wanted);
+        expect(await store.count(TENANT, { filter }, signal)).toEqual({ count: wanted.length, next: undefined });
+      }),
+    );
+  });
+
+  test('of a table that is missing ends at once', async () => {
+    const empty = await open();
+    expect(await empty.list(TENANT, { top: 1 }, signal)).toEqual({ operations: [], next: undefined });
+    expect(await empty.count(TENANT, {}, signal)).toEqual({ count: 0, next: undefined });
+  });
+
+  test('does not pass over a row that is damaged', async () => {
+    const damaged = await open();
+    await damaged.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
+    const row = toTableEntity(TENANT, newPlayPromptOperation('a'), ['w']);
+    await tableClient(damaged.table).updateEntity({ ...row, status: 'Exploded' }, 'Replace');
+    await expect(damaged.list(TENANT, { top: 1 }, signal)).rejects.toMatchObject({ name: 'ZodError' });
+  });
+});
+
+describe('the key that instances share', () => {
+  test('is made once, of 256 random bits, and stays', async () => {
+    const [one, two] = [await open(), await open()];
+    const keys = await Promise.all([one, one, await open(one.table)].map((store) => store.sharedKey(signal)));
+    expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(1);
+    expect(keys[0]).toHaveLength(32);
+    expect(await two.sharedKey(signal)).not.toEqual(keys[0]);
+  });
+});
+
+describe('a store that fails', () => {
+  let proxy: FaultProxy;
+  let operations: OperationRepository;
+  beforeAll(async () => {
+    proxy = await startFaultProxy();
+    const table = newTableName();
+    await tableClient(table).createTable();
+    operations = await open(table, proxy.port);
+  });
+  beforeEach(() => {
+    proxy.fault = undefined;
+    proxy.requests.length = 0;
+  });
+  afterAll(() => proxy.close());
+
+  const get = () => operations.get(TENANT, 'a', signal);
+  const put = () => operations.put(TENANT, newPlayPromptOperation(crypto.randomUUID()), undefined, 'w', signal);
+  const unavailable = expect.objectContaining({ reason: 'unavailable', cause: expect.any(Error) });
+
+  const passing: [string, NonNullable<FaultProxy['fault']>][] = [
+    ['503 ServerBusy', () => ({ status: 503, body: '{"odata.error":{"code":"ServerBusy"}}' })],
+    ['500 OperationTimedOut', () => ({ status: 500, body: '{"odata.error":{"code":"OperationTimedOut"}}' })],
+    ['429', () => ({ status: 429 })],
+    ['408', () => ({ status: 408 })],
+    ['a reset before the request arrives', () => 'resetBefore'],
+    ['a reset before the answer arrives', () => 'resetAfter'],
+  ];
+  test.each(passing)('%s is unavailable, to a reader and to a writer', async (_title, fault) => {
+    proxy.fault = fault;
+    await expect(get()).rejects.toEqual(unavailable);
+    await expect(put()).rejects.toEqual(unavailable);
+  });
+
+  test('half an answer and an answer that is not JSON are unavailable', async () => {
+    await operations.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
+    proxy.fault = () => 'halfAnswer';
+    await expect(get()).rejects.toEqual(unavailable);
+    proxy.fault = () => ({ status: 200, body: '<html>' });
+    await expect(get()).rejects.toEqual(unavailable);
+  });
+
+  test('a call whose deadline is over is unavailable', async () => {
+    proxy.fault = () => 'hang';
+    const deadline = new AbortController();
+    const reading = operations.get(TENANT, 'a', deadline.signal);
+    deadline.abort();
+    await expect(reading).rejects.toEqual(unavailable);
+    await expect(reading).rejects.toThrow('The store of operations is not available. Try again.');
+  });
+
+  test('is asked again when it was read from', async () => {
+    proxy.fault = () => (proxy.requests.length < 3 ? { status: 503 } : 'pass');
+    await get();
+    expect(proxy.requests).toHaveLength(3);
+  });
+
+  test('is not asked again when it was written to: whether it was done is judged first', async () => {
+    proxy.fault = () => ({ status: 503 });
+    await expect(put()).rejects.toEqual(unavailable);
+    expect(proxy.requests).toHaveLength(1);
+  });
+
+  test.each([400, 401, 403])('for good, as when it denies access, is no passing failure: %s', async (status) => {
+    proxy.fault = () => ({ status, body: '{"odata.error":{"code":"AuthorizationFailure"}}' });
+    await expect(get()).rejects.not.toBeInstanceOf(ServiceError);
+    await expect(put()).rejects.not.toBeInstanceOf(ServiceError);
+  });
+});

@@ -1,0 +1,133 @@
+// The check of answers against /openapi.json can fail.
+import { describe, expect, test } from '@jest/globals';
+import { toEntityBody } from '../../../shared/odata/entityBody.ts';
+import { toErrorResponse } from '../../../shared/odata/errorResponse.ts';
+import { type ErrorReason, ServiceError } from '../../../shared/serviceError.ts';
+import { checkAnswer, type Exchange, faultsOf } from '../../support/openApi.ts';
+import { anOperation } from '../../support/operations.ts';
+
+const ROOT = 'http://127.0.0.1/v1.0';
+const common = {
+  'odata-version': '4.0',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'request-id': 'a',
+  'content-type': 'application/json;odata.metadata=minimal;charset=utf-8',
+};
+const entity = toEntityBody(ROOT, anOperation(), '"1"');
+
+/** A good answer to a PATCH, but for what a test says. */
+function exchange({
+  headers = {},
+  json = entity,
+  ...rest
+}: Partial<Omit<Exchange, 'headers'>> & {
+  headers?: Record<string, string | undefined>;
+  json?: unknown;
+} = {}): Exchange {
+  const all = Object.entries({ ...common, etag: '"1"', ...headers }).filter(([, value]) => value !== undefined);
+  return {
+    method: 'PATCH',
+    url: `${ROOT}/playPromptOperation`,
+    status: 200,
+    body: JSON.stringify(json),
+    headers: new Headers(all.map(([name, value]) => [name, String(value)])),
+    ...rest,
+  };
+}
+
+const refused = (reason: ErrorReason) => toErrorResponse(new ServiceError(reason, 'x'), { requestId: 'a' }, new Date());
+const error = (reason: ErrorReason, rest: Parameters<typeof exchange>[0] = {}) => {
+  const { status, headers, body } = refused(reason);
+  return exchange({
+    status,
+    json: body,
+    ...rest,
+    headers: { etag: undefined, ...headers, ...rest.headers },
+  });
+};
+
+describe('an answer is as described', () => {
+  test.each([
+    ['an operation', exchange()],
+    ['by any form of the address', exchange({ url: `${ROOT.toUpperCase()}/PLAYPROMPTOPERATION(id='a')/` })],
+    [
+      'nothing, as preferred',
+      exchange({ status: 204, body: '', headers: { 'odata-entityid': 'x', 'content-type': undefined } }),
+    ],
+    ['a refusal', error('conflict')],
+    ['a refusal with a header', error('tokenMissing')],
+    ['of an unknown address', error('notFound', { url: 'http://127.0.0.1/other' })],
+    [
+      'of a method that is not there',
+      error('methodNotAllowed', { method: 'PUT', headers: { allow: 'GET, HEAD, PATCH' } }),
+    ],
+  ])('%s', (_title, good) => {
+    expect(faultsOf(good)).toEqual([]);
+    checkAnswer(good);
+  });
+});
+
+describe('an answer is not as described', () => {
+  const { status: _, ...withoutStatus } = entity;
+  test.each([
+    ['a status', exchange({ status: 201 })],
+    [
+      'a status of another method',
+      exchange({ method: 'GET', url: `${ROOT}/playPromptOperation/a`, status: 204, body: '' }),
+    ],
+    ['a property that is not described', exchange({ json: { ...entity, createdDateTime: 'x' } })],
+    ['a property within another', exchange({ json: { ...entity, resultInfo: { ...entity.resultInfo, more: 1 } } })],
+    ['a property that is missing', exchange({ json: withoutStatus })],
+    ['a value of another type', exchange({ json: { ...entity, clientContext: 7 } })],
+    ['a member of no enumeration', exchange({ json: { ...entity, status: 'running' } })],
+    ['a text that is too long', exchange({ json: { ...entity, clientContext: 'x'.repeat(257) } })],
+    ['an error with 200', exchange({ json: refused('conflict').body })],
+    ['an operation with 409', error('conflict', { json: entity })],
+    ['a code of another status', error('conflict', { json: refused('forbidden').body })],
+    ['a header that is missing', exchange({ headers: { etag: undefined } })],
+    ['a header of every answer that is missing', exchange({ headers: { 'request-id': undefined } })],
+    ['a header of a refusal that is missing', error('tokenMissing', { headers: { 'WWW-Authenticate': undefined } })],
+    ['a header that is not described', exchange({ headers: { 'x-powered-by': 'x' } })],
+    ['a header of another value', exchange({ headers: { 'odata-version': '4.01' } })],
+    ['another media type', exchange({ headers: { 'content-type': 'text/html' } })],
+    ['no media type', exchange({ headers: { 'content-type': undefined } })],
+    ['a body where there is none', exchange({ status: 204, headers: { 'odata-entityid': 'x' } })],
+    ['an unknown address that is served', exchange({ url: 'http://127.0.0.1/other' })],
+    ['a method that is served and not described', exchange({ method: 'PUT' })],
+    ['Allow of other methods', error('methodNotAllowed', { method: 'PUT', headers: { allow: 'GET' } })],
+    ['Allow that is missing', error('methodNotAllowed', { method: 'PUT' })],
+  ])('%s', (_title, bad) => {
+    expect(faultsOf(bad)).not.toEqual([]);
+    expect(() => checkAnswer(bad)).toThrow('is not as described');
+  });
+});
+
+describe('of a batch, so is each answer within it', () => {
+  const { 'content-type': type, ...others } = common;
+  const headers = { ...others, ETag: '"1"', 'Content-Type': type };
+  const batch = (...responses: object[]) =>
+    exchange({
+      method: 'POST',
+      url: `${ROOT}/$batch`,
+      headers: { etag: undefined },
+      sent: { requests: [{ id: '1', method: 'patch', url: 'playPromptOperation' }] },
+      json: { responses },
+    });
+
+  test('good', () => {
+    expect(faultsOf(batch({ id: '1', status: 200, headers, body: entity }))).toEqual([]);
+    expect(faultsOf(batch({ id: '1', status: 424, headers: common, body: refused('failedDependency').body }))).toEqual(
+      [],
+    );
+  });
+
+  test.each([
+    ['bad', [{ id: '1', status: 200, headers, body: { ...entity, more: 1 } }]],
+    ['without its headers', [{ id: '1', status: 200, headers: {}, body: entity }]],
+    ['of another id', [{ id: '2', status: 200, headers, body: entity }]],
+    ['missing', []],
+  ])('%s', (_title, responses) => {
+    expect(faultsOf(batch(...responses))).not.toEqual([]);
+  });
+});

@@ -1,0 +1,154 @@
+import { createTracingClient, type OperationTracingOptions } from '@azure/core-tracing';
+import { HttpRequest, InvocationContext } from '@azure/functions';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { context, DiagLogLevel, diag, metrics, propagation, trace } from '@opentelemetry/api';
+import { traceRequests } from '../../../functions/traceRequests.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
+import { registerTelemetry } from '../../../shared/telemetry/register.ts';
+import { withSpan } from '../../../shared/tracing.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlpReceiver.ts';
+
+const TRACE = 'a'.repeat(32);
+const settings = { serviceName: 'tried', applicationInsights: undefined, identity: undefined };
+
+let collector: OtlpReceiver;
+beforeAll(async () => {
+  collector = await startOtlpReceiver();
+  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: collector.endpoint });
+  await tell();
+  await shutdown();
+});
+afterAll(() => collector.close());
+
+const the = (name: string): Partial<ReceivedSpan> => collector.spans.find((span) => span.name === name) ?? {};
+const thrown = (error: unknown) => () => {
+  throw error;
+};
+
+async function tell() {
+  const result = await withSpan('outer', async () => {
+    await new Promise(setImmediate);
+    return withSpan('inner', async () => 1);
+  });
+  expect(result).toBe(1);
+  for (const [name, error] of [
+    ['refused', new ServiceError('notFound', 'no secret')],
+    ['unavailable', new ServiceError('unavailable', 'no secret')],
+    ['broken', new TypeError('secret')],
+    ['odd', 'secret'],
+  ] as const) {
+    await expect(withSpan(name, async () => thrown(error)())).rejects.toBe(error);
+  }
+
+  const answer = (name: string, status: number, headers: Record<string, string>, traceParent?: string) => {
+    const handler = traceRequests(() => ({ status }), { name, template: 'r' });
+    const traceContext = { traceParent, traceState: 'a=b', attributes: {} };
+    const context = new InvocationContext({ invocationId: 'i', ...(traceParent && { traceContext }) });
+    return handler(new HttpRequest({ method: 'GET', url: 'http://a/', headers }), context);
+  };
+  const traceparent = `00-${TRACE}-${'c'.repeat(16)}-01`;
+  await answer('of the host', 200, { traceparent }, `00-${TRACE}-${'b'.repeat(16)}-01`);
+  await answer('of the caller', 503, { traceparent, tracestate: 'a=b' });
+  await answer('of nobody', 200, { traceparent: '00-nonsense' });
+  await answer('without any', 200, {});
+  const broken = traceRequests(thrown(new Error('secret')), { name: 'failed', template: 'r' });
+  const request = new HttpRequest({ method: 'GET', url: 'http://a/' });
+  await expect(broken(request, new InvocationContext())).rejects.toThrow();
+
+  const sdk = createTracingClient({ namespace: 'Microsoft.Data.Tables', packageName: 'p' });
+  const none: { tracingOptions?: OperationTracingOptions } = {};
+  await sdk.withSpan('TableClient.getEntity', none, async ({ tracingOptions = {} }) => {
+    for (const status of [503, 200]) {
+      const spanAttributes = {
+        'http.method': 'GET',
+        'http.url': 'https://a.example/t(RowKey=%27secret%27)',
+        other: 'secret',
+      };
+      const { span } = sdk.startSpan('HTTP GET', { tracingOptions }, { spanKind: 'client', spanAttributes });
+      span.setAttribute('http.status_code', status);
+      span.recordException('secret');
+      if (status >= 400) span.setStatus({ status: 'error' });
+      span.end();
+    }
+  });
+  const missing = Object.assign(new Error('secret'), { statusCode: 404 });
+  for (const error of [missing, new RangeError('secret')]) {
+    await expect(sdk.withSpan(`TableClient.${error.name}`, {}, thrown(error))).rejects.toBe(error);
+  }
+  expect(sdk.parseTraceparentHeader(traceparent)).toBeUndefined();
+  expect(sdk.createRequestHeaders()).toEqual({});
+}
+
+test('a span within another is its child', () => {
+  expect(the('inner')).toMatchObject({ traceId: the('outer').traceId, parentSpanId: the('outer').spanId });
+  expect(the('outer').parentSpanId ?? '').toBe('');
+});
+
+test('a refusal is not a failure', () => {
+  const name = 'refused';
+  expect(the(name)).toMatchObject({ attributes: { 'playpromptoperation.refusal': 'notFound' }, status: {} });
+  expect(the(name).status?.code ?? 0).toBe(0);
+});
+
+test.each([
+  ['unavailable', 'unavailable'],
+  ['broken', 'TypeError'],
+  ['odd', 'string'],
+])('what is %s is a failure of the type %s', (name, type) => {
+  expect(the(name)).toMatchObject({ attributes: { 'error.type': type }, status: { code: 2 } });
+});
+
+test('the span of the host comes before that of the caller, and neither is needed', () => {
+  expect(the('of the host')).toMatchObject({ traceId: TRACE, parentSpanId: 'b'.repeat(16) });
+  expect(the('of the caller')).toMatchObject({ traceId: TRACE, parentSpanId: 'c'.repeat(16), status: { code: 2 } });
+  expect(the('of nobody').traceId).toMatch(/^[\da-f]{32}$/);
+});
+
+test('a call of the store is one span, with one for each try', () => {
+  const { spanId, traceId } = the('TableClient.getEntity');
+  const tries = collector.spans.filter(({ name }) => name === 'HTTP GET');
+  expect(tries).toHaveLength(2);
+  for (const each of tries) expect(each).toMatchObject({ traceId, parentSpanId: spanId, kind: 3 });
+  expect(tries.map(({ attributes }) => attributes)).toEqual([
+    {
+      'az.namespace': 'Microsoft.Data.Tables',
+      'error.type': '503',
+      'http.request.method': 'GET',
+      'http.response.status_code': 503,
+      'server.address': 'a.example',
+    },
+    expect.objectContaining({ 'http.response.status_code': 200, 'http.request.resend_count': 1 }),
+  ]);
+  expect(collector.total('http.client.request.duration', { 'http.request.resend_count': 1 })).toBe(1);
+  expect(collector.total('db.client.operation.duration', { 'error.type': 'RangeError' })).toBe(1);
+});
+
+test('that there is no row is an answer, and no failure', () => {
+  expect(the('TableClient.Error').status?.code ?? 0).toBe(0);
+  expect(the('TableClient.RangeError').status?.code).toBe(2);
+});
+
+test('no message of an error and no address is told', () => {
+  for (const body of collector.bodies) expect(body).not.toContain('secret');
+});
+
+test('a handler that throws is a 500', () => {
+  expect(the('failed').attributes).toMatchObject({ 'http.response.status_code': 500, 'error.type': '500' });
+  expect(collector.total('http.server.request.duration', { 'http.response.status_code': 500 })).toBe(1);
+});
+
+test('nothing fails when the collector cannot be reached; the log says so', async () => {
+  for (const api of [context, metrics, propagation, trace]) api.disable();
+  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: 'http://127.0.0.1:1' });
+  const logged: string[] = [];
+  const write = (message: string) => logged.push(message);
+  diag.setLogger(
+    { error: write, warn: write, info: write, debug: write, verbose: write },
+    { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
+  );
+  const tracer = trace.getTracer('test');
+  tracer.startSpan('unsent').end();
+  metrics.getMeter('test').createCounter('unsent').add(1);
+  await shutdown();
+  expect(logged.join()).toContain('ECONNREFUSED');
+});
