@@ -74,7 +74,7 @@ describe('a removal', () => {
   });
 
   test('of what is not there is not found, whatever the preconditions', async () => {
-    const notFound = { reason: 'notFound', message: 'There is no operation of this id.' };
+    const notFound = { reason: 'notFound', message: 'There is no operation with this id.' };
     await expect(remove(crypto.randomUUID())).rejects.toMatchObject(notFound);
     await expect(remove(crypto.randomUUID(), { ifMatch: '*' })).rejects.toMatchObject(notFound);
     const { id } = await newOperation();
