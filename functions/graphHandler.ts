@@ -54,6 +54,15 @@ export function byMethod(handlers: MethodHandlers): GraphHandler {
   };
 }
 
+/** A handler whose module the first request loads, so that the start does not. */
+export function lazy(load: () => Promise<GraphHandler>): GraphHandler {
+  let loading: Promise<GraphHandler> | undefined;
+  return async (...request) => {
+    loading ??= load();
+    return (await loading)(...request);
+  };
+}
+
 /** Makes a handler of the Functions host. */
 export function toHttpHandler(handler: GraphHandler): HttpHandler {
   return async (request, context) => {

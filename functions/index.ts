@@ -4,10 +4,9 @@ import { createAuthentication } from '../shared/auth/authentication.ts';
 import { createCheckReadiness, type Dependency, warmUp } from '../shared/readiness.ts';
 import { readSettings } from '../shared/settings.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
-import { createBatch } from './batch.ts';
 import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOperations.ts';
 import { readMetadata, readOpenApi, readServiceDocument } from './description.ts';
-import { byMethod } from './graphHandler.ts';
+import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createPage, pagesByName } from './page.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
@@ -31,11 +30,11 @@ const routes: readonly Route[] = [
   { name: 'metadata', template: 'v1.0/$metadata', handler: byMethod({ GET: readMetadata }) },
   { name: 'serviceDocument', template: 'v1.0', handler: byMethod({ GET: readServiceDocument }) },
 ];
-const batch = byMethod({ POST: createBatch({ authenticate, routes }) });
+const batch = lazy(async () => (await import('./batch.ts')).createBatch({ authenticate, routes }));
 const ready = byMethod({ GET: createReady(createCheckReadiness(dependencies)) });
 
 for (const route of routes) serve(route);
-serve({ name: 'batch', template: 'v1.0/$batch', handler: batch });
+serve({ name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: batch }) });
 serve({ name: 'openApi', template: 'openapi.json', handler: byMethod({ GET: readOpenApi }) });
 serve({ name: 'healthLive', template: 'health/live', handler: byMethod({ GET: live }) });
 serve({ name: 'healthReady', template: 'health/ready', handler: ready });

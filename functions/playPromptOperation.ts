@@ -1,8 +1,6 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
-import { createDeletePlayPromptOperation } from './deletePlayPromptOperation.ts';
-import { byMethod } from './graphHandler.ts';
-import { createListPlayPromptOperations } from './listPlayPromptOperations.ts';
+import { byMethod, lazy } from './graphHandler.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import type { Route } from './router.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
@@ -12,10 +10,14 @@ export function createPlayPromptOperationRoutes(collaborators: {
   readonly authenticate: Authenticate;
   readonly operations: OperationRepository;
 }): readonly Route[] {
-  const list = createListPlayPromptOperations(collaborators);
-  const read = createReadPlayPromptOperation(collaborators);
   const update = createUpdatePlayPromptOperation(collaborators);
-  const remove = createDeletePlayPromptOperation(collaborators);
+  const read = createReadPlayPromptOperation(collaborators);
+  const list = lazy(async () =>
+    (await import('./listPlayPromptOperations.ts')).createListPlayPromptOperations(collaborators),
+  );
+  const remove = lazy(async () =>
+    (await import('./deletePlayPromptOperation.ts')).createDeletePlayPromptOperation(collaborators),
+  );
   const collection = byMethod({ GET: list, PATCH: update });
   const entity = byMethod({ GET: read, PATCH: update, DELETE: remove });
 

@@ -83,10 +83,11 @@ describe('what is loaded before the first request', () => {
         '@azure/core-util',
         '@azure/data-tables',
         '@azure/logger',
+        '@opentelemetry/api',
         '@typespec/ts-http-runtime',
       ],
       ...['agent-base', 'cookie', 'debug', 'has-flag', 'http-proxy-agent', 'https-proxy-agent', 'jose', 'ms'],
-      ...['supports-color', 'uuid', 'zod'],
+      ...['quick-lru', 'supports-color', 'uuid', 'zod'],
     ]);
   });
 });
