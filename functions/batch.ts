@@ -1,12 +1,12 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
 import { readReturnPreference } from '../shared/http/preferences.ts';
 import { refuseRepeatability } from '../shared/http/repeatability.ts';
 import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/odata/batchRequest.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
-import { invalidRequest, ServiceError } from '../shared/serviceError.ts';
+import { Faults, ServiceError } from '../shared/serviceError.ts';
 import { withSpan } from '../shared/tracing.ts';
 import { byMethod, type GraphHandler, type GraphRequest, type GraphResponse, respond } from './graphHandler.ts';
 import { findRoute, notFound, type Route } from './router.ts';
@@ -29,7 +29,7 @@ export function createBatch({
 
   return async (request, deadline, context) => {
     await authenticate(request.headers.get('authorization'));
-    negotiate(request.headers);
+    negotiateJson(request.headers);
     readQueryOptions(request.url, []);
     checkBatchHeaders(request.headers);
     const body = await withSpan('readBody', () => readJsonBody(request, MAX_BATCH_BYTES));
@@ -81,15 +81,11 @@ function resolve(
 /** OData Protocol, 11.7.1: headers that concern a single request are not allowed on a batch. */
 function checkBatchHeaders(headers: Headers) {
   refuseRepeatability(headers, Date.now());
-  const details = ['If-Match', 'If-None-Match']
-    .filter((name) => headers.has(name))
-    .concat(readReturnPreference(headers) ? ['Prefer'] : [])
-    .map((target) => ({
-      code: 'InvalidHeader',
-      message: `${target} is a header of a request, not of a batch.`,
-      target,
-    }));
-  if (details.length > 0) throw invalidRequest(details);
+  const faults = new Faults();
+  for (const name of ['If-Match', 'If-None-Match', ...(readReturnPreference(headers) ? ['Prefer'] : [])]) {
+    if (headers.has(name)) faults.add('InvalidHeader', name, 'is a header of a request, not of a batch');
+  }
+  faults.throwIfAny();
 }
 
 const refuseNestedBatch: GraphHandler = async () => {

@@ -1,5 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { checkODataVersion } from '../shared/http/contentNegotiation.ts';
 import { readPreconditions } from '../shared/http/preconditions.ts';
 import { refuseRepeatability } from '../shared/http/repeatability.ts';
 import { requireKey } from '../shared/odata/key.ts';
@@ -18,7 +18,7 @@ export function createDeletePlayPromptOperation({
 }): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
     const caller = await authenticate(headers.get('authorization'));
-    negotiate(headers);
+    checkODataVersion(headers);
     readQueryOptions(url, []);
     refuseRepeatability(headers, Date.now());
     const preconditions = readPreconditions(headers);

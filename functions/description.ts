@@ -1,5 +1,5 @@
 // What describes the service. None of it needs a token; each document is made when it is first requested.
-import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { checkODataVersion, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { ServiceError } from '../shared/serviceError.ts';
@@ -9,7 +9,7 @@ const METADATA_MEDIA_TYPES = ['application/xml', 'application/json'] as const;
 
 /** `GET /v1.0/`: the service document. OData Protocol, 11.1.1. */
 export const readServiceDocument: GraphHandler = async ({ headers, url }) => {
-  negotiate(headers);
+  negotiateJson(headers);
   readQueryOptions(url, []);
   const { toServiceDocument } = await import('../shared/description/serviceDocument.ts');
   return { status: 200, headers: {}, body: toServiceDocument(serviceRoot(url)) };
@@ -20,7 +20,8 @@ export const readMetadata: GraphHandler = async ({ headers, url }) => {
   const { $format } = readQueryOptions(url, ['$format']);
   const wanted = new Headers(headers);
   if ($format !== undefined) wanted.set('Accept', toMediaType($format));
-  const mediaType = negotiate(wanted, METADATA_MEDIA_TYPES);
+  checkODataVersion(headers);
+  const mediaType = chooseMediaType(wanted, METADATA_MEDIA_TYPES);
   const body =
     mediaType === 'application/xml'
       ? (await import('../shared/description/csdlXml.ts')).toCsdlXml()
@@ -30,7 +31,7 @@ export const readMetadata: GraphHandler = async ({ headers, url }) => {
 
 /** `GET /openapi.json`: the API in OpenAPI 3.1. */
 export const readOpenApi: GraphHandler = async ({ headers, url }) => {
-  negotiate(headers);
+  negotiateJson(headers);
   readQueryOptions(url, []);
   const { openApi } = await import('../shared/description/openApi.ts');
   return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(new URL(url).origin) };

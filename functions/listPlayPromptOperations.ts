@@ -1,12 +1,11 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { serviceRoot, toCollectionBody } from '../shared/odata/entityBody.ts';
 import { readFilter } from '../shared/odata/filter.ts';
 import { invalidOption, readCount, readQueryOptions, readSelect, readTop } from '../shared/odata/queryOptions.ts';
 import { createSkipTokens } from '../shared/odata/skipToken.ts';
 import { countOperations, listOperations } from '../shared/operation/list.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
-import { invalidRequest } from '../shared/serviceError.ts';
 import type { GraphHandler } from './graphHandler.ts';
 
 const OPTIONS = ['$filter', '$select', '$top', '$count', '$skiptoken'] as const;
@@ -23,7 +22,7 @@ export function createListPlayPromptOperations({
 
   return async ({ headers, url }, deadline) => {
     const { tenant } = await authenticate(headers.get('authorization'));
-    negotiate(headers);
+    negotiateJson(headers);
     const { $count, $skiptoken, ...query } = readQueryOptions(url, OPTIONS);
     const filter = readFilter(query.$filter);
     const selected = readSelect(query.$select);
@@ -34,7 +33,7 @@ export function createListPlayPromptOperations({
 
     const count = isCounted ? await countOperations(operations, tenant, filter, deadline) : undefined;
     if (isCounted && count === undefined) {
-      throw invalidRequest([invalidOption('$count', 'is not available for so many operations: use $filter')]);
+      throw invalidOption('$count', 'is not available for so many operations: use $filter');
     }
     const page = await listOperations(operations, tenant, { filter, from, top }, deadline);
 

@@ -1,5 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readPreconditions } from '../shared/http/preconditions.ts';
 import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
 import { requireKey } from '../shared/odata/key.ts';
@@ -19,7 +19,7 @@ export function createReadPlayPromptOperation({
 }): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
     const caller = await authenticate(headers.get('authorization'));
-    negotiate(headers);
+    negotiateJson(headers);
     const { ifMatch, ...rest } = readPreconditions(headers);
     const selected = readSelect(readQueryOptions(url, ['$select']).$select);
     const id = requireKey(params);

@@ -1,5 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiate } from '../shared/http/contentNegotiation.ts';
+import { checkODataVersion, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
 import { readPreconditions } from '../shared/http/preconditions.ts';
 import { readReturnPreference } from '../shared/http/preferences.ts';
@@ -26,14 +26,15 @@ export function createUpdatePlayPromptOperation({
 
   return async (request, deadline) => {
     const caller = await authenticate(request.headers.get('authorization'));
-    negotiate(request.headers);
     readQueryOptions(request.url, []);
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
+    // A response without a body satisfies any Accept.
+    const version = preference === 'minimal' ? checkODataVersion(request.headers) : negotiateJson(request.headers);
     const repeatability = readRepeatability(request.headers, caller.id, Date.now());
     const key = readKey(request.params);
     const body = await withSpan('readBody', () => readJsonBody(request));
-    const change = await withSpan('validate', async () => validatePatch(body, key, caller.tenant));
+    const change = await withSpan('validate', async () => validatePatch(body, key, caller.tenant, version));
     const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
     const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 

@@ -55,12 +55,65 @@ export class ServiceError extends Error {
   }
 }
 
-/** The error of a request that has these faults, one or more. */
-export function invalidRequest(details: readonly ErrorDetail[]): ServiceError {
-  const [first] = details;
-  const message =
-    details.length === 1 && first ? first.message : `The request has ${details.length} faults; details names each.`;
-  return new ServiceError('invalidRequest', message, { details });
+/** How many faults of a request are described; the others are counted. */
+export const MAX_DETAILS = 20;
+
+/** The longest name of the caller's that an error repeats, in UTF-16 code units. */
+export const MAX_QUOTED_LENGTH = 128;
+
+/** A name that the caller sent, cut to a length that an error may repeat. */
+export function quoted(name: string): string {
+  return name.length <= MAX_QUOTED_LENGTH ? name : `${name.slice(0, MAX_QUOTED_LENGTH - 3).toWellFormed()}...`;
+}
+
+/** The path of a property by the names on the way to it, such as `resultInfo/code`, as far as an error may repeat it. */
+export function pathOf(names: readonly PropertyKey[]): string {
+  return quoted(
+    names
+      .map((name) => quoted(String(name)))
+      .filter((name) => name !== '')
+      .join('/'),
+  );
+}
+
+/**
+ * Collects the faults of a request. It keeps what an error describes and counts the rest, so that an error never grows
+ * with the number or the size of its faults.
+ */
+export class Faults {
+  readonly #details: ErrorDetail[] = [];
+  #count = 0;
+
+  /** Adds a fault of `target`. Its message is `subject`, `text` and a period. */
+  add(code: string, target: string, text: string, subject: string = target): void {
+    this.#count += 1;
+    if (this.#count > MAX_DETAILS) return;
+    this.#details.push({ code, message: `${quoted(subject)} ${text}.`, target: quoted(target) });
+  }
+
+  /** @throws ServiceError `invalidRequest` if there are any faults */
+  throwIfAny(): void {
+    if (this.#count > 0) throw this.toError();
+  }
+
+  toError(): ServiceError {
+    const [first] = this.#details;
+    const more = this.#count - this.#details.length;
+    const message =
+      this.#count === 1 && first ? first.message : `The request has ${this.#count} faults; details names each.`;
+    const details =
+      more === 0
+        ? this.#details
+        : [...this.#details, { code: 'MoreFaults', message: `${more} more faults are not listed.`, target: '' }];
+    return new ServiceError('invalidRequest', message, { details });
+  }
+}
+
+/** The error of a request with a single fault: see `Faults.add`. */
+export function invalidRequest(...fault: Parameters<Faults['add']>): ServiceError {
+  const faults = new Faults();
+  faults.add(...fault);
+  return faults.toError();
 }
 
 /** Whether the store or the issuer cannot serve at the moment, so that a later attempt may succeed. */

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { batch } from '../odata/batchRequest.ts';
 import { wireErrors } from '../odata/errorResponse.ts';
-import { ANNOTATION } from '../odata/patchRequest.ts';
+import { annotations } from '../odata/patchRequest.ts';
 import { playPromptOperation, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
 
 const resultInfo = playPromptOperation.shape.resultInfo.unwrap();
@@ -14,14 +14,14 @@ const properties = z.object({
     .nullable(),
 });
 const context = { '@odata.context': z.string().describe('What this is, in the terms of $metadata.') };
-const annotations = {
+const controlInformation = {
   '@odata.type': z.literal('#microsoft.graph.playPromptOperation'),
   '@odata.etag': z.string().describe('Changes with every write; opaque.'),
 };
 
 /** Operations, whole or as far as they are selected, as `entityBody.ts` makes them. */
-const entity = z.strictObject({ ...context, ...annotations, ...properties.shape });
-const selected = z.strictObject({ ...annotations, ...properties.partial().shape });
+const entity = z.strictObject({ ...context, ...controlInformation, ...properties.shape });
+const selected = z.strictObject({ ...controlInformation, ...properties.partial().shape });
 const selectedEntity = z.strictObject({ ...context, ...selected.shape });
 const collection = z.strictObject({
   ...context,
@@ -85,7 +85,7 @@ function patchSchema() {
   const { $schema, ...json } = z.toJSONSchema(playPromptOperationPatch, {
     io: 'input',
     override({ jsonSchema }) {
-      if (jsonSchema.type === 'object') jsonSchema.patternProperties = { [ANNOTATION.source]: true };
+      if (jsonSchema.type === 'object') jsonSchema.patternProperties = { [annotations['4.0'].source]: true };
     },
   });
   return json;

@@ -1,44 +1,57 @@
-import { MIMEType } from 'node:util';
-import { ServiceError } from '../serviceError.ts';
-import { listMembers } from './headers.ts';
+import { invalidRequest, ServiceError } from '../serviceError.ts';
+import { listMembers, parseMediaType, readHeader } from './headers.ts';
 
 export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
 
+/** A version of OData that the service speaks. A request without OData-Version is taken as 4.0. */
+export type ODataVersion = '4.0' | '4.01';
+
 /**
- * Checks the OData version that the caller asks for, and chooses one of the `offered` media types by `Accept`: the first
- * where the caller has no preference.
+ * Checks the OData version that the caller uses and accepts.
  *
- * @throws ServiceError `invalidRequest` for a version other than 4.0 and 4.01; `notAcceptable` when `Accept` excludes all
+ * @returns the version of the request
+ * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above
  */
-export function negotiate(headers: Headers): void;
-export function negotiate<MediaType extends string>(
+export function checkODataVersion(headers: Headers): ODataVersion {
+  const version = readHeader(headers, 'OData-Version') ?? '4.0';
+  if (version !== '4.0' && version !== '4.01') {
+    throw invalidRequest('InvalidHeader', 'OData-Version', 'must be 4.0 or 4.01');
+  }
+  const maxVersion = readHeader(headers, 'OData-MaxVersion');
+  if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion) && Number(maxVersion) >= 4)) {
+    throw invalidRequest('InvalidHeader', 'OData-MaxVersion', 'must be 4.0 or above');
+  }
+  return version;
+}
+
+/**
+ * Chooses one of the `offered` media types by `Accept`: the first where the caller has no preference.
+ *
+ * @throws ServiceError `notAcceptable` when `Accept` excludes all of them
+ */
+export function chooseMediaType<MediaType extends string>(
   headers: Headers,
   offered: readonly [MediaType, ...MediaType[]],
-): MediaType;
-export function negotiate(headers: Headers, offered: readonly [string, ...string[]] = ['application/json']) {
-  const version = headers.get('odata-version');
-  if (version !== null && !/^4\.01?$/.test(version)) throw badVersion('OData-Version', '4.0 or 4.01');
-  const maxVersion = headers.get('odata-maxversion');
-  if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion) && Number(maxVersion) >= 4)) {
-    throw badVersion('OData-MaxVersion', '4.0 or above');
-  }
-  const ranges = listMembers(headers.get('accept') ?? '');
+): MediaType {
+  const ranges = listMembers(readHeader(headers, 'Accept') ?? '');
   if (ranges.length === 0) return offered[0];
   const weights = offered.map((mediaType) => weightOf(mediaType, ranges));
   const best = Math.max(...weights);
-  const preferred = best > 0 && offered[weights.indexOf(best)];
+  const preferred = best > 0 ? offered[weights.indexOf(best)] : undefined;
   if (preferred) return preferred;
   throw new ServiceError('notAcceptable', `The response is ${offered.join(' or ')}, which Accept does not allow.`);
 }
 
-function badVersion(target: string, wanted: string) {
-  const message = `${target} must be ${wanted}.`;
-  return new ServiceError('invalidRequest', message, { details: [{ code: 'InvalidHeader', message, target }] });
+/** Checks the OData version, which it returns, and that the caller accepts JSON. Throws as the functions above. */
+export function negotiateJson(headers: Headers): ODataVersion {
+  const version = checkODataVersion(headers);
+  chooseMediaType(headers, ['application/json']);
+  return version;
 }
 
 /** OData JSON Format, section 3: a media type with an unknown format parameter is not acceptable. */
-const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compatible|exponentialdecimals|charset|q)$/i;
+const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compatible|exponentialdecimals|charset|q)$/;
 
 /** RFC 9110, section 12.5.1: the weight of the most specific range that matches a media type; 0 if none does. */
 function weightOf(mediaType: string, mediaRanges: readonly string[]): number {
@@ -50,12 +63,9 @@ function weightOf(mediaType: string, mediaRanges: readonly string[]): number {
 
 /** The specificity and the weight of a media range; empty when it does not match. */
 function toWeight(mediaRange: string, matching: readonly string[]): [number, number][] {
-  try {
-    const { essence, params } = new MIMEType(mediaRange);
-    const specificity = matching.indexOf(essence);
-    const isKnown = [...params.keys()].every((name) => FORMAT_PARAMETERS.test(name));
-    return specificity >= 0 && isKnown ? [[specificity, Number(params.get('q') ?? 1)]] : [];
-  } catch {
-    return [];
-  }
+  const { essence = '', parameters } = parseMediaType(mediaRange) ?? {};
+  const specificity = matching.indexOf(essence);
+  if (specificity < 0 || !parameters) return [];
+  const isKnown = [...parameters.keys()].every((name) => FORMAT_PARAMETERS.test(name));
+  return isKnown ? [[specificity, Number(parameters.get('q') ?? 1)]] : [];
 }

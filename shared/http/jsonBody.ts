@@ -1,6 +1,6 @@
-import { MIMEType } from 'node:util';
 import { readBounded } from '../boundedRead.ts';
-import { type ErrorDetail, ServiceError } from '../serviceError.ts';
+import { Faults, pathOf, ServiceError } from '../serviceError.ts';
+import { parseMediaType, readHeader } from './headers.ts';
 
 /** The longest body of a request that is read, in bytes; that of a batch is another. */
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -20,7 +20,7 @@ export async function readJsonBody(
   limit = MAX_BODY_BYTES,
 ): Promise<unknown> {
   checkMediaType(request.headers);
-  const isDeclaredTooLarge = Number(request.headers.get('content-length') ?? 0) > limit;
+  const isDeclaredTooLarge = Number(readHeader(request.headers, 'Content-Length') ?? 0) > limit;
   const bytes = isDeclaredTooLarge ? undefined : await readBounded(request.body, limit);
   if (bytes === undefined) throw new ServiceError('contentTooLarge', `The body is larger than ${limit} bytes.`);
   if (bytes.length === 0) throw new ServiceError('invalidRequest', 'The body is empty; it must be a JSON object.');
@@ -29,20 +29,17 @@ export async function readJsonBody(
 
 function checkMediaType(headers: Headers) {
   const unsupported = (message: string) => new ServiceError('unsupportedMediaType', message);
-  const contentType = headers.get('content-type');
+  const contentType = readHeader(headers, 'Content-Type');
   if (contentType === null) throw unsupported('Content-Type is missing; it must be application/json.');
-  let mediaType: MIMEType;
-  try {
-    mediaType = new MIMEType(contentType);
-  } catch {
-    throw unsupported('Content-Type is not a media type; it must be application/json.');
+  const { essence, parameters } = parseMediaType(contentType) ?? {};
+  if (essence !== 'application/json') throw unsupported('Content-Type must be application/json.');
+  if (!/^(?:utf-8|us-ascii)$/i.test(parameters?.get('charset') ?? 'utf-8')) {
+    throw unsupported('The charset of Content-Type must be utf-8.');
   }
-  if (mediaType.essence !== 'application/json') throw unsupported('Content-Type must be application/json.');
-  const charset = mediaType.params.get('charset') ?? 'utf-8';
-  if (!/^(utf-8|us-ascii)$/i.test(charset)) throw unsupported('The charset of Content-Type must be utf-8.');
-  const coding = headers.get('content-encoding') ?? 'identity';
-  if (coding.toLowerCase() !== 'identity')
-    throw unsupported('Content-Encoding is not supported; send the body as it is.');
+  const coding = readHeader(headers, 'Content-Encoding') ?? 'identity';
+  if (coding.toLowerCase() !== 'identity') {
+    throw unsupported('Content-Encoding is not supported; send the body without it.');
+  }
 }
 
 function decodeUtf8(bytes: Uint8Array) {
@@ -71,12 +68,7 @@ export function parseJson(text: string): unknown {
   // relied on there.
   const colons = text.match(/"\s*:/g)?.length ?? 0;
   const isSuspect = colons > countMembers(value) || text.includes('__proto__');
-  const repeated = isSuspect ? repeatedMembers(text) : [];
-  if (repeated.length > 0) {
-    throw new ServiceError('invalidRequest', 'The body names a member of an object more than once.', {
-      details: repeated,
-    });
-  }
+  if (isSuspect) checkRepeatedMembers(text);
   return value;
 }
 
@@ -93,27 +85,30 @@ function countMembers(value: unknown, depth = 1): number {
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
 
-/** Finds members that are repeated, of which JSON.parse keeps the last. `text` is known to be JSON. */
-function repeatedMembers(text: string): ErrorDetail[] {
-  const repeated = new Map<string, ErrorDetail>();
-  const open: { readonly members: Set<string> | undefined; readonly path: string }[] = [];
-  let path = '';
+/**
+ * Finds members that are repeated, of which JSON.parse keeps the last. `text` is known to be JSON.
+ *
+ * @throws ServiceError `invalidRequest` that names each of them
+ */
+function checkRepeatedMembers(text: string) {
+  const faults = new Faults();
+  const open: { readonly names: Set<string> | undefined; readonly repeated: Set<string>; name: string }[] = [];
   let previous = '';
   for (const [token] of text.matchAll(TOKEN)) {
     const parent = open.at(-1);
     if (token === '{' || token === '[') {
-      open.push({ members: token === '{' ? new Set() : undefined, path });
+      open.push({ names: token === '{' ? new Set() : undefined, repeated: new Set(), name: '' });
     } else if (token === '}' || token === ']') {
-      path = open.pop()?.path ?? '';
-    } else if (parent?.members && (previous === '{' || previous === ',')) {
-      const name: string = JSON.parse(token);
-      path = parent.path === '' ? name : `${parent.path}/${name}`;
-      if (parent.members.has(name)) {
-        repeated.set(path, { code: 'DuplicateProperty', message: `${path} is named more than once.`, target: path });
+      open.pop();
+    } else if (parent?.names && (previous === '{' || previous === ',')) {
+      parent.name = token.includes('\\') ? JSON.parse(token) : token.slice(1, -1);
+      if (parent.names.has(parent.name) && !parent.repeated.has(parent.name)) {
+        parent.repeated.add(parent.name);
+        faults.add('DuplicateProperty', pathOf(open.map(({ name }) => name)), 'is named more than once');
       }
-      parent.members.add(name);
+      parent.names.add(parent.name);
     }
     previous = token;
   }
-  return [...repeated.values()];
+  faults.throwIfAny();
 }

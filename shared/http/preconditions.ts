@@ -1,5 +1,6 @@
 import type { EntityTags, Preconditions } from '../operation/preconditions.ts';
-import { ServiceError } from '../serviceError.ts';
+import { invalidRequest } from '../serviceError.ts';
+import { readHeader } from './headers.ts';
 
 /**
  * Reads `If-Match` and `If-None-Match`.
@@ -12,26 +13,25 @@ export function readPreconditions(headers: Headers): Preconditions {
   return { ...(ifMatch && { ifMatch }), ...(ifNoneMatch && { ifNoneMatch }) };
 }
 
-/** One member of the list, RFC 9110, section 8.8.3, which may be empty, with what separates it from the next. */
-const MEMBER = /[ \t]*(?:(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*"))?[ \t]*(?:,|$)/y;
+/** An entity tag, RFC 9110, section 8.8.3; the group is its opaque part. */
+const ENTITY_TAG = /^(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")/;
 
 function readEntityTags(headers: Headers, name: string): EntityTags | undefined {
-  const value = headers.get(name);
-  if (value === null) return undefined;
-  if (value.trim() === '*') return '*';
+  const value = readHeader(headers, name)?.trim();
+  if (value === undefined) return undefined;
+  if (value === '*') return '*';
   const tags: string[] = [];
-  for (MEMBER.lastIndex = 0; MEMBER.lastIndex < value.length; ) {
-    const match = MEMBER.exec(value);
-    if (match === null) throw notEntityTags(name);
-    if (match[1] !== undefined) tags.push(match[1]);
+  // A comma may be part of a tag, so that the list is read member by member; members may be empty.
+  for (let rest = value; rest !== ''; rest = rest.replace(/^[ \t]*,[ \t]*/, '')) {
+    const [whole = '', tag] = ENTITY_TAG.exec(rest) ?? [];
+    if (tag !== undefined) tags.push(tag);
+    rest = rest.slice(whole.length);
+    if (rest !== '' && !/^[ \t]*,/.test(rest)) throw notEntityTags(name);
   }
   if (tags.length === 0) throw notEntityTags(name);
   return tags;
 }
 
 function notEntityTags(name: string) {
-  const details = [{ code: 'InvalidHeader', message: `${name} must be *, an ETag, or a list of ETags.`, target: name }];
-  return new ServiceError('invalidRequest', `${name} must be *, an ETag such as W/"1", or a list of ETags.`, {
-    details,
-  });
+  return invalidRequest('InvalidHeader', name, 'must be *, an ETag such as W/"1", or a list of ETags');
 }

@@ -6,9 +6,11 @@ import {
   REPEATABILITY_WINDOW_MS,
   type Repeatability,
 } from '../operation/repeatability.ts';
-import { type ErrorDetail, ServiceError } from '../serviceError.ts';
+import { Faults, ServiceError } from '../serviceError.ts';
+import { readHeader } from './headers.ts';
 
-const [REQUEST_ID, FIRST_SENT] = ['Repeatability-Request-ID', 'Repeatability-First-Sent'];
+const REQUEST_ID = 'Repeatability-Request-ID';
+const FIRST_SENT = 'Repeatability-First-Sent';
 
 /**
  * Reads `Repeatability-Request-ID`, a UUID, and `Repeatability-First-Sent`; undefined when neither was sent.
@@ -18,19 +20,18 @@ const [REQUEST_ID, FIRST_SENT] = ['Repeatability-Request-ID', 'Repeatability-Fir
  * was first sent too long ago, or in the future
  */
 export function readRepeatability(headers: Headers, caller: string, now: number): Repeatability | undefined {
-  const requestId = headers.get(REQUEST_ID);
-  const firstSent = headers.get(FIRST_SENT);
+  const requestId = readHeader(headers, REQUEST_ID);
+  const firstSent = readHeader(headers, FIRST_SENT);
   if (requestId === null && firstSent === null) return undefined;
   const id = z.guid().safeParse(requestId).data;
   const time = parseImfFixdate(firstSent ?? '');
-  if (id === undefined || time === undefined) {
-    const details = [
-      ...(id === undefined ? [fault(REQUEST_ID, 'must be a UUID')] : []),
-      ...(time === undefined ? [fault(FIRST_SENT, 'must be a date such as Mon, 23 Nov 2026 17:15:52 GMT')] : []),
-    ];
-    const message = `A repeatable request needs both headers: ${details.map((each) => each.message).join(' ')}`;
-    throw new ServiceError('invalidRequest', message, { details });
+  const faults = new Faults();
+  if (id === undefined) faults.add('InvalidHeader', REQUEST_ID, `must be a UUID, and is needed with ${FIRST_SENT}`);
+  if (time === undefined) {
+    const example = 'such as Mon, 23 Nov 2026 17:15:52 GMT';
+    faults.add('InvalidHeader', FIRST_SENT, `must be a date ${example}, and is needed with ${REQUEST_ID}`);
   }
+  if (id === undefined || time === undefined) throw faults.toError();
   if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS) throw notTracked();
   return { requestId: id.toLowerCase(), caller, firstSent: time };
 }
@@ -54,10 +55,6 @@ export function repeatabilityResult(
   if (!requested.has(REQUEST_ID) && !(isError && requested.has(FIRST_SENT))) return {};
   if (method === 'GET' || method === 'HEAD') return {};
   return { 'Repeatability-Result': isError ? 'rejected' : 'accepted' };
-}
-
-function fault(target: string, message: string): ErrorDetail {
-  return { code: 'InvalidHeader', message: `${target} ${message}.`, target };
 }
 
 /** RFC 9110, section 5.6.7: the one form of HTTP-date that the standard allows. */

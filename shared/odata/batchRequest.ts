@@ -1,12 +1,16 @@
 import * as z from 'zod';
-import { type ErrorDetail, invalidRequest } from '../serviceError.ts';
-import { toDetails } from './validation.ts';
+import { Faults } from '../serviceError.ts';
+import { addIssues } from './validation.ts';
 
 /** How many requests a batch may have. Microsoft Graph, "Batching". */
 export const MAX_BATCH_REQUESTS = 20;
 
 /** The longest body of a batch, in bytes. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
+
+/** The longest URL of a request, in characters, and all its headers together: what the host takes of a request alone. */
+const MAX_URL_LENGTH = 8192;
+const MAX_HEADERS_LENGTH = 32 * 1024;
 
 /** One request of a batch. */
 export interface BatchedRequest {
@@ -24,38 +28,58 @@ export interface BatchedRequest {
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header' });
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be the value of a header' });
 
+const batchedRequest = z.strictObject({
+  id: z.string().regex(/[\s\S]/, { error: 'must not be empty' }),
+  method: z
+    .string()
+    .regex(/^[A-Za-z]{1,20}$/, { error: 'must be the name of a method' })
+    .toUpperCase(),
+  url: z
+    .string()
+    .max(MAX_URL_LENGTH)
+    .regex(/^(?!\/\/|[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
+      error: 'must be an address below the root of the service, such as /playPromptOperation/{id}',
+    }),
+  headers: limited(
+    z.record(headerName, headerValue),
+    (headers) => lengthOf(headers) <= MAX_HEADERS_LENGTH,
+    `must be at most ${MAX_HEADERS_LENGTH} characters long, all of them together`,
+  )
+    .default({})
+    .refine((headers) => !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'), {
+      error: 'must not name Authorization, which is that of the batch',
+    }),
+  body: z.unknown().transform(toBytes).optional(),
+  dependsOn: limited(
+    z.array(z.string()),
+    (ids) => !Array.isArray(ids) || ids.length < MAX_BATCH_REQUESTS,
+    'must name fewer requests',
+  )
+    .default([])
+    .meta({ maxItems: MAX_BATCH_REQUESTS - 1 }),
+});
+
 /** The body of a batch. */
 export const batch = z.strictObject({
-  requests: z
-    .array(
-      z.strictObject({
-        id: z.string().regex(/[\s\S]/, { error: 'must not be empty' }),
-        method: z
-          .string()
-          .regex(/^[A-Za-z]+$/, { error: 'must be the name of a method' })
-          .toUpperCase(),
-        url: z.string().regex(/^(?!\/\/|[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
-          error: 'must be an address below the root of the service, such as /playPromptOperation/{id}',
-        }),
-        headers: z
-          .record(headerName, headerValue)
-          .default({})
-          .refine((headers) => !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'), {
-            error: 'must not name Authorization, which is that of the batch',
-          }),
-        body: z.unknown().transform(toBytes).optional(),
-        dependsOn: z
-          .array(z.string())
-          .default([])
-          .refine(({ length }) => length < MAX_BATCH_REQUESTS, { error: 'must name fewer requests' })
-          .meta({ maxItems: MAX_BATCH_REQUESTS - 1 }),
-      }),
-    )
-    .refine(({ length }) => length >= 1 && length <= MAX_BATCH_REQUESTS, {
-      error: `must be 1 to ${MAX_BATCH_REQUESTS} requests`,
-    })
-    .meta({ minItems: 1, maxItems: MAX_BATCH_REQUESTS }),
+  requests: limited(
+    z.array(batchedRequest),
+    (requests) => !Array.isArray(requests) || (requests.length >= 1 && requests.length <= MAX_BATCH_REQUESTS),
+    `must be 1 to ${MAX_BATCH_REQUESTS} requests`,
+  ).meta({ minItems: 1, maxItems: MAX_BATCH_REQUESTS }),
 });
+
+/** A schema that looks at the members of a value only if the value as a whole is within a limit. */
+function limited<Schema extends z.ZodType>(schema: Schema, isWithin: (value: unknown) => boolean, error: string) {
+  return z.preprocess((value, context) => {
+    if (!isWithin(value)) context.addIssue({ code: 'custom', message: error });
+    return value;
+  }, schema);
+}
+
+function lengthOf(headers: unknown): number {
+  if (typeof headers !== 'object' || headers === null) return 0;
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
+}
 
 /** The bytes of a body: JSON as it is, anything else in base64, in either alphabet. */
 function toBytes(body: unknown, context: z.RefinementCtx): Uint8Array {
@@ -81,7 +105,9 @@ function holdsInfinity(value: unknown): boolean {
  */
 export function validateBatch(body: unknown): readonly BatchedRequest[] {
   const parsed = batch.safeParse(body);
-  if (!parsed.success) throw invalidRequest(parsed.error.issues.flatMap(toDetails));
+  const faults = new Faults();
+  if (!parsed.success) addIssues(faults, parsed.error.issues);
+  if (!parsed.success) throw faults.toError();
   const byId = new Map(parsed.data.requests.map((request) => [request.id.toLowerCase(), request]));
   const requests = parsed.data.requests.map(({ dependsOn, ...request }) => ({
     ...request,
@@ -93,19 +119,15 @@ export function validateBatch(body: unknown): readonly BatchedRequest[] {
   for (const _ of requests) {
     for (const request of requests) if (request.dependsOn.every(isThere)) inOrder.add(request);
   }
-  const faults = requests.flatMap((request, n) => [
-    ...(byId.get(request.id.toLowerCase()) === parsed.data.requests[n]
-      ? []
-      : [fault(n, 'id', 'must not be that of another')]),
-    ...(inOrder.has(request)
-      ? []
-      : [fault(n, 'dependsOn', 'must name other requests, none of which depends on this one')]),
-  ]);
-  if (faults.length > 0) throw invalidRequest(faults);
+  for (const [n, request] of requests.entries()) {
+    if (byId.get(request.id.toLowerCase()) !== parsed.data.requests[n]) {
+      faults.add('InvalidValue', `requests/${n}/id`, 'must not be that of another');
+    }
+    if (!inOrder.has(request)) {
+      const text = 'must name other requests, none of which depends on this one';
+      faults.add('InvalidValue', `requests/${n}/dependsOn`, text);
+    }
+  }
+  faults.throwIfAny();
   return [...inOrder];
-}
-
-function fault(n: number, member: string, message: string): ErrorDetail {
-  const target = `requests/${n}/${member}`;
-  return { code: 'InvalidValue', message: `${target} ${message}.`, target };
 }

@@ -1,5 +1,4 @@
 import { type Filter, type FilterProperty, filterable } from '../operation/filter.ts';
-import { invalidRequest } from '../serviceError.ts';
 import { invalidOption } from './queryOptions.ts';
 
 /** The longest `$filter`, in characters. */
@@ -121,4 +120,4 @@ function parse(source: string): Filter {
   }
 }
 
-const refuse = (message: string) => invalidRequest([invalidOption('$filter', message)]);
+const refuse = (message: string) => invalidOption('$filter', message);

@@ -1,5 +1,5 @@
 import { playPromptOperation } from '../operation/playPromptOperation.ts';
-import { type ErrorDetail, invalidRequest, ServiceError } from '../serviceError.ts';
+import { Faults, ServiceError } from '../serviceError.ts';
 import { describeIssue } from './validation.ts';
 
 /** Route parameters: the id as a path segment, or a key predicate without parentheses. OData URL Conventions, section 4.3. */
@@ -32,17 +32,16 @@ export function readKey({ id, key }: KeyParameters): string | undefined {
  */
 export function requireKey(parameters: KeyParameters): string {
   const id = readKey(parameters) ?? '';
-  const faults = keyFaults(id);
-  if (faults.length > 0) throw invalidRequest(faults);
+  const faults = new Faults();
+  addKeyFaults(faults, id);
+  faults.throwIfAny();
   return id;
 }
 
-/** Why no operation can have the id in the URL; empty when one can. */
-export function keyFaults(id: string): ErrorDetail[] {
-  const parsed = playPromptOperation.shape.id.safeParse(id);
-  return (parsed.error?.issues ?? []).map((issue) => ({
-    ...describeIssue(issue),
-    message: `The id in the address ${describeIssue(issue).message}.`,
-    target: 'id',
-  }));
+/** Adds why no operation can have the id in the URL, if none can. */
+export function addKeyFaults(faults: Faults, id: string): void {
+  for (const issue of playPromptOperation.shape.id.safeParse(id).error?.issues ?? []) {
+    const { code, message } = describeIssue(issue);
+    faults.add(code, 'id', message, 'The id in the address');
+  }
 }

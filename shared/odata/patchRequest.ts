@@ -1,8 +1,8 @@
 import { idOfClientContext, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
 import type { PatchRequest } from '../operation/update.ts';
-import { type ErrorDetail, invalidRequest, ServiceError } from '../serviceError.ts';
-import { keyFaults } from './key.ts';
-import { toDetails } from './validation.ts';
+import { Faults, ServiceError } from '../serviceError.ts';
+import { addKeyFaults } from './key.ts';
+import { addIssues } from './validation.ts';
 
 /**
  * Validates the body of an update and determines the operation: by the id in the URL, else by the `id` in the body, else
@@ -10,16 +10,25 @@ import { toDetails } from './validation.ts';
  *
  * @throws ServiceError `invalidRequest` whose `details` hold every fault
  */
-export function validatePatch(body: unknown, keyInUrl: string | undefined, tenant: string): PatchRequest {
+export function validatePatch(
+  body: unknown,
+  keyInUrl: string | undefined,
+  tenant: string,
+  version: keyof typeof annotations = '4.0',
+): PatchRequest {
   if (!isObject(body)) throw new ServiceError('invalidRequest', 'The body must be a JSON object.');
-  const properties = withoutIgnoredAnnotations(body);
+  const properties = withoutIgnoredAnnotations(body, annotations[version]);
   const parsed = playPromptOperationPatch.safeParse(properties);
-  const faults = [
-    ...keyInUrlFaults(keyInUrl, properties.id),
-    ...(parsed.success ? [] : parsed.error.issues.flatMap(toDetails)),
-    ...(keyInUrl === undefined ? identityFaults(properties) : []),
-  ];
-  if (!parsed.success || faults.length > 0) throw invalidRequest(faults);
+  const faults = new Faults();
+  if (keyInUrl !== undefined) addKeyFaults(faults, keyInUrl);
+  if (keyInUrl !== undefined && typeof properties.id === 'string' && properties.id !== keyInUrl) {
+    faults.add('IdMismatch', 'id', 'must be the one in the address, or be left out');
+  }
+  if (!parsed.success) addIssues(faults, parsed.error.issues);
+  if (keyInUrl === undefined && !namesOperation(properties))
+    faults.add('MissingIdentity', 'id', HOW_TO_NAME, 'The request');
+  faults.throwIfAny();
+  if (!parsed.success) throw faults.toError();
 
   const { id = keyInUrl, clientContext } = parsed.data;
   return { id: id ?? idOfClientContext(tenant, String(clientContext)), patch: parsed.data };
@@ -28,29 +37,25 @@ export function validatePatch(body: unknown, keyInUrl: string | undefined, tenan
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** OData JSON Format, section 4.5: an annotation never makes a request fail. Only `@odata.type` has a meaning here. */
-export const ANNOTATION = /@odata\./;
+/**
+ * The names of annotations and control information, by the version of OData. In 4.01 control information needs no prefix,
+ * and annotations may have any namespace: `@type`, `@com.example.note`. OData JSON Format, section 4.5: none of them makes
+ * a request fail.
+ */
+export const annotations = { '4.0': /@odata\./, '4.01': /@/ } as const;
 
-function withoutIgnoredAnnotations(value: object): Record<string, unknown> {
+/** Only `@odata.type` has a meaning here. */
+function withoutIgnoredAnnotations(value: object, annotation: RegExp): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name === '@odata.type' || !ANNOTATION.test(name))
-      .map(([name, member]) => [name, isObject(member) ? withoutIgnoredAnnotations(member) : member]),
+      .filter(([name]) => name === '@odata.type' || !annotation.test(name))
+      .map(([name, member]) => [name, isObject(member) ? withoutIgnoredAnnotations(member, annotation) : member]),
   );
 }
 
-function keyInUrlFaults(keyInUrl: string | undefined, bodyId: unknown): ErrorDetail[] {
-  if (keyInUrl === undefined) return [];
-  const faults = keyFaults(keyInUrl);
-  if (faults.length > 0 || typeof bodyId !== 'string' || bodyId === keyInUrl) return faults;
-  return [{ code: 'IdMismatch', message: 'id must be the one in the address, or be left out.', target: 'id' }];
-}
+const HOW_TO_NAME =
+  'names no operation: put its id in the address, or an id in the body, or a clientContext that is not empty in the body';
 
-function identityFaults({ id, clientContext }: Record<string, unknown>): ErrorDetail[] {
-  const named = id !== undefined || (clientContext !== undefined && clientContext !== null && clientContext !== '');
-  if (named) return [];
-  const message =
-    'The request names no operation: put its id in the address, or an id in the body, or a clientContext that is not ' +
-    'empty in the body.';
-  return [{ code: 'MissingIdentity', message, target: 'id' }];
+function namesOperation({ id, clientContext }: Record<string, unknown>) {
+  return id !== undefined || (clientContext !== undefined && clientContext !== null && clientContext !== '');
 }

@@ -1,5 +1,5 @@
 import { type PropertyName, propertyNames } from '../operation/playPromptOperation.ts';
-import { type ErrorDetail, invalidRequest } from '../serviceError.ts';
+import { Faults, invalidRequest, quoted, type ServiceError } from '../serviceError.ts';
 
 /**
  * Reads the query options of a URL. OData 4.01 allows the name of a system query option in any casing, with or without
@@ -12,19 +12,21 @@ export function readQueryOptions<Name extends string>(
   supported: readonly Name[],
 ): Readonly<Partial<Record<Name, string>>> {
   const options: Partial<Record<Name, string>> = {};
-  const faults: ErrorDetail[] = [];
+  const known = supported.length > 0 ? `; there is ${supported.join(', ')}` : '';
+  const faults = new Faults();
   for (const part of new URL(url).search.slice(1).split('&')) {
     if (part === '') continue;
     const [encodedName = '', ...rest] = part.split('=');
     const target = decodePart(encodedName) ?? encodedName;
     const name = supported.find((option) => withoutDollar(option) === withoutDollar(target.toLowerCase()));
     const value = decodePart(rest.join('='));
-    if (name === undefined) faults.push(notSupported(target, supported));
-    else if (name in options) faults.push(invalidOption(name, 'is there more than once'));
-    else if (value === undefined) faults.push(invalidOption(name, 'is not percent-encoded UTF-8'));
+    if (name === undefined)
+      faults.add('UnsupportedQueryOption', target, `is not a query option of this address${known}`);
+    else if (name in options) faults.add(INVALID_OPTION, name, 'is there more than once');
+    else if (value === undefined) faults.add(INVALID_OPTION, name, 'is not percent-encoded UTF-8');
     else options[name] = value;
   }
-  if (faults.length > 0) throw invalidRequest(faults);
+  faults.throwIfAny();
   return options;
 }
 
@@ -39,14 +41,11 @@ function decodePart(text: string): string | undefined {
   }
 }
 
-function notSupported(target: string, supported: readonly string[]): ErrorDetail {
-  const known = supported.length > 0 ? `; there is ${supported.join(', ')}` : '';
-  return { ...invalidOption(target, `is no query option of this address${known}`), code: 'UnsupportedQueryOption' };
-}
+const INVALID_OPTION = 'InvalidQueryOption';
 
-/** The fault of a query option; `message` follows its name. */
-export function invalidOption(target: string, message: string): ErrorDetail {
-  return { code: 'InvalidQueryOption', message: `${target} ${message}.`, target };
+/** The error of a query option; `text` follows its name. */
+export function invalidOption(name: string, text: string): ServiceError {
+  return invalidRequest(INVALID_OPTION, name, text);
 }
 
 /**
@@ -59,12 +58,13 @@ export function readSelect(value: string | undefined): readonly PropertyName[] |
   if (value === undefined) return undefined;
   const members = value.split(',').map((member) => member.trim());
   const known = (member: string) => propertyNames.find((name) => name.toLowerCase() === member.toLowerCase());
-  const faults = members
-    .filter((member) => member !== '*' && known(member) === undefined)
-    .map((member) =>
-      invalidOption('$select', `names ${JSON.stringify(member)}; there is ${propertyNames.join(', ')}, and *`),
-    );
-  if (faults.length > 0) throw invalidRequest(faults);
+  const faults = new Faults();
+  for (const member of members) {
+    if (member === '*' || known(member) !== undefined) continue;
+    const names = `names ${JSON.stringify(quoted(member))}; there is ${propertyNames.join(', ')}, and *`;
+    faults.add(INVALID_OPTION, '$select', names);
+  }
+  faults.throwIfAny();
   if (members.includes('*')) return undefined;
   const selected = new Set(members.map(known));
   return propertyNames.filter((name) => selected.has(name));
@@ -82,7 +82,7 @@ export const MAX_TOP = 999;
 export function readTop(value: string | undefined): number {
   if (value === undefined) return DEFAULT_TOP;
   const top = /^\d{1,3}$/.test(value) ? Number(value) : 0;
-  if (top < 1) throw invalidRequest([invalidOption('$top', `must be a whole number from 1 to ${MAX_TOP}`)]);
+  if (top < 1) throw invalidOption('$top', `must be a whole number from 1 to ${MAX_TOP}`);
   return top;
 }
 
@@ -93,7 +93,7 @@ export function readTop(value: string | undefined): number {
  */
 export function readCount(value: string | undefined): boolean {
   if (value !== undefined && !/^(?:true|false)$/i.test(value)) {
-    throw invalidRequest([invalidOption('$count', 'must be true or false')]);
+    throw invalidOption('$count', 'must be true or false');
   }
   return value?.toLowerCase() === 'true';
 }

@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { invalidRequest } from '../serviceError.ts';
 import { invalidOption } from './queryOptions.ts';
 
 /** `$skiptoken`: a continuation token of the store that nobody can change, or use for another query. */
@@ -39,9 +38,7 @@ export function createSkipTokens(readKey: (signal: AbortSignal) => Promise<Uint8
       const isWhole = bytes.length > MAC_BYTES && bytes.toString('base64url') === token;
       if (isWhole && timingSafeEqual(bytes.subarray(0, MAC_BYTES), await macOf(continuation, query, signal)))
         return continuation;
-      throw invalidRequest([
-        invalidOption('$skiptoken', 'does not belong to this query: follow @odata.nextLink unchanged'),
-      ]);
+      throw invalidOption('$skiptoken', 'does not belong to this query: follow @odata.nextLink unchanged');
     },
   };
 }

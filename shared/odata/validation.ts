@@ -1,17 +1,19 @@
 import type * as z from 'zod';
-import type { ErrorDetail } from '../serviceError.ts';
+import { type Faults, pathOf } from '../serviceError.ts';
 
-/** A zod issue as entries of Graph's `details`; `target` is its path. */
-export function toDetails(issue: z.core.$ZodIssue): ErrorDetail[] {
-  const path = issue.path.join('/');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const target = path === '' ? key : `${path}/${key}`;
-      return { code: 'UnknownProperty', message: `${target} is not a property of the resource.`, target };
-    });
+/** Adds what zod found to the faults of a request. The target of a fault is its path. */
+export function addIssues(faults: Faults, issues: readonly z.core.$ZodIssue[]): void {
+  for (const issue of issues) {
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) {
+        faults.add('UnknownProperty', pathOf([...issue.path, key]), 'is not a property of the resource');
+      }
+    } else {
+      const { code, message } = describeIssue(issue);
+      const path = pathOf(issue.path);
+      faults.add(code, path, message, path === '' ? 'The body' : path);
+    }
   }
-  const { code, message } = describeIssue(issue);
-  return [{ code, message: `${path === '' ? 'The body' : path} ${message}.`, target: path }];
 }
 
 /** The code of a zod issue, and what would be right: the text that follows the name of the property. */

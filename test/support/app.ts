@@ -60,7 +60,7 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
   const logged: string[] = [];
   const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
-  return {
+  const app: TestApp = {
     issuer,
     table,
     logged,
@@ -96,7 +96,18 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
     timers,
     close: () => issuer.close(),
   };
+  // Some modules are loaded by the first request that needs them: now, while this app's module registry is the current
+  // one, which that of another app in the same file would replace.
+  for (const [method, path] of LAZY) await app.send({ method, path, token: undefined });
+  logged.length = 0;
+  return app;
 }
+
+const LAZY = [
+  ['GET', '/v1.0/playPromptOperation'],
+  ['DELETE', '/v1.0/playPromptOperation/a'],
+  ['POST', '/v1.0/$batch'],
+] as const;
 
 async function loadApp(environment: Readonly<Record<string, string>>) {
   jest.resetModules();

@@ -73,11 +73,12 @@ describe('the headers', () => {
 });
 
 describe('the message of a refusal says what is wrong', () => {
-  const date = 'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT.';
-  const id = 'Repeatability-Request-ID must be a UUID.';
+  const date =
+    'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT, and is needed with Repeatability-Request-ID.';
+  const id = 'Repeatability-Request-ID must be a UUID, and is needed with Repeatability-First-Sent.';
   test.each<[string, () => unknown]>([
-    [`A repeatable request needs both headers: ${id}`, () => read(undefined, dateOf(NOW))],
-    [`A repeatable request needs both headers: ${id} ${date}`, () => read('x', 'x')],
+    [id, () => read(undefined, dateOf(NOW))],
+    ['The request has 2 faults; details names each.', () => read('x', 'x')],
     [
       'Repeatability-First-Sent is outside of the window: whether this request has been done is not known any more.',
       () => read(ID, dateOf(0)),

@@ -109,8 +109,8 @@ describe('$select', () => {
 describe('the message of a fault says what there is, or would be right', () => {
   const none = () => readQueryOptions('https://host/?a=1', []);
   test.each<[string, () => unknown]>([
-    ['x is no query option of this address; there is $filter, $select, $top.', () => read('x=1')],
-    ['a is no query option of this address.', none],
+    ['x is not a query option of this address; there is $filter, $select, $top.', () => read('x=1')],
+    ['a is not a query option of this address.', none],
     ['$top is there more than once.', () => read('$top=1&$top=1')],
     ['$top is not percent-encoded UTF-8.', () => read('$top=%ff')],
     ['$top must be a whole number from 1 to 999.', () => readTop('0')],

@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
-import { toDetails } from '../../../shared/odata/validation.ts';
-import { invalidRequest as invalid } from '../../../shared/serviceError.ts';
+import { addIssues } from '../../../shared/odata/validation.ts';
+import { Faults } from '../../../shared/serviceError.ts';
 
-const detailsOf = (schema: z.ZodType, value: unknown) => schema.safeParse(value).error?.issues.flatMap(toDetails);
+function detailsOf(schema: z.ZodType, value: unknown) {
+  const faults = new Faults();
+  addIssues(faults, schema.safeParse(value).error?.issues ?? []);
+  return faults.toError().details;
+}
 
 describe('a fault that zod found', () => {
   const rows: [string, z.ZodType, unknown, object][] = [
@@ -59,19 +63,5 @@ describe('a fault that zod found', () => {
       })),
     );
     expect(detailsOf(nested, { a: { d: 1 } })).toMatchObject([{ target: 'a/d' }]);
-  });
-});
-
-describe('the 400 of a request with faults', () => {
-  const [one, two] = ['a', 'b'].map((target) => ({ code: 'InvalidValue', message: `${target} is wrong.`, target }));
-
-  test('says what the only one is, and how many there are of several', () => {
-    if (!one || !two) throw new Error();
-    expect(invalid([one])).toMatchObject({ reason: 'invalidRequest', message: 'a is wrong.', details: [one] });
-    expect(invalid([one, two])).toMatchObject({
-      reason: 'invalidRequest',
-      message: 'The request has 2 faults; details names each.',
-      details: [one, two],
-    });
   });
 });

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { toErrorResponse } from '../../shared/odata/errorResponse.ts';
+import { Faults, invalidRequest, MAX_DETAILS, MAX_QUOTED_LENGTH, pathOf, quoted } from '../../shared/serviceError.ts';
+
+const one = { code: 'InvalidValue', message: 'a is wrong.', target: 'a' };
+
+function faultsOf(count: number, target = 'a', text = 'is wrong') {
+  const faults = new Faults();
+  for (let n = 0; n < count; n++) faults.add('InvalidValue', target, text);
+  return faults;
+}
+
+describe('the error of a request with faults', () => {
+  test('says what the only one is', () => {
+    const error = { reason: 'invalidRequest', message: 'a is wrong.', details: [one] };
+    expect(invalidRequest('InvalidValue', 'a', 'is wrong')).toMatchObject(error);
+    expect(() => faultsOf(1).throwIfAny()).toThrow(expect.objectContaining(error));
+  });
+
+  test('counts several, and names each', () => {
+    const message = 'The request has 2 faults; details names each.';
+    expect(faultsOf(2).toError()).toMatchObject({ reason: 'invalidRequest', message, details: [one, one] });
+  });
+
+  test('is not thrown without any', () => {
+    expect(() => faultsOf(0).throwIfAny()).not.toThrow();
+  });
+
+  test(`names ${MAX_DETAILS}, and says how many more there are`, () => {
+    expect(faultsOf(MAX_DETAILS).toError().details).toEqual(Array.from({ length: MAX_DETAILS }, () => one));
+    const { details, message } = faultsOf(MAX_DETAILS + 7).toError();
+    expect(details).toHaveLength(MAX_DETAILS + 1);
+    expect(details.at(-1)).toEqual({ code: 'MoreFaults', message: '7 more faults are not listed.', target: '' });
+    expect(message).toBe(`The request has ${MAX_DETAILS + 7} faults; details names each.`);
+  });
+
+  test('may call its target by another name', () => {
+    expect(invalidRequest('InvalidValue', 'id', 'is wrong', 'The id')).toMatchObject({
+      details: [{ target: 'id', message: 'The id is wrong.' }],
+    });
+  });
+});
+
+test('a name that is repeated is at most 128 characters long, and well-formed', () => {
+  expect(quoted('x'.repeat(MAX_QUOTED_LENGTH))).toBe('x'.repeat(MAX_QUOTED_LENGTH));
+  expect(quoted('x'.repeat(MAX_QUOTED_LENGTH + 1))).toBe(`${'x'.repeat(125)}...`);
+  void fc.assert(
+    fc.property(fc.string({ unit: 'binary', size: 'large' }), (name) => {
+      expect(quoted(name).length).toBeLessThanOrEqual(MAX_QUOTED_LENGTH);
+      expect(quoted(name).isWellFormed()).toBe(true);
+    }),
+  );
+});
+
+test('a path has the names on the way to a property', () => {
+  expect(pathOf(['a', 0, 'b'])).toBe('a/0/b');
+  expect(pathOf(['', 'b'])).toBe('b');
+  expect(pathOf(Array.from({ length: 16 }, () => 'x'.repeat(1000))).length).toBe(MAX_QUOTED_LENGTH);
+});
+
+test('an error response is at most 16 KiB, whatever its faults are', () => {
+  const text = fc.string({ unit: fc.constantFrom('\u0000', '"', '\u20ac', '\ud83d\ude00', 'a'), maxLength: 300 });
+  void fc.assert(
+    fc.property(fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 40 }), text, (named, clientRequestId) => {
+      const faults = new Faults();
+      for (const [target, subject] of named) faults.add('InvalidValue', target, 'is wrong', subject);
+      const ids = { requestId: crypto.randomUUID(), clientRequestId };
+      const { body } = toErrorResponse(faults.toError(), ids, new Date());
+      expect(Buffer.byteLength(JSON.stringify(body))).toBeLessThanOrEqual(16 * 1024);
+      expect(body.error.details?.length).toBeGreaterThan(0);
+    }),
+  );
+});
