@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as TcpServer } from 'node:net';
 
 /** The only address that anything here listens on. */
 export const LOOPBACK = '127.0.0.1';
@@ -13,7 +13,7 @@ const CLOSE_DEADLINE_MS = 8000;
  * @returns the port, which is a free one when 0 is asked for
  * @throws Error that names the port in use and the variable that chooses another
  */
-export async function listen(server: Server, port: number, variable: string): Promise<number> {
+export async function listen(server: TcpServer, port: number, variable: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, port, variable)));
     server.listen(port, LOOPBACK, resolve);
