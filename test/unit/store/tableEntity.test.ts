@@ -46,8 +46,9 @@ describe('a row', () => {
     ['a clientContext that is no text', { clientContext: 7 }],
     ['no clientContext', { clientContext: undefined }],
     ['no write ids', { writes: undefined }],
-    ['remembered requests that are no JSON', { remembered: 'x' }],
-    ['remembered requests of another shape', { remembered: '{"requests":[{}],"forgottenUntil":0}' }],
+    ['repeatability that is no JSON', { repeatability: 'x' }],
+    ['repeatability of another shape', { repeatability: '{"responses":[{}],"evictedUntil":0}' }],
+    ['repeatable requests of another shape', { repeatableRequests: 'x' }],
     ['no ETag', { etag: undefined }],
     ['an id that is none', { rowKey: ' ' }],
   ];
