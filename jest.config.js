@@ -1,4 +1,8 @@
+// `npm test -- one/file` runs that file alone, without coverage: the threshold is for whole runs.
+const isWholeRun = process.argv.slice(2).every((argument) => argument.startsWith('-'));
+
 export default {
+  collectCoverage: isWholeRun,
   extensionsToTreatAsEsm: ['.ts'],
   globalSetup: './test/support/globalSetup.ts',
   globalTeardown: './test/support/globalTeardown.ts',

@@ -1,5 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { JSON_MEDIA_TYPE, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
 import { readReturnPreference } from '../shared/http/preferences.ts';
 import { refuseRepeatability } from '../shared/http/repeatability.ts';
@@ -8,15 +8,25 @@ import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { Faults, ServiceError } from '../shared/serviceError.ts';
 import { withSpan } from '../shared/tracing.ts';
-import { byMethod, type GraphHandler, type GraphRequest, type GraphResponse, respond } from './graphHandler.ts';
+import {
+  byMethod,
+  type GraphHandler,
+  type GraphRequest,
+  type HttpResponse,
+  MAX_RESPONSE_BYTES,
+  respond,
+} from './graphHandler.ts';
 import { findRoute, notFound, type Route } from './router.ts';
+
+/** Room for what is around the bodies of a batch, whose ids are part of its own body. */
+const ENVELOPE_BYTES = MAX_BATCH_BYTES + 64 * 1024;
 
 /** Headers of the batch that its requests inherit. */
 const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
 
 /**
  * `POST /$batch`: handles up to 20 requests by `routes`, each as if it came alone. Requests that do not depend on each
- * other run concurrently. Microsoft Graph, "JSON batching"; OData JSON Format, section 19.
+ * other run concurrently, and all share the bound on the size of a response equally. Microsoft Graph, "JSON batching"; OData JSON Format, section 19.
  */
 export function createBatch({
   authenticate,
@@ -35,16 +45,20 @@ export function createBatch({
     const body = await withSpan('readBody', () => readJsonBody(request, MAX_BATCH_BYTES));
     const batched = validateBatch(body);
 
-    const pending = new Map<string, Promise<GraphResponse>>();
+    const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - ENVELOPE_BYTES) / batched.length);
+    const pending = new Map<string, Promise<HttpResponse>>();
     const respondTo = async ({ dependsOn, ...one }: BatchedRequest) => {
       const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
       const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
       const { alone, handler } = resolve(one, request, all);
-      return respond(hasFailedDependency ? dependencyFailed : handler, alone, deadline, context);
+      const shared = { ...alone, maxResponseBytes };
+      return respond(hasFailedDependency ? dependencyFailed : handler, shared, deadline, context);
     };
     for (const each of batched) pending.set(each.id, respondTo(each));
-    const responses = batched.map(async ({ id, method }) => toResponse(id, method, await pending.get(id)));
-    return { status: 200, headers: {}, body: { responses: await Promise.all(responses) } };
+    const responses = await Promise.all(
+      batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
+    );
+    return { status: 200, headers: { 'Content-Type': JSON_MEDIA_TYPE }, body: `{"responses":[${responses.join()}]}` };
   };
 }
 
@@ -96,9 +110,11 @@ const dependencyFailed: GraphHandler = async () => {
   throw new ServiceError('failedDependency', 'A request that this one depends on was not successful.');
 };
 
-/** OData JSON Format, 19.2: a body that is not JSON is encoded in base64url. */
-function toResponse(id: string, method: string, response: GraphResponse | undefined) {
-  const { status, headers, body: content } = response ?? { status: 500, headers: {} };
-  const body = typeof content === 'string' ? Buffer.from(content).toString('base64url') : content;
-  return { id, status, headers, ...(method !== 'HEAD' && body !== undefined && { body }) };
+/** A response in JSON, around its body as it is; a body that is not JSON is in base64url. OData JSON Format, 19.2. */
+function toJson(id: string, method: string, response: HttpResponse | undefined): string {
+  const { status, headers, body } = response ?? { status: 500, headers: {} };
+  const rest = JSON.stringify({ id, status, headers });
+  if (method === 'HEAD' || body === undefined) return rest;
+  const isJson = headers['Content-Type']?.startsWith('application/json');
+  return `${rest.slice(0, -1)},"body":${isJson ? body : JSON.stringify(Buffer.from(body).toString('base64url'))}}`;
 }

@@ -11,6 +11,9 @@ const MAX_CLIENT_REQUEST_ID_LENGTH = 128;
 /** How long a request may take in total. */
 const REQUEST_DEADLINE_MS = 10_000;
 
+/** The largest body of a response, in bytes. */
+export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+
 /** A request, alone or in a batch. */
 export interface GraphRequest {
   readonly method: string;
@@ -20,14 +23,23 @@ export interface GraphRequest {
   /** The route parameters. */
   readonly params: Readonly<Record<string, string>>;
   readonly body: ReadableStream<Uint8Array> | null;
+  /** The largest body of its response, in bytes, if it shares MAX_RESPONSE_BYTES with others. */
+  readonly maxResponseBytes?: number;
 }
 
-/** A response, without the headers that every response has. */
+/** What a handler returns: a response without the headers that every response has. */
 export interface GraphResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** A string is sent as it is, anything else as JSON. */
   readonly body?: unknown;
+}
+
+/** A response as it is sent. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 /** Handles a request until `deadline` is aborted. Anything that it throws becomes an error response. */
@@ -65,28 +77,20 @@ export function lazy(load: () => Promise<GraphHandler>): GraphHandler {
 
 /** Makes a handler of the Functions host. */
 export function toHttpHandler(handler: GraphHandler): HttpHandler {
-  return async (request, context) => {
-    const { status, headers, body } = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
-      respond(handler, request, deadline, context),
-    );
-    return {
-      status,
-      headers,
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    };
-  };
+  return (request, context) =>
+    withDeadline(REQUEST_DEADLINE_MS, (deadline) => respond(handler, request, deadline, context));
 }
 
 /**
- * Handles a request, adds the headers that every response has, and turns anything that is thrown into an error response,
- * which it logs. The log holds nothing of a token, a claim or a body.
+ * Handles a request, serializes the response with the headers that every response has, and turns anything that is thrown
+ * into an error response, which it logs. The log holds nothing of a token, a claim or a body.
  */
 export async function respond(
   handler: GraphHandler,
   request: GraphRequest,
   deadline: AbortSignal,
   context: InvocationContext,
-): Promise<GraphResponse> {
+): Promise<HttpResponse> {
   const ids = requestIds(request, context);
   try {
     return complete(await handler(request, deadline, context), request, ids);
@@ -105,10 +109,14 @@ function requestIds({ headers }: GraphRequest, context: InvocationContext): Requ
 }
 
 function complete(
-  { status, headers, body }: GraphResponse,
-  { method, headers: requested }: GraphRequest,
+  { status, headers, body: content }: GraphResponse,
+  { method, headers: requested, maxResponseBytes = MAX_RESPONSE_BYTES }: GraphRequest,
   { requestId, clientRequestId }: RequestIds,
-): GraphResponse {
+): HttpResponse {
+  const body = typeof content === 'string' || content === undefined ? content : JSON.stringify(content);
+  if (body !== undefined && Buffer.byteLength(body) > maxResponseBytes) {
+    throw new ServiceError('insufficientStorage', `The response is larger than ${maxResponseBytes} bytes.`);
+  }
   return {
     status,
     headers: {
@@ -121,7 +129,7 @@ function complete(
       ...repeatabilityResult(method, requested, status >= 400),
       ...headers,
     },
-    body,
+    ...(body !== undefined && { body }),
   };
 }
 

@@ -1,12 +1,16 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { serviceRoot, toCollectionBody } from '../shared/odata/entityBody.ts';
+import { serviceRoot, toCollectionBody, toEntity } from '../shared/odata/entityBody.ts';
 import { readFilter } from '../shared/odata/filter.ts';
 import { invalidOption, readCount, readQueryOptions, readSelect, readTop } from '../shared/odata/queryOptions.ts';
 import { createSkipTokens } from '../shared/odata/skipToken.ts';
 import { countOperations, listOperations } from '../shared/operation/list.ts';
+import type { OperationVersion } from '../shared/operation/playPromptOperation.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
-import type { GraphHandler } from './graphHandler.ts';
+import { type GraphHandler, MAX_RESPONSE_BYTES } from './graphHandler.ts';
+
+/** Room for what is around the operations of a page: its context, and its link to the next. */
+const ENVELOPE_BYTES = 16 * 1024;
 
 const OPTIONS = ['$filter', '$select', '$top', '$count', '$skiptoken'] as const;
 
@@ -20,7 +24,7 @@ export function createListPlayPromptOperations({
 }): GraphHandler {
   const skipTokens = createSkipTokens(operations.sharedKey);
 
-  return async ({ headers, url }, deadline) => {
+  return async ({ headers, url, maxResponseBytes = MAX_RESPONSE_BYTES }, deadline) => {
     const { tenant } = await authenticate(headers.get('authorization'));
     negotiateJson(headers);
     const { $count, $skiptoken, ...query } = readQueryOptions(url, OPTIONS);
@@ -35,7 +39,9 @@ export function createListPlayPromptOperations({
     if (isCounted && count === undefined) {
       throw invalidOption('$count', 'is not available for so many operations: use $filter');
     }
-    const page = await listOperations(operations, tenant, { filter, from, top }, deadline);
+    const maxBytes = maxResponseBytes - ENVELOPE_BYTES;
+    const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;
+    const page = await listOperations(operations, tenant, { filter, from, top, maxBytes, sizeOf }, deadline);
 
     const root = serviceRoot(url);
     const nextLink =

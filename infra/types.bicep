@@ -9,7 +9,7 @@ type Tags = {
 
 @export()
 @sealed()
-@description('The settings of the app that a deployment chooses, by the names under which the app reads them; README.md says what they mean. Where the tables are and who asks for them is set by the template itself.')
+@description('The settings of the app that a deployment chooses, by the names under which the app reads them; docs/settings.md says what they mean. Where the tables are and who asks for them is set by the template itself.')
 type Settings = {
   @minLength(36)
   @description('Tenants whose tokens are accepted, comma-separated.')

@@ -16,6 +16,7 @@ export type ErrorReason =
   | 'unsupportedMediaType'
   | 'failedDependency'
   | 'tooManyRequests'
+  | 'insufficientStorage'
   | 'internal'
   | 'notImplemented'
   | 'unavailable';

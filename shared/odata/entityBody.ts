@@ -14,7 +14,7 @@ export function toEntityBody(
   etag: string,
   selected?: readonly PropertyName[],
 ) {
-  return { '@odata.context': `${contextUrl(root, selected)}/$entity`, ...toEntity(operation, etag, selected) };
+  return { '@odata.context': `${contextUrl(root, selected)}/$entity`, ...toEntity({ operation, etag }, selected) };
 }
 
 /** The body of a collection. OData JSON Format, 12. */
@@ -28,7 +28,7 @@ export function toCollectionBody(
     '@odata.context': contextUrl(root, selected),
     ...(count !== undefined && { '@odata.count': count }),
     ...(nextLink !== undefined && { '@odata.nextLink': nextLink }),
-    value: entities.map(({ operation, etag }) => toEntity(operation, etag, selected)),
+    value: entities.map((entity) => toEntity(entity, selected)),
   };
 }
 
@@ -36,19 +36,16 @@ function contextUrl(root: string, selected: readonly PropertyName[] | undefined)
   return `${root}/$metadata#playPromptOperation${selected ? `(${selected.join()})` : ''}`;
 }
 
-/** The annotations, then the properties in the order of the reference page. */
-function toEntity(
-  { id, clientContext, resultInfo, ...rest }: PlayPromptOperation,
-  etag: string,
-  selected: readonly PropertyName[] | undefined,
-) {
+/** An entity of a response: annotations, then the properties in the order of the reference page, or those selected. */
+export function toEntity({ operation, etag }: OperationVersion, selected: readonly PropertyName[] | undefined) {
+  const { id, clientContext, resultInfo, status, completionReason } = operation;
   const annotations = { '@odata.type': '#microsoft.graph.playPromptOperation', '@odata.etag': etag };
   const properties = {
     id,
     clientContext,
     resultInfo: resultInfo && { '@odata.type': 'microsoft.graph.resultInfo', ...resultInfo },
-    status: rest.status,
-    completionReason: rest.completionReason,
+    status,
+    completionReason,
   };
   return { ...annotations, ...(selected ? pick(properties, selected) : properties) };
 }

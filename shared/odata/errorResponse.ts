@@ -31,6 +31,7 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError>> = {
   tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
   internal: { status: 500, code: 'InternalServerError' },
   notImplemented: { status: 501, code: 'NotImplemented' },
+  insufficientStorage: { status: 507, code: 'InsufficientStorage' },
   unavailable: { status: 503, code: 'ServiceUnavailable', headers: { 'Retry-After': '1' } },
 };
 

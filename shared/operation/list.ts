@@ -13,24 +13,57 @@ export interface Page {
   readonly next: string | undefined;
 }
 
+/** The rows of a page's first query, until the size of an operation is known: at most so many, and so large on average. */
+const FIRST_QUERY_ROWS = 100;
+const EXPECTED_BYTES = 4096;
+
+/** A selection, and how large a page of it may be: in operations, and in bytes as `sizeOf` measures them. */
+export interface PageRequest extends Selection {
+  readonly top: number;
+  readonly maxBytes: number;
+  readonly sizeOf: (version: OperationVersion) => number;
+}
+
 /**
- * Lists at most `top` operations of a selection. A page may have fewer, or none, although more follow: its queries and
- * its time are bounded however many operations the tenant has.
+ * Lists a page of a selection. It has at least one operation if there is one, and may have fewer than `top`, or none,
+ * although more follow: its size, its queries and its time are bounded, however many operations the tenant has.
  */
 export async function listOperations(
   operations: Pick<OperationRepository, 'list'>,
   tenant: string,
-  { filter, from, top }: Selection & { readonly top: number },
+  { filter, from, top, maxBytes, sizeOf }: PageRequest,
   signal: AbortSignal,
   now: () => number = Date.now,
 ): Promise<Page> {
   const found: OperationVersion[] = [];
+  let bytes = 0;
+
   const next = await queryPages(from, now, async (token) => {
-    const step = await operations.list(tenant, { filter, from: token, top: top - found.length }, signal);
-    found.push(...step.operations);
-    return found.length < top ? step : { ...step, isEnough: true };
+    const rows = (maxBytes - bytes) / (found.length === 0 ? EXPECTED_BYTES : bytes / found.length);
+    const most = Math.min(top - found.length, found.length === 0 ? FIRST_QUERY_ROWS : top);
+    const query = { filter, from: token, top: Math.max(1, Math.min(most, Math.floor(rows))) };
+    let page = await operations.list(tenant, query, signal);
+    const fitting = countFitting(page.operations.map(sizeOf), maxBytes - bytes);
+    if (fitting < page.operations.length) {
+      if (found.length > 0) return { next: token, isEnough: true };
+      // The store cannot continue in the middle of its page, so that a shorter one is needed.
+      page = await operations.list(tenant, { ...query, top: Math.max(1, fitting) }, signal);
+    }
+    found.push(...page.operations);
+    for (const each of page.operations) bytes += sizeOf(each);
+    return { next: page.next, isEnough: found.length >= top || bytes >= maxBytes };
   });
   return { operations: found, next };
+}
+
+/** How many of the first sizes fit into a limit together. */
+function countFitting(sizes: readonly number[], limit: number): number {
+  let sum = 0;
+  const overflow = sizes.findIndex((size) => {
+    sum += size;
+    return sum > limit;
+  });
+  return overflow === -1 ? sizes.length : overflow;
 }
 
 /** Counts the operations of a tenant that match a filter; undefined when there are too many to count in time. */

@@ -142,7 +142,7 @@ const batchResponse = z.object({
 
 /** What is wrong with the answers within the answer to a batch, each of which is as if its request had come alone. */
 function batchFaults({ url, sent, body }: Exchange): string[] {
-  const { requests } = batchRequest.parse(sent);
+  const { requests } = batchRequest.parse(typeof sent === 'string' ? JSON.parse(sent) : sent);
   const { responses } = batchResponse.parse(JSON.parse(body));
   if (responses.length !== requests.length) return [`${requests.length} requests have ${responses.length} answers`];
   return requests.flatMap(({ id, method, url: path }) => {

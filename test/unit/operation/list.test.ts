@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { countOperations, LAST_QUERY_MS, listOperations, MAX_QUERIES } from '../../../shared/operation/list.ts';
+import type { OperationVersion } from '../../../shared/operation/playPromptOperation.ts';
 import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 
 const { signal } = new AbortController();
+const unbounded = { maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 1 };
 
 /** A store that answers each step with as many of its operations as `steps` says in turn, be it none. */
 function storeOf(count: number, steps: readonly number[]) {
@@ -32,22 +34,31 @@ function storeOf(count: number, steps: readonly number[]) {
 describe('a page', () => {
   test('is filled by as many calls as that takes', async () => {
     const { all, store, calls } = storeOf(20, [3, 0, 2]);
-    expect(await listOperations(store, TENANT, { top: 6 }, signal)).toEqual({ operations: all.slice(0, 6), next: '6' });
+    expect(await listOperations(store, TENANT, { ...unbounded, top: 6 }, signal)).toEqual({
+      operations: all.slice(0, 6),
+      next: '6',
+    });
     expect(calls()).toBe(4);
   });
 
   test('ends with the operations', async () => {
     const { all, store, calls } = storeOf(5, [2]);
-    expect(await listOperations(store, TENANT, { top: 10 }, signal)).toEqual({ operations: all, next: undefined });
+    expect(await listOperations(store, TENANT, { ...unbounded, top: 10 }, signal)).toEqual({
+      operations: all,
+      next: undefined,
+    });
     expect(calls()).toBe(3);
   });
 
   test('is short, or empty, rather than that it takes more calls than are allowed', async () => {
     const short = storeOf(100, [1]);
-    const page = await listOperations(short.store, TENANT, { top: 50 }, signal);
+    const page = await listOperations(short.store, TENANT, { ...unbounded, top: 50 }, signal);
     expect([page.operations.length, page.next, short.calls()]).toEqual([MAX_QUERIES, '10', MAX_QUERIES]);
     const empty = storeOf(100, [0]);
-    expect(await listOperations(empty.store, TENANT, { top: 50 }, signal)).toEqual({ operations: [], next: '0' });
+    expect(await listOperations(empty.store, TENANT, { ...unbounded, top: 50 }, signal)).toEqual({
+      operations: [],
+      next: '0',
+    });
     expect(empty.calls()).toBe(MAX_QUERIES);
   });
 
@@ -60,7 +71,7 @@ describe('a page', () => {
       };
     };
     const slow = storeOf(100, [1]);
-    const page = await listOperations(slow.store, TENANT, { top: 50 }, signal, clock(LAST_QUERY_MS / 4));
+    const page = await listOperations(slow.store, TENANT, { ...unbounded, top: 50 }, signal, clock(LAST_QUERY_MS / 4));
     expect([page.operations.length, page.next, slow.calls()]).toEqual([3, '3', 3]);
     expect(await countOperations(slow.store, TENANT, undefined, signal, clock(LAST_QUERY_MS / 4))).toBeUndefined();
     expect(slow.calls()).toBe(6);
@@ -74,7 +85,7 @@ describe('a page', () => {
         const { all, store } = storeOf(count, answers);
         const found = [];
         for (let from: string | undefined, page = 0; page === 0 || from !== undefined; page++) {
-          const { operations, next } = await listOperations(store, TENANT, { from, top }, signal);
+          const { operations, next } = await listOperations(store, TENANT, { ...unbounded, from, top }, signal);
           expect(operations.length).toBeLessThanOrEqual(top);
           found.push(...operations);
           from = next;
@@ -86,7 +97,7 @@ describe('a page', () => {
 
   test('fails when the store does', async () => {
     const store = { list: () => Promise.reject(new Error('down')) };
-    await expect(listOperations(store, TENANT, { top: 1 }, signal)).rejects.toThrow('down');
+    await expect(listOperations(store, TENANT, { ...unbounded, top: 1 }, signal)).rejects.toThrow('down');
   });
 });
 
@@ -101,5 +112,69 @@ describe('a count', () => {
     expect(await countOperations(store, TENANT, undefined, signal)).toBeUndefined();
     expect(calls()).toBe(MAX_QUERIES);
     expect(await countOperations(storeOf(MAX_QUERIES, [1]).store, TENANT, undefined, signal)).toBe(MAX_QUERIES);
+  });
+});
+
+describe('a page that is full in bytes', () => {
+  const sizeOf = ({ operation }: OperationVersion) => operation.clientContext?.length ?? 0;
+  /** A store with operations of these sizes. */
+  const storeOfSizes = (sizes: readonly number[]) => {
+    const all = sizes.map((size, n) => ({
+      operation: anOperation({ id: `op-${n}`, clientContext: 'x'.repeat(size) }),
+      etag: `"${n}"`,
+    }));
+    const asked: number[] = [];
+    const list: OperationRepository['list'] = async (_tenant, { from, top }) => {
+      asked.push(top);
+      const begin = Number(from ?? 0);
+      const next = begin + top < all.length ? String(begin + top) : undefined;
+      return { operations: all.slice(begin, begin + top), next };
+    };
+    return { all, store: { list }, asked };
+  };
+
+  test('ends there, and the next one goes on', async () => {
+    const { store } = storeOfSizes([40, 40, 40]);
+    const request = { top: 3, maxBytes: 100, sizeOf };
+    const first = await listOperations(store, TENANT, request, signal);
+    expect([first.operations.length, first.next]).toEqual([2, '2']);
+    const rest = await listOperations(store, TENANT, { ...request, from: first.next }, signal);
+    expect([rest.operations.length, rest.next]).toEqual([1, undefined]);
+  });
+
+  test('asks for few rows first, and for as many more as their size allows', async () => {
+    const { store, asked } = storeOfSizes(Array.from({ length: 2000 }, () => 10));
+    const { operations } = await listOperations(store, TENANT, { top: 999, maxBytes: 4_000_000, sizeOf }, signal);
+    expect([operations.length, asked]).toEqual([999, [100, 899]]);
+  });
+
+  test('has at least one operation, however large', async () => {
+    const { all, store } = storeOfSizes([256, 256]);
+    const { operations, next } = await listOperations(store, TENANT, { top: 2, maxBytes: 100, sizeOf }, signal);
+    expect([operations, next]).toEqual([[all[0]], '1']);
+  });
+
+  test('together with all that follow it has every operation once, and none but a single one exceeds the bound', async () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 256 }), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(
+        sizes,
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 9000 }),
+        async (of, top, maxBytes) => {
+          const { all, store } = storeOfSizes(of);
+          const found: OperationVersion[] = [];
+          let from: string | undefined;
+          do {
+            const page = await listOperations(store, TENANT, { from, top, maxBytes, sizeOf }, signal);
+            const bytes = page.operations.reduce((sum, each) => sum + sizeOf(each), 0);
+            expect(bytes <= maxBytes || page.operations.length === 1).toBe(true);
+            found.push(...page.operations);
+            from = page.next;
+          } while (from !== undefined);
+          expect(found).toEqual(all);
+        },
+      ),
+    );
   });
 });

@@ -1,0 +1,243 @@
+// Time and size: nothing that anyone sends holds the process, or makes it send much more than it was sent.
+//
+// Every input has a structure that grows toward a limit, not random bytes: repeated separators, nested quotes, long
+// names, many members. The budgets are generous, so that a slow machine passes and quadratic work does not.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MAX_HEADER_LENGTH } from '../../shared/http/headers.ts';
+import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+
+/** The longest that one request may hold the event loop. What the limits prevent took seconds. */
+const MAX_DELAY_MS = 400;
+
+/** The largest response to a request that is refused. */
+const MAX_ERROR_BYTES = 16 * 1024;
+
+/** The largest response to any request. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.close());
+
+const loop = monitorEventLoopDelay({ resolution: 1 });
+beforeAll(() => void loop.enable());
+afterAll(() => void loop.disable());
+
+/** Runs work and measures the longest time that it held the event loop. */
+async function measure<Result>(work: () => Promise<Result>) {
+  // The monitor samples by a timer, which has to have run before and after.
+  await delay(3);
+  loop.reset();
+  const result = await work();
+  await delay(3);
+  return { result, milliseconds: loop.max / 1e6 };
+}
+
+test('the measure notices when the event loop is held', async () => {
+  const { milliseconds } = await measure(async () => {
+    await delay(1);
+    for (const start = performance.now(); performance.now() - start < MAX_DELAY_MS; );
+  });
+  expect(milliseconds).toBeGreaterThanOrEqual(MAX_DELAY_MS);
+});
+
+async function expectBounded(request: TestRequest) {
+  const { result: response, milliseconds } = await measure(() => app.send(request));
+  const bytes = Buffer.byteLength(response.text);
+  expect(milliseconds).toBeLessThan(MAX_DELAY_MS);
+  expect(response.status).not.toBe(500);
+  expect(bytes).toBeLessThanOrEqual(response.status >= 400 ? MAX_ERROR_BYTES : MAX_BYTES);
+  return response;
+}
+
+const PATH = '/v1.0/playPromptOperation';
+const long = 30_000;
+
+/** Values that make a parser which backtracks, or which copies its rest, quadratic. */
+const values: [string, string][] = [
+  ['spaces before the end', `a/b;q=1${' '.repeat(long)}x`],
+  ['spaces after a comma', `,${' '.repeat(long)}x`],
+  ['commas', ','.repeat(long)],
+  ['semicolons', `a/b${';'.repeat(long)}`],
+  ['quotes', '"'.repeat(long)],
+  ['escaped quotes', `"${'\\"'.repeat(long / 2)}`],
+  ['a quoted string without an end', `a/b;c="${'x'.repeat(long)}`],
+  ['equals signs', `a/b;${'='.repeat(long)}`],
+  ['parameters', `a/b${';a=b'.repeat(long / 4)}`],
+  ['ranges', 'a/b,'.repeat(long / 4)],
+  ['slashes', '/'.repeat(long)],
+  ['ETags', 'W/"a",'.repeat(long / 6)],
+  ['ETags without commas', '"a"'.repeat(long / 3)],
+  ['tabs and commas', '\t,'.repeat(long / 2)],
+];
+const names = ['accept', 'content-type', 'content-encoding', 'if-match', 'if-none-match', 'prefer', 'odata-version'];
+const others = ['odata-maxversion', 'repeatability-request-id', 'repeatability-first-sent', 'authorization'];
+const headers = [...names, ...others].flatMap((name) => values.map(([what, value]) => [name, what, value] as const));
+
+describe('a long header', () => {
+  test.each(headers)('%s of %s is bounded', async (name, _what, value) => {
+    await expectBounded({ headers: { [name]: value }, body: { status: 'Running' }, path: `${PATH}/a` });
+    const inBatch = { id: '1', method: 'GET', url: '/playPromptOperation/a', headers: { [name]: value } };
+    if (name !== 'authorization')
+      await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests: [inBatch] } });
+  });
+
+  test.each(values)('Accept of %s is bounded without a token', async (_what, accept) => {
+    for (const path of ['/v1.0', '/v1.0/$metadata', '/openapi.json']) {
+      await expectBounded({ method: 'GET', path, token: undefined, headers: { accept } });
+    }
+  });
+
+  test.each(names)('%s is refused by its name from the limit on', async (name) => {
+    const value = (length: number) => ({ [name]: 'x'.repeat(length), ...(name === 'prefer' && {}) });
+    const above = await app.send({ path: `${PATH}/a`, headers: value(MAX_HEADER_LENGTH + 1), body: {} });
+    expect([above.status, above.json.error.details?.[0]?.target.toLowerCase()]).toEqual([400, name]);
+    const at = await app.send({ path: `${PATH}/a`, headers: value(MAX_HEADER_LENGTH), body: {} });
+    expect(at.json?.error?.message ?? '').not.toContain('characters long');
+  });
+
+  test('that nothing looks into may be as long as the host lets it be', async () => {
+    expect((await app.send({ path: `${PATH}/a`, headers: { 'x-other': 'x'.repeat(8000) }, body: {} })).status).toBe(
+      200,
+    );
+  });
+});
+
+/** Bodies of an update, each as large as may be. */
+const nested = (open: string, close: string, inner = '1') => `${open.repeat(15)}${inner}${close.repeat(15)}`;
+const repeatedMember = (name: string, times: number) => Array.from({ length: times }, () => `"${name}":1`).join();
+const bodies: [string, string][] = [
+  ['a long name, repeated', `{${`"${'x'.repeat(30_000)}":1,`.repeat(2).slice(0, -1)}}`],
+  ['long names around repeated ones', `{"${'x'.repeat(30_000)}":{${repeatedMember('a', 5000)}}}`],
+  ['repeated names deep inside', nested(`{"${'x'.repeat(2000)}":`, '}', `{${repeatedMember('a', 5000)}}`)],
+  ['many different repeated names', `{${Array.from({ length: 4000 }, (_, n) => `"${n}":1,"${n}":1`).join()}}`],
+  ['many unknown names', `{${Array.from({ length: 8000 }, (_, n) => `"${n}":1`).join()}}`],
+  ['a long unknown name', `{"${'x'.repeat(65_000)}":1}`],
+  ['a name of escapes', `{"${'\\u0000'.repeat(10_000)}":1}`],
+  ['colons in a text', `{"clientContext":"${'\\":'.repeat(20_000)}"}`],
+  ['brackets', '['.repeat(65_000)],
+  ['quotes', '"'.repeat(65_000)],
+  ['spaces', `{${' '.repeat(65_000)}`],
+  ['a number', `{"a":${'1'.repeat(65_000)}}`],
+  ['arrays', `{"a":[${'[],'.repeat(20_000)}1]}`],
+];
+
+describe('a body', () => {
+  test.each(bodies)('of %s is bounded, alone and in a batch', async (_what, body) => {
+    await expectBounded({ path: `${PATH}/a`, body });
+    const base64 = Buffer.from(body).toString('base64');
+    const one = (id: number) => ({
+      id: `${id}`,
+      method: 'PATCH',
+      url: '/playPromptOperation/a',
+      headers: { 'content-type': 'application/json' },
+      body: base64,
+    });
+    await expectBounded({
+      method: 'POST',
+      path: '/v1.0/$batch',
+      body: { requests: Array.from({ length: 10 }, (_, n) => one(n)) },
+    });
+  });
+});
+
+const million = 1_000_000;
+const request = (rest: object) => ({ id: '1', method: 'GET', url: '/playPromptOperation/a', ...rest });
+const batches: [string, string][] = [
+  ['ones', `{"requests":[${'1,'.repeat(500_000)}1]}`],
+  ['objects', `{"requests":[${'{},'.repeat(330_000)}{}]}`],
+  ['unknown members', `{${Array.from({ length: 90_000 }, (_, n) => `"${n}":1`).join()}}`],
+  ['a member that is repeated', `{${repeatedMember('a', 170_000)}}`],
+  [
+    'a $select of commas',
+    JSON.stringify({ requests: [request({ url: `/playPromptOperation?$select=${','.repeat(million)}` })] }),
+  ],
+  ['query options', JSON.stringify({ requests: [request({ url: `/playPromptOperation?${'a&'.repeat(500_000)}` })] })],
+  ['a long method', JSON.stringify({ requests: [request({ method: 'A'.repeat(million) })] })],
+  [
+    'a long id, twice',
+    JSON.stringify({ requests: [request({ id: 'x'.repeat(million / 2) }), request({ id: 'x'.repeat(million / 2) })] }),
+  ],
+  [
+    'a header of spaces',
+    JSON.stringify({ requests: [request({ headers: { accept: `a/b;q=1${' '.repeat(100_000)}x` } })] }),
+  ],
+  [
+    'many headers',
+    JSON.stringify({
+      requests: [request({ headers: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`x-${n}`, ''])) })],
+    }),
+  ],
+  ['dependencies', JSON.stringify({ requests: [request({ dependsOn: Array.from({ length: 200_000 }, () => '') })] })],
+  [
+    'a body of arrays',
+    `{"requests":[{"id":"1","method":"PATCH","url":"/a","body":${'['.repeat(12)}${'1,'.repeat(500_000)}1${']'.repeat(12)}}]}`,
+  ],
+  [
+    'a base64 body that is not one',
+    JSON.stringify({ requests: [request({ method: 'PATCH', body: `${'A'.repeat(million)}!` })] }),
+  ],
+];
+
+describe('a batch', () => {
+  test.each(batches)('of %s is bounded', async (_what, body) => {
+    await expectBounded({ method: 'POST', path: '/v1.0/$batch', body });
+  });
+});
+
+describe('a query', () => {
+  const queries: [string, string][] = [
+    ['options', 'a&'.repeat(4000)],
+    ['commas', `$select=${','.repeat(8000)}`],
+    ['spaces', `$filter=${'+'.repeat(8000)}`],
+    ['parentheses', `$filter=${'('.repeat(8000)}`],
+    ['quotes', `$filter=clientContext+eq+'${"''".repeat(3900)}`],
+    ['ands', `$filter=${"status eq 'Running' and ".repeat(300)}`],
+    ['percent signs', `$filter=${'%'.repeat(8000)}`],
+    ['digits', `$top=${'1'.repeat(8000)}`],
+    ['a token', `$skiptoken=${'A'.repeat(8000)}`],
+  ];
+  test.each(queries)('of %s is bounded', async (_what, query) => {
+    await expectBounded({ method: 'GET', path: `${PATH}?${query}` });
+    await expectBounded({ method: 'GET', path: `/openapi.json?${query}`, token: undefined });
+  });
+});
+
+describe('lists', () => {
+  const message = '\u0001'.repeat(8192);
+  const COUNT = 120;
+  beforeAll(async () => {
+    await Promise.all(
+      Array.from({ length: COUNT }, (_, n) =>
+        app.send({ path: `${PATH}/large-${n}`, body: { resultInfo: { message } } }),
+      ),
+    );
+  }, 60_000);
+
+  test('of large operations end where they are full, and the next page goes on', async () => {
+    const found: string[] = [];
+    let path: string | undefined = `${PATH}?$top=999`;
+    for (let pages = 0; path !== undefined && pages < 10; pages++) {
+      const { json }: Awaited<ReturnType<typeof expectBounded>> = await expectBounded({ method: 'GET', path });
+      found.push(...json.value.map(({ id }: { id: string }) => id));
+      const next: string | undefined = json['@odata.nextLink'];
+      path = next?.slice(new URL(next).origin.length);
+    }
+    expect(new Set(found.filter((id) => id.startsWith('large-'))).size).toBe(COUNT);
+    expect(found.length).toBe(new Set(found).size);
+  });
+
+  test('in a batch share its bound, and each of them is answered', async () => {
+    const requests = Array.from({ length: 20 }, (_, n) =>
+      request({ id: `${n}`, url: '/playPromptOperation?$top=999' }),
+    );
+    const { json } = await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests } });
+    for (const { status, body } of json.responses) {
+      expect([status, body.value.length > 0, typeof body['@odata.nextLink']]).toEqual([200, true, 'string']);
+    }
+  });
+});

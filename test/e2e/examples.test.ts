@@ -1,0 +1,79 @@
+// The documentation shows what the service does: every shell block runs, and prints what the block below it shows.
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
+import { newFolder, startService, type TestService } from '../support/service.ts';
+
+const run = promisify(execFile);
+
+const folder = newFolder();
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ AZURITE_LOCATION: folder.path });
+});
+afterAll(async () => {
+  await service.end('SIGINT');
+  folder.remove();
+});
+
+interface Example {
+  readonly command: string;
+  /** What the block below shows, and its language. */
+  readonly shown?: { readonly language: string; readonly text: string } | undefined;
+}
+
+/** The blocks of a page: each in `sh`, with the block that follows it at once if that is output. */
+function examplesOf(page: string): Example[] {
+  const blocks = [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(
+    ([, language = '', text = '']) => ({ language, text }),
+  );
+  return blocks.flatMap(({ language, text }, n) => {
+    if (language !== 'sh') return [];
+    const next = blocks[n + 1];
+    return [{ command: text.trim(), shown: next && ['json', 'text'].includes(next.language) ? next : undefined }];
+  });
+}
+
+/** Runs the examples of a page in one shell, as a reader would, and returns what each printed. */
+async function outputsOf(examples: readonly Example[]) {
+  const { baseUrl, tokenEndpoint } = service.facts;
+  const script = examples.map(({ command }) => `${command}\nprintf '\\0'`).join('\n');
+  const env = { ...process.env, ISSUER_PORT: new URL(tokenEndpoint).port };
+  const { stdout } = await run('bash', ['-euc', script.replaceAll('http://127.0.0.1:7071', baseUrl)], { env });
+  return stdout.replaceAll(baseUrl, 'http://127.0.0.1:7071').split('\0');
+}
+
+const object = z.record(z.string(), z.unknown());
+
+/** What must be there of JSON as it is shown: ETags differ, and `...` stands for further members. */
+function expected(shown: unknown): unknown {
+  if (Array.isArray(shown)) return shown.map(expected);
+  const members = object.safeParse(shown).data;
+  if (!members) return shown;
+  const { '...': isPartial, ...rest } = members;
+  const entries = Object.entries(rest).map(([name, value]) => [
+    name,
+    name === '@odata.etag' ? expect.stringMatching(/^W\//) : expected(value),
+  ]);
+  return isPartial === undefined ? Object.fromEntries(entries) : expect.objectContaining(Object.fromEntries(entries));
+}
+
+describe.each(['README.md', 'docs/api.md'])('%s', (page) => {
+  const examples = examplesOf(page);
+  let outputs: string[];
+  beforeAll(async () => {
+    outputs = await outputsOf(examples);
+  }, 60_000);
+
+  test('has examples', () => {
+    expect(examples.filter(({ shown }) => shown).length).toBeGreaterThan(2);
+  });
+
+  test.each(examples.map((example, n) => [n, example] as const))('example %i prints what it shows', (n, { shown }) => {
+    const output = outputs[n] ?? '';
+    if (shown?.language === 'json') expect(JSON.parse(output)).toEqual(expected(JSON.parse(shown.text)));
+    if (shown?.language === 'text') expect(output.trim()).toBe(shown.text.trim());
+  });
+});

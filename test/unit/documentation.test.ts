@@ -1,0 +1,81 @@
+// The documentation agrees with the code, and its links lead somewhere.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { wireErrors } from '../../shared/odata/errorResponse.ts';
+import { settingNames } from '../../shared/settings.ts';
+
+const pages = execFileSync('git', ['ls-files', '*.md'], { encoding: 'utf8' }).trim().split('\n');
+const textOf = (page: string) => readFileSync(page, 'utf8');
+
+/** The anchors of a page, as GitHub makes them of its headings. */
+function anchorsOf(page: string) {
+  const headings = [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe.each(pages)('%s', (page) => {
+  const prose = textOf(page).replace(/^```[\s\S]*?^```$/gm, '');
+  const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
+
+  test('has links that resolve', () => {
+    for (const link of links.filter((each) => !/^https?:/.test(each))) {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      expect([link, existsSync(target)]).toEqual([link, true]);
+      if (anchor !== undefined) expect(anchorsOf(target)).toContain(anchor);
+    }
+  });
+
+  test('names only files that exist', () => {
+    const named = [...prose.matchAll(/`((?:functions|shared|local|test|infra|docs|bench|client)\/[\w./-]+\.\w+)`/g)];
+    for (const [, file = ''] of named) expect([file, existsSync(file)]).toEqual([file, true]);
+  });
+});
+
+/** The first cell of each row of the tables below a heading. */
+function firstCells(page: string, heading: string) {
+  const section = textOf(page).split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return [...section.matchAll(/^\| `?([^`|]+?)`? \|/gm)]
+    .map(([, cell = '']) => cell)
+    .filter((cell) => !/^(-+|name)$/.test(cell));
+}
+
+test('settings.md lists every setting, and no other', () => {
+  const listed = [...firstCells('docs/settings.md', 'Service'), ...firstCells('docs/settings.md', 'Telemetry')];
+  const names = listed.filter((cell) => /^[A-Z][A-Z0-9_]+$/.test(cell));
+  expect(names.sort()).toEqual([...settingNames].sort());
+});
+
+test('settings.md lists every metric', () => {
+  const created = execFileSync(
+    'git',
+    ['grep', '-hE', 'createCounter\\(|createHistogram\\(|name: .playprompt', '--', 'shared', 'functions'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const names = [...created.matchAll(/'((?:http|db|playpromptoperation)\.[a-z_.]+)'/g)].map(([, name]) => name);
+  expect(names.length).toBeGreaterThan(5);
+  expect(firstCells('docs/settings.md', 'Telemetry')).toEqual(expect.arrayContaining([...new Set(names)]));
+});
+
+test('api.md lists every error', () => {
+  const rows = [...textOf('docs/api.md').matchAll(/^\| (\d{3}) \| `(\w+)` \|/gm)].map(
+    ([, status, code]) => `${status} ${code}`,
+  );
+  expect(rows).toEqual([...new Set(rows)]);
+  expect(rows.sort()).toEqual(
+    [...new Set(Object.values(wireErrors).map(({ status, code }) => `${status} ${code}`))].sort(),
+  );
+});
+
+test('the README is a front page', () => {
+  expect(textOf('README.md').split('\n').length).toBeLessThanOrEqual(180);
+});
