@@ -2,10 +2,8 @@
 // modules, since a Node that cannot run TypeScript, or a folder without packages, is what it is there for.
 import { existsSync } from 'node:fs';
 
-const WANTED = [22, 18];
-
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const isOld = major < WANTED[0] || (major === WANTED[0] && minor < WANTED[1]);
+const isOld = major < 22 || (major === 22 && minor < 18);
 
 if (!existsSync('node_modules/zod')) fail('The packages are missing: run npm ci first.');
 if (isOld) {
