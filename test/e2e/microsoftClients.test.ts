@@ -78,7 +78,7 @@ test('Kiota updates, reads, follows pages and reads errors', async () => {
   expect(updated).toMatchObject(ids.map((id) => ({ id, clientContext: 'from Kiota', status: 'Running' })));
   expect(read).toMatchObject({ id: 'kiota-1', status: 'Running' });
   expect({ pages, listed }).toEqual({ pages: [2, 2, 1], listed: ids });
-  expect(refused).toMatchObject({ status: 400, code: 'BadRequest' });
+  expect(refused).toMatchObject({ responseStatusCode: 400, code: 'BadRequest' });
 });
 
 test('a process that does not trust the certificate gets no answer', async () => {
