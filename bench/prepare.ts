@@ -1,8 +1,8 @@
 // What must be there before anything of the bench can be loaded: the peers' packages, and the built app. It imports
 // nothing that is not Node's own.
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { installPackages } from '../local/installPackages.ts';
 
 export const BENCH_FOLDER = import.meta.dirname;
 export const ROOT_FOLDER = resolve(BENCH_FOLDER, '..');
@@ -12,16 +12,9 @@ export const APP_FOLDER = resolve(ROOT_FOLDER, 'dist/app');
 
 /** Installs the peers' packages unless they are as the lock file has them, and builds the app in both its forms. */
 export function prepare(): void {
-  if (installedAt() < statSync(resolve(BENCH_FOLDER, 'package-lock.json')).mtimeMs) {
-    npm(['ci', '--ignore-scripts'], BENCH_FOLDER);
-  }
+  installPackages(BENCH_FOLDER);
   npm(['run', '--silent', 'build'], ROOT_FOLDER);
   npm(['run', '--silent', 'package'], ROOT_FOLDER);
-}
-
-function installedAt() {
-  const installed = statSync(resolve(BENCH_FOLDER, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });
-  return installed?.mtimeMs ?? 0;
 }
 
 function npm(args: readonly string[], cwd: string) {

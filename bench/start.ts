@@ -1,13 +1,19 @@
 // `npm run bench`, `npm run bench:compute`, `npm run bench:coldstart`: runs the measurements that it is told and writes
 // bench/results.json, results.md and the plot; with --quick less of it, and into bench/dist/quick/ instead.
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../local/commandLine.ts';
 import { BENCH_FOLDER, prepare } from './prepare.ts';
 
-const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
+const USAGE = `
+npm run bench, npm run bench:compute or npm run bench:coldstart, with -- [options]
+
+Measures the service beside others and writes bench/results.json, bench/results.md and the plot.
+
+  --quick  measures less, in a minute or two, and writes into bench/dist/quick/
+  --help   print this text
+`;
+
+const { values, positionals } = readCommandLine(USAGE, { quick: { type: 'boolean', default: false } }, true);
 prepare();
 // What follows has packages that were perhaps just installed.
 const { measure } = await import('./measure.ts');

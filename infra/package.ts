@@ -2,12 +2,20 @@
 // Azure; `dist/maps/` has the source maps, which stay here. With `--docs` it has Swagger UI too, for the page /docs.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
-import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 import { zipSync } from 'fflate';
 import * as z from 'zod';
 import { pagesByName } from '../functions/page.ts';
+import { readCommandLine } from '../local/commandLine.ts';
 
+const USAGE = `
+npm run package -- [options]
+
+Bundles the app into dist/app and, for Azure, dist/app.zip.
+
+  --docs  with the page /docs, which is larger than the app
+  --help  print this text
+`;
 const APP = 'dist/app';
 const MAPS = 'dist/maps';
 const ZIP = 'dist/app.zip';
@@ -33,7 +41,7 @@ const lazyXml: Plugin = {
   },
 };
 
-const { docs } = parseArgs({ options: { docs: { type: 'boolean', default: false } } }).values;
+const { docs } = readCommandLine(USAGE, { docs: { type: 'boolean', default: false } }).values;
 for (const folder of [APP, MAPS]) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 /** A part of the local set-up that runs in a process of its own. */
 export interface Child {
-  /** What it said of itself when it was ready. */
+  /** What it reported when it was ready. */
   readonly ready: unknown;
   readonly process: ChildProcess;
   /** Settles when it has ended, for whatever reason. */
@@ -25,7 +25,7 @@ export async function startChild(
   options: Pick<ForkOptions, 'cwd' | 'execArgv'> = {},
 ): Promise<Child> {
   const file = fileURLToPath(new URL(module, import.meta.url));
-  const child = fork(file, [], { ...options, env, stdio: ['ignore', 2, 2, 'ipc'] });
+  const child = fork(file, [], { execArgv: [], ...options, env, stdio: ['ignore', 2, 2, 'ipc'] });
   const ended = once(child, 'exit');
   const [message] = await Promise.race([once(child, 'message'), ended.then(() => [{ failed: `${module} ended.` }])]);
   if ('failed' in message) {
@@ -50,8 +50,8 @@ export interface Service {
 }
 
 /**
- * Runs this process as a child of startChild: starts, tells the parent that it is ready, and stops in order when the
- * parent says so or is gone, or on SIGTERM. An interrupt of the terminal is the parent's to handle.
+ * Runs this process as a child of startChild: starts, reports to the parent that it is ready, and stops in order when the
+ * parent asks for it or is gone, or on SIGTERM. An interrupt of the terminal is for the parent to handle.
  */
 export async function serveUntilTold(start: () => Promise<Service>): Promise<void> {
   process.on('SIGINT', () => {});

@@ -1,13 +1,14 @@
 // The embedded host: loads the built app, unchanged, as the Functions worker does, serves its HTTP functions on loopback
 // and runs its timers. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import * as z from 'zod';
 import { serveUntilTold } from './childProcess.ts';
 import { type TimerFunction, terminateApp } from './functionsWorker.ts';
 import { loadApp } from './loadApp.ts';
-import { close, listen } from './loopback.ts';
+import { close, createLoopbackServer, listen } from './loopback.ts';
+import { requestLine } from './requestLine.ts';
 import { createRouter } from './router.ts';
 import { startHourly } from './timer.ts';
 
@@ -33,7 +34,15 @@ await serveUntilTold(async () => {
   const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
   const route = createRouter(extensions.http.routePrefix, functions);
 
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...TIMEOUTS }, (request, response) => {
+  const { CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, REQUEST_LINES } = process.env;
+  const certificate =
+    CERTIFICATE_FILE && CERTIFICATE_KEY_FILE
+      ? { cert: readFileSync(CERTIFICATE_FILE, 'utf8'), key: readFileSync(CERTIFICATE_KEY_FILE, 'utf8') }
+      : undefined;
+  const scheme = certificate ? 'https' : 'http';
+
+  const limits = { maxHeaderSize: MAX_HEADER_BYTES, ...TIMEOUTS };
+  const server = createLoopbackServer(certificate, limits, (request, response) => {
     serve(request, response).catch((error: unknown) => {
       if (request.destroyed && !request.complete) return;
       console.error(inspect(error));
@@ -57,8 +66,9 @@ await serveUntilTold(async () => {
   };
 
   async function serve(request: IncomingMessage, response: ServerResponse) {
+    const begin = performance.now();
     const { method = '', headers } = request;
-    const url = URL.parse(request.url ?? '', `http://${headers.host ?? 'localhost'}`);
+    const url = URL.parse(request.url ?? '', `${scheme}://${headers.host ?? 'localhost'}`);
     if (!url) return response.writeHead(400).end();
     const timer = timers.find(({ name }) => url.pathname.toLowerCase() === `/admin/functions/${name.toLowerCase()}`);
     if (timer && method === 'POST') {
@@ -84,6 +94,10 @@ await serveUntilTold(async () => {
       },
       log,
     );
+    if (REQUEST_LINES) {
+      const milliseconds = performance.now() - begin;
+      console.error(requestLine({ method, path: url.pathname, milliseconds, ...answer }));
+    }
     if (body.length <= MAX_BODY_BYTES) return response.writeHead(answer.status, answer.headers).end(answer.body);
 
     // A connection that is closed while something of the request is unread is reset, and its answer lost.

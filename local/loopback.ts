@@ -1,4 +1,5 @@
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 
 /** The only address that anything here listens on. */
@@ -6,6 +7,17 @@ export const LOOPBACK = '127.0.0.1';
 
 /** How long what was begun may take to finish when a server is closed. */
 const CLOSE_DEADLINE_MS = 8000;
+
+/** Creates an HTTP server, for https where there is a certificate. */
+export function createLoopbackServer(
+  certificate: { readonly cert: string; readonly key: string } | undefined,
+  options: ServerOptions,
+  listener: RequestListener,
+): Server {
+  if (!certificate) return createServer(options, listener);
+  const { cert, key } = certificate;
+  return createTlsServer({ ...options, cert, key }, listener);
+}
 
 /**
  * Listens on loopback.

@@ -1,25 +1,50 @@
-// `npm start`: starts what the settings do not name (a table store, a token issuer), then the app, and says how to use it.
+// `npm start`: starts what the settings do not name (a table store, a token issuer), then the app, and prints how to use it.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { readSettings } from '../shared/settings.ts';
+import { askLoopback } from './askLoopback.ts';
+import { banner, type Facts } from './banner.ts';
 import { startChild } from './childProcess.ts';
-import { startIssuer } from './issuer.ts';
+import { readCommandLine } from './commandLine.ts';
+import { DEFAULT_LIFETIME_SECONDS, startIssuer } from './issuer.ts';
+import { type Certificate, keptCertificate, keptSigningKey } from './keys.ts';
 import { readLocalSettings } from './localSettings.ts';
 import { LOOPBACK } from './loopback.ts';
+import { checkPorts } from './ports.ts';
+
+const USAGE = `
+npm start -- [options]
+
+Starts the service on this machine, with a table store and a token issuer unless the settings name others.
+
+  --port NUMBER  the app's port, 0 for any free one; by default PORT, or 7071
+  --https        serve the app and the issuer over https, with a certificate that is kept in KEYS_LOCATION
+  --json         print one line of JSON instead of text, once all is ready
+  --quiet        do not print a line for every request
+  --host NAME    func (Azure Functions Core Tools) or embedded; by default func where it is installed
+  --app FOLDER   the app to run, such as dist/app, which npm run package makes
+  --build        compile the app first, as npm start does
+  --help         print this text
+
+PORT (7071), ISSUER_PORT (7072) and AZURITE_TABLE_PORT (10002) are the ports; AZURITE_LOCATION (.azurite) is the folder of
+the data, KEYS_LOCATION (.keys) that of the signing key and the certificate.
+`;
 
 /** How long Core Tools may take to serve the first request: it builds nothing, but it may fetch its extensions. */
 const FUNC_START_DEADLINE_MS = 120_000;
+const PAGE_DEADLINE_MS = 5000;
 
 /** Azurite's account, whose key is public. Microsoft Learn, "Connect to Azurite with SDKs and tools". */
 const AZURITE_ACCOUNT = 'devstoreaccount1';
 const AZURITE_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const AZURITE_FOLDER = '.azurite';
+const KEYS_FOLDER = '.keys';
 
-/** What a part that listens says of itself when it is ready. */
+/** What a part that listens reports when it is ready. */
 const listening = z.object({ port: z.number() });
 
 /** A part of the local set-up that was started. */
@@ -28,6 +53,7 @@ interface Part {
   stop(): Promise<void>;
 }
 
+const options = readOptions();
 const parts: Part[] = [];
 const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
 try {
@@ -41,7 +67,7 @@ for (const part of parts.toReversed()) await part.stop();
 process.exit();
 
 async function startAll() {
-  const { json, app, host } = readArguments();
+  const { app, host } = options;
   const { named, sample } = readLocalSettings(process.env);
   const { AUTH_AUTHORITY, TABLES_CONNECTION, ...rest } = sample;
   const needsStore = !named.TABLES_CONNECTION && !named.TABLES_ENDPOINT;
@@ -51,32 +77,81 @@ async function startAll() {
     ...(needsStore && { TABLES_CONNECTION }),
     ...(needsIssuer && { AUTH_AUTHORITY }),
     ...named,
+    ...(options.port !== undefined && { PORT: options.port }),
   };
   const { auth, pages } = readSettings(env);
   const [tenant = ''] = auth.tenants;
   const [audience = ''] = auth.audiences;
+  const grantedRoles = auth.appRoles.slice(0, 1);
+  const ports = {
+    app: portOf(env, 'PORT', 7071),
+    issuer: portOf(env, 'ISSUER_PORT', 7072),
+    store: portOf(env, 'AZURITE_TABLE_PORT', 10002),
+  };
+  await checkPorts([
+    { variable: 'PORT', part: 'the app', port: ports.app },
+    ...(needsIssuer ? [{ variable: 'ISSUER_PORT', part: 'the token issuer', port: ports.issuer }] : []),
+    ...(needsStore ? [{ variable: 'AZURITE_TABLE_PORT', part: 'the table store', port: ports.store }] : []),
+  ]);
+  prepareApp(app);
 
-  if (needsStore) env.TABLES_CONNECTION = await startStore(env);
-  const issuer = needsIssuer ? await startIssuer(portOf(env, 'ISSUER_PORT', 7072)) : undefined;
+  const keys = env.KEYS_LOCATION ?? KEYS_FOLDER;
+  const certificate = options.https ? await keptCertificate(keys) : undefined;
+  if (certificate) env.NODE_EXTRA_CA_CERTS = trustedBy(env.NODE_EXTRA_CA_CERTS, certificate, keys);
+  if (needsStore) env.TABLES_CONNECTION = await startStore(env, ports.store);
+  const issuer = needsIssuer
+    ? await startIssuer(ports.issuer, { grantedRoles, signingKey: await keptSigningKey(keys), certificate })
+    : undefined;
   if (issuer) {
     parts.push({ ended: new Promise(() => {}), stop: () => issuer.close() });
     env.AUTH_AUTHORITY = issuer.authority;
   }
-  const port = portOf(env, 'PORT', 7071);
-  const baseUrl = await (host === 'func' ? startFunc(app, env, port) : startEmbeddedHost(app, env, port));
+  const baseUrl = await (host === 'func'
+    ? startFunc(app, env, ports.app)
+    : startEmbeddedHost(app, env, ports.app, certificate));
 
   const authority = issuer?.authority ?? auth.authority;
-  const facts = {
+  const facts: Facts = {
     baseUrl,
-    token: (await issuer?.issueToken({ tenant, audience, roles: auth.appRoles.slice(0, 1) })) ?? null,
+    token: (await issuer?.issueToken({ tenant, audience, roles: grantedRoles })) ?? null,
     tokenEndpoint: `${authority}/${tenant}/oauth2/v2.0/token`,
     issuer: `${authority}/${tenant}/v2.0`,
     tenant,
     audience,
     tables: tableServiceOf(env),
     host,
+    ...(certificate && { certificate: certificate.file }),
   };
-  console.log(json ? JSON.stringify(facts) : explanation(facts, pages));
+  if (options.json) return console.log(JSON.stringify(facts));
+  const served = await Promise.all(pages.map(async (page) => ((await isServed(baseUrl, page)) ? [page] : [])));
+  console.log(
+    banner(facts, { pages: served.flat(), tokenSeconds: DEFAULT_LIFETIME_SECONDS, platform: process.platform }),
+  );
+}
+
+/** Compiles the app if that was asked for; one that is made by another command must be there. */
+function prepareApp(app: string) {
+  const isCheckout = resolve(app) === resolve('.');
+  if (!isCheckout && !existsSync(join(app, 'package.json'))) {
+    throw new Error(`There is no app in ${app}. npm run package makes one in dist/app.`);
+  }
+  if (!isCheckout || !options.build) return;
+  const compiler = ['node_modules/typescript/bin/tsc', '--project', 'functions'];
+  const { status } = spawnSync(process.execPath, compiler, { stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error('The app does not compile.');
+}
+
+/** The certificates that Node trusts besides its own: the local one, and those that the environment names already. */
+function trustedBy(others: string | undefined, { cert, file }: Certificate, folder: string) {
+  if (!others || resolve(others) === file) return file;
+  const both = resolve(folder, 'trusted.pem');
+  writeFileSync(both, `${readFileSync(others, 'utf8')}\n${cert}`, { mode: 0o600 });
+  return both;
+}
+
+async function isServed(baseUrl: string, page: string) {
+  const response = await askLoopback(Number(new URL(baseUrl).port), `/${page}`, { deadlineMs: PAGE_DEADLINE_MS });
+  return response?.status === 200;
 }
 
 function anyEnds(started: readonly Part[]) {
@@ -88,17 +163,26 @@ function anyEnds(started: readonly Part[]) {
   );
 }
 
-function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'boolean', default: false },
-      host: { type: 'string' },
-      app: { type: 'string', default: '.' },
-    },
+function readOptions() {
+  const { values } = readCommandLine(USAGE, {
+    json: { type: 'boolean', default: false },
+    https: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+    build: { type: 'boolean', default: false },
+    port: { type: 'string' },
+    host: { type: 'string' },
+    app: { type: 'string', default: '.' },
   });
   const host = z.enum(['func', 'embedded']).optional().safeParse(values.host);
-  if (!host.success) throw new Error(`--host must be func or embedded; it is ${values.host}.`);
-  return { json: values.json, app: values.app, host: host.data ?? (hasCoreTools() ? 'func' : 'embedded') };
+  if (!host.success) {
+    console.error(`--host must be func or embedded; it is ${values.host}.`);
+    process.exit(1);
+  }
+  if (values.https && host.data === 'func') {
+    console.error('--https needs the embedded host: Core Tools take no certificate in PEM.');
+    process.exit(1);
+  }
+  return { ...values, host: host.data ?? (!values.https && hasCoreTools() ? 'func' : 'embedded') };
 }
 
 function hasCoreTools() {
@@ -113,36 +197,42 @@ function portOf(env: NodeJS.ProcessEnv, name: string, standard: number) {
   return port;
 }
 
-async function startStore(env: NodeJS.ProcessEnv) {
+async function startStore(env: NodeJS.ProcessEnv, port: number) {
   const location = env.AZURITE_LOCATION ?? AZURITE_FOLDER;
   mkdirSync(location, { recursive: true });
-  const port = portOf(env, 'AZURITE_TABLE_PORT', 10002);
-  try {
-    const azurite = await startChild('azurite.ts', {
+  const azurite = await startChild('azurite.ts', {
+    ...env,
+    AZURITE_LOCATION: location,
+    AZURITE_TABLE_PORT: String(port),
+  });
+  parts.push(azurite);
+  const { port: chosen } = listening.parse(azurite.ready);
+  return `DefaultEndpointsProtocol=http;AccountName=${AZURITE_ACCOUNT};AccountKey=${AZURITE_KEY};TableEndpoint=http://${LOOPBACK}:${chosen}/${AZURITE_ACCOUNT};`;
+}
+
+async function startEmbeddedHost(
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  port: number,
+  certificate: Certificate | undefined,
+) {
+  const host = await startChild(
+    'host.ts',
+    {
       ...env,
-      AZURITE_LOCATION: location,
-      AZURITE_TABLE_PORT: String(port),
-    });
-    parts.push(azurite);
-    const { port: chosen } = listening.parse(azurite.ready);
-    return `DefaultEndpointsProtocol=http;AccountName=${AZURITE_ACCOUNT};AccountKey=${AZURITE_KEY};TableEndpoint=http://${LOOPBACK}:${chosen}/${AZURITE_ACCOUNT};`;
-  } catch (error) {
-    throw new Error(
-      `The table store cannot start. ${error instanceof Error ? error.message : error}\n` +
-        'If an Azurite already runs there, set TABLES_CONNECTION=UseDevelopmentStorage=true to use it.',
-    );
-  }
-}
-
-async function startEmbeddedHost(cwd: string, env: NodeJS.ProcessEnv, port: number) {
-  const host = await startChild('host.ts', { ...env, PORT: String(port) }, { cwd });
+      PORT: String(port),
+      ...(certificate && { CERTIFICATE_FILE: certificate.file, CERTIFICATE_KEY_FILE: certificate.keyFile }),
+      ...(!options.quiet && { REQUEST_LINES: 'true' }),
+    },
+    { cwd },
+  );
   parts.push(host);
-  return `http://${LOOPBACK}:${listening.parse(host.ready).port}`;
+  return `${certificate ? 'https' : 'http'}://${LOOPBACK}:${listening.parse(host.ready).port}`;
 }
 
-/** Core Tools know no free port and tell nobody when they are ready: so the port is fixed, and asked until it answers. */
+/** Core Tools cannot choose a free port and do not report when they are ready: the port is polled until it answers. */
 async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
-  if (port === 0) throw new Error('PORT must not be 0 with --host func.');
+  if (port === 0) throw new Error('The port must not be 0 with --host func.');
   const func = spawn('func', ['start', '--port', String(port)], {
     cwd,
     env,
@@ -165,7 +255,10 @@ async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
     return true;
   })();
   if (await Promise.race([up, ended.then(() => false)])) return baseUrl;
-  throw new Error('func start has ended; is Azure Functions Core Tools 4 installed? Without it, use --host embedded.');
+  throw new Error(
+    'func start has ended. Azure Functions Core Tools 4 are installed by npm install --global azure-functions-core-tools@4; ' +
+      'without them, use --host embedded.',
+  );
 }
 
 /** The address of the table service that the app uses, without its key. */
@@ -179,24 +272,4 @@ function tableServiceOf(env: NodeJS.ProcessEnv) {
       ? `http://${LOOPBACK}:10002/${AZURITE_ACCOUNT}`
       : `https://${part('AccountName')}.table.${part('EndpointSuffix') ?? 'core.windows.net'}`)
   );
-}
-
-function explanation(
-  { baseUrl, token, tables, issuer }: Record<'baseUrl' | 'tables' | 'issuer', string> & { token: string | null },
-  pages: readonly string[],
-) {
-  return `
-The service answers at ${baseUrl}/v1.0/playPromptOperation
-${pages.map((page) => `  a page at ${baseUrl}/${page}\n`).join('')}  tokens from ${issuer}
-  operations in ${tables}
-
-Try it:
-
-curl -sS -X PATCH '${baseUrl}/v1.0/playPromptOperation' \\
-  -H 'Authorization: Bearer ${token ?? '{token}'}' \\
-  -H 'Content-Type: application/json' \\
-  -d '{"clientContext":"my first prompt","status":"Running"}'
-
-Ctrl-C stops it.
-`;
 }

@@ -1,12 +1,32 @@
 // `npm run token`: prints an access token of the local issuer.
-import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { readSettings } from '../shared/settings.ts';
+import { askLoopback } from './askLoopback.ts';
+import { readCommandLine } from './commandLine.ts';
 import { readLocalSettings } from './localSettings.ts';
-import { LOOPBACK } from './loopback.ts';
 
-const answer = z.object({ access_token: z.string() });
+const DEADLINE_MS = 5000;
 
+const USAGE = `
+npm run --silent token -- [options]
+
+Prints an access token of the issuer that npm start has started.
+
+  --role NAME           an app role of the token; may be repeated; by default the first of AUTH_APP_ROLES
+  --tenant ID           the tenant, by default the first of AUTH_TENANTS
+  --expires-in SECONDS  how long the token is valid, by default 3600
+  --help                print this text
+
+ISSUER_PORT (7072) is the issuer's port.
+`;
+
+const tokenResponse = z.object({ access_token: z.string() });
+
+const { values } = readCommandLine(USAGE, {
+  role: { type: 'string', multiple: true },
+  tenant: { type: 'string' },
+  'expires-in': { type: 'string' },
+});
 try {
   console.log(await requestToken());
 } catch (error) {
@@ -15,23 +35,13 @@ try {
 }
 
 async function requestToken() {
-  const { values } = parseArgs({
-    options: {
-      role: { type: 'string', multiple: true },
-      tenant: { type: 'string' },
-      'expires-in': { type: 'string' },
-    },
-  });
   const { named, sample } = readLocalSettings(process.env);
-  const port = process.env.ISSUER_PORT;
   const { auth } = readSettings({
     ...sample,
-    ...(port && { AUTH_AUTHORITY: `http://${LOOPBACK}:${port}` }),
     ...named,
     ...(named.TABLES_ENDPOINT && { TABLES_CONNECTION: '' }),
   });
-  const [tenant = ''] = values.tenant ? [values.tenant] : auth.tenants;
-  const endpoint = `${auth.authority}/${tenant}/oauth2/v2.0/token`;
+  const path = `/${values.tenant ?? auth.tenants[0]}/oauth2/v2.0/token`;
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
     client_id: 'local',
@@ -41,10 +51,12 @@ async function requestToken() {
   });
   for (const role of values.role ?? auth.appRoles.slice(0, 1)) form.append('role', role);
 
-  const response = await fetch(endpoint, { method: 'POST', body: form }).catch(() => {
-    throw new Error(`No issuer answers at ${endpoint}. Is npm start running?`);
-  });
-  const body: unknown = await response.json();
-  if (!response.ok) throw new Error(`The issuer refused: ${JSON.stringify(body)}`);
-  return answer.parse(body).access_token;
+  const authority = new URL(named.AUTH_AUTHORITY ?? `http://127.0.0.1:${named.ISSUER_PORT ?? 7072}`);
+  const isLocal = authority.hostname === '127.0.0.1' || authority.hostname === 'localhost';
+  if (!isLocal) throw new Error(`AUTH_AUTHORITY is ${authority.href}, which is not the local issuer.`);
+  const port = Number(authority.port);
+  const response = await askLoopback(port, path, { form, deadlineMs: DEADLINE_MS });
+  if (!response) throw new Error(`No issuer answers on port ${port} (ISSUER_PORT). Is npm start running?`);
+  if (response.status !== 200) throw new Error(`The issuer refused: ${response.body}`);
+  return tokenResponse.parse(JSON.parse(response.body)).access_token;
 }

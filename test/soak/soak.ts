@@ -3,9 +3,9 @@
 // something is left running. Everything is on loopback.
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
+import { readCommandLine } from '../../local/commandLine.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { call, Ledger } from '../support/caller.ts';
 import { type Fault, startFaultProxy } from '../support/faultProxy.ts';
@@ -27,7 +27,17 @@ const [FIRST_ROTATION_MS, ROTATE_EVERY_MS] = [15_000, 6 * MINUTE];
 const [FAULTS_MS, PAUSE_MS] = [5000, 5000];
 const LEFT_DEADLINE_MS = 15_000;
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } });
+const USAGE = `
+npm run soak -- [options]
+
+Runs the service under a mixed load while its store fails now and then, and fails when an acknowledged write is lost.
+
+  --minutes NUMBER  how long, by default 1
+  --seed NUMBER     repeats the random choices of another run
+  --help            print this text
+`;
+
+const { values } = readCommandLine(USAGE, { minutes: { type: 'string' }, seed: { type: 'string' } });
 const minutes = z.coerce
   .number()
   .positive()

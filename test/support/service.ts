@@ -18,6 +18,8 @@ const facts = z.strictObject({
   audience: z.string(),
   tables: z.url(),
   host: z.enum(['func', 'embedded']),
+  /** With --https. */
+  certificate: z.string().optional(),
 });
 
 /** The whole local service, in processes of its own, as `npm start` starts it. */
@@ -40,12 +42,14 @@ export function newFolder(): { readonly path: string; remove(): void } {
 /** The folder of the app that the end-to-end tests start. */
 export const appFolder = () => process.env.TEST_APP ?? '.';
 
-/** Runs `npm start`'s own program on free ports; `env` says what is different. */
-export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json']) {
+/** Runs `npm start`'s own program on free ports and with keys of its own; `env` says what is different. */
+export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json', '--quiet']) {
+  const keys = newFolder();
   const child = spawn(process.execPath, ['local/start.ts', '--host', 'embedded', '--app', appFolder(), ...flags], {
-    env: { ...process.env, PORT: '0', ISSUER_PORT: '0', AZURITE_TABLE_PORT: '0', ...env },
+    env: { ...process.env, KEYS_LOCATION: keys.path, PORT: '0', ISSUER_PORT: '0', AZURITE_TABLE_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  child.once('exit', keys.remove);
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
@@ -54,8 +58,8 @@ export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string
 }
 
 /** Starts the service and waits until it is ready. */
-export async function startService(env: NodeJS.ProcessEnv = {}): Promise<TestService> {
-  const { child, errors, exited } = spawnService(env);
+export async function startService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<TestService> {
+  const { child, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags]);
   const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
   if (line === undefined) throw new Error(`The service did not start: ${errors()}`);
   return {

@@ -1,0 +1,84 @@
+/** Where everything of the local set-up is. */
+export interface Facts {
+  readonly baseUrl: string;
+  /** Null where the issuer is not the local one. */
+  readonly token: string | null;
+  readonly tokenEndpoint: string;
+  readonly issuer: string;
+  readonly tenant: string;
+  readonly audience: string;
+  readonly tables: string;
+  readonly host: string;
+  /** The file to trust, with https. */
+  readonly certificate?: string;
+}
+
+/** What `npm start` prints once all is ready, in the words of the platform's own shell. */
+export function banner(
+  { baseUrl, token, tables, issuer, certificate }: Facts,
+  { pages, tokenSeconds, platform }: { pages: readonly string[]; tokenSeconds: number; platform: NodeJS.Platform },
+): string {
+  const isWindows = platform === 'win32';
+  const lines = [
+    '',
+    `The service answers at ${baseUrl}/v1.0/playPromptOperation`,
+    ...pages.map((page) => `  a page at ${baseUrl}/${page}`),
+    `  tokens from ${issuer}`,
+    `  operations in ${tables}`,
+    '',
+    ...(certificate === undefined ? [] : trust(certificate, platform)),
+    ...(isWindows ? windowsRequest(baseUrl, token) : request(baseUrl, token, certificate)),
+    ...(token === null ? [] : lifetime(tokenSeconds, isWindows)),
+    'Ctrl-C stops it.',
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function trust(certificate: string, platform: NodeJS.Platform) {
+  const node = `NODE_EXTRA_CA_CERTS='${certificate}'`;
+  const lines = {
+    windows: [
+      `$env:${node.replace('=', ' = ')}`,
+      `Import-Certificate -FilePath '${certificate}' -CertStoreLocation Cert:\\CurrentUser\\Root`,
+    ],
+    mac: [
+      `export ${node} CURL_CA_BUNDLE='${certificate}'`,
+      `security add-trusted-cert -k ~/Library/Keychains/login.keychain-db '${certificate}'`,
+    ],
+    linux: [`export ${node} CURL_CA_BUNDLE='${certificate}' SSL_CERT_FILE='${certificate}'`],
+  }[platform === 'win32' ? 'windows' : platform === 'darwin' ? 'mac' : 'linux'];
+  return ['Make Node, curl and .NET trust its certificate:', '', ...lines, ''];
+}
+
+function request(baseUrl: string, token: string | null, certificate: string | undefined) {
+  return [
+    'Try it:',
+    '',
+    `curl -sS${certificate === undefined ? '' : ` --cacert '${certificate}'`} -X PATCH '${baseUrl}/v1.0/playPromptOperation' \\`,
+    `  -H 'Authorization: Bearer ${token ?? '{token}'}' \\`,
+    "  -H 'Content-Type: application/json' \\",
+    `  -d '${EXAMPLE}'`,
+    '',
+  ];
+}
+
+/** PowerShell calls something else curl, and takes the quotes out of what it hands to a program. */
+function windowsRequest(baseUrl: string, token: string | null) {
+  return [
+    'Try it, in PowerShell:',
+    '',
+    `Invoke-RestMethod -Method Patch -Uri '${baseUrl}/v1.0/playPromptOperation' \``,
+    `  -Headers @{ Authorization = 'Bearer ${token ?? '{token}'}' } \``,
+    "  -ContentType 'application/json' `",
+    `  -Body '${EXAMPLE}'`,
+    '',
+  ];
+}
+
+function lifetime(seconds: number, isWindows: boolean) {
+  const another = isWindows ? '$TOKEN = npm run --silent token' : 'TOKEN=$(npm run --silent token)';
+  return [`The token is valid for ${seconds / 60} minutes. To get another: ${another}`, ''];
+}
+
+const EXAMPLE = JSON.stringify({ clientContext: 'my first prompt', status: 'Running' });

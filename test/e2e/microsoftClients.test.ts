@@ -1,0 +1,86 @@
+// Microsoft's own client libraries, unmodified, against `npm start -- --https`. They refuse plain http.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { runClient } from '../support/microsoft/report.ts';
+import { newFolder, patch, startService, type TestService } from '../support/service.ts';
+
+const folder = newFolder();
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ AZURITE_LOCATION: folder.path, KEYS_LOCATION: folder.path }, ['--https']);
+});
+afterAll(async () => {
+  await service.end('SIGINT');
+  folder.remove();
+});
+
+describe('@microsoft/microsoft-graph-client', () => {
+  let seen: Readonly<Record<string, unknown>>;
+  beforeAll(async () => {
+    seen = await runClient('graphClient.ts', service);
+  });
+
+  test('updates an operation, reads it and finds it in a list', () => {
+    expect(seen.updated).toMatchObject({ clientContext: 'from the Graph client', status: 'Completed' });
+    expect(seen.read).toMatchObject({ status: 'Completed' });
+    expect(seen.listed).toMatchObject({ '@odata.count': 1, value: [{ clientContext: 'from the Graph client' }] });
+  });
+
+  test('reads three pages with its PageIterator', () => {
+    const { baseUrl } = service.facts;
+    expect(seen.paged).toEqual({
+      firstPage: 3,
+      nextLink: expect.stringContaining(`${baseUrl}/v1.0/playPromptOperation?`),
+      seen: Array.from({ length: 7 }, (_, n) => `page-${n}`),
+      isComplete: true,
+    });
+  });
+
+  test('sends a batch and finds each response by its id', () => {
+    expect(seen.batch).toEqual([
+      { status: 200, body: expect.objectContaining({ id: 'batched', status: 'Running' }) },
+      { status: 200, body: expect.objectContaining({ status: 'Running' }) },
+    ]);
+  });
+
+  test('turns errors into GraphError, with status, code, request id and details', () => {
+    const requestId = expect.stringMatching(/^[0-9a-f-]{36}$/);
+    expect(seen.errors).toMatchObject({
+      bad: {
+        statusCode: 400,
+        code: 'BadRequest',
+        requestId,
+        body: { details: [{ target: 'status' }, { target: 'id' }] },
+      },
+      missing: { statusCode: 404, code: 'ResourceNotFound', requestId },
+      stale: { statusCode: 412, code: 'PreconditionFailed', requestId },
+      anonymous: { statusCode: 401, code: 'InvalidAuthenticationToken', requestId },
+    });
+  });
+});
+
+test('ClientSecretCredential of @azure/identity gets a token with the default role', async () => {
+  const { token, secondsLeft, status } = await runClient('identity.ts', service);
+  expect(status).toBe(200);
+  expect(decodeJwt(String(token))).toMatchObject({ roles: ['Calls.Initiate.All'], aud: service.facts.audience });
+  expect(secondsLeft).toBeGreaterThan(3000);
+});
+
+test('client credentials of @azure/msal-node get a token with the default role, and cache it', async () => {
+  const { token, isCached, status } = await runClient('msal.ts', service);
+  expect({ isCached, status }).toEqual({ isCached: true, status: 200 });
+  expect(decodeJwt(String(token))).toMatchObject({ roles: ['Calls.Initiate.All'] });
+});
+
+test('Kiota updates, reads, follows pages and reads errors', async () => {
+  const { updated, read, listed, pages, refused } = await runClient('kiota.ts', service);
+  const ids = Array.from({ length: 5 }, (_, n) => `kiota-${n}`);
+  expect(updated).toMatchObject(ids.map((id) => ({ id, clientContext: 'from Kiota', status: 'Running' })));
+  expect(read).toMatchObject({ id: 'kiota-1', status: 'Running' });
+  expect({ pages, listed }).toEqual({ pages: [2, 2, 1], listed: ids });
+  expect(refused).toMatchObject({ responseStatusCode: 400, code: 'BadRequest' });
+});
+
+test('a process that does not trust the certificate gets no answer', async () => {
+  await expect(patch(service, {})).rejects.toThrow('fetch failed');
+});

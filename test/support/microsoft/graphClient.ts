@@ -1,0 +1,80 @@
+// @microsoft/microsoft-graph-client as it is: its own authentication, retries, redirects and paging.
+import {
+  BatchRequestContent,
+  BatchResponseContent,
+  Client,
+  GraphError,
+  PageIterator,
+} from '@microsoft/microsoft-graph-client';
+import { report } from './report.ts';
+
+await report(async ({ baseUrl, token }) => {
+  const clientWith = (accessToken: string) =>
+    Client.init({
+      baseUrl,
+      customHosts: new Set(['127.0.0.1']),
+      authProvider: (done) => done(null, accessToken),
+    });
+  const client = clientWith(token);
+  const errorOf = async (request: Promise<unknown>) => {
+    const error: unknown = await request.catch((thrown: unknown) => thrown);
+    if (!(error instanceof GraphError)) return { error };
+    const { statusCode, code, requestId, body } = error;
+    return { statusCode, code, requestId, body: JSON.parse(body) };
+  };
+
+  const updated = await client
+    .api('/playPromptOperation')
+    .update({ clientContext: 'from the Graph client', status: 'completed' });
+  const read = await client.api(`/playPromptOperation/${updated.id}`).select(['id', 'status']).get();
+  const listed = await client.api('/playPromptOperation').filter("status eq 'Completed'").top(10).count(true).get();
+
+  const ids = Array.from({ length: 7 }, (_, n) => `page-${n}`);
+  for (const id of ids) await client.api(`/playPromptOperation/${id}`).update({ clientContext: 'paged' });
+  const seen: string[] = [];
+  const first = await client.api('/playPromptOperation').filter("clientContext eq 'paged'").top(3).get();
+  const paged = new PageIterator(client, first, ({ id }) => {
+    seen.push(id);
+    return true;
+  });
+  await paged.iterate();
+
+  const content = new BatchRequestContent([
+    {
+      id: 'create',
+      request: new Request('https://graph.microsoft.com/playPromptOperation/batched', {
+        method: 'PATCH',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ status: 'Running' }),
+      }),
+    },
+    { id: 'read', request: new Request('https://graph.microsoft.com/playPromptOperation/batched?$select=status') },
+  ]);
+  content.addDependency('read', 'create');
+  const answers = new BatchResponseContent(await client.api('/$batch').post(await content.getContent()));
+  const batch = await Promise.all(
+    ['create', 'read'].map(async (id) => {
+      const response = answers.getResponseById(id);
+      return { status: response.status, body: await response.json() };
+    }),
+  );
+
+  return {
+    updated,
+    read,
+    listed,
+    paged: {
+      firstPage: first.value.length,
+      nextLink: first['@odata.nextLink'],
+      seen: seen.sort(),
+      isComplete: paged.isComplete(),
+    },
+    batch,
+    errors: {
+      bad: await errorOf(client.api('/playPromptOperation').update({ status: 'String' })),
+      missing: await errorOf(client.api('/playPromptOperation/missing').get()),
+      stale: await errorOf(client.api('/playPromptOperation/page-0').header('If-Match', '"1"').update({})),
+      anonymous: await errorOf(clientWith('no.token.atall').api('/playPromptOperation').get()),
+    },
+  };
+});
