@@ -47,14 +47,14 @@ export function createBatch({
 
     const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - ENVELOPE_BYTES) / batched.length);
     const pending = new Map<string, Promise<HttpResponse>>();
-    const respondTo = async ({ dependsOn, ...one }: BatchedRequest) => {
+    const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
       const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
       const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
       const { alone, handler } = resolve(one, request, all);
-      const shared = { ...alone, maxResponseBytes };
+      const shared = { ...alone, requestId: `${request.requestId}.${n + 1}`, maxResponseBytes };
       return respond(hasFailedDependency ? dependencyFailed : handler, shared, deadline, context);
     };
-    for (const each of batched) pending.set(each.id, respondTo(each));
+    for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
     const responses = await Promise.all(
       batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
     );
@@ -67,7 +67,7 @@ function resolve(
   { method, url, headers, body }: Omit<BatchedRequest, 'id' | 'dependsOn'>,
   batch: GraphRequest,
   routes: readonly Route[],
-): { readonly alone: GraphRequest; readonly handler: GraphHandler } {
+): { readonly alone: Omit<GraphRequest, 'requestId'>; readonly handler: GraphHandler } {
   const root = new URL(serviceRoot(batch.url));
   const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
   const isBelow = address.pathname.startsWith(`${root.pathname}/`);

@@ -14,7 +14,7 @@ export function createDeletePlayPromptOperation({
   operations,
 }: {
   readonly authenticate: Authenticate;
-  readonly operations: Pick<OperationRepository, 'get' | 'remove'>;
+  readonly operations: Pick<OperationRepository, 'getVersion' | 'remove'>;
 }): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
     const caller = await authenticate(headers.get('authorization'));

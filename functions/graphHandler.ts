@@ -1,12 +1,12 @@
-import type { HttpHandler, InvocationContext } from '@azure/functions';
+import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import { withDeadline } from '../shared/deadline.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
 import { repeatabilityResult } from '../shared/http/repeatability.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 
-/** The longest `client-request-id` that is echoed: the head of a response must not grow with the request. */
-const MAX_CLIENT_REQUEST_ID_LENGTH = 128;
+/** A `client-request-id` that is echoed: short, and of visible ASCII, which is what the host takes of a response. */
+const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** How long a request may take in total. */
 const REQUEST_DEADLINE_MS = 10_000;
@@ -16,6 +16,8 @@ export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 /** A request, alone or in a batch. */
 export interface GraphRequest {
+  /** Identifies the request in its response and in the log. */
+  readonly requestId: string;
   readonly method: string;
   /** The absolute URL. */
   readonly url: string;
@@ -78,7 +80,14 @@ export function lazy(load: () => Promise<GraphHandler>): GraphHandler {
 /** Makes a handler of the Functions host. */
 export function toHttpHandler(handler: GraphHandler): HttpHandler {
   return (request, context) =>
-    withDeadline(REQUEST_DEADLINE_MS, (deadline) => respond(handler, request, deadline, context));
+    withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
+      respond(handler, toGraphRequest(request, context), deadline, context),
+    );
+}
+
+function toGraphRequest(request: HttpRequest, { invocationId: requestId }: InvocationContext): GraphRequest {
+  const { method, url, headers, params, body } = request;
+  return { requestId, method, url, headers, params, body };
 }
 
 /**
@@ -91,7 +100,7 @@ export async function respond(
   deadline: AbortSignal,
   context: InvocationContext,
 ): Promise<HttpResponse> {
-  const ids = requestIds(request, context);
+  const ids = requestIds(request);
   try {
     return complete(await handler(request, deadline, context), request, ids);
   } catch (thrown) {
@@ -102,10 +111,10 @@ export async function respond(
   }
 }
 
-function requestIds({ headers }: GraphRequest, context: InvocationContext): RequestIds {
+function requestIds({ headers, requestId }: GraphRequest): RequestIds {
   const clientRequestId = headers.get('client-request-id');
-  const isEchoed = clientRequestId !== null && clientRequestId.length <= MAX_CLIENT_REQUEST_ID_LENGTH;
-  return { requestId: context.invocationId, ...(isEchoed && { clientRequestId }) };
+  const isEchoed = clientRequestId !== null && CLIENT_REQUEST_ID.test(clientRequestId);
+  return { requestId, ...(isEchoed && { clientRequestId }) };
 }
 
 function complete(
@@ -145,9 +154,10 @@ function log(
   else context.warn(line);
 }
 
-/** What the log says of a cause: what kind of failure it was and where, and nothing of the data. */
+/** What the log says of a cause: its kind and where it happened. A message may repeat what was stored or sent. */
 function describe(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const { code, statusCode } = cause as { code?: unknown; statusCode?: unknown };
-  return { name: cause.name, code, statusCode, stack: cause.stack, cause: describe(cause.cause) };
+  const frames = cause.stack?.split('\n').filter((line) => /^ +at /.test(line));
+  return { name: cause.name, code, statusCode, frames, cause: describe(cause.cause) };
 }

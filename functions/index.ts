@@ -8,7 +8,6 @@ import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOp
 import { readMetadata, readOpenApi, readServiceDocument } from './description.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
-import { createPage, pagesByName } from './page.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
 import { notFound, type Route } from './router.ts';
 import { serve } from './serve.ts';
@@ -39,7 +38,11 @@ serve({ name: 'openApi', template: 'openapi.json', handler: byMethod({ GET: read
 serve({ name: 'healthLive', template: 'health/live', handler: byMethod({ GET: live }) });
 serve({ name: 'healthReady', template: 'health/ready', handler: ready });
 for (const name of pages) {
-  serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: createPage(pagesByName[name]) }) });
+  const page = lazy(async () => {
+    const { createPage, pagesByName } = await import('./page.ts');
+    return createPage(pagesByName[name]);
+  });
+  serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) });
 }
 // The host tries functions in the order of their names, so that this one has to be the last.
 serve({ name: 'unknownAddress', template: '{*path}', handler: notFound });

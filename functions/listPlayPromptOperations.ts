@@ -24,7 +24,7 @@ export function createListPlayPromptOperations({
 }): GraphHandler {
   const skipTokens = createSkipTokens(operations.sharedKey);
 
-  return async ({ headers, url, maxResponseBytes = MAX_RESPONSE_BYTES }, deadline) => {
+  return async ({ headers, url, maxResponseBytes = MAX_RESPONSE_BYTES }, deadline, context) => {
     const { tenant } = await authenticate(headers.get('authorization'));
     negotiateJson(headers);
     const { $count, $skiptoken, ...query } = readQueryOptions(url, OPTIONS);
@@ -42,6 +42,9 @@ export function createListPlayPromptOperations({
     const maxBytes = maxResponseBytes - ENVELOPE_BYTES;
     const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;
     const page = await listOperations(operations, tenant, { filter, from, top, maxBytes, sizeOf }, deadline);
+
+    if (page.damaged > 0)
+      context.warn(JSON.stringify({ message: 'Damaged rows are left out.', damaged: page.damaged }));
 
     const root = serviceRoot(url);
     const nextLink =

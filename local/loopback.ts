@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as TcpServer } from 'node:net';
 
 /** The only address that anything here listens on. */
 export const LOOPBACK = '127.0.0.1';
@@ -25,7 +25,7 @@ export function createLoopbackServer(
  * @returns the port, which is a free one when 0 is asked for
  * @throws Error that names the port in use and the variable that chooses another
  */
-export async function listen(server: Server, port: number, variable: string): Promise<number> {
+export async function listen(server: TcpServer, port: number, variable: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, port, variable)));
     server.listen(port, LOOPBACK, resolve);

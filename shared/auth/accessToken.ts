@@ -115,7 +115,7 @@ function createVerify(
       algorithms: [alg],
       clockTolerance: CLOCK_SKEW_SECONDS,
       currentDate: new Date(now()),
-    }).catch(rejectUnverified);
+    }).catch((error: unknown) => rejectUnverified(error, unverified.exp, now()));
 
     const claims = tokenClaims.parse(payload);
     const forTenant = (issuer: string) => issuer.replaceAll('{tenantid}', claims.tid);
@@ -159,8 +159,17 @@ function reject(part: string): never {
   });
 }
 
-function rejectUnverified(error: unknown): never {
-  if (error instanceof errors.JWTExpired) reject('exp');
+/** jose checks the claims after the signature, so that an expired token is otherwise good. */
+function rejectUnverified(error: unknown, exp: number, now: number): never {
+  if (error instanceof errors.JWTExpired) {
+    const [expiry, clock] = [exp * 1000, now].map(toUtc);
+    const message = `The access token expired at ${expiry}; the clock of the service says ${clock}.`;
+    throw new ServiceError('tokenInvalid', message, { cause: 'access token refused: exp' });
+  }
   if (error instanceof errors.JWTClaimValidationFailed) reject(error.claim);
   reject('signature');
 }
+
+/** A time in milliseconds in UTC, to the second; the number where it is beyond what a date can be. */
+const toUtc = (time: number) =>
+  Math.abs(time) <= 8.64e15 ? new Date(time).toISOString().replace(/\.\d+/, '') : String(time);

@@ -32,7 +32,8 @@ export function authorize(
   return { tenant: claims.tid, id: claims.oid ?? claims.sub ?? '' };
 }
 
-/** Microsoft identity platform, optional claims: `idtyp` decides; without it, the subject of an app's token is its own object. */
-function isAppOnly({ idtyp, oid, sub }: AccessTokenClaims) {
-  return idtyp === undefined ? oid !== undefined && oid === sub : idtyp === 'app';
+/** Microsoft identity platform, optional claims: `idtyp` decides; without it, an app's token has no scopes, and its subject is its own object. */
+function isAppOnly({ idtyp, oid, sub, scp }: AccessTokenClaims) {
+  if (idtyp !== undefined) return idtyp === 'app';
+  return Boolean(oid) && oid === sub && scp === undefined;
 }

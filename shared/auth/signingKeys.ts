@@ -6,13 +6,19 @@ import { secureUrl } from '../settings.ts';
 
 const MINUTE = 60_000;
 
-/** Keys older than this are fetched again before they are used. */
-export const KEYS_MAX_AGE_MS = 60 * MINUTE;
+/** Keys older than this are renewed in the background, while they still serve. */
+export const KEYS_RENEWAL_MS = 60 * MINUTE;
 
-/** After an unknown key id, or a failure of the issuer, no further request is made for this long. */
-export const REFETCH_COOLDOWN_MS = 5 * MINUTE;
+/** Keys older than this do not serve any more. */
+export const KEYS_MAX_AGE_MS = 24 * 60 * MINUTE;
 
-/** While a tenant has no keys at all, its issuer is asked again after this long. */
+/** After a failed renewal, the next one starts no earlier than this. */
+export const RENEWAL_COOLDOWN_MS = 5 * MINUTE;
+
+/** An unknown key id causes a request to the issuer at most this often. */
+export const UNKNOWN_KEY_COOLDOWN_MS = 30_000;
+
+/** While a tenant has no keys that may serve, its issuer is asked again after this long. */
 export const FIRST_FETCH_COOLDOWN_MS = 1000;
 
 const FETCH_TIMEOUT_MS = 2500;
@@ -41,19 +47,23 @@ export interface SigningKey {
 export type FindTenantKeys = (tenant: string, keyId: string | undefined) => Promise<TenantKeys>;
 
 /**
- * Caches the signing keys of each tenant, found by OpenID Connect Discovery. One fetch serves all requests that wait. Keys
- * are renewed hourly, and once in five minutes for an unknown key id. The last good keys serve while the issuer does not
- * answer.
+ * Caches the signing keys of each tenant, found by OpenID Connect Discovery. One fetch serves all requests that wait. No
+ * request waits for a renewal: it happens in the background, hourly, while the present keys serve. An unknown key id
+ * causes a fetch at most every 30 seconds. While the issuer does not answer, the last good keys serve for 24 hours.
  */
 export function createTenantKeys(options: { readonly authority: string; readonly now?: () => number }): FindTenantKeys {
   const { authority, now = Date.now } = options;
   const tenants = new Map<string, TenantState>();
+  const unavailable = (cause?: unknown) =>
+    new ServiceError('unavailable', 'The signing keys of the token issuer are not available. Try again.', { cause });
 
   const fetchKeys = async (tenant: string): Promise<TenantKeys> => {
-    const { issuer, jwks_uri } = await fetchDocument(
-      `${authority}/${tenant}/v2.0/.well-known/openid-configuration`,
-      discoveryDocument,
-    );
+    const asked = `${authority}/${tenant}/v2.0`;
+    const { issuer, jwks_uri } = await fetchDocument(`${asked}/.well-known/openid-configuration`, discoveryDocument);
+    // OpenID Connect Discovery 1.0, section 4.3. Entra's documents may have a template for the tenant.
+    if (issuer.replaceAll('{tenantid}', tenant) !== asked) throw new Error(`${asked} names another issuer.`);
+    if (asked.startsWith('https:') && !jwks_uri.startsWith('https:'))
+      throw new Error(`${asked} names keys without TLS.`);
     const { keys } = await fetchDocument(jwks_uri, keySet);
     return { issuer, keys: usableKeys(keys) };
   };
@@ -66,10 +76,7 @@ export function createTenantKeys(options: { readonly authority: string; readonly
         return state.current;
       } catch (cause) {
         state.failedAt = now();
-        if (state.current) return state.current;
-        throw new ServiceError('unavailable', 'The signing keys of the token issuer are not available. Try again.', {
-          cause,
-        });
+        throw unavailable(cause);
       } finally {
         state.renewal = undefined;
       }
@@ -80,22 +87,20 @@ export function createTenantKeys(options: { readonly authority: string; readonly
   return async (tenant, keyId) => {
     const state = tenants.get(tenant) ?? newTenantState();
     tenants.set(tenant, state);
-    const { current } = state;
     const since = (time: number) => now() - time;
+    const current = since(state.renewedAt) < KEYS_MAX_AGE_MS ? state.current : undefined;
 
     if (current === undefined) {
-      if (!state.renewal && since(state.failedAt) < FIRST_FETCH_COOLDOWN_MS) {
-        throw new ServiceError('unavailable', 'The signing keys of the token issuer are not available. Try again.');
-      }
-      return renew(tenant, state);
-    }
-    if (since(state.renewedAt) >= KEYS_MAX_AGE_MS && (state.renewal || since(state.failedAt) >= REFETCH_COOLDOWN_MS)) {
+      if (!state.renewal && since(state.failedAt) < FIRST_FETCH_COOLDOWN_MS) throw unavailable();
       return renew(tenant, state);
     }
     const isUnknown = keyId !== undefined && !current.keys.has(keyId);
-    if (isUnknown && (state.renewal || since(state.unknownKeyAt) >= REFETCH_COOLDOWN_MS)) {
+    if (isUnknown && (state.renewal || since(state.unknownKeyAt) >= UNKNOWN_KEY_COOLDOWN_MS)) {
       if (!state.renewal) state.unknownKeyAt = now();
-      return renew(tenant, state);
+      return renew(tenant, state).catch(() => current);
+    }
+    if (since(state.renewedAt) >= KEYS_RENEWAL_MS && since(state.failedAt) >= RENEWAL_COOLDOWN_MS) {
+      void renew(tenant, state).catch(() => {});
     }
     return current;
   };

@@ -1,7 +1,7 @@
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
-import { KEPT_WRITES, type OperationRepository, type StoredOperation } from './repository.ts';
+import { KEPT_WRITES, type OperationRepository, type StoredVersion } from './repository.ts';
 import { isSuccessor } from './update.ts';
 
 /**
@@ -12,16 +12,16 @@ import { isSuccessor } from './update.ts';
  * when the store cannot serve before `signal` is aborted: the removal may then have taken effect
  */
 export async function deleteOperation(
-  operations: Pick<OperationRepository, 'get' | 'remove'>,
+  operations: Pick<OperationRepository, 'getVersion' | 'remove'>,
   tenant: string,
   id: string,
   preconditions: Preconditions,
   signal: AbortSignal,
 ): Promise<void> {
-  let ambiguous: { base: StoredOperation; cause: unknown } | undefined;
+  let ambiguous: { base: StoredVersion; cause: unknown } | undefined;
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const current = await operations.get(tenant, id, signal);
+    const current = await operations.getVersion(tenant, id, signal);
     // The operation existed, its removal was attempted, and now it is gone.
     if (ambiguous && (!current || isAnother(current, ambiguous.base))) return;
     if (!current) throw new ServiceError('notFound', 'There is no operation with this id.');
@@ -44,6 +44,6 @@ export async function deleteOperation(
 }
 
 /** Whether `current` was certainly created after `base`, which has the same id, was removed. */
-function isAnother(current: StoredOperation, base: StoredOperation) {
+function isAnother(current: StoredVersion, base: StoredVersion) {
   return current.writes.length < KEPT_WRITES && !isSuccessor(current, base);
 }

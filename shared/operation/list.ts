@@ -1,17 +1,11 @@
 import type { OperationVersion } from './playPromptOperation.ts';
-import type { OperationRepository, Selection } from './repository.ts';
+import type { OperationPage, OperationRepository, Selection } from './repository.ts';
 
 /** How many store queries a page or a count may take. For a rare filter each may return few operations, or none. */
 export const MAX_QUERIES = 10;
 
 /** After this long no further query is made, and the page ends with what was found. */
 export const LAST_QUERY_MS = 4000;
-
-/** Some of the operations that match a filter, and the continuation token of the next page if there may be one. */
-export interface Page {
-  readonly operations: readonly OperationVersion[];
-  readonly next: string | undefined;
-}
 
 /** The rows of a page's first query, until the size of an operation is known: at most so many, and so large on average. */
 const FIRST_QUERY_ROWS = 100;
@@ -34,9 +28,10 @@ export async function listOperations(
   { filter, from, top, maxBytes, sizeOf }: PageRequest,
   signal: AbortSignal,
   now: () => number = Date.now,
-): Promise<Page> {
+): Promise<OperationPage> {
   const found: OperationVersion[] = [];
   let bytes = 0;
+  let damaged = 0;
 
   const next = await queryPages(from, now, async (token) => {
     const rows = (maxBytes - bytes) / (found.length === 0 ? EXPECTED_BYTES : bytes / found.length);
@@ -50,10 +45,11 @@ export async function listOperations(
       page = await operations.list(tenant, { ...query, top: Math.max(1, fitting) }, signal);
     }
     found.push(...page.operations);
+    damaged += page.damaged;
     for (const each of page.operations) bytes += sizeOf(each);
     return { next: page.next, isEnough: found.length >= top || bytes >= maxBytes };
   });
-  return { operations: found, next };
+  return { operations: found, next, damaged };
 }
 
 /** How many of the first sizes fit into a limit together. */

@@ -1,31 +1,27 @@
-// Repeatable Requests 1.0 (OASIS): a request that is sent again gets the first answer again, and is not done twice.
+// Repeatable Requests 1.0 (OASIS): a request that is sent again gets the first response again, and is not done twice.
 import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { ServiceError } from '../serviceError.ts';
 import { type OperationVersion, playPromptOperation } from './playPromptOperation.ts';
 
-/** How long after it was first sent a request may be sent again. */
+/** How long after it was first sent a request can be repeated. */
 export const REPEATABILITY_WINDOW_MS = 10 * 60_000;
 
-/** How far the clocks of callers and instances may be apart. */
+/** How far the clocks of callers, and of instances, may differ from each other. */
 export const REPEATABILITY_SKEW_MS = 60_000;
 
-/** How many requests an operation remembers at most, and to how many of them the first answer. */
-export const REMEMBERED_REQUESTS = 100;
-export const REMEMBERED_ANSWERS = 8;
+/**
+ * How long after its receipt a request is kept. By then no repeat of it is accepted any more, even if the caller's clock,
+ * and that of the instance that received it, are as wrong as they may be.
+ */
+export const KEPT_FOR_MS = REPEATABILITY_WINDOW_MS + 3 * REPEATABILITY_SKEW_MS;
 
-/** The longest JSON of what is remembered, in UTF-16 code units: a column of Table Storage holds 32,768. */
-export const MAX_REMEMBERED_LENGTH = 30_000;
+/** How many requests an operation keeps, and the responses of how many of them. */
+export const KEPT_REQUESTS = 1500;
+export const KEPT_RESPONSES = 8;
 
-/** A request that is not to be done twice. */
-export interface RepeatableRequest {
-  /** Tells it from any other request, and from those of any other caller. */
-  readonly key: string;
-  /** Tells what it asks for from whatever else it could. */
-  readonly content: string;
-  /** When it was first sent, in milliseconds. */
-  readonly firstSent: number;
-}
+/** The longest JSON of kept responses, in UTF-16 code units: a column of Table Storage holds 32,768. */
+export const MAX_RESPONSES_LENGTH = 30_000;
 
 /** What identifies a repeatable request: its id, the caller, and when it was first sent, in milliseconds. */
 export interface Repeatability {
@@ -34,61 +30,84 @@ export interface Repeatability {
   readonly firstSent: number;
 }
 
+/** A request that must not be done twice. */
+export interface RepeatableRequest {
+  /** Distinguishes it from every other request, and from those of other callers: KEY_LENGTH characters. */
+  readonly key: string;
+  /** Distinguishes its content from other content: CONTENT_LENGTH characters. */
+  readonly content: string;
+  readonly firstSent: number;
+}
+
+/** 64 and 24 bits of a hash, and a time in seconds, each in base64url: an entry of 21 characters. */
+const KEY_LENGTH = 11;
+const CONTENT_LENGTH = 4;
+const ENTRY_LENGTH = 21;
+
 /** A repeatable request with this content. */
 export function repeatableRequest(
   { requestId, caller, firstSent }: Repeatability,
   content: unknown,
 ): RepeatableRequest {
-  return { key: digest([caller, requestId]), firstSent, content: digest(content) };
+  return {
+    key: digest([caller, requestId]).slice(0, KEY_LENGTH),
+    content: digest([content, firstSent]).slice(0, CONTENT_LENGTH),
+    firstSent,
+  };
 }
 
-/** 128 bits of a hash: a collision would only harm the caller who made it. */
-const digest = (value: unknown) =>
-  hash('sha256', JSON.stringify(value), 'buffer').subarray(0, 16).toString('base64url');
+const digest = (value: unknown) => hash('sha256', JSON.stringify(value), 'base64url');
 
-const operationVersion: z.ZodType<OperationVersion> = z.object({ operation: playPromptOperation, etag: z.string() });
+const version: z.ZodType<OperationVersion> = z.object({ operation: playPromptOperation, etag: z.string() });
 
-/** The repeatable requests that an operation remembers, as they are kept with it. */
-export const rememberedRequests = z.object({
-  /** The newest first. */
-  requests: z.array(
-    z.object({
-      key: z.string(),
-      content: z.string(),
-      firstSent: z.number(),
-      /** The first answer; without one it is the operation as it is stored. */
-      answer: operationVersion.optional(),
-    }),
-  ),
-  /** Requests that were first sent until then may be forgotten; 0 if none is. */
-  forgottenUntil: z.number(),
+/** The repeatable requests that an operation received, as they are stored with it. */
+export const repeatableHistory = z.object({
+  /** Entries of ENTRY_LENGTH characters, the newest first: the key, the content, and the time of receipt. */
+  requests: z.string().regex(/^(?:[\w-]{21})*$/),
+  /** The key of the request whose response is the stored version itself. */
+  latest: z.string().optional(),
+  /** Responses to earlier requests, the newest first. */
+  responses: z.array(z.object({ key: z.string(), version })),
+  /** When the last request that is not kept any more was received, in milliseconds; 0 if all are kept. */
+  evictedUntil: z.number(),
 });
-export type RememberedRequests = z.infer<typeof rememberedRequests>;
+export type RepeatableHistory = z.infer<typeof repeatableHistory>;
 
-/** An operation that may remember requests. */
-interface Remembering extends OperationVersion {
-  readonly remembered?: RememberedRequests | undefined;
+/** A stored operation with its repeatable requests, if it received any. */
+interface WithHistory extends OperationVersion {
+  readonly history?: RepeatableHistory | undefined;
+}
+
+/** What an operation knows of a request. Only a request that is `repeated` was certainly done. */
+export interface Repetition {
+  readonly isRepeated: boolean;
+  /** The first response, if it is kept. */
+  readonly response?: OperationVersion | undefined;
+  /** Whether the request may have been done, and not be kept any more. */
+  readonly isInDoubt: boolean;
 }
 
 /**
- * Finds the first answer to a request that has been done, and says whether it could have been done and forgotten.
+ * Finds out whether an operation received a request before.
  *
- * @throws ServiceError `invalidRequest` when the request was done with other content
+ * @throws ServiceError `invalidRequest` when it did, with other content
  */
-export function findFirstAnswer(
-  current: Remembering | undefined,
-  { key, content, firstSent }: RepeatableRequest,
-): { readonly answer: OperationVersion | undefined; readonly isForgotten: boolean } {
-  const remembered = current?.remembered;
-  const request = remembered?.requests.find((each) => each.key === key);
-  if (!request) return { answer: undefined, isForgotten: firstSent <= (remembered?.forgottenUntil ?? 0) };
-  if (request.content !== content || request.firstSent !== firstSent) {
+export function findRepetition(current: WithHistory | undefined, request: RepeatableRequest): Repetition {
+  const history = current?.history;
+  if (!current || !history) return { isRepeated: false, isInDoubt: false };
+  const entry = entriesOf(history).find((each) => each.startsWith(request.key));
+  if (entry === undefined) {
+    // It was received no earlier than it was sent, by a clock that may be fast.
+    return { isRepeated: false, isInDoubt: request.firstSent - REPEATABILITY_SKEW_MS <= history.evictedUntil };
+  }
+  if (entry.slice(KEY_LENGTH, KEY_LENGTH + CONTENT_LENGTH) !== request.content) {
     throw new ServiceError('invalidRequest', 'Repeatability-Request-ID has been used for another request.');
   }
-  return { answer: request.answer ?? current, isForgotten: false };
+  const kept = history.responses.find(({ key }) => key === request.key)?.version;
+  return { isRepeated: true, response: history.latest === request.key ? versionOf(current) : kept, isInDoubt: false };
 }
 
-/** The 412 of a request which may have been done, long ago or among very many. */
+/** The error of a request which may have been done, long ago or among very many. */
 export function notTracked(): ServiceError {
   const message =
     'Repeatability-First-Sent is outside of the window: whether this request has been done is not known any more.';
@@ -96,38 +115,57 @@ export function notTracked(): ServiceError {
 }
 
 /**
- * What an operation is to remember with its next write, and that of `request` if it is one of a repeatable request. An
- * answer that was the stored operation until now is kept from here on. Undefined when there is nothing to remember.
+ * The history that an operation has after its next write, which is that of `request` if that is given. The time is the
+ * service's own; undefined when there is nothing to keep.
  */
-export function remember(
-  current: Remembering | undefined,
+export function nextHistory(
+  current: WithHistory | undefined,
   request: RepeatableRequest | undefined,
   now: number,
-): RememberedRequests | undefined {
-  if (!current?.remembered) return request && { requests: [request], forgottenUntil: 0 };
-  const { requests, forgottenUntil } = current.remembered;
-  const isKept = (time: number) => time > now - REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS;
-  const answered = requests
-    .filter(({ firstSent }) => isKept(firstSent))
-    .map((each) => ({ ...each, answer: each.answer ?? versionOf(current) }));
-  const all = request ? [request, ...answered] : answered;
-  const forgotten = all.slice(REMEMBERED_REQUESTS).map(({ firstSent }) => firstSent);
-  const latest = Math.max(isKept(forgottenUntil) ? forgottenUntil : 0, ...forgotten);
-  if (all.length === 0 && latest === 0) return undefined;
-  return withAnswersThatFit({ requests: all.slice(0, REMEMBERED_REQUESTS), forgottenUntil: latest });
+): RepeatableHistory | undefined {
+  const history = current?.history;
+  if (!request && !history) return undefined;
+  const isKept = (time: number) => time > now - KEPT_FOR_MS;
+  const earlier = history ? entriesOf(history).filter((entry) => isKept(receiptOf(entry))) : [];
+  const all = request ? [entryOf(request, now), ...earlier] : earlier;
+  const evicted = all.slice(KEPT_REQUESTS).map(receiptOf);
+  const evictedUntil = Math.max(history && isKept(history.evictedUntil) ? history.evictedUntil : 0, ...evicted);
+  if (all.length === 0 && evictedUntil === 0) return undefined;
+  return {
+    requests: all.slice(0, KEPT_REQUESTS).join(''),
+    ...(request && { latest: request.key }),
+    responses: nextResponses(current),
+    evictedUntil,
+  };
+}
+
+/** The responses that are kept from now on: the stored version becomes the newest, as far as there is room. */
+function nextResponses(current: WithHistory | undefined): RepeatableHistory['responses'] {
+  if (!current?.history) return [];
+  const { latest, responses } = current.history;
+  const all = latest === undefined ? responses : [{ key: latest, version: versionOf(current) }, ...responses];
+  let length = 0;
+  const room = all.slice(0, KEPT_RESPONSES).findIndex((each) => {
+    length += JSON.stringify(each).length + 1;
+    return length > MAX_RESPONSES_LENGTH;
+  });
+  return all.slice(0, room === -1 ? KEPT_RESPONSES : room);
 }
 
 const versionOf = ({ operation, etag }: OperationVersion): OperationVersion => ({ operation, etag });
 
-/** Keeps the answers to the latest requests, fewer where there is no room for so many. */
-function withAnswersThatFit({ requests, forgottenUntil }: RememberedRequests): RememberedRequests {
-  const keeping = (answers: number) => ({
-    requests: requests.map(({ answer, ...rest }, n) => (answer && n <= answers ? { ...rest, answer } : rest)),
-    forgottenUntil,
-  });
-  for (let answers = REMEMBERED_ANSWERS; answers >= 0; answers--) {
-    const remembered = keeping(answers);
-    if (JSON.stringify(remembered).length <= MAX_REMEMBERED_LENGTH) return remembered;
-  }
-  return keeping(-1);
+function entriesOf({ requests }: RepeatableHistory): string[] {
+  return Array.from({ length: requests.length / ENTRY_LENGTH }, (_, n) =>
+    requests.slice(n * ENTRY_LENGTH, (n + 1) * ENTRY_LENGTH),
+  );
+}
+
+function entryOf({ key, content }: RepeatableRequest, now: number): string {
+  const seconds = Buffer.alloc(4);
+  seconds.writeUInt32BE(Math.ceil(now / 1000));
+  return key + content + seconds.toString('base64url');
+}
+
+function receiptOf(entry: string): number {
+  return Buffer.from(entry.slice(KEY_LENGTH + CONTENT_LENGTH), 'base64url').readUInt32BE() * 1000;
 }

@@ -1,16 +1,21 @@
 import type { Filter } from './filter.ts';
 import type { OperationVersion, PlayPromptOperation } from './playPromptOperation.ts';
-import type { RememberedRequests } from './repeatability.ts';
+import type { RepeatableHistory } from './repeatability.ts';
 
 /** How many of its last write ids an operation keeps. */
 export const KEPT_WRITES = 32;
 
-/** An operation as the store has it. */
-export interface StoredOperation extends OperationVersion {
+/** What identifies the version of an operation in the store. */
+export interface StoredVersion {
+  readonly etag: string;
   /** The ids of the last KEPT_WRITES writes, the newest first. */
   readonly writes: readonly string[];
-  /** The repeatable requests that changed it lately, if any did. */
-  readonly remembered?: RememberedRequests | undefined;
+}
+
+/** An operation as the store has it. */
+export interface StoredOperation extends OperationVersion, StoredVersion {
+  /** The repeatable requests that it received lately, if any. */
+  readonly history?: RepeatableHistory | undefined;
 }
 
 /** The keys of an operation that has ended, and its ETag. */
@@ -26,13 +31,27 @@ export interface Selection {
   readonly from?: string | undefined;
 }
 
+/** A page of operations, without `damaged` rows, and the continuation token of the next one, if there may be one. */
+export interface OperationPage {
+  readonly operations: readonly OperationVersion[];
+  readonly next: string | undefined;
+  readonly damaged: number;
+}
+
 /** Stores the operations of all tenants. Every method throws ServiceError `unavailable` when the store cannot serve. */
 export interface OperationRepository {
   /** The operation as this instance last read or wrote it, if it is still cached. It may be stale, and costs no request. */
   getCached(tenant: string, id: string): StoredOperation | undefined;
 
-  /** Reads an operation; undefined when the tenant has none with that id. */
+  /**
+   * Reads an operation; undefined when the tenant has none with that id.
+   *
+   * @throws Error when the row is damaged
+   */
   get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
+
+  /** Reads what a removal needs of an operation, which may be damaged; undefined when the tenant has none with that id. */
+  getVersion(tenant: string, id: string, signal: AbortSignal): Promise<StoredVersion | undefined>;
 
   /**
    * Writes an operation and its repeatable requests under the id of this write, on the condition that `current` is still
@@ -47,7 +66,7 @@ export interface OperationRepository {
     current: StoredOperation | undefined,
     writeId: string,
     signal: AbortSignal,
-    remembered?: RememberedRequests,
+    history?: RepeatableHistory,
   ): Promise<StoredOperation | undefined>;
 
   /**
@@ -58,12 +77,11 @@ export interface OperationRepository {
    */
   remove(tenant: string, id: string, etag: string, signal: AbortSignal): Promise<boolean>;
 
-  /** Lists a page of at most `top` operations of a tenant, in a stable order, and the continuation token of the next. */
-  list(
-    tenant: string,
-    selection: Selection & { readonly top: number },
-    signal: AbortSignal,
-  ): Promise<{ readonly operations: readonly OperationVersion[]; readonly next: string | undefined }>;
+  /**
+   * Lists a page of at most `top` operations of a tenant, in a stable order, and the continuation token of the next. Damaged
+   * rows are left out and counted.
+   */
+  list(tenant: string, selection: Selection & { readonly top: number }, signal: AbortSignal): Promise<OperationPage>;
 
   /** Counts a page of the operations of a tenant, and returns the continuation token of the next. */
   count(

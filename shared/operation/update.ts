@@ -11,8 +11,8 @@ import {
   type PlayPromptOperationPatch,
 } from './playPromptOperation.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
-import { findFirstAnswer, notTracked, type RepeatableRequest, remember } from './repeatability.ts';
-import { KEPT_WRITES, type OperationRepository, type StoredOperation } from './repository.ts';
+import { findRepetition, nextHistory, notTracked, type RepeatableRequest } from './repeatability.ts';
+import { KEPT_WRITES, type OperationRepository, type StoredOperation, type StoredVersion } from './repository.ts';
 
 /** A valid request to change one operation. */
 export interface PatchRequest {
@@ -84,22 +84,24 @@ async function update(
     // store has anything else. Nothing but that write is decided by the cache.
     const isCached = attempt === 0 && (cached !== undefined || preconditions.ifNoneMatch === '*');
     const current = isCached ? cached : await operations.get(tenant, id, signal);
-    const { answer, isForgotten } = repeatable ? findFirstAnswer(current, repeatable) : NOT_REPEATED;
-    if (answer) return answer;
+    const repetition = repeatable ? findRepetition(current, repeatable) : NOT_REPEATED;
+    if (repetition.response) return repetition.response;
+    // The first response is not kept any more: the store's version takes its place.
+    if (repetition.isRepeated && current && !isCached) return current;
     if (ambiguous && current?.writes.includes(writeId)) return current;
     if (ambiguous && isHistoryLost(ambiguous.base, current)) throw ambiguous.cause;
 
     const failed = failedPrecondition(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
     const isUnchanged = !repeatable && current !== undefined && isDeepStrictEqual(next, current.operation);
-    if (isCached && (isForgotten || failed || isUnchanged)) continue;
-    if (isForgotten) throw notTracked();
+    if (isCached && (repetition.isRepeated || repetition.isInDoubt || failed || isUnchanged)) continue;
+    if (repetition.isInDoubt) throw notTracked();
     if (failed) throw failed;
     if (isUnchanged) return current;
 
     try {
-      const remembered = remember(current, repeatable, now());
-      const stored = await operations.put(tenant, next, current, writeId, signal, remembered);
+      const history = nextHistory(current, repeatable, now());
+      const stored = await operations.put(tenant, next, current, writeId, signal, history);
       if (stored) return stored;
       onRetry(isCached ? 'stale' : 'conflict');
       if (!isCached) await backoff(attempt, CONFLICT_BACKOFF, signal);
@@ -114,7 +116,7 @@ async function update(
   throw new ServiceError('conflict', 'Concurrent changes of the operation never stopped. Try again.');
 }
 
-const NOT_REPEATED = { answer: undefined, isForgotten: false };
+const NOT_REPEATED = { isRepeated: false, response: undefined, isInDoubt: false };
 
 /**
  * Whether the id of a write that was attempted on `base` could be gone although the write took effect: after more writes
@@ -126,7 +128,7 @@ function isHistoryLost(base: StoredOperation | undefined, current: StoredOperati
 }
 
 /** Whether `current` is a later version of `base`; false also when more was written since than an operation keeps. */
-export function isSuccessor(current: StoredOperation, base: StoredOperation): boolean {
+export function isSuccessor(current: StoredVersion, base: StoredVersion): boolean {
   const [last = ''] = base.writes;
   return current.writes.includes(last);
 }

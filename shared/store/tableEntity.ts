@@ -6,8 +6,8 @@ import {
   type PlayPromptOperation,
   playPromptOperation,
 } from '../operation/playPromptOperation.ts';
-import { type RememberedRequests, rememberedRequests } from '../operation/repeatability.ts';
-import type { EndedOperation, StoredOperation } from '../operation/repository.ts';
+import { type RepeatableHistory, repeatableHistory } from '../operation/repeatability.ts';
+import type { EndedOperation, StoredOperation, StoredVersion } from '../operation/repository.ts';
 
 /**
  * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
@@ -47,7 +47,14 @@ const tableRow = z.object({
   etag: z.string().min(1),
 });
 
-const storedRow = tableRow.extend({ writes: z.string(), remembered: json.pipe(rememberedRequests).optional() });
+const { requests, ...repeatability } = repeatableHistory.shape;
+
+/** Requests have a column of their own, since one holds 64 KiB. */
+const storedRow = tableRow.extend({
+  writes: z.string(),
+  repeatability: json.pipe(z.object(repeatability)).optional(),
+  repeatableRequests: requests.optional(),
+});
 
 type TableEntity = Omit<z.input<typeof storedRow>, 'etag'> & { readonly partitionKey: string };
 
@@ -71,15 +78,16 @@ export function toTableEntity(
   tenant: string,
   { id, clientContext, resultInfo, status, completionReason }: PlayPromptOperation,
   writes: readonly string[],
-  remembered?: RememberedRequests,
+  history?: RepeatableHistory,
 ): TableEntity {
+  const { requests, ...repeatability } = history ?? {};
   return {
     ...keysOf(tenant, id),
     clientContext: toColumn.clientContext(clientContext),
     status: toColumn.status(status),
     completionReason: toColumn.completionReason(completionReason),
     writes: writes.join(),
-    ...(remembered && { remembered: JSON.stringify(remembered) }),
+    ...(requests !== undefined && { repeatability: JSON.stringify(repeatability), repeatableRequests: requests }),
     ...(resultInfo && { resultInfoCode: resultInfo.code, resultInfoSubcode: resultInfo.subcode }),
     ...(resultInfo && resultInfo.message !== null && { resultInfoMessage: resultInfo.message }),
   };
@@ -91,8 +99,9 @@ export function toTableEntity(
  * @throws ZodError when the row is damaged
  */
 export function fromTableEntity(row: unknown): StoredOperation {
-  const { writes, remembered } = storedRow.parse(row);
-  return { ...fromListedEntity(row), writes: writes.split(','), ...(remembered && { remembered }) };
+  const { writes, repeatability, repeatableRequests: requests = '' } = storedRow.parse(row);
+  const history = repeatability && { ...repeatability, requests };
+  return { ...fromListedEntity(row), writes: writes.split(','), ...(history && { history }) };
 }
 
 /**
@@ -113,6 +122,16 @@ export function fromListedEntity(row: unknown): OperationVersion {
     }),
     etag,
   };
+}
+
+/** A row with only VERSION_COLUMNS, which may be damaged. */
+export const VERSION_COLUMNS = ['writes'];
+const versionRow = z.object({ etag: z.string().min(1), writes: z.string().catch('') });
+
+/** The version of an operation in a row with only VERSION_COLUMNS. */
+export function fromVersionEntity(row: unknown): StoredVersion {
+  const { etag, writes } = versionRow.parse(row);
+  return { etag, writes: writes === '' ? [] : writes.split(',') };
 }
 
 /** A row with only KEY_COLUMNS. */

@@ -1,6 +1,7 @@
 // Queries in the filter language of Table Storage.
 import type { Filter, FilterProperty } from '../operation/filter.ts';
-import { finalStatuses } from '../operation/playPromptOperation.ts';
+import { finalStatuses, MAX_CLIENT_CONTEXT_LENGTH } from '../operation/playPromptOperation.ts';
+import { invalidRequest } from '../serviceError.ts';
 import { toColumn } from './tableEntity.ts';
 
 /**
@@ -8,36 +9,65 @@ import { toColumn } from './tableEntity.ts';
  * never ends after its last write, so that no column is needed for it.
  */
 export function toEndedFilter(before: Date): string {
-  const isFinal = finalStatuses.map((status) => comparison('status', 'eq', status)).join(' or ');
+  const isFinal = finalStatuses.map((status) => `status eq '${status}'`).join(' or ');
   return `Timestamp lt datetime'${before.toISOString()}' and (${isFinal})`;
 }
 
-/** The query of the operations of a tenant that match a filter. */
-export function toTableFilter(tenant: string, filter: Filter | undefined): string {
+/**
+ * The longest query, in characters as it is sent: percent-encoded. Azurite and common proxies accept 16 KiB of request
+ * head, and http.sys, in front of Azure's services, a URL of 16,384 characters; the signature and the address need some.
+ */
+export const MAX_QUERY_LENGTH = 12_000;
+
+/**
+ * The query of the operations of a tenant that match a filter; undefined when none can.
+ *
+ * @throws ServiceError `invalidRequest` when the query is too long for the store
+ */
+export function toTableFilter(tenant: string, filter: Filter | undefined): string | undefined {
   // A hexadecimal digit follows the prefix.
   const range = `PartitionKey ge '${tenant}_' and PartitionKey lt '${tenant}_g'`;
-  return filter ? `${range} and ${condition(filter, false)}` : range;
+  const matching = filter ? condition(filter, false) : true;
+  if (matching === false) return undefined;
+  const query = matching === true ? range : `${range} and ${matching}`;
+  if (encodeURIComponent(query).length > MAX_QUERY_LENGTH) {
+    throw invalidRequest('InvalidQueryOption', '$filter', 'compares to more text than the store accepts in a query');
+  }
+  return query;
 }
 
+/** A condition in the language of the store, or what it always is. */
+type Condition = string | boolean;
+
 /** A condition or its negation, which is moved into the comparisons: stores implement `not` differently. */
-function condition(filter: Filter, isNegated: boolean): string {
+function condition(filter: Filter, isNegated: boolean): Condition {
   switch (filter.operator) {
     case 'not':
       return condition(filter.operand, !isNegated);
     case 'and':
     case 'or': {
       const operator = (filter.operator === 'and') === isNegated ? 'or' : 'and';
-      return `(${condition(filter.left, isNegated)} ${operator} ${condition(filter.right, isNegated)})`;
+      return join(operator, [condition(filter.left, isNegated), condition(filter.right, isNegated)]);
     }
     case 'in': {
       const parts = filter.values.map((value) => comparison(filter.property, isNegated ? 'ne' : 'eq', value));
-      return `(${parts.join(isNegated ? ' and ' : ' or ')})`;
+      return join(isNegated ? 'and' : 'or', parts);
     }
     default:
       return comparison(filter.property, (filter.operator === 'eq') === isNegated ? 'ne' : 'eq', filter.value);
   }
 }
 
-function comparison(property: FilterProperty, operator: 'eq' | 'ne', value: string | null) {
+function join(operator: 'and' | 'or', parts: readonly Condition[]): Condition {
+  // What decides the whole, and what does not matter to it.
+  const decisive = operator === 'or';
+  if (parts.includes(decisive)) return decisive;
+  const texts = parts.filter((part) => typeof part === 'string');
+  return texts.length === 0 ? !decisive : texts.length === 1 ? String(texts[0]) : `(${texts.join(` ${operator} `)})`;
+}
+
+function comparison(property: FilterProperty, operator: 'eq' | 'ne', value: string | null): Condition {
+  // No operation can have such a value, and the query would be too long.
+  if (property === 'clientContext' && (value?.length ?? 0) > MAX_CLIENT_CONTEXT_LENGTH) return operator === 'ne';
   return `${property} ${operator} '${toColumn[property](value).replaceAll("'", "''")}'`;
 }

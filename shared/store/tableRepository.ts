@@ -5,6 +5,7 @@ import QuickLRU from 'quick-lru';
 import * as z from 'zod';
 import { withDeadline } from '../deadline.ts';
 import { managedIdentity } from '../managedIdentity.ts';
+import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../operation/repository.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
@@ -13,10 +14,12 @@ import {
   fromEndedEntity,
   fromListedEntity,
   fromTableEntity,
+  fromVersionEntity,
   KEY_COLUMNS,
   keysOf,
   OPERATION_COLUMNS,
   toTableEntity,
+  VERSION_COLUMNS,
 } from './tableEntity.ts';
 import { toEndedFilter, toTableFilter } from './tableFilter.ts';
 
@@ -52,7 +55,11 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
   const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
 
   const cache = new QuickLRU<string, StoredOperation>({ maxSize: CACHED_OPERATIONS });
-  const lookups = metrics.getMeter(SCOPE).createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
+  const meter = metrics.getMeter(SCOPE);
+  const lookups = meter.createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
+  const damagedRows = meter.createCounter('playpromptoperation.damaged.rows', {
+    description: 'Rows that a list left out because they are damaged.',
+  });
 
   return {
     getCached(tenant, id) {
@@ -72,18 +79,23 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
       return stored;
     },
 
-    async put(tenant, operation, current, writeId, signal, remembered) {
+    async getVersion(tenant, id, signal) {
+      const row = await getEntity(keysOf(tenant, id), signal, VERSION_COLUMNS);
+      return row === undefined ? undefined : fromVersionEntity(row);
+    },
+
+    async put(tenant, operation, current, writeId, signal, history) {
       // Until the outcome is known, nothing is.
       cache.delete(`${tenant}/${operation.id}`);
       const writes = [writeId, ...(current?.writes ?? [])].slice(0, KEPT_WRITES);
-      const entity = toTableEntity(tenant, operation, writes, remembered);
+      const entity = toTableEntity(tenant, operation, writes, history);
       const written = current
         ? await call(signal, [404, 412], (options) =>
             writing.updateEntity(entity, 'Replace', { ...options, etag: current.etag }),
           )
         : await createEntity(entity, signal);
       if (!written) return undefined;
-      const stored = { operation, writes, remembered, etag: z.string().parse(written.etag) };
+      const stored = { operation, writes, history, etag: z.string().parse(written.etag) };
       cache.set(`${tenant}/${operation.id}`, stored);
       return stored;
     },
@@ -99,7 +111,10 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
 
     async list(tenant, { filter, from, top }, signal) {
       const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
-      return { operations: page.rows.map(fromListedEntity), next: page.next };
+      const operations = page.rows.flatMap(readableOperation);
+      const damaged = page.rows.length - operations.length;
+      if (damaged > 0) damagedRows.add(damaged);
+      return { operations, next: page.next, damaged };
     },
 
     async count(tenant, { filter, from }, signal) {
@@ -121,8 +136,10 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     },
   };
 
-  function getEntity({ partitionKey, rowKey }: Keys, signal: AbortSignal): Promise<unknown> {
-    return call(signal, [404], (options) => reading.getEntity(partitionKey, rowKey, options));
+  function getEntity({ partitionKey, rowKey }: Keys, signal: AbortSignal, select?: string[]): Promise<unknown> {
+    return call(signal, [404], (options) =>
+      reading.getEntity(partitionKey, rowKey, { ...options, ...(select && { queryOptions: { select } }) }),
+    );
   }
 
   /** Creates a row, and the table if there is none; undefined when the row exists already. */
@@ -138,7 +155,14 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     });
   }
 
-  async function query(filter: string, select: string[], from: string | undefined, top: number, signal: AbortSignal) {
+  async function query(
+    filter: string | undefined,
+    select: string[],
+    from: string | undefined,
+    top: number,
+    signal: AbortSignal,
+  ) {
+    if (filter === undefined) return { rows: [], next: undefined };
     const page = await call(signal, [404], async (abort) => {
       const rows = reading.listEntities({ ...abort, queryOptions: { filter, select } });
       const { value } = await rows
@@ -150,16 +174,43 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
   }
 }
 
+/** The operation in a row of a list; none when the row is damaged. */
+function readableOperation(row: unknown): OperationVersion[] {
+  try {
+    return [fromListedEntity(row)];
+  } catch {
+    return [];
+  }
+}
+
 function connect(
   { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
   options: TableServiceClientOptions,
 ) {
+  const all: TableServiceClientOptions = {
+    ...options,
+    additionalPolicies: [{ policy: asciiBodies, position: 'perCall' }],
+  };
   if (connection !== undefined) {
-    return TableClient.fromConnectionString(connection, name, { ...options, allowInsecureConnection: true });
+    return TableClient.fromConnectionString(connection, name, { ...all, allowInsecureConnection: true });
   }
   if (endpoint === undefined) throw new TypeError('A table store needs a connection string or an endpoint.');
-  return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), options);
+  return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), all);
 }
+
+/**
+ * Escapes everything beyond ASCII in JSON bodies. Azurite decodes a request piece by piece, which damages a character that
+ * is split between two (Azure/Azurite issue 2670).
+ */
+const asciiBodies: NonNullable<TableServiceClientOptions['additionalPolicies']>[number]['policy'] = {
+  name: 'asciiBodies',
+  sendRequest(request, next) {
+    if (typeof request.body === 'string') request.body = request.body.replace(/[\u0080-\uffff]/g, toEscape);
+    return next(request);
+  },
+};
+
+const toEscape = (codeUnit: string) => `\\u${codeUnit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** Runs one call of the store within its deadline and the request's; undefined when it fails with one of `statuses`. */
 async function call<Result>(

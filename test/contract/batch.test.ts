@@ -107,14 +107,14 @@ describe('its own answer', () => {
     expect(headers.get('client-request-id')).toBe('mine');
     const [{ id, status: inner, headers: innerHeaders, body, ...rest }] = json.responses;
     expect([id, inner, rest]).toEqual(['1', 404, {}]);
-    expect(body.error.innerError['request-id']).toBe(headers.get('request-id'));
+    expect(body.error.innerError['request-id']).toBe(`${headers.get('request-id')}.1`);
     expect(innerHeaders['client-request-id']).toBe('mine');
   });
 
   test('leaves a client-request-id of a request to that request', async () => {
-    const one = read('1', 'a', { headers: { 'Client-Request-Id': 'its own' } });
+    const one = read('1', 'a', { headers: { 'Client-Request-Id': 'its-own' } });
     const { json } = await post([one], { headers: { 'client-request-id': 'mine' } });
-    expect(json.responses[0].headers['client-request-id']).toBe('its own');
+    expect(json.responses[0].headers['client-request-id']).toBe('its-own');
   });
 });
 

@@ -398,7 +398,7 @@ describe('the built entry point', () => {
     for (const { methods } of functions) expect(methods).toEqual(expect.arrayContaining(['GET', 'HEAD', 'OPTIONS']));
     await host.stop();
     const { main } = JSON.parse(readFileSync('package.json', 'utf8'));
-    expect(readFileSync(main, 'utf8')).toContain('app.http(');
+    expect(readFileSync(main, 'utf8')).toContain('serve({');
   });
 
   test('registers the timer of retention only where that is set', async () => {

@@ -109,7 +109,9 @@ describe('the log learns which part of a token was at fault, the caller does not
   );
   const part = (answer: Promise<unknown>) =>
     answer.catch((error: ServiceError) => {
-      expect(error.message).toBe('The access token is not valid for this service.');
+      if (error.cause !== 'access token refused: exp') {
+        expect(error.message).toBe('The access token is not valid for this service.');
+      }
       return error.cause;
     });
   const partOf = async (changes: object, options?: Parameters<typeof authenticate>[0]) =>
@@ -126,6 +128,17 @@ describe('the log learns which part of a token was at fault, the caller does not
     ['alg', {}, { key: { algorithm: 'RS512' } }],
   ])('%s', async (expected, changes, options) => {
     expect(await partOf(changes, options)).toBe(`access token refused: ${expected}`);
+  });
+
+  test('that it has expired, and by whose clock, once its signature is good', async () => {
+    const expired = await sign(claimsOf(issuer, { ...times, exp: NOW - 61 }));
+    const [expiry, clock] = [NOW - 61, NOW].map((time) => new Date(time * 1000).toISOString().replace('.000', ''));
+    await expect(authenticate()(`Bearer ${expired}`)).rejects.toThrow(
+      `The access token expired at ${expiry}; the clock of the service says ${clock}.`,
+    );
+    const [header, payload] = expired.split('.');
+    const forged = authenticate()(`Bearer ${header}.${payload}.${'A'.repeat(342)}`);
+    await expect(forged).rejects.toThrow('The access token is not valid for this service.');
   });
 
   test('signature', async () => {

@@ -95,7 +95,7 @@ describe('the names of roles and scopes', () => {
 });
 
 test('whatever the claims, only a role admits an application and only a scope admits a user', () => {
-  const text = fc.constantFrom(undefined, 'app', 'user', 'a', 'b');
+  const text = fc.constantFrom(undefined, 'app', 'user', 'a', 'b', '');
   const role = fc.constantFrom<string[]>('Role.A', 'Role.B', 'Scope.A', 'Other', '');
   const scope = fc.constantFrom<string[]>('Scope.A', 'Scope.B', 'Role.A', 'Other');
   const anyClaims = fc.record({
@@ -107,7 +107,7 @@ test('whatever the claims, only a role admits an application and only a scope ad
   });
   fc.assert(
     fc.property(anyClaims, ({ idtyp, oid, sub, roles, scp }) => {
-      const application = idtyp === 'app' || (idtyp === undefined && oid !== undefined && oid === sub);
+      const application = idtyp === 'app' || (idtyp === undefined && Boolean(oid) && oid === sub && scp === undefined);
       const held = (application ? roles : scp) ?? [];
       const permitted = application
         ? held.includes('Role.A') || held.includes('Role.B')

@@ -21,7 +21,7 @@ function storeOf(count: number, steps: readonly number[]) {
   const store: Pick<OperationRepository, 'list' | 'count'> = {
     async list(_tenant, { from, top }) {
       const { found, next } = take(from, top);
-      return { operations: found, next };
+      return { operations: found, next, damaged: 0 };
     },
     async count(_tenant, { from }) {
       const { found, next } = take(from, 1000);
@@ -37,6 +37,7 @@ describe('a page', () => {
     expect(await listOperations(store, TENANT, { ...unbounded, top: 6 }, signal)).toEqual({
       operations: all.slice(0, 6),
       next: '6',
+      damaged: 0,
     });
     expect(calls()).toBe(4);
   });
@@ -46,6 +47,7 @@ describe('a page', () => {
     expect(await listOperations(store, TENANT, { ...unbounded, top: 10 }, signal)).toEqual({
       operations: all,
       next: undefined,
+      damaged: 0,
     });
     expect(calls()).toBe(3);
   });
@@ -58,6 +60,7 @@ describe('a page', () => {
     expect(await listOperations(empty.store, TENANT, { ...unbounded, top: 50 }, signal)).toEqual({
       operations: [],
       next: '0',
+      damaged: 0,
     });
     expect(empty.calls()).toBe(MAX_QUERIES);
   });
@@ -128,7 +131,7 @@ describe('a page that is full in bytes', () => {
       asked.push(top);
       const begin = Number(from ?? 0);
       const next = begin + top < all.length ? String(begin + top) : undefined;
-      return { operations: all.slice(begin, begin + top), next };
+      return { operations: all.slice(begin, begin + top), next, damaged: 0 };
     };
     return { all, store: { list }, asked };
   };

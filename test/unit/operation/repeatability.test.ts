@@ -2,15 +2,14 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import {
-  findFirstAnswer,
-  MAX_REMEMBERED_LENGTH,
-  REMEMBERED_ANSWERS,
-  REMEMBERED_REQUESTS,
+  findRepetition,
+  KEPT_FOR_MS,
+  KEPT_REQUESTS,
+  KEPT_RESPONSES,
+  nextHistory,
   REPEATABILITY_SKEW_MS,
-  REPEATABILITY_WINDOW_MS,
-  type RememberedRequests,
+  type RepeatableHistory,
   type RepeatableRequest,
-  remember,
   repeatableRequest,
 } from '../../../shared/operation/repeatability.ts';
 import { KEPT_WRITES, type OperationRepository } from '../../../shared/operation/repository.ts';
@@ -26,90 +25,112 @@ const rejected = (reason: string) => expect.objectContaining({ reason });
 function requestOf(n: number, firstSent = NOW, content: unknown = n): RepeatableRequest {
   return repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent }, content);
 }
-const versionOf = (n: number, message: string | null = null) => ({
-  operation: anOperation({ id: 'a', clientContext: `${n}`, resultInfo: { code: 0, subcode: 0, message } }),
+const versionOf = (n: number) => ({
+  operation: anOperation({ id: 'a', clientContext: `${n}` }),
   etag: `W/"${n}"`,
 });
 
-/** An operation to which one request after the other was done, and which version each of them made. */
-function afterRequests(requests: readonly RepeatableRequest[], message: string | null = null, now = NOW) {
-  let current: (ReturnType<typeof versionOf> & { remembered?: RememberedRequests | undefined }) | undefined;
+/** An operation after these requests, one after the other, and which version each of them made. */
+function afterRequests(requests: readonly RepeatableRequest[], now: (n: number) => number = () => NOW) {
+  let current: (ReturnType<typeof versionOf> & { history?: RepeatableHistory | undefined }) | undefined;
   for (const [n, request] of requests.entries()) {
-    current = { ...versionOf(n, message), remembered: remember(current, request, now) };
+    current = { ...versionOf(n), history: nextHistory(current, request, now(n)) };
   }
   return current;
 }
-const answerTo = (current: Parameters<typeof findFirstAnswer>[0], request: RepeatableRequest) =>
-  findFirstAnswer(current, request).answer;
+const many = (count: number, firstSent = NOW) => Array.from({ length: count }, (_, n) => requestOf(n, firstSent));
+const unknown = { isRepeated: false, isInDoubt: false };
 
-describe('what is remembered', () => {
-  test('is nothing without a repeatable request', () => {
-    expect(remember(undefined, undefined, NOW)).toBeUndefined();
-    expect(remember(versionOf(0), undefined, NOW)).toBeUndefined();
+describe('the history of an operation', () => {
+  test('is empty without a repeatable request', () => {
+    expect(nextHistory(undefined, undefined, NOW)).toBeUndefined();
+    expect(nextHistory(versionOf(0), undefined, NOW)).toBeUndefined();
+    expect(findRepetition(undefined, requestOf(1))).toEqual(unknown);
+    expect(findRepetition(versionOf(0), requestOf(1))).toEqual(unknown);
   });
 
-  test('is the first answer to each request, whatever came after it', () => {
-    const requests = [0, 1, 2].map((n) => requestOf(n));
+  test('has the first response to each request, whatever came after it', () => {
+    const requests = many(3);
     const current = afterRequests(requests);
-    const later = { ...versionOf(9), remembered: current && remember(current, undefined, NOW) };
+    const later = { ...versionOf(9), history: nextHistory(current, undefined, NOW) };
     for (const [n, request] of requests.entries()) {
-      expect(answerTo(current, request)).toMatchObject(versionOf(n));
-      expect(answerTo(later, request)).toMatchObject(versionOf(n));
+      expect(findRepetition(current, request)).toEqual({ isRepeated: true, response: versionOf(n), isInDoubt: false });
+      expect(findRepetition(later, request)).toEqual({ isRepeated: true, response: versionOf(n), isInDoubt: false });
     }
-    expect(findFirstAnswer(later, requestOf(3))).toEqual({ answer: undefined, isForgotten: false });
+    expect(findRepetition(later, requestOf(3))).toEqual(unknown);
   });
 
-  test('is that a request was done, even where there is no room for its answer: it then gets the present one', () => {
-    const requests = Array.from({ length: REMEMBERED_REQUESTS }, (_, n) => requestOf(n));
+  test('knows that a request was done when its response is not kept any more', () => {
+    const requests = many(KEPT_RESPONSES + 5);
     const current = afterRequests(requests);
     for (const [n, request] of requests.entries()) {
-      const isAnswerKept = n >= REMEMBERED_REQUESTS - 1 - REMEMBERED_ANSWERS;
-      expect(answerTo(current, request)).toMatchObject(versionOf(isAnswerKept ? n : REMEMBERED_REQUESTS - 1));
+      const isKept = n >= requests.length - 1 - KEPT_RESPONSES;
+      expect(findRepetition(current, request)).toMatchObject({ isRepeated: true, isInDoubt: false });
+      expect(findRepetition(current, request).response).toEqual(isKept ? versionOf(n) : undefined);
     }
   });
 
-  test('is, of more requests than that, until when those were sent that are forgotten', () => {
-    const requests = Array.from({ length: REMEMBERED_REQUESTS + 5 }, (_, n) => requestOf(n, NOW + n * 1000));
-    const current = afterRequests(requests);
-    expect(current?.remembered?.requests).toHaveLength(REMEMBERED_REQUESTS);
-    expect(findFirstAnswer(current, requestOf(4, NOW + 4000))).toEqual({ answer: undefined, isForgotten: true });
-    expect(findFirstAnswer(current, requestOf(999, NOW + 4000)).isForgotten).toBe(true);
-    expect(findFirstAnswer(current, requestOf(999, NOW + 5000)).isForgotten).toBe(false);
-    expect(findFirstAnswer(current, requestOf(5, NOW + 5000))).toMatchObject({ isForgotten: false });
-    expect(answerTo(current, requestOf(5, NOW + 5000))).toBeDefined();
+  test(`knows ${KEPT_REQUESTS} requests, and which others it may have received before`, () => {
+    const current = afterRequests(many(KEPT_REQUESTS));
+    expect(findRepetition(current, requestOf(0))).toMatchObject({ isRepeated: true });
+    expect(findRepetition(current, requestOf(-1))).toEqual(unknown);
+    const full = { ...versionOf(0), history: nextHistory(current, requestOf(-2), NOW) };
+    expect(findRepetition(full, requestOf(0))).toEqual({ isRepeated: false, isInDoubt: true });
+    expect(findRepetition(full, requestOf(1))).toMatchObject({ isRepeated: true });
+    expect(findRepetition(full, requestOf(-1))).toEqual({ isRepeated: false, isInDoubt: true });
+    const certain = NOW + REPEATABILITY_SKEW_MS + 1000;
+    expect(findRepetition(full, requestOf(-1, certain))).toEqual(unknown);
+    expect(findRepetition(full, requestOf(-1, certain - 1000))).toMatchObject({ isInDoubt: true });
   });
 
-  test('is forgotten when no one can ask for it any more', () => {
-    const current = afterRequests(Array.from({ length: REMEMBERED_REQUESTS + 5 }, (_, n) => requestOf(n)));
-    const kept = REPEATABILITY_WINDOW_MS + REPEATABILITY_SKEW_MS;
-    expect(remember(current, undefined, NOW + kept - 1)).toBeDefined();
-    expect(remember(current, undefined, NOW + kept)).toBeUndefined();
-    expect(remember(current, requestOf(1, NOW + kept), NOW + kept)?.requests).toHaveLength(1);
+  test('never doubts a new request for the clocks of others', () => {
+    const clocks = fc.integer({ min: -REPEATABILITY_SKEW_MS, max: REPEATABILITY_SKEW_MS });
+    return fc.assert(
+      fc.property(fc.array(clocks, { minLength: 1, maxLength: 60 }), clocks, (others, mine) => {
+        const current = afterRequests(
+          others.map((clock, n) => requestOf(n, NOW + n * 100 + clock)),
+          (n) => NOW + n * 100,
+        );
+        expect(findRepetition(current, requestOf(-1, NOW + others.length * 100 + mine))).toEqual(unknown);
+      }),
+    );
   });
 
-  test('is, when no request is left, until when those were sent that are forgotten, as long as it matters', () => {
-    const ahead = requestOf(0, NOW + 30_000);
-    const current = afterRequests([ahead, ...Array.from({ length: REMEMBERED_REQUESTS }, (_, n) => requestOf(n + 1))]);
-    const later = NOW + REPEATABILITY_WINDOW_MS + REPEATABILITY_SKEW_MS;
-    expect(remember(current, undefined, later)).toEqual({ requests: [], forgottenUntil: NOW + 30_000 });
-    expect(remember(current, undefined, later + 30_000)).toBeUndefined();
+  test('is dropped when no repeat is accepted any more', () => {
+    const current = afterRequests(many(3));
+    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1)).toBeDefined();
+    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
+    const next = nextHistory(current, requestOf(9, NOW + KEPT_FOR_MS), NOW + KEPT_FOR_MS);
+    const after = { ...versionOf(9), history: next };
+    expect(findRepetition(after, requestOf(1)).isRepeated).toBe(false);
+    expect(next?.requests).toHaveLength(21);
   });
 
-  test('fits into a column, whatever is answered', async () => {
+  test('forgets in time that it dropped requests', () => {
+    const current = afterRequests(many(KEPT_REQUESTS + 1));
+    const emptied = nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1);
+    expect(emptied?.evictedUntil).toBe(NOW);
+    expect(nextHistory({ ...versionOf(0), history: emptied }, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
+  });
+
+  test('fits into the columns of a row, whatever the responses are', async () => {
     const versions = fc.array(anyOperation, { minLength: 1, maxLength: 12 });
+    const messages = fc.constantFrom(null, '\u0001'.repeat(8192), 'x'.repeat(8192), '\u20ac'.repeat(8192));
     await fc.assert(
-      fc.property(versions, fc.constantFrom(null, '\u0001'.repeat(8192), 'x'.repeat(8192)), (all, message) => {
-        let current: Parameters<typeof findFirstAnswer>[0];
+      fc.property(versions, messages, (all, message) => {
+        let current: Parameters<typeof findRepetition>[0];
         for (const [n, version] of all.entries()) {
           const operation = message === null ? version : { ...version, resultInfo: { code: 1, subcode: 1, message } };
-          current = { operation, etag: `${n}`, remembered: remember(current, requestOf(n), NOW) };
-          expect(JSON.stringify(current.remembered).length).toBeLessThanOrEqual(MAX_REMEMBERED_LENGTH);
-          expect(answerTo(current, requestOf(n))).toMatchObject({ operation, etag: `${n}` });
+          current = { operation, etag: `${n}`, history: nextHistory(current, requestOf(n), NOW) };
+          expect(JSON.stringify({ ...current.history, requests: '' }).length).toBeLessThan(32_768);
+          expect(findRepetition(current, requestOf(n)).response).toEqual({ operation, etag: `${n}` });
         }
-        for (const n of all.keys()) expect(answerTo(current, requestOf(n))).toBeDefined();
+        for (const n of all.keys()) expect(findRepetition(current, requestOf(n)).isRepeated).toBe(true);
       }),
       { numRuns: 30 },
     );
+    const full = afterRequests(many(KEPT_REQUESTS + 1));
+    expect(full?.history?.requests.length).toBeLessThan(32_768);
   });
 });
 
@@ -120,7 +141,7 @@ describe('a request of the same id', () => {
     ['asks for something else', requestOf(1, NOW, { status: 'Failed' })],
     ['was first sent at another time', requestOf(1, NOW + 1000, { status: 'Running' })],
   ])('is rejected with 400 when it %s', (_title, request) => {
-    expect(() => findFirstAnswer(current, request)).toThrow(rejected('invalidRequest'));
+    expect(() => findRepetition(current, request)).toThrow(rejected('invalidRequest'));
   });
 });
 
@@ -239,10 +260,27 @@ describe('an update', () => {
     expect([answer.operation, writes]).toMatchObject([{ status: 'Running', clientContext: null }, 1]);
   });
 
-  test('that may be among those forgotten is rejected with 412, and nothing is written', async () => {
+  test('whose response is not kept any more gets what the store has, and not what an instance has cached', async () => {
     const id = newId();
-    for (let n = 0; n <= REMEMBERED_REQUESTS; n++)
+    for (let n = 0; n <= KEPT_RESPONSES + 1; n++) {
       await update(operations, id, { clientContext: `${n}` }, requestOf(n));
+    }
+    const latest = await update(elsewhere, id, { status: 'Completed' });
+    const repeat = await update(operations, id, { clientContext: '0' }, requestOf(0));
+    expect([repeat.etag, repeat.operation.status]).toEqual([latest.etag, 'Completed']);
+  });
+
+  test('that is new is done, however many others there were', async () => {
+    const id = newId();
+    for (let n = 0; n < 200; n++) await update(operations, id, { clientContext: `${n}` }, requestOf(n));
+    const { operation } = await update(elsewhere, id, { status: 'Failed' }, requestOf(999));
+    expect(operation).toMatchObject({ status: 'Failed', clientContext: '199' });
+  });
+
+  test('that may have been done is rejected with 412, and nothing is written', async () => {
+    const id = newId();
+    const history = afterRequests(many(KEPT_REQUESTS + 1))?.history;
+    await operations.put(TENANT, anOperation({ id }), undefined, 'a', signal, history);
     const before = await elsewhere.get(TENANT, id, signal);
     for (const store of [operations, elsewhere]) {
       await expect(update(store, id, { clientContext: '0' }, requestOf(0))).rejects.toEqual(
@@ -250,19 +288,20 @@ describe('an update', () => {
       );
     }
     expect((await elsewhere.get(TENANT, id, signal))?.etag).toBe(before?.etag);
-    expect(await update(elsewhere, id, { status: 'Failed' }, requestOf(999, NOW + 1000))).toBeDefined();
+    const certain = NOW + REPEATABILITY_SKEW_MS + 1000;
+    expect(await update(elsewhere, id, { status: 'Failed' }, requestOf(9999, certain))).toBeDefined();
   });
 
   test('that is not repeatable costs no column, and one that is costs one until the time is over', async () => {
     const id = newId();
     await update(operations, id, {});
-    expect(await columnsOf(id)).not.toContain('remembered');
+    expect(await columnsOf(id)).not.toContain('repeatability');
     await update(operations, id, {}, requestOf(1));
-    expect(await columnsOf(id)).toContain('remembered');
+    expect(await columnsOf(id)).toContain('repeatability');
     await update(operations, id, { status: 'Running' });
-    expect(await columnsOf(id)).toContain('remembered');
-    const later = NOW + REPEATABILITY_WINDOW_MS + REPEATABILITY_SKEW_MS;
+    expect(await columnsOf(id)).toContain('repeatability');
+    const later = NOW + KEPT_FOR_MS;
     await createUpdateOperation(operations, () => later)(TENANT, { id, patch: { status: 'Failed' } }, {}, signal);
-    expect(await columnsOf(id)).not.toContain('remembered');
+    expect(await columnsOf(id)).not.toContain('repeatability');
   });
 });

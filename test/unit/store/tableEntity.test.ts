@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import type { Filter } from '../../../shared/operation/filter.ts';
 import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
-import { fromListedEntity, fromTableEntity, toTableEntity } from '../../../shared/store/tableEntity.ts';
-import { toTableFilter } from '../../../shared/store/tableFilter.ts';
+import {
+  fromListedEntity,
+  fromTableEntity,
+  fromVersionEntity,
+  toTableEntity,
+} from '../../../shared/store/tableEntity.ts';
+import { MAX_QUERY_LENGTH, toTableFilter } from '../../../shared/store/tableFilter.ts';
 import { comparisonsOf, filters } from '../../support/filters.ts';
 import { anOperation, operations, TENANT } from '../../support/operations.ts';
 
@@ -40,8 +46,9 @@ describe('a row', () => {
     ['a clientContext that is no text', { clientContext: 7 }],
     ['no clientContext', { clientContext: undefined }],
     ['no write ids', { writes: undefined }],
-    ['remembered requests that are no JSON', { remembered: 'x' }],
-    ['remembered requests of another shape', { remembered: '{"requests":[{}],"forgottenUntil":0}' }],
+    ['repeatability that is no JSON', { repeatability: 'x' }],
+    ['repeatability of another shape', { repeatability: '{"responses":[{}],"evictedUntil":0}' }],
+    ['repeatable requests of another shape', { repeatableRequests: 'x' }],
     ['no ETag', { etag: undefined }],
     ['an id that is none', { rowKey: ' ' }],
   ];
@@ -67,24 +74,35 @@ describe('a row that was listed', () => {
 });
 
 test('to a row and back changes nothing', async () => {
-  const request = fc.record(
+  const entry = fc.string({ unit: fc.constantFrom('a', 'Z', '_', '-', '0'), minLength: 21, maxLength: 21 });
+  const version = fc.record({ operation: operations, etag: fc.string() });
+  const history = fc.record(
     {
-      key: fc.string(),
-      content: fc.string(),
-      firstSent: fc.nat(),
-      answer: fc.record({ operation: operations, etag: fc.string() }),
+      requests: fc.array(entry, { maxLength: 3 }).map((entries) => entries.join('')),
+      latest: fc.string(),
+      responses: fc.array(fc.record({ key: fc.string(), version }), { maxLength: 2 }),
+      evictedUntil: fc.nat(),
     },
-    { requiredKeys: ['key', 'content', 'firstSent'] },
+    { requiredKeys: ['requests', 'responses', 'evictedUntil'] },
   );
-  const remembered = fc.option(fc.record({ requests: fc.array(request, { maxLength: 2 }), forgottenUntil: fc.nat() }), {
-    nil: undefined,
-  });
   await fc.assert(
-    fc.property(operations, remembered, (operation, requests) => {
-      const row = { ...toTableEntity(TENANT, operation, ['w'], requests), etag: 'W/"1"' };
-      expect(fromTableEntity(row)).toEqual({ operation, etag: 'W/"1"', writes: ['w'], remembered: requests });
+    fc.property(operations, fc.option(history, { nil: undefined }), (operation, kept) => {
+      const row = { ...toTableEntity(TENANT, operation, ['w'], kept), etag: 'W/"1"' };
+      expect(fromTableEntity(row)).toEqual({ operation, etag: 'W/"1"', writes: ['w'], ...(kept && { history: kept }) });
     }),
   );
+});
+
+describe('the version in a row', () => {
+  test.each([
+    [{ writes: 'b,a' }, ['b', 'a']],
+    [{ writes: 'a' }, ['a']],
+    [{ writes: '' }, []],
+    [{ writes: 7 }, []],
+    [{}, []],
+  ])('of %j has these writes, however damaged the row is', (columns, writes) => {
+    expect(fromVersionEntity({ etag: 'W/"1"', ...columns })).toEqual({ etag: 'W/"1"', writes });
+  });
 });
 
 describe('a filter in the words of the store', () => {
@@ -112,12 +130,56 @@ describe('a filter in the words of the store', () => {
   test('never says not, and never makes more comparisons than the store allows', async () => {
     await fc.assert(
       fc.property(filters, (filter) => {
-        const words = toTableFilter(TENANT, filter).replaceAll(/'(?:[^']|'')*'/g, "''");
+        const words = String(toTableFilter(TENANT, filter)).replaceAll(/'(?:[^']|'')*'/g, "''");
         expect(words).not.toMatch(/\bnot\b/);
         const comparisons = words.match(/ (?:eq|ne|ge|lt) /g)?.length ?? 0;
         expect(comparisons).toBe(comparisonsOf(filter) + 2);
         expect(comparisons).toBeLessThanOrEqual(15);
       }),
+    );
+  });
+
+  const long = 'x'.repeat(257);
+  const compare = (operator: 'eq' | 'ne', value: string) => ({ operator, property: 'clientContext', value }) as const;
+  const context = (value: string) => `clientContext eq '"${value}"'`;
+  test.each<[string, Filter, string | undefined]>([
+    ['equal to it matches nothing', compare('eq', long), undefined],
+    ['other than it matches everything', compare('ne', long), range],
+    [
+      'in a list is left out',
+      { operator: 'in', property: 'clientContext', values: [long, 'a'] },
+      `${range} and ${context('a')}`,
+    ],
+    ['in a list of its own matches nothing', { operator: 'in', property: 'clientContext', values: [long] }, undefined],
+    [
+      'or another is the other',
+      { operator: 'or', left: compare('eq', long), right: compare('eq', 'a') },
+      `${range} and ${context('a')}`,
+    ],
+    [
+      'and another matches nothing',
+      { operator: 'and', left: compare('eq', 'a'), right: compare('eq', long) },
+      undefined,
+    ],
+    [
+      'negated, and another, is the other',
+      { operator: 'and', left: { operator: 'not', operand: compare('eq', long) }, right: compare('eq', 'a') },
+      `${range} and ${context('a')}`,
+    ],
+  ])('a value that no operation can have: %s', (_title, filter, query) => {
+    expect(toTableFilter(TENANT, filter)).toBe(query);
+  });
+
+  test('is refused when it is longer, as it is sent, than the store accepts', () => {
+    const filter = (values: number) =>
+      ({
+        operator: 'in',
+        property: 'clientContext',
+        values: Array.from({ length: values }, () => '\u4e2d'.repeat(256)),
+      }) as const;
+    expect(encodeURIComponent(String(toTableFilter(TENANT, filter(4)))).length).toBeLessThanOrEqual(MAX_QUERY_LENGTH);
+    expect(() => toTableFilter(TENANT, filter(7))).toThrow(
+      expect.objectContaining({ reason: 'invalidRequest', details: [expect.objectContaining({ target: '$filter' })] }),
     );
   });
 });

@@ -1,8 +1,13 @@
+import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { listen } from '../../../local/loopback.ts';
+import { deleteOperation } from '../../../shared/operation/delete.ts';
 import type { Filter } from '../../../shared/operation/filter.ts';
 import { newPlayPromptOperation, type OperationVersion } from '../../../shared/operation/playPromptOperation.ts';
+import { KEPT_RESPONSES, repeatableRequest } from '../../../shared/operation/repeatability.ts';
 import { KEPT_WRITES, type OperationRepository } from '../../../shared/operation/repository.ts';
+import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { toTableEntity } from '../../../shared/store/tableEntity.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
@@ -156,16 +161,108 @@ describe('a walk through a tenant', () => {
 
   test('of a table that is missing ends at once', async () => {
     const empty = await open();
-    expect(await empty.list(TENANT, { top: 1 }, signal)).toEqual({ operations: [], next: undefined });
+    expect(await empty.list(TENANT, { top: 1 }, signal)).toEqual({ operations: [], next: undefined, damaged: 0 });
     expect(await empty.count(TENANT, {}, signal)).toEqual({ count: 0, next: undefined });
   });
 
-  test('does not pass over a row that is damaged', async () => {
-    const damaged = await open();
-    await damaged.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
-    const row = toTableEntity(TENANT, newPlayPromptOperation('a'), ['w']);
-    await tableClient(damaged.table).updateEntity({ ...row, status: 'Exploded' }, 'Replace');
-    await expect(damaged.list(TENANT, { top: 1 }, signal)).rejects.toMatchObject({ name: 'ZodError' });
+  test('of a filter that nothing can match asks the store for nothing', async () => {
+    const proxy = await startFaultProxy();
+    const operations = await open(newTableName(), proxy.port);
+    const filter: Filter = { operator: 'eq', property: 'clientContext', value: 'x'.repeat(257) };
+    expect(await operations.list(TENANT, { filter, top: 1 }, signal)).toEqual({
+      operations: [],
+      next: undefined,
+      damaged: 0,
+    });
+    expect(await operations.count(TENANT, { filter }, signal)).toEqual({ count: 0, next: undefined });
+    expect(proxy.requests).toEqual([]);
+    await proxy.close();
+  });
+});
+
+describe('a damaged row', () => {
+  const damages: [string, object][] = [
+    ['a status that is none', { status: 'Exploded' }],
+    ['a column of another type', { clientContext: 7 }],
+    ['a column that is not JSON', { completionReason: '{' }],
+    ['a value that is too long', { clientContext: JSON.stringify('x'.repeat(257)) }],
+    ['no columns', { clientContext: null, status: null, completionReason: null, writes: null }],
+    ['requests that are none', { repeatability: '{}', repeatableRequests: 'x' }],
+  ];
+  test.each(damages)('with %s can be removed, and does not fail a list', async (_title, damage) => {
+    const operations = await open();
+    await operations.put(TENANT, newPlayPromptOperation('good'), undefined, 'w', signal);
+    await operations.put(TENANT, newPlayPromptOperation('bad'), undefined, 'w', signal);
+    const { etag, ...row } = { ...toTableEntity(TENANT, newPlayPromptOperation('bad'), ['w']), etag: '' };
+    await tableClient(operations.table).updateEntity({ ...row, ...damage }, 'Replace');
+
+    await expect(operations.get(TENANT, 'bad', signal)).rejects.toMatchObject({ name: 'ZodError' });
+    const { operations: listed, damaged } = await operations.list(TENANT, { top: 10 }, signal);
+    expect(listed.map(({ operation }) => operation.id)).toContain('good');
+    expect(listed.length + damaged).toBe(2);
+    await deleteOperation(operations, TENANT, 'bad', {}, signal);
+    expect(await operations.getVersion(TENANT, 'bad', signal)).toBeUndefined();
+  });
+});
+
+describe('text beyond ASCII', () => {
+  const texts = {
+    Greek: '\u03b1',
+    euro: '\u20ac',
+    Chinese: '\u4e2d',
+    emoji: '\ud83d\ude00',
+    controls: '\u0001',
+    quotes: '"',
+  };
+  const largest = (text: string) => ({
+    ...newPlayPromptOperation('a'),
+    clientContext: text.repeat(256 / text.length),
+    resultInfo: { code: 0, subcode: 0, message: text.repeat(8192 / text.length) },
+  });
+
+  test.each(Object.entries(texts))(
+    '%s, as large as may be and with many repeatable updates, survives',
+    async (_name, text) => {
+      const operations = await open();
+      const update = createUpdateOperation(operations);
+      for (let n = 0; n < KEPT_RESPONSES + 2; n++) {
+        const { clientContext, resultInfo } = largest(text);
+        const patch = { clientContext, resultInfo: { ...resultInfo, code: n } };
+        const request = repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent: Date.now() }, n);
+        await update(TENANT, { id: 'a', patch }, {}, signal, request);
+      }
+      const stored = await operations.get(TENANT, 'a', signal);
+      expect(stored?.operation.resultInfo?.message).toBe(largest(text).resultInfo.message);
+      const filter: Filter = { operator: 'eq', property: 'clientContext', value: largest(text).clientContext };
+      expect((await operations.list(TENANT, { filter, top: 1 }, signal)).operations).toHaveLength(1);
+    },
+  );
+
+  test('survives a request that arrives byte by byte', async () => {
+    const azurite = Number(process.env.TEST_AZURITE_PORT);
+    const sent: Buffer[] = [];
+    const splitter = createServer((caller) => {
+      const store = connect({ port: azurite, host: '127.0.0.1', noDelay: true });
+      store.pipe(caller);
+      store.on('error', () => caller.destroy());
+      caller.on('error', () => store.destroy());
+      void (async () => {
+        for await (const chunk of caller) {
+          sent.push(chunk);
+          for (const byte of chunk) {
+            store.write(Buffer.of(byte));
+            await new Promise(setImmediate);
+          }
+        }
+        store.end();
+      })().catch(() => {});
+    });
+    const operations = await open(newTableName(), await listen(splitter, 0, ''));
+    const operation = { ...newPlayPromptOperation('a'), clientContext: Object.values(texts).join('') };
+    await operations.put(TENANT, operation, undefined, 'w', signal);
+    expect((await operations.get(TENANT, 'a', signal))?.operation).toEqual(operation);
+    expect(Buffer.concat(sent).every((byte) => byte < 0x80)).toBe(true);
+    splitter.close();
   });
 });
 
