@@ -3,19 +3,24 @@ import * as z from 'zod';
 
 type Values = Readonly<Record<string, string>>;
 
-const settingsFile = z.object({ Values: z.record(z.string(), z.string()) });
+const settingsFile = z.object(
+  { Values: z.record(z.string(), z.string({ error: 'a string' }), { error: 'an object of strings' }) },
+  { error: 'an object with "Values"' },
+);
 
 /** The settings of a laptop. */
 export interface LocalSettings {
-  /** What the environment and, where it says nothing, local.settings.json name. */
+  /** The settings in the environment, and those in local.settings.json that the environment does not have. */
   readonly named: Values;
-  /** What local.settings.sample.json has for whatever is not named. */
+  /** The settings in local.settings.sample.json. */
   readonly sample: Values;
 }
 
 /**
- * Reads the settings from the current folder. The issuer and the store of the sample are those that `npm start` brings
- * with it: a local.settings.json that was copied from the sample does not name others.
+ * Reads the settings from the current folder. The issuer and the store of the sample are those that `npm start` starts: a
+ * local.settings.json that is a copy of the sample does not name others.
+ *
+ * @throws Error that names the file and each bad key
  */
 export function readLocalSettings(env: NodeJS.ProcessEnv): LocalSettings {
   const sample = readValues('local.settings.sample.json');
@@ -28,9 +33,17 @@ export function readLocalSettings(env: NodeJS.ProcessEnv): LocalSettings {
 }
 
 function readValues(file: string) {
+  const content: unknown = parseFile(file);
+  const parsed = settingsFile.safeParse(content);
+  if (parsed.success) return parsed.data.Values;
+  const faults = parsed.error.issues.map(({ path, message }) => `  ${path.join('.') || 'It'} must be ${message}.`);
+  throw new Error(`${file} cannot be used:\n${faults.join('\n')}`);
+}
+
+function parseFile(file: string): unknown {
   try {
-    return settingsFile.parse(JSON.parse(readFileSync(file, 'utf8'))).Values;
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new Error(`${file} must be JSON with an object "Values" of strings.`, { cause });
+    throw new Error(`${file} cannot be read as JSON: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }

@@ -130,8 +130,8 @@ const environment = variables
   .refine((values) => (values.TABLES_CONNECTION === undefined) !== (values.TABLES_ENDPOINT === undefined), {
     path: ['TABLES_CONNECTION'],
     error: 'set, or else TABLES_ENDPOINT, and not both',
-    // Also when another setting is bad, so that all that is bad is told at once.
-    when: () => true,
+    // Also when another setting is bad, so that all faults are reported at once; but one of these two that is bad is set.
+    when: ({ issues }) => !issues.some(({ path }) => /^TABLES_(CONNECTION|ENDPOINT)$/.test(String(path?.[0]))),
   })
   .transform((values) => ({
     auth: {
@@ -173,9 +173,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = environment.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new Error(
-    `The service cannot start:\n${parsed.error.issues.map((issue) => complaint(issue, given)).join('\n')}`,
-  );
+  const complaints = new Set(parsed.error.issues.map((issue) => complaint(issue, given)));
+  throw new Error(`The service cannot start:\n${[...complaints].join('\n')}`);
 }
 
 function complaint(issue: z.core.$ZodIssue, given: Readonly<Record<string, string | undefined>>) {

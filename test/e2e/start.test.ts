@@ -10,7 +10,15 @@ import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
 import { close, listen } from '../../local/loopback.ts';
 import { openApi } from '../../shared/description/openApi.ts';
-import { childrenOf, newFolder, patch, spawnService, startService, type TestService } from '../support/service.ts';
+import {
+  childrenOf,
+  newFolder,
+  patch,
+  send,
+  spawnService,
+  startService,
+  type TestService,
+} from '../support/service.ts';
 import { azuriteConnection } from '../support/tables.ts';
 
 const run = promisify(execFile);
@@ -19,6 +27,14 @@ const isFree = (url: string) =>
     () => false,
     () => true,
   );
+
+/** Ports that nothing listens on at the moment. */
+async function freePorts(count: number) {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(servers.map((server) => listen(server, 0, '')));
+  await Promise.all(servers.map(close));
+  return ports.map(String);
+}
 
 /** Reads an answer of the issuer. */
 async function json(answer: Response) {
@@ -38,6 +54,7 @@ describe('a service that was started', () => {
 
   test('says in one line of JSON where everything is', () => {
     const { baseUrl, issuer, tokenEndpoint, tenant, tables, host } = service.facts;
+    expect(service.facts).not.toHaveProperty('certificate');
     expect(baseUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(issuer).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+/${tenant}/v2\\.0$`));
     expect(tokenEndpoint).toBe(issuer.replace('/v2.0', '/oauth2/v2.0/token'));
@@ -64,19 +81,32 @@ describe('a service that was started', () => {
     const discovery = await json(await fetch(`${issuer}/.well-known/openid-configuration`));
     expect(discovery).toMatchObject({ issuer, token_endpoint: tokenEndpoint });
     expect(discovery.jwks_uri).toMatch(new RegExp(`/${tenant}/discovery/v2\\.0/keys$`));
-    const form = {
-      grant_type: 'client_credentials',
-      client_id: 'a',
-      client_secret: 'b',
-      scope: `${audience}/.default`,
+    const form = { grant_type: 'client_credentials', client_id: 'a', scope: `${audience}/.default` };
+    const secret = { client_secret: 'b' };
+    const statusWith = async (more: Record<string, string>) => {
+      const body = new URLSearchParams({ ...form, ...more });
+      const { access_token } = await json(await fetch(tokenEndpoint, { method: 'POST', body }));
+      const facts = { ...service.facts, token: String(access_token) };
+      return [decodeJwt(facts.token).roles, (await patch({ facts }, { clientContext: 'by form' })).status];
     };
-    const body = new URLSearchParams({ ...form, role: 'Calls.AccessMedia.All' });
-    const { access_token } = await json(await fetch(tokenEndpoint, { method: 'POST', body }));
-    const answer = await patch(
-      { facts: { ...service.facts, token: String(access_token) } },
-      { clientContext: 'by form' },
-    );
-    expect(answer.status).toBe(200);
+    expect(await statusWith({ ...secret, role: 'Calls.AccessMedia.All' })).toEqual([['Calls.AccessMedia.All'], 200]);
+    expect(await statusWith(secret)).toEqual([['Calls.Initiate.All'], 200]);
+    expect(await statusWith({ client_assertion: 'a.b.c' })).toEqual([['Calls.Initiate.All'], 200]);
+    const { error } = await json(await fetch(tokenEndpoint, { method: 'POST', body: new URLSearchParams(form) }));
+    expect(error).toBe('invalid_request');
+    expect(await statusWith({ ...secret, role: '' })).toEqual([[], 403]);
+  });
+
+  test('answers MSAL’s instance discovery with itself as the only authority', async () => {
+    const { issuer, tenant } = service.facts;
+    const { origin, host } = new URL(issuer);
+    const asked = encodeURIComponent(`${origin}/${tenant}/oauth2/v2.0/authorize`);
+    const url = `${origin}/common/discovery/instance?api-version=1.1&authorization_endpoint=${asked}`;
+    expect(await json(await fetch(url))).toEqual({
+      tenant_discovery_endpoint: `${issuer}/.well-known/openid-configuration`,
+      'api-version': '1.1',
+      metadata: [{ preferred_network: host, preferred_cache: host, aliases: [host] }],
+    });
   });
 
   test.each(['POST', 'PUT', 'OPTIONS'])('%s on the resource answers 405 over HTTP, with Allow', async (method) => {
@@ -112,6 +142,12 @@ describe('a service that was started', () => {
     expect([answer.status, answer.json.error.code]).toEqual([403, 'Forbidden']);
   });
 
+  test('gives a token with the default role by npm run token', async () => {
+    const env = { ...process.env, ISSUER_PORT: new URL(service.facts.issuer).port };
+    const { stdout } = await run(process.execPath, ['local/token.ts'], { env });
+    expect((await patch({ facts: { ...service.facts, token: stdout.trim() } }, { id: 'by-token' })).status).toBe(200);
+  });
+
   test('npm run token says so when no issuer answers', async () => {
     const env = { ...process.env, ISSUER_PORT: '9' };
     const failed = run(process.execPath, ['local/token.ts'], { env });
@@ -145,23 +181,73 @@ describe('a service that was started', () => {
   });
 });
 
-test('without --json it prints a curl line that works as pasted', async () => {
+describe('without --json', () => {
   const folder = newFolder();
-  const { child, exited } = spawnService({ AZURITE_LOCATION: folder.path }, []);
   let printed = '';
-  for await (const chunk of child.stdout.setEncoding('utf8')) {
-    printed += chunk;
-    if (printed.includes('Ctrl-C')) break;
-  }
-  const curl = /^curl [\s\S]*?\}'$/m.exec(printed)?.[0] ?? '';
-  const { stdout } = await run('sh', ['-c', curl]);
-  expect(JSON.parse(stdout)).toMatchObject({
-    '@odata.type': '#microsoft.graph.playPromptOperation',
-    status: 'Running',
+  let started: ReturnType<typeof spawnService>;
+  beforeAll(async () => {
+    const [PORT, ISSUER_PORT] = await freePorts(2);
+    started = spawnService({ AZURITE_LOCATION: folder.path, ISSUER_PORT, PAGES: 'board' }, ['--port', PORT ?? '']);
+    for await (const chunk of started.child.stdout.setEncoding('utf8')) {
+      printed += chunk;
+      if (printed.includes('Ctrl-C')) break;
+    }
   });
-  child.kill('SIGINT');
-  await exited;
+  afterAll(async () => {
+    started.child.kill('SIGINT');
+    await started.exited;
+    folder.remove();
+  });
+
+  test('it prints a request that works as pasted', async () => {
+    const [shell, ...flags] = process.platform === 'win32' ? ['powershell', '-Command'] : ['sh', '-c'];
+    const request = /^(?:curl|Invoke-RestMethod) [\s\S]*?\}'$/m.exec(printed)?.[0] ?? '';
+    const { stdout } = await run(shell ?? '', [...flags, request]);
+    expect(stdout).toContain('#microsoft.graph.playPromptOperation');
+    expect(stdout).toContain('Running');
+  });
+
+  test('it names the pages that are there, how long the token is valid, and how to get another', () => {
+    expect(printed.match(/a page at \S+/g)).toEqual([expect.stringMatching(/\/board$/)]);
+    expect(printed).toContain('valid for 60 minutes');
+    expect(printed).toContain('npm run --silent token');
+  });
+
+  test('a line is printed for every request, for a refusal with the code and the targets', async () => {
+    const [, baseUrl = ''] = /answers at (\S+)\/v1\.0/.exec(printed) ?? [];
+    const [, token = ''] = /Bearer ([\w.-]+)/.exec(printed) ?? [];
+    const facts = { baseUrl, token };
+    const good = await send({ facts }, 'GET', "/v1.0/playPromptOperation?$filter=clientContext eq 'secret context'");
+    const bad = await patch({ facts }, { clientContext: 'secret context', status: 'secret status', odd: 1 });
+    const anonymous = await patch({ facts: { ...facts, token: 'secret.to.ken' } }, {});
+    expect([good.status, bad.status, anonymous.status]).toEqual([200, 400, 401]);
+    const lineOf = (answer: typeof good) => {
+      const id = answer.headers.get('request-id') ?? '';
+      return started
+        .errors()
+        .split('\n')
+        .filter((line) => line.includes(id) && !line.includes('{'))
+        .map((line) => line.replace(id, '{id}').replace(/\d+ ms/, '{n} ms'));
+    };
+    expect(lineOf(good)).toEqual(['GET /v1.0/playPromptOperation 200 {n} ms {id}']);
+    expect(lineOf(bad)).toEqual(['PATCH /v1.0/playPromptOperation 400 {n} ms {id} BadRequest status odd']);
+    expect(lineOf(anonymous)).toEqual(['PATCH /v1.0/playPromptOperation 401 {n} ms {id} InvalidAuthenticationToken']);
+    expect(started.errors()).not.toMatch(/secret/);
+  });
+});
+
+test('a token outlives a restart', async () => {
+  const folder = newFolder();
+  const [ISSUER_PORT] = await freePorts(1);
+  const env = { AZURITE_LOCATION: folder.path, KEYS_LOCATION: folder.path, ISSUER_PORT };
+  const first = await startService(env);
+  const { token } = first.facts;
+  await first.end('SIGINT');
+  const second = await startService(env);
+  const { status } = await patch({ facts: { ...second.facts, token } }, { id: 'after-a-restart' });
+  await second.end('SIGINT');
   folder.remove();
+  expect(status).toBe(200);
 });
 
 describe('what was stored', () => {
@@ -214,18 +300,50 @@ describe('a start that fails says why, exits with 1 and leaves nothing running',
     return errors();
   };
 
-  test.each(['PORT', 'ISSUER_PORT', 'AZURITE_TABLE_PORT'])('when the port of %s is in use', async (variable) => {
-    const other = createServer((_request, response) => response.end());
-    const port = await listen(other, 0, '');
-    const errors = await failing({ [variable]: String(port) });
-    expect(errors).toContain(`Port ${port} is in use`);
-    expect(errors).toContain(variable);
-    await close(other);
+  test('when ports are in use: all of them at once, with the variables to set', async () => {
+    const others = ['PORT', 'ISSUER_PORT', 'AZURITE_TABLE_PORT'].map((variable) => ({
+      variable,
+      server: createServer((_request, response) => response.end()),
+    }));
+    const ports = await Promise.all(others.map(({ server }) => listen(server, 0, '')));
+    const errors = await failing(Object.fromEntries(others.map(({ variable }, n) => [variable, String(ports[n])])));
+    for (const [n, { variable, server }] of others.entries()) {
+      expect(errors).toMatch(new RegExp(`${variable} \\(.*\\): port ${ports[n]} is in use\\.`));
+      await close(server);
+    }
   });
 
-  test('when an Azurite already runs there, with how to use that one', async () => {
-    const errors = await failing({ AZURITE_TABLE_PORT: process.env.TEST_AZURITE_PORT });
-    expect(errors).toContain('TABLES_CONNECTION=UseDevelopmentStorage=true');
+  test.each([['http'], ['https', '--https']])(
+    'when this very service runs there, over %s',
+    async (_title, ...flags) => {
+      const folder = newFolder();
+      const running = await startService({ AZURITE_LOCATION: folder.path, KEYS_LOCATION: folder.path }, flags);
+      const { baseUrl, issuer, tables } = running.facts;
+      const [PORT, ISSUER_PORT, AZURITE_TABLE_PORT] = [baseUrl, issuer, tables].map((url) => new URL(url).port);
+      const errors = await failing({ PORT, ISSUER_PORT, AZURITE_TABLE_PORT });
+      await running.end('SIGINT');
+      folder.remove();
+      expect(errors).toContain(`PORT (the app): port ${PORT} is in use: this service already runs there`);
+      expect(errors).toContain(`port ${ISSUER_PORT} is in use: the token issuer of this service already runs there`);
+      expect(errors).toContain(`port ${AZURITE_TABLE_PORT} is in use: an Azurite already runs there`);
+    },
+  );
+
+  test('when two parts are to have the same port', async () => {
+    const [port] = await freePorts(1);
+    const errors = await failing({ PORT: port, ISSUER_PORT: port });
+    expect(errors).toContain(`ISSUER_PORT: port ${port} is in use, as PORT.`);
+  });
+
+  test('when the app was not packaged', async () => {
+    expect(await failing({}, ['--app', 'dist/none'])).toContain('npm run package');
+  });
+
+  test('when an option is none, and --help says which there are', async () => {
+    expect(await failing({}, ['--prot', '1'])).toContain('--prot');
+    const { stdout } = await run(process.execPath, ['local/start.ts', '--help']);
+    for (const option of ['--port', '--https', '--json', '--quiet', '--host', '--app'])
+      expect(stdout).toContain(option);
   });
 
   test('when a setting is bad, before anything is started', async () => {
@@ -243,7 +361,8 @@ describe('a start that fails says why, exits with 1 and leaves nothing running',
   });
 
   test('when Core Tools are asked for and are not there', async () => {
-    expect(await failing({ PORT: '7999', PATH: '/nonexistent' }, ['--host', 'func'])).toMatch(/Core Tools/);
+    const [PORT] = await freePorts(1);
+    expect(await failing({ PORT, PATH: '/nonexistent' }, ['--host', 'func'])).toMatch(/Core Tools/);
   });
 });
 
