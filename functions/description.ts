@@ -1,4 +1,8 @@
-// What describes the service. None of it needs a token; each document is made when it is first requested.
+// What describes the service. None of it needs a token.
+import { csdl } from '../shared/description/csdl.ts';
+import { toCsdlXml } from '../shared/description/csdlXml.ts';
+import { openApi } from '../shared/description/openApi.ts';
+import { toServiceDocument } from '../shared/description/serviceDocument.ts';
 import { checkODataVersion, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
@@ -11,7 +15,6 @@ const METADATA_MEDIA_TYPES = ['application/xml', 'application/json'] as const;
 export const readServiceDocument: GraphHandler = async ({ headers, url }) => {
   negotiateJson(headers);
   readQueryOptions(url, []);
-  const { toServiceDocument } = await import('../shared/description/serviceDocument.ts');
   return { status: 200, headers: {}, body: toServiceDocument(serviceRoot(url)) };
 };
 
@@ -22,10 +25,7 @@ export const readMetadata: GraphHandler = async ({ headers, url }) => {
   if ($format !== undefined) wanted.set('Accept', toMediaType($format));
   checkODataVersion(headers);
   const mediaType = chooseMediaType(wanted, METADATA_MEDIA_TYPES);
-  const body =
-    mediaType === 'application/xml'
-      ? (await import('../shared/description/csdlXml.ts')).toCsdlXml()
-      : (await import('../shared/description/csdl.ts')).csdl;
+  const body = mediaType === 'application/xml' ? toCsdlXml() : csdl;
   return { status: 200, headers: { 'Content-Type': mediaType }, body };
 };
 
@@ -33,7 +33,6 @@ export const readMetadata: GraphHandler = async ({ headers, url }) => {
 export const readOpenApi: GraphHandler = async ({ headers, url }) => {
   negotiateJson(headers);
   readQueryOptions(url, []);
-  const { openApi } = await import('../shared/description/openApi.ts');
   return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(new URL(url).origin) };
 };
 

@@ -1,57 +1,71 @@
-// The composition root: settings -> collaborators -> functions. A bad setting stops the start.
+// The composition root: settings -> collaborators -> functions.
 import { app } from '@azure/functions';
 import { createAuthentication } from '../shared/auth/authentication.ts';
 import { createCheckReadiness, type Dependency, warmUp } from '../shared/readiness.ts';
-import { readSettings } from '../shared/settings.ts';
+import { readSettings, type Settings } from '../shared/settings.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
-import { createDeleteEndedPlayPromptOperations } from './deleteEndedPlayPromptOperations.ts';
-import { readMetadata, readOpenApi, readServiceDocument } from './description.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
 import { notFound, type Route } from './router.ts';
 import { serve } from './serve.ts';
 
-const { auth, tables, retention, pages, telemetry } = readSettings(process.env);
-// Before anything else: a meter that is made earlier never records.
-if ((telemetry.otlpEndpoint ?? telemetry.applicationInsights) !== undefined) {
-  const { registerTelemetry } = await import('../shared/telemetry/register.ts');
-  app.hook.appTerminate(await registerTelemetry(telemetry));
+try {
+  await serveAll(readSettings(process.env));
+} catch (error) {
+  (await import('./failedStart.ts')).serveFailedStart(error);
 }
 
-const { authenticate, fetchKeys } = createAuthentication(auth);
-const operations = createTableRepository(tables);
-const [tenant = ''] = auth.tenants;
-const dependencies: readonly Dependency[] = [fetchKeys, (signal) => operations.get(tenant, '-', signal)];
-
-const routes: readonly Route[] = [
-  ...createPlayPromptOperationRoutes({ authenticate, operations }),
-  { name: 'metadata', template: 'v1.0/$metadata', handler: byMethod({ GET: readMetadata }) },
-  { name: 'serviceDocument', template: 'v1.0', handler: byMethod({ GET: readServiceDocument }) },
-];
-const batch = lazy(async () => (await import('./batch.ts')).createBatch({ authenticate, routes }));
-const ready = byMethod({ GET: createReady(createCheckReadiness(dependencies)) });
-
-for (const route of routes) serve(route);
-serve({ name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: batch }) });
-serve({ name: 'openApi', template: 'openapi.json', handler: byMethod({ GET: readOpenApi }) });
-serve({ name: 'healthLive', template: 'health/live', handler: byMethod({ GET: live }) });
-serve({ name: 'healthReady', template: 'health/ready', handler: ready });
-for (const name of pages) {
-  const page = lazy(async () => {
-    const { createPage, pagesByName } = await import('./page.ts');
-    return createPage(pagesByName[name]);
-  });
-  serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) });
-}
-// The host tries functions in the order of their names, so that this one has to be the last.
-serve({ name: 'unknownAddress', template: '{*path}', handler: notFound });
-
-if (retention.days !== undefined) {
-  app.timer('deleteEndedPlayPromptOperations', {
-    schedule: '0 0 * * * *',
-    handler: createDeleteEndedPlayPromptOperations(operations, retention.days),
-  });
+/** A document that describes the service, loaded when it is first requested. */
+function description(name: 'readMetadata' | 'readOpenApi' | 'readServiceDocument') {
+  return byMethod({ GET: lazy(async () => (await import('./description.ts'))[name]) });
 }
 
-app.hook.appStart(() => warmUp(dependencies));
+async function serveAll({ auth, tables, retention, pages, telemetry }: Settings) {
+  // Before anything else: a meter that is made earlier never records.
+  if ((telemetry.otlpEndpoint ?? telemetry.applicationInsights) !== undefined) {
+    const { registerTelemetry } = await import('../shared/telemetry/register.ts');
+    app.hook.appTerminate(await registerTelemetry(telemetry));
+  }
+
+  const { authenticate, fetchKeys } = createAuthentication(auth);
+  const operations = createTableRepository(tables);
+  const [tenant = ''] = auth.tenants;
+  const dependencies: readonly Dependency[] = [fetchKeys, (signal) => operations.get(tenant, '-', signal)];
+
+  const routes: readonly Route[] = [
+    ...createPlayPromptOperationRoutes({ authenticate, operations }),
+    { name: 'metadata', template: 'v1.0/$metadata', handler: description('readMetadata') },
+    { name: 'serviceDocument', template: 'v1.0', handler: description('readServiceDocument') },
+  ];
+  const batch = lazy(async () => (await import('./batch.ts')).createBatch({ authenticate, routes }));
+  const ready = byMethod({ GET: createReady(createCheckReadiness(dependencies)) });
+
+  for (const route of routes) serve(route);
+  serve({ name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: batch }) });
+  serve({ name: 'openApi', template: 'openapi.json', handler: description('readOpenApi') });
+  serve({ name: 'healthLive', template: 'health/live', handler: byMethod({ GET: live }) });
+  serve({ name: 'healthReady', template: 'health/ready', handler: ready });
+  for (const name of pages) {
+    const page = lazy(async () => {
+      const { createPage, pagesByName } = await import('./page.ts');
+      return createPage(pagesByName[name]);
+    });
+    serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) });
+  }
+  // The host tries functions in the order of their names, so that this one has to be the last.
+  serve({ name: 'unknownAddress', template: '{*path}', handler: notFound });
+
+  const { days } = retention;
+  if (days !== undefined) {
+    app.timer('deleteEndedPlayPromptOperations', {
+      schedule: '0 0 * * * *',
+      handler: async (timer, context) => {
+        const { createDeleteEndedPlayPromptOperations } = await import('./deleteEndedPlayPromptOperations.ts');
+        return createDeleteEndedPlayPromptOperations(operations, days)(timer, context);
+      },
+    });
+  }
+
+  app.hook.appStart(() => warmUp(dependencies));
+}

@@ -2,7 +2,14 @@ import type { Authenticate } from '../shared/auth/authentication.ts';
 import { negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { serviceRoot, toCollectionBody, toEntity } from '../shared/odata/entityBody.ts';
 import { readFilter } from '../shared/odata/filter.ts';
-import { invalidOption, readCount, readQueryOptions, readSelect, readTop } from '../shared/odata/queryOptions.ts';
+import {
+  encodeQueryValue,
+  invalidOption,
+  readCount,
+  readQueryOptions,
+  readSelect,
+  readTop,
+} from '../shared/odata/queryOptions.ts';
 import { createSkipTokens } from '../shared/odata/skipToken.ts';
 import { countOperations, listOperations } from '../shared/operation/list.ts';
 import type { OperationVersion } from '../shared/operation/playPromptOperation.ts';
@@ -32,7 +39,12 @@ export function createListPlayPromptOperations({
     const selected = readSelect(query.$select);
     const top = readTop(query.$top);
     const isCounted = readCount($count);
-    const scope = [tenant, query.$filter, query.$select, query.$top];
+    const options = {
+      ...(query.$filter !== undefined && { $filter: query.$filter }),
+      ...(selected && { $select: selected.join() }),
+      $top: String(top),
+    };
+    const scope = [tenant, options];
     const from = $skiptoken === undefined ? undefined : await skipTokens.open($skiptoken, scope, deadline);
 
     const count = isCounted ? await countOperations(operations, tenant, filter, deadline) : undefined;
@@ -50,13 +62,13 @@ export function createListPlayPromptOperations({
     const nextLink =
       page.next === undefined
         ? undefined
-        : linkTo(root, { ...query, $skiptoken: await skipTokens.seal(page.next, scope, deadline) });
+        : linkTo(root, { ...options, $skiptoken: await skipTokens.seal(page.next, scope, deadline) });
     return { status: 200, headers: {}, body: toCollectionBody(root, page.operations, selected, { count, nextLink }) };
   };
 }
 
 /** The URL of the same query with other options. Like Graph, it leaves out `$count`: only the first page has the count. */
 function linkTo(root: string, options: Readonly<Record<string, string>>) {
-  const query = Object.entries(options).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  const query = Object.entries(options).map(([name, value]) => `${name}=${encodeQueryValue(value)}`);
   return `${root}/playPromptOperation?${query.join('&')}`;
 }

@@ -56,8 +56,8 @@ const { outputFiles } = await build({
   target: 'node22',
   minify: true,
   sourcemap: 'external',
-  // What the Functions worker brings itself.
-  external: ['@azure/functions-core'],
+  // What the Functions worker brings itself, and what the package `debug` tries to load, for colors, and does without.
+  external: ['@azure/functions-core', 'supports-color'],
   plugins: [lazyXml],
   // Packages of the older module format ask for Node's own modules by this name.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },

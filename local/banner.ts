@@ -13,10 +13,18 @@ export interface Facts {
   readonly certificate?: string;
 }
 
+interface Surroundings {
+  readonly pages: readonly string[];
+  readonly tokenSeconds: number;
+  readonly platform: NodeJS.Platform;
+  /** The key of the embedded host. */
+  readonly adminKey?: string;
+}
+
 /** What `npm start` prints once all is ready, in the words of the platform's own shell. */
 export function banner(
   { baseUrl, token, tables, issuer, certificate }: Facts,
-  { pages, tokenSeconds, platform }: { pages: readonly string[]; tokenSeconds: number; platform: NodeJS.Platform },
+  { pages, tokenSeconds, platform, adminKey }: Surroundings,
 ): string {
   const isWindows = platform === 'win32';
   const lines = [
@@ -25,6 +33,9 @@ export function banner(
     ...pages.map((page) => `  a page at ${baseUrl}/${page}`),
     `  tokens from ${issuer}`,
     `  operations in ${tables}`,
+    ...(adminKey === undefined
+      ? []
+      : [`  timers by POST ${baseUrl}/admin/functions/{name}, with x-functions-key: ${adminKey}`]),
     '',
     ...(certificate === undefined ? [] : trust(certificate, platform)),
     ...(isWindows ? windowsRequest(baseUrl, token) : request(baseUrl, token, certificate)),

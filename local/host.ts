@@ -2,10 +2,12 @@
 // and runs its timers. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import * as z from 'zod';
 import { serveUntilTold } from './childProcess.ts';
-import { type TimerFunction, terminateApp } from './functionsWorker.ts';
+import { type HttpAnswer, type TimerFunction, terminateApp } from './functionsWorker.ts';
+import { declaredLength, headersOf, isSendable, refusalOf, urlOf } from './hostRules.ts';
 import { loadApp } from './loadApp.ts';
 import { close, createLoopbackServer, listen } from './loopback.ts';
 import { requestLine } from './requestLine.ts';
@@ -15,8 +17,7 @@ import { startHourly } from './timer.ts';
 /** Kestrel's limit, which the real host has. */
 const MAX_HEADER_BYTES = 32 * 1024;
 
-/** How much of a body is read, many times what the app accepts; and how much more is thrown away. */
-const MAX_BODY_BYTES = 1024 * 1024;
+/** How much of a body that the host does not forward is read, so that its sender gets the response. */
 const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
 
 /** How long a client may take to send a request; what is slower is answered 408. */
@@ -67,47 +68,55 @@ await serveUntilTold(async () => {
 
   async function serve(request: IncomingMessage, response: ServerResponse) {
     const begin = performance.now();
-    const { method = '', headers } = request;
-    const url = URL.parse(request.url ?? '', `${scheme}://${headers.host ?? 'localhost'}`);
-    if (!url) return response.writeHead(400).end();
-    const timer = timers.find(({ name }) => url.pathname.toLowerCase() === `/admin/functions/${name.toLowerCase()}`);
-    if (timer && method === 'POST') {
-      // As the real host does: a function that no request triggers can be run by one.
-      await run(timer);
-      return response.writeHead(202).end();
-    }
-    const matched = route(method, url.pathname);
-    if (!matched) return response.writeHead(404).end();
-    // The worker takes no stream. Of a body that is larger than the app can possibly accept a part is enough for the app
-    // to refuse it in its own words.
-    const body = Buffer.concat(await Array.fromAsync(beginningOf(request, MAX_BODY_BYTES)));
-    const answer = await matched.served.invoke(
-      {
-        method,
-        url: url.href,
-        headers: Object.fromEntries(
-          Object.entries(request.headersDistinct).map(([name, values = []]) => [name, values.join(', ')]),
-        ),
-        params: matched.params,
-        query: Object.fromEntries(url.searchParams),
-        body,
-      },
-      log,
-    );
+    const { method = '' } = request;
+    const url = urlOf(request, scheme);
+    const refusal = url ? refusalOf(request, process.env) : 400;
+    const answer = url && refusal === undefined ? await answerTo(request, url) : bare(refusal ?? 400);
     if (REQUEST_LINES) {
       const milliseconds = performance.now() - begin;
-      console.error(requestLine({ method, path: url.pathname, milliseconds, ...answer }));
+      console.error(requestLine({ method, path: url?.pathname ?? '', milliseconds, ...answer }));
     }
-    if (body.length <= MAX_BODY_BYTES) return response.writeHead(answer.status, answer.headers).end(answer.body);
+    const headers = { Server: 'Kestrel', ...answer.headers };
+    if (request.complete) return response.writeHead(answer.status, headers).end(answer.body);
 
-    // A connection that is closed while something of the request is unread is reset, and its answer lost.
+    // A connection that is closed while something of the request is unread is reset, and its response lost.
     const length = Buffer.byteLength(answer.body);
-    response.writeHead(answer.status, { ...answer.headers, 'Content-Length': length, Connection: 'close' });
+    response.writeHead(answer.status, { ...headers, 'Content-Length': length, Connection: 'close' });
     response.write(answer.body);
-    for await (const _ of beginningOf(request, MAX_DISCARDED_BYTES));
+    let discarded = 0;
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      discarded += chunk.length;
+      if (discarded > MAX_DISCARDED_BYTES) break;
+    }
     return response.end();
   }
+
+  async function answerTo(request: IncomingMessage, url: URL): Promise<HttpAnswer> {
+    const { method = '' } = request;
+    if (/^\/admin(?:\/|$)/i.test(url.pathname)) return admin(request, url.pathname);
+    const matched = route(method, url.pathname);
+    if (!matched) return bare(404);
+    const body = declaredLength(request) > 0 ? await buffer(request) : Buffer.of();
+    const query = Object.fromEntries(url.searchParams);
+    const data = { method, url: url.href, headers: headersOf(request), params: matched.params, query, body };
+    const answer = await matched.served.invoke(data, log);
+    return isSendable(answer.headers) ? answer : bare(500);
+  }
+
+  /** `POST /admin/functions/{name}` runs a function that no request triggers, with the key of the host. */
+  async function admin({ method, headers }: IncomingMessage, path: string): Promise<HttpAnswer> {
+    if (!process.env.ADMIN_KEY || headers['x-functions-key'] !== process.env.ADMIN_KEY) return bare(401);
+    const timer = timers.find(({ name }) => path.toLowerCase() === `/admin/functions/${name.toLowerCase()}`);
+    if (!timer || method !== 'POST') return bare(404);
+    await run(timer);
+    return bare(202);
+  }
 });
+
+/** A response of the host's own. */
+function bare(status: number): HttpAnswer {
+  return { status, headers: {}, body: '' };
+}
 
 function log(level: string, message: string) {
   console.error(`[${new Date().toISOString()}] ${level}: ${message}`);
@@ -115,14 +124,4 @@ function log(level: string, message: string) {
 
 async function run({ name, run }: TimerFunction) {
   await run(log).catch((error: unknown) => log('error', `${name} failed: ${inspect(error)}`));
-}
-
-/** What a request begins with, until that is more than `limit` bytes; the rest can still be read. */
-async function* beginningOf(request: IncomingMessage, limit: number): AsyncGenerator<Buffer> {
-  let length = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    yield chunk;
-    length += chunk.length;
-    if (length > limit) return;
-  }
 }

@@ -24,8 +24,8 @@ export function createRouter<
     }));
 
   return (method, path) => {
+    if (path.startsWith('//')) return undefined;
     const decoded = decodePath(path);
-    if (decoded === undefined) return undefined;
     for (const { served, match } of routes) {
       const matched = served.methods.includes(method) && match(decoded);
       if (!matched) continue;
@@ -36,15 +36,17 @@ export function createRouter<
   };
 }
 
-/** Decodes a path before it is matched, but for %2F, which would add a segment. A broken encoding matches nothing. */
-function decodePath(path: string): string | undefined {
+/** Decodes a path before it is matched, except for %2F, which would add a segment; a broken encoding stays as it is. */
+function decodePath(path: string): string {
+  return path.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => encoded.split(/(%2F)/i).map(decodePart).join(''));
+}
+
+function decodePart(encoded: string): string {
+  if (/^%2F$/i.test(encoded)) return encoded;
   try {
-    return path
-      .split(/(%2F)/i)
-      .map((part, n) => (n % 2 === 0 ? decodeURIComponent(part) : part))
-      .join('');
+    return decodeURIComponent(encoded);
   } catch {
-    return undefined;
+    return encoded.replaceAll(/%[0-7][\da-f]/gi, decodeURIComponent);
   }
 }
 

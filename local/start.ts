@@ -1,5 +1,6 @@
 // `npm start`: starts what the settings do not name (a table store, a token issuer), then the app, and prints how to use it.
 import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -54,6 +55,8 @@ interface Part {
 }
 
 const options = readOptions();
+/** The host's key for `/admin`, which the real host has too. */
+const adminKey = process.env.ADMIN_KEY ?? randomUUID();
 const parts: Part[] = [];
 const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
 try {
@@ -125,7 +128,12 @@ async function startAll() {
   if (options.json) return console.log(JSON.stringify(facts));
   const served = await Promise.all(pages.map(async (page) => ((await isServed(baseUrl, page)) ? [page] : [])));
   console.log(
-    banner(facts, { pages: served.flat(), tokenSeconds: DEFAULT_LIFETIME_SECONDS, platform: process.platform }),
+    banner(facts, {
+      pages: served.flat(),
+      tokenSeconds: DEFAULT_LIFETIME_SECONDS,
+      platform: process.platform,
+      ...(host === 'embedded' && { adminKey }),
+    }),
   );
 }
 
@@ -221,6 +229,7 @@ async function startEmbeddedHost(
     {
       ...env,
       PORT: String(port),
+      ADMIN_KEY: adminKey,
       ...(certificate && { CERTIFICATE_FILE: certificate.file, CERTIFICATE_KEY_FILE: certificate.keyFile }),
       ...(!options.quiet && { REQUEST_LINES: 'true' }),
     },

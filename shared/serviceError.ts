@@ -11,6 +11,7 @@ export type ErrorReason =
   | 'methodNotAllowed'
   | 'notAcceptable'
   | 'conflict'
+  | 'lengthRequired'
   | 'preconditionFailed'
   | 'contentTooLarge'
   | 'unsupportedMediaType'

@@ -40,6 +40,7 @@ const descriptions = {
   notAcceptable: 'The formats that are served are none that is asked for.',
   conflict: 'Others kept changing the operation until the attempts were used up.',
   preconditionFailed: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
+  lengthRequired: 'The body was sent without Content-Length, and did not arrive.',
   contentTooLarge: 'The body is too large.',
   unsupportedMediaType: 'The body is not application/json in UTF-8.',
   internal: 'A fault of the service.',

@@ -18,7 +18,7 @@ const json = (schema: object, example: unknown) => ({ 'application/json': { sche
 /** What can go wrong at every address, and at those that need a token. */
 const anywhere: readonly Refusal[] = ['invalidRequest', 'notAcceptable', 'internal'];
 const admitted: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
-const withBody: readonly Refusal[] = [...admitted, 'contentTooLarge', 'unsupportedMediaType'];
+const withBody: readonly Refusal[] = [...admitted, 'lengthRequired', 'contentTooLarge', 'unsupportedMediaType'];
 
 const common = parametersOf('clientRequestId', 'odataVersion', 'odataMaxVersion');
 const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');

@@ -12,7 +12,7 @@ export const MAX_DEPTH = 16;
  * Reads the body of a request as JSON (RFC 8259) in which no object has a member twice.
  *
  * @throws ServiceError `unsupportedMediaType` unless the body is declared as application/json in UTF-8 without a content
- * coding; `contentTooLarge` above `limit` bytes; `invalidRequest` when it is empty, not UTF-8, not JSON, nested too
+ * coding; `contentTooLarge` above `limit` bytes; `lengthRequired` when it was sent in chunks; `invalidRequest` when it is empty, not UTF-8, not JSON, nested too
  * deeply, or has a member twice
  */
 export async function readJsonBody(
@@ -23,9 +23,16 @@ export async function readJsonBody(
   const isDeclaredTooLarge = Number(readHeader(request.headers, 'Content-Length') ?? 0) > limit;
   const bytes = isDeclaredTooLarge ? undefined : await readBounded(request.body, limit);
   if (bytes === undefined) throw new ServiceError('contentTooLarge', `The body is larger than ${limit} bytes.`);
+  if (bytes.length === 0 && request.headers.has('transfer-encoding'))
+    throw new ServiceError('lengthRequired', NO_LENGTH);
   if (bytes.length === 0) throw new ServiceError('invalidRequest', 'The body is empty; it must be a JSON object.');
   return parseJson(decodeUtf8(bytes));
 }
+
+/** The Functions host forwards a body only with `Content-Length`. */
+const NO_LENGTH =
+  'The body did not arrive, since it was sent in chunks: send Content-Length. In .NET, call LoadIntoBufferAsync on the ' +
+  'content first, or use StringContent.';
 
 function checkMediaType(headers: Headers) {
   const unsupported = (message: string) => new ServiceError('unsupportedMediaType', message);

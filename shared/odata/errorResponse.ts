@@ -24,6 +24,7 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError>> = {
   methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
   notAcceptable: { status: 406, code: 'NotAcceptable' },
   conflict: { status: 409, code: 'Conflict' },
+  lengthRequired: { status: 411, code: 'LengthRequired' },
   preconditionFailed: { status: 412, code: 'PreconditionFailed' },
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },

@@ -41,6 +41,11 @@ function decodePart(text: string): string | undefined {
   }
 }
 
+/** Encodes a value as it is sent in a URL: clients also encode the apostrophe, which `encodeURIComponent` leaves. */
+export function encodeQueryValue(value: string): string {
+  return encodeURIComponent(value.toWellFormed()).replaceAll("'", '%27');
+}
+
 const INVALID_OPTION = 'InvalidQueryOption';
 
 /** The error of a query option; `text` follows its name. */

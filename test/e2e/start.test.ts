@@ -12,6 +12,7 @@ import { close, listen } from '../../local/loopback.ts';
 import { openApi } from '../../shared/description/openApi.ts';
 import {
   childrenOf,
+  freePorts,
   newFolder,
   patch,
   send,
@@ -27,14 +28,6 @@ const isFree = (url: string) =>
     () => false,
     () => true,
   );
-
-/** Ports that nothing listens on at the moment. */
-async function freePorts(count: number) {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) => listen(server, 0, '')));
-  await Promise.all(servers.map(close));
-  return ports.map(String);
-}
 
 /** Reads an answer of the issuer. */
 async function json(answer: Response) {
@@ -412,7 +405,13 @@ describe('the built entry point', () => {
     }
   });
 
-  test('that cannot load stops the host, which names the setting', async () => {
-    await expect(startChild('host.ts', { ...env, AUTH_AUDIENCES: '' })).rejects.toThrow(/AUTH_AUDIENCES/);
+  test('that cannot start answers every request with a 500 that does not say why', async () => {
+    const host = await startChild('host.ts', { ...env, AUTH_AUDIENCES: '' });
+    const { port } = z.object({ port: z.number() }).parse(host.ready);
+    for (const path of ['/health/live', '/health/ready', '/v1.0/playPromptOperation', '/']) {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('AUTH_')]);
+    }
+    await host.stop();
   });
 });

@@ -1,9 +1,12 @@
+import { request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
 import type { TimerFunction } from '../../local/functionsWorker.ts';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { createRouter } from '../../local/router.ts';
 import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
+import { ADMIN_KEY, freePorts, startService } from './service.ts';
 import { azuriteConnection, newTableName } from './tables.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from './tokens.ts';
 
@@ -40,9 +43,25 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
+/** What sends requests to the app. */
+interface Driver {
+  send(
+    request: SentRequest,
+  ): Promise<{ status: number; headers: Readonly<Record<string, string>>; body: Uint8Array | string }>;
+  readonly timers: readonly TimerFunction[];
+  close(): Promise<unknown>;
+}
+
+interface SentRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
 /**
- * The app in this process: its own entry point and settings, driven through the library as the worker drives it, with
- * a real issuer and a real store.
+ * The app with a real issuer and a real store: its own entry point and settings, driven in this process through the library
+ * as the worker drives it. If TEST_HOST names a host, the app runs there, and is driven over HTTP.
  */
 export async function startApp(settings: Readonly<Record<string, string>> = {}): Promise<TestApp> {
   const issuer = await startIssuer(0);
@@ -55,9 +74,10 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
     TABLES_NAME: table,
     ...settings,
   };
-  const { http, timers } = await loadApp(environment);
-  const route = createRouter('', http);
   const logged: string[] = [];
+  const driver = process.env.TEST_HOST
+    ? await driveHost(environment, logged)
+    : await driveInProcess(environment, logged);
   const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
   const app: TestApp = {
@@ -74,27 +94,24 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
         ...request.headers,
       };
       const url = new URL(path, 'http://127.0.0.1:7071');
-      const matched = route(method, url.pathname);
-      if (!matched) throw new Error(`No function serves ${method} ${path}.`);
-      const answer = await matched.served.invoke(
-        {
-          method,
-          url: url.href,
-          headers: Object.fromEntries(Object.entries(headers).filter(isSent)),
-          params: matched.params,
-          query: Object.fromEntries(url.searchParams),
-          body: toBytes(body),
-        },
-        (_level, message) => logged.push(message),
-      );
+      const sent = {
+        method,
+        url,
+        headers: Object.fromEntries(Object.entries(headers).filter(isSent)),
+        body: toBytes(body),
+      };
+      const answer = await driver.send(sent);
       const { status, headers: answered } = answer;
       const text = Buffer.from(answer.body).toString();
       const exchange = { method, url: url.href, sent: body, status, headers: new Headers(answered), body: text };
       checkAnswer(exchange);
       return { status, headers: exchange.headers, text, json: toJson(exchange.headers, text) };
     },
-    timers,
-    close: () => issuer.close(),
+    timers: driver.timers,
+    async close() {
+      await driver.close();
+      await issuer.close();
+    },
   };
   // Some modules are loaded by the first request that needs them: now, while this app's module registry is the current
   // one, which that of another app in the same file would replace.
@@ -109,7 +126,7 @@ const LAZY = [
   ['POST', '/v1.0/$batch'],
 ] as const;
 
-async function loadApp(environment: Readonly<Record<string, string>>) {
+async function driveInProcess(environment: Readonly<Record<string, string>>, logged: string[]): Promise<Driver> {
   jest.resetModules();
   const worker = await import('../../local/functionsWorker.ts');
   jest.doMock('@azure/functions-core', () => worker, { virtual: true });
@@ -120,8 +137,59 @@ async function loadApp(environment: Readonly<Record<string, string>>) {
   } finally {
     process.env = before;
   }
-  return worker.startApp();
+  const { http, timers } = await worker.startApp();
+  const route = createRouter('', http);
+  return {
+    async send({ method, url, headers, body }) {
+      const matched = route(method, url.pathname);
+      if (!matched) throw new Error(`No function serves ${method} ${url.pathname}.`);
+      const query = Object.fromEntries(url.searchParams);
+      const data = { method, url: url.href, headers, params: matched.params, query, body };
+      return matched.served.invoke(data, (_level, message) => logged.push(message));
+    },
+    timers,
+    close: async () => {},
+  };
 }
+
+async function driveHost(environment: Readonly<Record<string, string>>, logged: string[]): Promise<Driver> {
+  const [PORT] = await freePorts(1);
+  const { facts, errors, end } = await startService({ ...environment, PORT });
+  const base = new URL(facts.baseUrl);
+  const name = 'deleteEndedPlayPromptOperations';
+  const readLog = () => logged.splice(0, logged.length, ...errors().split('\n'));
+  const send: Driver['send'] = ({ method, url, headers, body }) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Driver['send']>>>();
+    const sized = { host: url.host, ...headers, ...(body.length > 0 && { 'content-length': String(body.length) }) };
+    const options = { host: base.hostname, port: base.port, method, path: url.pathname + url.search, headers: sized };
+    const outgoing = request(options, async (response) => {
+      const received = await buffer(response);
+      readLog();
+      const entries = Object.entries(response.headers).filter(([header]) => !HOST_HEADERS.has(header));
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: Object.fromEntries(entries.map(([header, value]) => [header, String(value)])),
+        body: received,
+      });
+    });
+    outgoing.once('error', reject).end(body);
+    return promise;
+  };
+  const run = async () => {
+    const url = new URL(`/admin/functions/${name}`, base);
+    const headers = { 'x-functions-key': ADMIN_KEY, 'content-type': 'application/json' };
+    const { status } = await send({ method: 'POST', url, headers, body: Buffer.from('{}') });
+    if (status !== 202) throw new Error(`The host answered ${status} to the timer.`);
+  };
+  return {
+    send,
+    timers: environment.RETENTION_DAYS ? [{ name, schedule: '0 0 * * * *', run }] : [],
+    close: () => end('SIGINT'),
+  };
+}
+
+/** Headers that the host adds, which are no part of the API. */
+const HOST_HEADERS = new Set(['server', 'date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 
 const isSent = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
 

@@ -44,7 +44,7 @@ addFormats.default(ajv);
 const validators = new Map<object, ReturnType<typeof ajv.compile>>();
 
 /** Headers that the host adds, or that are about the body. */
-const TRANSPORT = ['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'transfer-encoding'];
+const TRANSPORT = ['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'server', 'transfer-encoding'];
 
 /** @throws Error that names everything in which an answer is not as it is described */
 export function checkAnswer(exchange: Exchange): void {
@@ -161,12 +161,12 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
   });
 }
 
-/** A path as the host understands it; nothing if it cannot. */
+/** A path as the host understands it: it leaves alone what is badly encoded. */
 function decoded(path: string) {
   try {
     return decodeURIComponent(path.replaceAll(/%(2F)/gi, '%25$1'));
   } catch {
-    return '';
+    return path;
   }
 }
 

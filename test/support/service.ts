@@ -1,11 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { close, listen } from '../../local/loopback.ts';
 import { checkAnswer } from './openApi.ts';
 
 const facts = z.strictObject({
@@ -39,14 +41,36 @@ export function newFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** Ports that nothing listens on at the moment. */
+export async function freePorts(count: number): Promise<string[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(servers.map((server) => listen(server, 0, '')));
+  await Promise.all(servers.map(close));
+  return ports.map(String);
+}
+
 /** The folder of the app that the end-to-end tests start. */
 export const appFolder = () => process.env.TEST_APP ?? '.';
+
+/** The host that runs the app in the end-to-end tests, and in the contract tests if it is named. */
+export const testHost = () => process.env.TEST_HOST ?? 'embedded';
+
+/** The key of the embedded host. Core Tools ask for none. */
+export const ADMIN_KEY = 'test';
 
 /** Runs `npm start`'s own program on free ports and with keys of its own; `env` says what is different. */
 export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json', '--quiet']) {
   const keys = newFolder();
-  const child = spawn(process.execPath, ['local/start.ts', '--host', 'embedded', '--app', appFolder(), ...flags], {
-    env: { ...process.env, KEYS_LOCATION: keys.path, PORT: '0', ISSUER_PORT: '0', AZURITE_TABLE_PORT: '0', ...env },
+  const child = spawn(process.execPath, ['local/start.ts', '--host', testHost(), '--app', appFolder(), ...flags], {
+    env: {
+      ...process.env,
+      ADMIN_KEY,
+      KEYS_LOCATION: keys.path,
+      PORT: '0',
+      ISSUER_PORT: '0',
+      AZURITE_TABLE_PORT: '0',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.once('exit', keys.remove);
@@ -122,6 +146,7 @@ export async function send(
     method,
     headers: {
       authorization: `Bearer ${token}`,
+      ...(path.startsWith('/admin/') && { 'x-functions-key': ADMIN_KEY }),
       ...(body && { 'content-type': 'application/json' }),
       ...headers,
     },

@@ -85,12 +85,13 @@ describe('a parameter', () => {
     expect(finder('', '{set}/{id}/items')('/a/b/ITEMS')).toEqual(['{set}/{id}/items', { set: 'a', id: 'b' }]);
   });
 
-  test.each(['/items/%', '/items/%zz', '/items/%ff'])(
-    'whose percent-encoding is broken matches nothing: %s',
-    (path) => {
-      expect(finder('', 'items/{id}', '{*rest}')(path)).toBeUndefined();
-    },
-  );
+  test.each(['%', '%zz', '%ff', 'a%'])('whose percent-encoding is broken stays as it is: %s', (id) => {
+    expect(finder('', 'items/{id}')(`/items/${id}`)).toEqual(['items/{id}', { id }]);
+  });
+
+  test('are none where a path begins with two slashes', () => {
+    expect(finder('', '{*rest}')('//items/a')).toBeUndefined();
+  });
 });
 
 describe('the functions are tried in the order of their names, whatever the casing, and the first that fits serves', () => {

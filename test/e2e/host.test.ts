@@ -1,0 +1,160 @@
+// What the real Functions host does with a request, row by row as it was measured; the embedded host does the same. With
+// TEST_HOST=func this runs on Core Tools. Node.js's own parser refuses a method in lower case, and the embedded host has
+// no limit of requests at once, so that these two rows have no test.
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ADMIN_KEY, freePorts, newFolder, startService, type TestService, testHost } from '../support/service.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+const folder = newFolder();
+let service: TestService;
+let json: Headers;
+beforeAll(async () => {
+  const [PORT] = await freePorts(1);
+  service = await startService({ AZURITE_LOCATION: folder.path, PORT, RETENTION_DAYS: '30' });
+  json = { Authorization: `Bearer ${service.facts.token}`, 'Content-Type': 'application/json' };
+}, 150_000);
+afterAll(async () => {
+  await service.end('SIGINT');
+  folder.remove();
+});
+
+/** Sends a request whose headers are UTF-8, and returns what came back. */
+async function send(method: string, path: string, headers: Headers, body = '') {
+  const { hostname: host, port } = new URL(service.facts.baseUrl);
+  const encoded = Object.entries(headers).map(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const options = { host, port, method, path, agent: false, headers: Object.fromEntries(encoded) };
+    request(options, resolve).once('error', reject).end(Buffer.from(body));
+  });
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+const ENTITIES = '/v1.0/playPromptOperation';
+const patch = (id: string, headers: Headers, body: string) =>
+  send('PATCH', `${ENTITIES}/${id}`, { ...json, ...headers }, body);
+const sized = (body: string) => ({ 'Content-Length': String(Buffer.byteLength(body)) });
+const errorOf = ({ body }: { readonly body: string }) => JSON.parse(body).error;
+
+describe('a body in chunks', () => {
+  const chunked = { 'Transfer-Encoding': 'chunked' };
+
+  test('is dropped, and the app says what to do', async () => {
+    const response = await patch('chunks', chunked, '{"status":"Running"}');
+    expect([response.status, errorOf(response).code]).toEqual([411, 'LengthRequired']);
+    expect(errorOf(response).message).toMatch(/Content-Length.*LoadIntoBufferAsync.*StringContent/);
+  });
+
+  test('is dropped of a batch too', async () => {
+    const response = await send('POST', '/v1.0/$batch', { ...json, ...chunked }, '{"requests":[]}');
+    expect(response.status).toBe(411);
+  });
+});
+
+describe('a header', () => {
+  test('with UTF-8 in it reaches the app, which does not echo what the host cannot send', async () => {
+    const response = await patch('utf8', { 'client-request-id': 'caf\u00e9', ...sized('{}') }, '{}');
+    expect(response.status).toBe(200);
+    expect(response.headers['client-request-id']).toBeUndefined();
+  });
+
+  test('with a character above U+00FF is a bare 500', async () => {
+    const response = await patch('euro', { 'x-other': '\u20ac', ...sized('{}') }, '{}');
+    expect([response.status, response.body]).toEqual([500, '']);
+  });
+});
+
+describe('the limits of the host', () => {
+  test('a request line above 8 KiB is a bare 414', async () => {
+    const path = (bytes: number) => `/${'x'.repeat(bytes - 'GET / HTTP/1.1\r\n'.length)}`;
+    const fits = await send('GET', path(8192), {});
+    const above = await send('GET', path(8193), {});
+    expect([fits.status, above.status, above.body]).toEqual([404, 414, '']);
+  });
+
+  test('a head above 32 KiB is 431', async () => {
+    expect((await send('GET', '/v1.0', { 'x-other': 'x'.repeat(33_000) })).status).toBe(431);
+  });
+
+  test('a body above FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is a bare 500', async () => {
+    const body = 'x'.repeat(2 * 1024 * 1024 + 1);
+    const response = await patch('large', sized(body), body);
+    expect([response.status, response.body]).toEqual([500, '']);
+  });
+
+  test('a body below it is refused by the app', async () => {
+    const body = 'x'.repeat(1024 * 1024);
+    const response = await patch('large', sized(body), body);
+    expect([response.status, errorOf(response).code]).toEqual([413, 'RequestEntityTooLarge']);
+  });
+});
+
+describe('/admin', () => {
+  const run = (headers: Headers) =>
+    send('POST', '/admin/functions/deleteEndedPlayPromptOperations', { ...json, ...sized('{}'), ...headers }, '{}');
+
+  // Core Tools ask for no key.
+  if (testHost() === 'embedded') {
+    test('is 401 without the key of the host', async () => {
+      expect((await run({})).status).toBe(401);
+      expect((await run({ 'x-functions-key': 'wrong' })).status).toBe(401);
+    });
+  }
+
+  test('runs a timer with it', async () => {
+    expect((await run({ 'x-functions-key': ADMIN_KEY })).status).toBe(202);
+  });
+});
+
+describe('a path', () => {
+  test.each(['a%zz', 'a%', '%ff'])('with a broken escape reaches the app: %s', async (id) => {
+    const response = await send('GET', `${ENTITIES}/${id}`, json);
+    expect([response.status, errorOf(response).code]).toEqual([400, 'BadRequest']);
+  });
+
+  test('with %00 is a bare 400', async () => {
+    const response = await send('GET', `${ENTITIES}/a%00`, json);
+    expect([response.status, response.body]).toEqual([400, '']);
+  });
+
+  test("that begins with two slashes is the host's own 404", async () => {
+    const response = await send('GET', `/${ENTITIES}/a`, json);
+    expect([response.status, response.body]).toEqual([404, '']);
+  });
+});
+
+test('HTTP/1.0 without Host is a bare 500', async () => {
+  const { hostname, port } = new URL(service.facts.baseUrl);
+  const socket = connect(Number(port), hostname);
+  socket.write('GET /v1.0 HTTP/1.0\r\n\r\n');
+  expect(await text(socket)).toMatch(/^HTTP\/1\.[01] 500 [^{]*$/);
+});
+
+test('X-Forwarded-Proto names the scheme of context and links', async () => {
+  const response = await send('GET', '/v1.0', { 'X-Forwarded-Proto': 'https' });
+  expect(JSON.parse(response.body)['@odata.context']).toMatch(/^https:/);
+});
+
+test("every response has Server, the host's own ones too", async () => {
+  for (const path of ['/v1.0', `${ENTITIES}/a%00`, `/${ENTITIES}`]) {
+    expect((await send('GET', path, {})).headers.server).toBe('Kestrel');
+  }
+});
+
+test('a link to the next page fits into a request line, whatever the filter was', async () => {
+  const clientContext = '\u4e2d'.repeat(200);
+  for (const id of ['page-1', 'page-2']) {
+    const body = JSON.stringify({ clientContext });
+    await patch(id, sized(body), body);
+  }
+  const filter = (values: number) =>
+    encodeURIComponent(`clientContext in (${Array(values).fill(`'${clientContext}'`).join()})`);
+  const page = await send('GET', `${ENTITIES}?$filter=${filter(3)}&$top=1&$select=id,id,id`, json);
+  const next = new URL(JSON.parse(page.body)['@odata.nextLink']);
+  expect((await send('GET', next.pathname + next.search, json)).status).toBe(200);
+  const long = await send('GET', `${ENTITIES}?$filter=${filter(4)}`, json);
+  expect([long.status, errorOf(long).details[0].target]).toEqual([400, '$filter']);
+});
