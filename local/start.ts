@@ -205,16 +205,22 @@ function portOf(env: NodeJS.ProcessEnv, name: string, standard: number) {
   return port;
 }
 
+/** Starts a module of this folder as a part, and reports that to a parent process, if there is one that listens. */
+async function startPart(...[module, env, options]: Parameters<typeof startChild>) {
+  const part = await startChild(module, env, options);
+  parts.push(part);
+  process.send?.({ started: { module, pid: part.process.pid } });
+  return listening.parse(part.ready).port;
+}
+
 async function startStore(env: NodeJS.ProcessEnv, port: number) {
   const location = env.AZURITE_LOCATION ?? AZURITE_FOLDER;
   mkdirSync(location, { recursive: true });
-  const azurite = await startChild('azurite.ts', {
+  const chosen = await startPart('azurite.ts', {
     ...env,
     AZURITE_LOCATION: location,
     AZURITE_TABLE_PORT: String(port),
   });
-  parts.push(azurite);
-  const { port: chosen } = listening.parse(azurite.ready);
   return `DefaultEndpointsProtocol=http;AccountName=${AZURITE_ACCOUNT};AccountKey=${AZURITE_KEY};TableEndpoint=http://${LOOPBACK}:${chosen}/${AZURITE_ACCOUNT};`;
 }
 
@@ -224,7 +230,7 @@ async function startEmbeddedHost(
   port: number,
   certificate: Certificate | undefined,
 ) {
-  const host = await startChild(
+  const chosen = await startPart(
     'host.ts',
     {
       ...env,
@@ -235,8 +241,7 @@ async function startEmbeddedHost(
     },
     { cwd },
   );
-  parts.push(host);
-  return `${certificate ? 'https' : 'http'}://${LOOPBACK}:${listening.parse(host.ready).port}`;
+  return `${certificate ? 'https' : 'http'}://${LOOPBACK}:${chosen}`;
 }
 
 /** Core Tools cannot choose a free port and do not report when they are ready: the port is polled until it answers. */

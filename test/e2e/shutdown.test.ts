@@ -2,10 +2,13 @@
 import { connect } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { startFaultProxy } from '../support/faultProxy.ts';
-import { childrenOf, patch, startService } from '../support/service.ts';
+import { isRunning, patch, startService } from '../support/service.ts';
 import { azuriteConnection, newTableName } from '../support/tables.ts';
 
-test('what was begun is finished, what is new is refused, and all has ended in 10 seconds', async () => {
+// On Windows, a signal from another process ends a process at once: there is nothing in order about it.
+const testWithSignals = process.platform === 'win32' ? test.skip : test;
+
+testWithSignals('what was begun is finished, what is new is refused, and all has ended in 10 seconds', async () => {
   const proxy = await startFaultProxy();
   const service = await startService({
     TABLES_CONNECTION: azuriteConnection(proxy.port),
@@ -29,7 +32,7 @@ test('what was begun is finished, what is new is refused, and all has ended in 1
   expect((await Promise.all(begun)).map(({ status }) => status)).toEqual(Array(count).fill(200));
   expect(await ended).toBe(0);
   expect(Date.now() - stopping).toBeLessThan(10_000);
-  expect(childrenOf(service.process)).toEqual([]);
+  expect(service.parts.filter(isRunning)).toEqual([]);
   await proxy.close();
 });
 

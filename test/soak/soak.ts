@@ -1,7 +1,7 @@
 // `npm run soak -- --minutes N`: the service under a mixed load for long, while its store fails now and then and
 // its issuer changes keys. It ends with code 1 when an acknowledged write is lost, an answer breaks the contract, or
 // something is left running. Everything is on loopback.
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
@@ -11,7 +11,7 @@ import { call, Ledger } from '../support/caller.ts';
 import { type Fault, startFaultProxy } from '../support/faultProxy.ts';
 import { TENANT } from '../support/operations.ts';
 import { pick, randomOf } from '../support/random.ts';
-import { childrenOf, heapSamples, newFolder, startService, WATCH_HEAP } from '../support/service.ts';
+import { heapSamples, isRunning, newFolder, startService, WATCH_HEAP } from '../support/service.ts';
 import { azuriteConnection, newTableName } from '../support/tables.ts';
 import { AUDIENCE, ROLE } from '../support/tokens.ts';
 
@@ -89,7 +89,7 @@ proxy.fault = undefined;
 const seconds = (performance.now() - begun) / 1000;
 
 // What was started is stopped, the last first; then nothing may be left.
-const started = [...ownProcesses(), ...childrenOf(service.process).map(({ pid }) => pid)];
+const started = [azurite.process, service.process, ...service.parts].flatMap(({ pid }) => (pid ? [{ pid }] : []));
 await service.end('SIGINT');
 await issuer.close();
 await proxy.close();
@@ -278,17 +278,10 @@ function wait(milliseconds: number) {
   return delay(Math.max(0, Math.min(milliseconds, minutes * MINUTE - (performance.now() - begun))));
 }
 
-/** The processes that this one has started, without the `ps` that looks. */
-function ownProcesses() {
-  return childrenOf({ pid: process.pid } as ChildProcess)
-    .filter(({ command }) => !command.startsWith('ps '))
-    .map(({ pid }) => pid);
-}
-
 /** What still runs or is connected. It may take a moment until a connection that was closed is gone. */
 async function whatIsLeft() {
   const look = () => ({
-    processes: new Set([...ownProcesses(), ...started.filter(isRunning)]).size,
+    processes: started.filter(isRunning).length,
     sockets: process.getActiveResourcesInfo().filter((kind) => /^TCP/.test(kind)).length,
   });
   const deadline = performance.now() + LEFT_DEADLINE_MS;
@@ -299,15 +292,6 @@ async function whatIsLeft() {
   }
   return look();
 }
-
-function isRunning(pid: number) {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 /** The slope of a line through samples of one a second, by least squares, for each minute. */
 function slope(samples: readonly number[]) {
   const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;

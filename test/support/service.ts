@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -31,9 +31,18 @@ export interface TestService {
   readonly errors: () => string;
   /** The process that was started. */
   readonly process: ChildProcess;
+  /** The processes that it started. */
+  readonly parts: readonly TestPart[];
   /** Sends a signal to that process, and waits until it and every process that it started have ended. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
+
+const part = z
+  .object({ started: z.object({ module: z.string(), pid: z.number() }) })
+  .transform(({ started }) => started);
+
+/** A process that the service started, by the module that it runs. */
+export type TestPart = z.infer<typeof part>;
 
 /** A folder for a table store, away from that of the checkout. */
 export function newFolder(): { readonly path: string; remove(): void } {
@@ -71,27 +80,29 @@ export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string
       AZURITE_TABLE_PORT: '0',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   child.once('exit', keys.remove);
+  const parts: TestPart[] = [];
+  child.on('message', (message) => parts.push(part.parse(message)));
   let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
   });
-  return { child, errors: () => errors, exited: once(child, 'exit') };
+  return { child, parts, errors: () => errors, exited: once(child, 'exit') };
 }
 
 /** Starts the service and waits until it is ready. */
 export async function startService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<TestService> {
-  const { child, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags]);
+  const { child, parts, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags]);
   const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
   if (line === undefined) throw new Error(`The service did not start: ${errors()}`);
   return {
     facts: facts.parse(JSON.parse(line)),
     errors,
     process: child,
+    parts,
     async end(signal) {
-      const parts = childrenOf(child).map(({ pid }) => pid);
       child.kill(signal);
       const [code] = await exited;
       while (parts.some(isRunning)) await delay(20);
@@ -100,17 +111,8 @@ export async function startService(env: NodeJS.ProcessEnv = {}, flags: readonly 
   };
 }
 
-/** The processes that a process has started and that still run. */
-export function childrenOf({ pid: parent }: ChildProcess): { readonly pid: number; readonly command: string }[] {
-  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
-    .split('\n')
-    .flatMap((line) => {
-      const [, pid, ppid, command = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-      return Number(ppid) === parent ? [{ pid: Number(pid), command }] : [];
-    });
-}
-
-function isRunning(pid: number) {
+/** Whether a process still runs. */
+export function isRunning({ pid }: { readonly pid: number }): boolean {
   try {
     return process.kill(pid, 0);
   } catch {

@@ -1,6 +1,7 @@
 // What the deployed app is made of, as package-lock.json has it.
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { minVersion, satisfies } from 'semver';
 import * as z from 'zod';
 
 const lock = z.object({
@@ -14,6 +15,8 @@ const lock = z.object({
       integrity: z.string().optional(),
       resolved: z.string().optional(),
       license: z.string().optional(),
+      // Some old packages have a list.
+      engines: z.union([z.object({ node: z.string().optional() }), z.array(z.string())]).optional(),
     }),
   ),
 });
@@ -39,4 +42,16 @@ test('no package of the deployed app runs a script when it is installed', () => 
 test('every package of the deployed app has a license like MIT', () => {
   const free = /^(MIT|ISC|0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0)$/;
   expect(deployed.filter(([, { license }]) => !free.test(license ?? ''))).toEqual([]);
+});
+
+test('no package asks for a newer Node.js than the project, so that npm ci warns of none', () => {
+  const { engines } = z
+    .object({ engines: z.object({ node: z.string() }) })
+    .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+  const oldest = minVersion(engines.node)?.version ?? '';
+  const asksForMore = Object.entries(locked).filter(([, { engines }]) => {
+    const range = Array.isArray(engines) ? undefined : engines?.node;
+    return range !== undefined && !satisfies(oldest, range);
+  });
+  expect(asksForMore.map(([path]) => path)).toEqual([]);
 });
