@@ -48,3 +48,11 @@ export async function close(server: Server): Promise<void> {
   clearInterval(sweep);
   clearTimeout(force);
 }
+
+/** Finds a port that nothing listens on, for a program that cannot choose one itself. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server, 0, 'PORT');
+  await close(server);
+  return port;
+}

@@ -1,5 +1,5 @@
 // `npm start`: starts what the settings do not name (a table store, a token issuer), then the app, and prints how to use it.
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { readCommandLine } from './commandLine.ts';
 import { DEFAULT_LIFETIME_SECONDS, startIssuer } from './issuer.ts';
 import { type Certificate, keptCertificate, keptSigningKey } from './keys.ts';
 import { readLocalSettings } from './localSettings.ts';
-import { LOOPBACK } from './loopback.ts';
+import { findFreePort, LOOPBACK } from './loopback.ts';
 import { checkPorts } from './ports.ts';
 
 const USAGE = `
@@ -205,11 +205,16 @@ function portOf(env: NodeJS.ProcessEnv, name: string, standard: number) {
   return port;
 }
 
-/** Starts a module of this folder as a part, and reports that to a parent process, if there is one that listens. */
+/** Reports a part that was started to a parent process, if there is one that listens. */
+function report(module: string, { pid }: ChildProcess) {
+  if (pid !== undefined) process.send?.({ started: { module, pid } });
+}
+
+/** Starts a module of this folder as a part. */
 async function startPart(...[module, env, options]: Parameters<typeof startChild>) {
   const part = await startChild(module, env, options);
   parts.push(part);
-  process.send?.({ started: { module, pid: part.process.pid } });
+  report(module, part.process);
   return listening.parse(part.ready).port;
 }
 
@@ -246,14 +251,15 @@ async function startEmbeddedHost(
 
 /** Core Tools cannot choose a free port and do not report when they are ready: the port is polled until it answers. */
 async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
-  if (port === 0) throw new Error('The port must not be 0 with --host func.');
-  const func = spawn('func', ['start', '--port', String(port)], {
+  const chosen = port === 0 ? await findFreePort() : port;
+  const func = spawn('func', ['start', '--port', String(chosen)], {
     cwd,
     env,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   });
   const ended = Promise.race([once(func, 'exit'), once(func, 'error')]).catch(() => {});
+  report('func', func);
   parts.push({
     ended,
     async stop() {
@@ -261,7 +267,7 @@ async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
       await ended;
     },
   });
-  const baseUrl = `http://${LOOPBACK}:${port}`;
+  const baseUrl = `http://${LOOPBACK}:${chosen}`;
   const deadline = AbortSignal.timeout(FUNC_START_DEADLINE_MS);
   const isUp = async () => (await fetch(`${baseUrl}/v1.0`).catch(() => undefined))?.headers.has('OData-Version');
   const up = (async () => {

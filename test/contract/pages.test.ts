@@ -1,6 +1,6 @@
 // The pages for people: only where a setting asks for them, and without a token, since they hold no data.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startApp, type TestApp } from '../support/app.ts';
+import { startApp, type TestApp, testInProcess } from '../support/app.ts';
 
 describe('without the setting', () => {
   let app: TestApp;
@@ -9,12 +9,16 @@ describe('without the setting', () => {
   });
   afterAll(() => app.close());
 
-  test.each(['/board', '/board/', '/board/board.js', '/docs', '/docs/docs.js'])('%s is not there', async (path) => {
-    const answer = await app.send({ method: 'GET', path });
-    const unknown = await app.send({ method: 'GET', path: '/x' });
-    expect(answer.status).toBe(404);
-    expect(answer.json.error).toMatchObject({ code: 'ResourceNotFound', message: unknown.json.error.message });
-  });
+  // `npm start` has a default for it.
+  testInProcess.each(['/board', '/board/', '/board/board.js', '/docs', '/docs/docs.js'])(
+    '%s is not there',
+    async (path) => {
+      const answer = await app.send({ method: 'GET', path });
+      const unknown = await app.send({ method: 'GET', path: '/x' });
+      expect(answer.status).toBe(404);
+      expect(answer.json.error).toMatchObject({ code: 'ResourceNotFound', message: unknown.json.error.message });
+    },
+  );
 });
 
 describe('PAGES=board', () => {

@@ -1,7 +1,7 @@
 // SPEC section 3: the request.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startApp, type TestApp } from '../support/app.ts';
+import { startApp, type TestApp, testInProcess } from '../support/app.ts';
 import { TENANT } from '../support/operations.ts';
 import { tableClient } from '../support/tables.ts';
 
@@ -424,7 +424,7 @@ describe('the body as bytes', () => {
     expect([status, json.error.code]).toEqual([413, 'RequestEntityTooLarge']);
   });
 
-  test('a Content-Length above 64 KiB is 413 whatever follows', async () => {
+  testInProcess('a Content-Length above 64 KiB is 413 whatever follows', async () => {
     const headers = { 'content-length': String(limit + 1) };
     expect((await app.send({ path: at(newId()), headers, body: {} })).status).toBe(413);
   });

@@ -5,7 +5,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ADMIN_KEY, freePorts, newFolder, startService, type TestService, testHost } from '../support/service.ts';
+import { ADMIN_KEY, newFolder, startService, type TestService, testHost } from '../support/service.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -13,8 +13,7 @@ const folder = newFolder();
 let service: TestService;
 let json: Headers;
 beforeAll(async () => {
-  const [PORT] = await freePorts(1);
-  service = await startService({ AZURITE_LOCATION: folder.path, PORT, RETENTION_DAYS: '30' });
+  service = await startService({ AZURITE_LOCATION: folder.path, RETENTION_DAYS: '30' });
   json = { Authorization: `Bearer ${service.facts.token}`, 'Content-Type': 'application/json' };
 }, 150_000);
 afterAll(async () => {

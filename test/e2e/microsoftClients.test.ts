@@ -7,7 +7,8 @@ import { newFolder, patch, startService, type TestService } from '../support/ser
 const folder = newFolder();
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path, KEYS_LOCATION: folder.path }, ['--https']);
+  const env = { AZURITE_LOCATION: folder.path, KEYS_LOCATION: folder.path };
+  service = await startService(env, ['--host', 'embedded', '--https']);
 });
 afterAll(async () => {
   await service.end('SIGINT');

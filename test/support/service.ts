@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { close, listen } from '../../local/loopback.ts';
+import { findFreePort } from '../../local/loopback.ts';
 import { checkAnswer } from './openApi.ts';
 
 const facts = z.strictObject({
@@ -52,10 +51,9 @@ export function newFolder(): { readonly path: string; remove(): void } {
 
 /** Ports that nothing listens on at the moment. */
 export async function freePorts(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) => listen(server, 0, '')));
-  await Promise.all(servers.map(close));
-  return ports.map(String);
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await findFreePort());
+  return [...ports].map(String);
 }
 
 /** The folder of the app that the end-to-end tests start. */
