@@ -39,7 +39,7 @@ export const readOpenApi: GraphHandler = async ({ headers, url }) => {
 /** OData Protocol, 11.2.12: a media type, or its subtype. */
 function toMediaType(format: string) {
   const known = METADATA_MEDIA_TYPES.find((mediaType) =>
-    [mediaType, mediaType.replace(/.*\//, '')].includes(format.toLowerCase()),
+    [mediaType, mediaType.split('/')[1]].includes(format.toLowerCase()),
   );
   if (known) return known;
   throw new ServiceError('notAcceptable', `$format must be xml or json, or ${METADATA_MEDIA_TYPES.join(' or ')}.`);

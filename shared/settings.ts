@@ -38,7 +38,7 @@ const list = <Member extends z.ZodType<string, string>>(member: Member, of: stri
 
 const baseAddress = secureUrl
   .refine((value) => !/[?#]/.test(value), { error: 'an address without query and fragment' })
-  .transform((value) => value.replace(/\/+$/, ''));
+  .transform((value) => value.replace(/(?<!\/)\/+$/, ''));
 
 const tenant = z
   .guid({ error: 'a comma-separated list of tenant ids (GUIDs)' })
@@ -118,7 +118,7 @@ const variables = z.object({
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: identityOfTelemetry.optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'the http or https address of a collector' })
-    .transform((value) => value.replace(/\/+$/, ''))
+    .transform((value) => value.replace(/(?<!\/)\/+$/, ''))
     .optional(),
   WEBSITE_SITE_NAME: z.string().default('playpromptoperation'),
 });
