@@ -9,7 +9,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import * as z from 'zod';
 import { checkAnswer } from '../support/openApi.ts';
-import { heapSamples, newFolder, patch, startService, type TestService, WATCH_HEAP } from '../support/service.ts';
+import {
+  heapSamples,
+  heldSamples,
+  newFolder,
+  patch,
+  startService,
+  type TestService,
+  WATCH_HEAP,
+} from '../support/service.ts';
 import { DEFAULT_TABLE, tableClient } from '../support/tables.ts';
 
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 2000);
@@ -18,6 +26,12 @@ const AT_ONCE = 20;
 const DEADLINE_MS = 10_000;
 /** What the memories of operations and tokens hold, and a margin; a request that leaves something behind takes more. */
 const MAX_GROWTH_KIB = 64 * 1024;
+
+/** The longest that the event loop may be held. What the limits prevent takes seconds. */
+const MAX_HELD_MS = 1000;
+/** The largest response to a request that is refused, and to any. */
+const MAX_ERROR_BYTES = 16 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 const folder = newFolder();
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
@@ -92,9 +106,24 @@ async function shoot(whole: Shot): Promise<Hit> {
 const health = z.strictObject({ status: z.enum(['live', 'ready']) });
 const batched = z.object({
   responses: z.array(
-    z.object({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.unknown().optional() }),
+    z.object({
+      id: z.string(),
+      status: z.int(),
+      headers: z.record(z.string(), z.string()),
+      body: z.unknown().optional(),
+    }),
   ),
 });
+
+const batchRequests = z.object({
+  requests: z.array(z.looseObject({ id: z.unknown(), method: z.string(), url: z.string() })),
+});
+
+/** The id at the end of an address, or in its parentheses. */
+function idOf(url: unknown): string {
+  const last = unescape(String(url).replace(/\?.*/s, '')).split('/').at(-1) ?? '';
+  return /\('(.*)'\)$/s.exec(last)?.[1]?.replaceAll("''", "'") ?? last;
+}
 
 /** Holds an answer against what every answer must be. */
 function judge({ status, headers, body }: Hit, { method, path: address, body: content }: Shot) {
@@ -105,13 +134,16 @@ function judge({ status, headers, body }: Hit, { method, path: address, body: co
   }
   expect(status).toBeGreaterThanOrEqual(200);
   expect(status).toBeLessThan(500);
-  const idOf = (url: unknown) => String(url).split('/').at(-1) ?? '';
+  expect(Buffer.byteLength(body)).toBeLessThanOrEqual(status >= 400 ? MAX_ERROR_BYTES : MAX_BYTES);
   if (status === 200 && method === 'POST') {
-    for (const { status: inner, headers: answered, body: content } of batched.parse(JSON.parse(body)).responses) {
+    const { requests } = batchRequests.parse(JSON.parse(Buffer.from(content).toString()));
+    for (const { id, status: inner, headers: answered, body: innerBody } of batched.parse(JSON.parse(body)).responses) {
+      const request = requests.find((one) => one.id === id);
       expect(inner).toBeLessThan(500);
-      if (inner >= 400) graphError.parse(content);
+      if (inner >= 400) graphError.parse(innerBody);
+      else if (request?.method.toUpperCase() === 'DELETE') deleted.add(idOf(request.url));
       else if (inner === 204) acknowledged.add(idOf(answered['OData-EntityId']));
-      else if (entity.safeParse(content).success) acknowledged.add(entity.parse(content).id);
+      else if (entity.safeParse(innerBody).success) acknowledged.add(entity.parse(innerBody).id);
     }
   } else if (status === 200 && method === 'GET' && address.startsWith('/health')) health.parse(JSON.parse(body));
   else if (status === 200 && method === 'GET') expect(body).not.toBe('');
@@ -332,6 +364,31 @@ const shot: fc.Arbitrary<Shot> = fc
     ],
   }));
 
+/** The same requests within a batch; a body that is not JSON becomes a string. */
+function inBatch(shots: readonly Shot[]): Shot {
+  const asJson = (bytes: Uint8Array) => {
+    const content = Buffer.from(bytes).toString();
+    try {
+      JSON.parse(content);
+      return content;
+    } catch {
+      return JSON.stringify(content);
+    }
+  };
+  const requests = shots
+    .filter(({ method }) => ['GET', 'PATCH', 'DELETE'].includes(method))
+    .map(({ method, path, headers: own, body: bytes }, n) => {
+      const kept = Object.fromEntries(own.filter(([name]) => name !== 'Authorization'));
+      const head = JSON.stringify({ id: String(n), method, url: path.replace('/v1.0', ''), headers: kept });
+      return method === 'PATCH' ? `${head.slice(0, -1)},"body":${asJson(bytes)}}` : head;
+    });
+  const headers = [
+    ['Authorization', `Bearer ${service.facts.token}`],
+    ['Content-Type', 'application/json'],
+  ] as const;
+  return { method: 'POST', path: '/v1.0/$batch', headers, body: Buffer.from(`{"requests":[${requests}]}`) };
+}
+
 /** Waits until the heap was looked at once more. */
 async function nextHeapSample() {
   const { length } = heapSamples(service);
@@ -346,11 +403,14 @@ test('any request is answered below 500, in the one shape, and only what was ack
     fc.asyncProperty(fc.array(shot, { minLength: AT_ONCE, maxLength: AT_ONCE }), async (shots) => {
       const answers = await Promise.all(shots.map(shoot));
       for (const [n, answer] of answers.entries()) judge(answer, shots[n] as Shot);
+      const all = inBatch(shots);
+      judge(await shoot(all), all);
     }),
     { numRuns: rounds, endOnFailure: true, ...SEED },
   );
   expect(sent).toBeGreaterThanOrEqual(REQUESTS);
   expect((await nextHeapSample()) - before).toBeLessThan(MAX_GROWTH_KIB);
+  expect(Math.max(...heldSamples(service))).toBeLessThan(MAX_HELD_MS);
 
   const table = tableClient(DEFAULT_TABLE, new URL(service.facts.tables).port);
   const stored = await Array.fromAsync(

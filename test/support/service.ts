@@ -175,3 +175,8 @@ export function loadedModules({ errors }: Pick<TestService, 'errors'>): string[]
 export function heapSamples({ errors }: Pick<TestService, 'errors'>): number[] {
   return [...errors().matchAll(/^heap (\d+)$/gm)].map(([, bytes]) => Number(bytes) / 1024);
 }
+
+/** How long the host's event loop was held at most, in milliseconds: one number a second. */
+export function heldSamples({ errors }: Pick<TestService, 'errors'>): number[] {
+  return [...errors().matchAll(/^held ([\d.]+)$/gm)].map(([, milliseconds]) => Number(milliseconds));
+}
