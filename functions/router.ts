@@ -23,20 +23,25 @@ export function findRoute(
   routes: readonly Route[],
   path: string,
 ): { readonly route: Route; readonly params: Readonly<Record<string, string>> } | undefined {
-  const decoded = decode(path.replace(/^\//, '').replace(/\/$/, ''));
-  for (const route of decoded === undefined ? [] : routes) {
-    const params = match(route.template, decoded ?? '');
+  const decoded = decodePath(path.replace(/^\//, '').replace(/\/$/, ''));
+  for (const route of routes) {
+    const params = match(route.template, decoded);
     if (params) return { route, params };
   }
   return undefined;
 }
 
-/** Decodes a path, except for encoded slashes, which would add a segment. */
-function decode(path: string): string | undefined {
+/** Decodes a path as the host does: %2F, which would add a segment, and what is badly encoded stay as they are. */
+export function decodePath(path: string): string {
+  return path.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => encoded.split(/(%2F)/i).map(decodePart).join(''));
+}
+
+function decodePart(encoded: string): string {
+  if (/^%2F$/i.test(encoded)) return encoded;
   try {
-    return decodeURIComponent(path.replaceAll(/%(2F)/gi, '%25$1'));
+    return decodeURIComponent(encoded);
   } catch {
-    return undefined;
+    return encoded.replaceAll(/%[0-7][\da-f]/gi, decodeURIComponent);
   }
 }
 

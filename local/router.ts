@@ -1,4 +1,5 @@
 import { match } from 'path-to-regexp';
+import { decodePath } from '../functions/router.ts';
 
 /** A request's address, matched to what serves it. */
 export interface Match<Served> {
@@ -34,20 +35,6 @@ export function createRouter<
     }
     return undefined;
   };
-}
-
-/** Decodes a path before it is matched, except for %2F, which would add a segment; a broken encoding stays as it is. */
-function decodePath(path: string): string {
-  return path.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => encoded.split(/(%2F)/i).map(decodePart).join(''));
-}
-
-function decodePart(encoded: string): string {
-  if (/^%2F$/i.test(encoded)) return encoded;
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return encoded.replaceAll(/%[0-7][\da-f]/gi, decodeURIComponent);
-  }
 }
 
 function toPattern(segment: string) {

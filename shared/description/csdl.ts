@@ -1,4 +1,4 @@
-// What `$metadata` says, as OData CSDL JSON, made of the model that requests and rows are parsed with.
+// `$metadata` as OData CSDL JSON, made of the schemas that parse requests and rows.
 import * as z from 'zod';
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { filterProperties } from '../odata/filter.ts';
@@ -52,7 +52,7 @@ const declaredBy = {
   completionReason: 'playPromptOperation',
 } as const satisfies Record<PropertyName, string>;
 
-/** The part of JSON Schema that the model is made of. */
+/** The part of JSON Schema that the model uses. */
 const jsonSchema = z.object({
   type: z.enum(['object', 'string', 'integer']),
   title: z.string().optional(),
@@ -103,13 +103,13 @@ const propertiesOf = (type: string): CsdlObject =>
     propertyNames.filter((name) => declaredBy[name] === type).map((name) => [name, toProperty(schemas[name])]),
   );
 
-/** What can be done with operations: vocabularies Capabilities and Repeatability of OASIS. */
+/** The capabilities of the entity set, in the OASIS vocabularies Capabilities and Repeatability. */
 const capabilities: CsdlObject = {
   '@Core.Description': 'The operations of the tenant of the access token.',
   '@Core.LongDescription':
-    `Pages have at most ${MAX_TOP} operations and are linked by @odata.nextLink, whose $skiptoken is opaque. They are ` +
-    'counted by $count=true alone, not by a segment $count. A PATCH of the set itself updates or inserts the one ' +
-    'operation that its body names, by its id or else by its clientContext.',
+    `Pages have at most ${MAX_TOP} operations and are linked by @odata.nextLink, whose $skiptoken is opaque. There is ` +
+    '$count=true, but no segment $count. A PATCH of the set updates or inserts the operation that its body names by ' +
+    'its id, or else by its clientContext.',
   '@Capabilities.IndexableByKey': true,
   '@Capabilities.ReadRestrictions': { Readable: true, TypecastSegmentSupported: false },
   '@Capabilities.FilterFunctions': ['eq', 'ne', 'in', 'and', 'or', 'not'] satisfies readonly Filter['operator'][],

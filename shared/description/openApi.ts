@@ -1,10 +1,10 @@
-// What `/openapi.json` says: OpenAPI 3.1, made of the model that requests and rows are parsed with.
+// `/openapi.json`: OpenAPI 3.1, made of the schemas that parse requests and rows.
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
-import { answer, headers, type Refusal, refusals, refusedFor } from './answers.ts';
 import { csdl } from './csdl.ts';
 import { type ParameterName, parameters } from './parameters.ts';
+import { headers, type Refusal, refusals, refusedFor, response } from './responses.ts';
 import { type SchemaName, schemas } from './schemas.ts';
 import { toServiceDocument } from './serviceDocument.ts';
 
@@ -15,10 +15,10 @@ const parametersOf = (...names: readonly ParameterName[]) =>
   names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
 const json = (schema: object, example: unknown) => ({ 'application/json': { schema, example } });
 
-/** What can go wrong at every address, and at those that need a token. */
+/** The errors of every URL, of those that need a token, and of those that read a body. */
 const anywhere: readonly Refusal[] = ['invalidRequest', 'notAcceptable', 'internal'];
-const admitted: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
-const withBody: readonly Refusal[] = [...admitted, 'lengthRequired', 'contentTooLarge', 'unsupportedMediaType'];
+const authorized: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
+const withBody: readonly Refusal[] = [...authorized, 'lengthRequired', 'contentTooLarge', 'unsupportedMediaType'];
 
 const common = parametersOf('clientRequestId', 'odataVersion', 'odataMaxVersion');
 const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');
@@ -40,18 +40,18 @@ export function openApi(server: string) {
     summary,
     tags: ['playPromptOperation'],
     description:
-      'What is left out stays, null clears, the members of resultInfo merge one by one. An operation that does not ' +
-      'exist comes into being, unless If-Match is sent. Members of enumerations are taken in any casing; lengths are ' +
-      'those of UTF-16.',
+      'Properties that are left out stay, null clears, and the members of resultInfo merge one by one. An operation ' +
+      'that does not exist is created, unless If-Match is sent. Members of enumerations are case-insensitive; lengths ' +
+      'are in UTF-16 code units.',
     parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate', 'prefer'), ...repeatable],
     requestBody: { required: true, content: json(schema, patch) },
     responses: {
-      200: answer(
-        'The operation as it is now.',
+      200: response(
+        'The updated operation.',
         ['ETag', 'Preference-Applied', 'Repeatability-Result'],
         json(schemaOf('playPromptOperation'), entity),
       ),
-      204: answer('As preferred, no content.', [
+      204: response('No content, as Prefer asks for.', [
         'ETag',
         'Preference-Applied',
         'OData-EntityId',
@@ -61,39 +61,39 @@ export function openApi(server: string) {
     },
   });
 
-  const byId = (suffix: string) => ({
+  const byId = {
     parameters: [...parametersOf('id'), ...common],
     get: {
-      operationId: `readPlayPromptOperation${suffix}`,
+      operationId: 'readPlayPromptOperationById',
       summary: 'Read an operation',
       tags: ['playPromptOperation'],
       parameters: parametersOf('select', 'ifMatch', 'ifNoneMatchRead'),
       responses: {
-        200: answer(
-          'The operation, or what is selected of it.',
+        200: response(
+          'The operation, or its selected properties.',
           ['ETag'],
           json(schemaOf('selectedPlayPromptOperation'), entity),
         ),
-        304: answer('It has not changed.', ['ETag']),
-        ...refusedFor([...admitted, 'notFound', 'preconditionFailed']),
+        304: response('It has not changed.', ['ETag']),
+        ...refusedFor([...authorized, 'notFound', 'preconditionFailed']),
       },
     },
     patch: update(
-      `updatePlayPromptOperation${suffix}`,
-      'Update or insert the operation of an id',
+      'updatePlayPromptOperationById',
+      'Update or insert an operation by its id',
       schemaOf('playPromptOperationPatch'),
     ),
     delete: {
-      operationId: `deletePlayPromptOperation${suffix}`,
+      operationId: 'deletePlayPromptOperationById',
       summary: 'Delete an operation',
       tags: ['playPromptOperation'],
       parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate'), ...repeatable],
       responses: {
-        204: answer('It is gone.', []),
-        ...refusedFor([...admitted, 'notFound', 'conflict', 'preconditionFailed', 'notImplemented']),
+        204: response('The operation is deleted.', []),
+        ...refusedFor([...authorized, 'notFound', 'conflict', 'preconditionFailed', 'notImplemented']),
       },
     },
-  });
+  };
 
   return {
     openapi: VERSION,
@@ -102,8 +102,8 @@ export function openApi(server: string) {
       version: '1.0',
       summary: 'A self-hosted service for playPromptOperation of Microsoft Graph.',
       description:
-        'HEAD is served wherever GET is. Any other method that an address does not have is 405 with Allow, any other ' +
-        'address 404, and a query option that an address does not have is 400; each in the shape of graphError.',
+        "An operation has a second URL, /v1.0/playPromptOperation('{id}'), and every GET a HEAD. Another method is 405 " +
+        'with Allow, another URL 404, and another query option 400, each with a graphError.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: server }],
@@ -111,8 +111,8 @@ export function openApi(server: string) {
     tags: [
       { name: 'playPromptOperation', description: 'The progress of prompts.' },
       { name: 'batch', description: 'Many requests in one.' },
-      { name: 'health', description: 'For those who watch over the service, without a token.' },
-      { name: 'description', description: 'What the service says of itself, without a token.' },
+      { name: 'health', description: 'For monitoring. No token is needed.' },
+      { name: 'description', description: 'The description of the service. No token is needed.' },
     ],
     paths: {
       '/v1.0/playPromptOperation': {
@@ -123,34 +123,34 @@ export function openApi(server: string) {
           tags: ['playPromptOperation'],
           parameters: parametersOf('filter', 'select', 'top', 'count', 'skiptoken'),
           responses: {
-            200: answer(
-              'A page of operations, in an order that never changes. It may be empty though more follow.',
+            200: response(
+              'A page of operations, in an order that never changes. It may be empty although more pages follow.',
               [],
               json(
                 schemaOf('playPromptOperationCollection'),
                 toCollectionBody(root, [example], undefined, { count: undefined, nextLink: undefined }),
               ),
             ),
-            ...refusedFor(admitted),
+            ...refusedFor(authorized),
           },
         },
         patch: update('updatePlayPromptOperation', 'Update or insert the operation that the body names', {
           allOf: [schemaOf('playPromptOperationPatch')],
-          // By its id, or else by its clientContext.
+          // The body names the operation by its id, or else by its clientContext.
           anyOf: [
             { required: ['id'] },
             { required: ['clientContext'], properties: { clientContext: { type: 'string', minLength: 1 } } },
           ],
         }),
       },
-      '/v1.0/playPromptOperation/{id}': byId('ById'),
-      "/v1.0/playPromptOperation('{id}')": byId('ByKey'),
+      '/v1.0/playPromptOperation/{id}': byId,
       '/v1.0/$batch': {
         parameters: common,
         post: {
           operationId: 'batch',
           summary: `Send up to ${MAX_BATCH_REQUESTS} requests in one`,
-          description: 'Each is answered as if it came alone, with the token of the batch, after those it depends on.',
+          description:
+            'Each is executed as if it were sent alone, with the token of the batch, after those that it depends on.',
           tags: ['batch'],
           parameters: repeatable,
           requestBody: {
@@ -169,8 +169,8 @@ export function openApi(server: string) {
             }),
           },
           responses: {
-            200: answer(
-              'An answer to each request, in any order.',
+            200: response(
+              'A response to each request, in any order.',
               [],
               json(schemaOf('batchResponse'), {
                 responses: [
@@ -186,9 +186,9 @@ export function openApi(server: string) {
       '/v1.0': {
         parameters: common,
         get: {
-          ...describing('readServiceDocument', 'What there is', parametersOf()),
+          ...describing('readServiceDocument', 'The entity sets of the service', parametersOf()),
           responses: {
-            200: answer('The service document.', [], json(schemaOf('serviceDocument'), toServiceDocument(root))),
+            200: response('The service document.', [], json(schemaOf('serviceDocument'), toServiceDocument(root))),
             ...refusedFor(anywhere),
           },
         },
@@ -198,7 +198,7 @@ export function openApi(server: string) {
         get: {
           ...describing('readMetadata', 'The model, in OData CSDL', parametersOf('format')),
           responses: {
-            200: answer('The model, in XML unless JSON is asked for.', [], {
+            200: response('The model, in XML or JSON.', [], {
               'application/xml': { schema: { type: 'string' } },
               'application/json': { schema: objectWith('$Version', csdl.$Version) },
             }),
@@ -206,14 +206,16 @@ export function openApi(server: string) {
           },
         },
       },
-      '/health/live': { get: health('live', 'Whether the service runs', []) },
-      '/health/ready': { get: health('ready', 'Whether the service can serve', ['unavailable']) },
+      '/health/live': { get: health('live', 'Whether the process runs', []) },
+      '/health/ready': {
+        get: health('ready', 'Whether the store and the token issuer are available', ['unavailable']),
+      },
       '/openapi.json': {
         parameters: common,
         get: {
           ...describing('readOpenApi', 'This document', parametersOf()),
           responses: {
-            200: answer('The document.', [], { 'application/json': { schema: objectWith('openapi', VERSION) } }),
+            200: response('The document.', [], { 'application/json': { schema: objectWith('openapi', VERSION) } }),
             ...refusedFor(anywhere),
           },
         },
@@ -229,7 +231,7 @@ export function openApi(server: string) {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'An access token of Microsoft Entra ID, of a tenant and an audience that the service admits.',
+          description: 'An access token of Microsoft Entra ID for a tenant and an audience of the service.',
         },
       },
     },
@@ -242,7 +244,7 @@ const health = (status: string, summary: string, reasons: readonly Refusal[]) =>
   tags: ['health'],
   security: [],
   responses: {
-    200: answer('It does.', [], json(schemaOf('health'), { status })),
+    200: response('Yes.', [], json(schemaOf('health'), { status })),
     ...refusedFor(['internal', ...reasons]),
   },
 });

@@ -19,7 +19,7 @@ const option = (name: string, description: string, schema: object = text) => ({
   schema,
 });
 
-/** What requests may say beside their bodies. */
+/** The parameters of requests. */
 export const parameters = {
   id: {
     name: 'id',
@@ -28,21 +28,24 @@ export const parameters = {
     description: 'The id of an operation of the tenant of the access token.',
     schema: jsonSchemaOf(playPromptOperation.shape.id),
   },
-  clientRequestId: header('client-request-id', 'Comes back in the answer, if at most 128 characters long.'),
-  odataVersion: header('OData-Version', 'The version of OData that the request is of.', { enum: ['4.0', '4.01'] }),
-  odataMaxVersion: header('OData-MaxVersion', 'The highest version that the answer may be of: 4.0 or above.'),
-  ifMatch: header('If-Match', 'An ETag, a list of them, or *: only if the operation is still one of those; else 412.'),
-  ifNoneMatchRead: header('If-None-Match', 'An ETag, or a list of them: 304 if the operation still is one of those.'),
-  ifNoneMatchUpdate: header('If-None-Match', '*: only if there is no such operation yet; else 412.'),
-  prefer: header('Prefer', 'return=minimal: 204 without a body. What is not known is passed over.'),
+  clientRequestId: header(
+    'client-request-id',
+    'Returned in the response if it is at most 128 characters of visible ASCII.',
+  ),
+  odataVersion: header('OData-Version', 'The OData version of the request.', { enum: ['4.0', '4.01'] }),
+  odataMaxVersion: header('OData-MaxVersion', 'The highest OData version of the response: 4.0 or above.'),
+  ifMatch: header('If-Match', 'An ETag, a list of ETags, or *. 412 unless the operation has one of them.'),
+  ifNoneMatchRead: header('If-None-Match', 'An ETag or a list of ETags. 304 if the operation still has one of them.'),
+  ifNoneMatchUpdate: header('If-None-Match', '*: 412 if the operation exists.'),
+  prefer: header('Prefer', 'return=minimal for a 204 without a body. Unknown preferences are ignored.'),
   repeatabilityRequestId: header(
     'Repeatability-Request-ID',
-    'With Repeatability-First-Sent: the request is done once, however often it is sent.',
+    'With Repeatability-First-Sent: the request is executed once, however often it is sent.',
     { ...text, format: 'uuid' },
   ),
   repeatabilityFirstSent: header(
     'Repeatability-First-Sent',
-    `An IMF-fixdate of the last ${REPEATABILITY_WINDOW_MS / 60_000} minutes; with Repeatability-Request-ID.`,
+    `An IMF-fixdate within the last ${REPEATABILITY_WINDOW_MS / 60_000} minutes. Needs Repeatability-Request-ID.`,
   ),
   select: {
     ...option('$select', 'Only these properties.', {
@@ -55,16 +58,16 @@ export const parameters = {
   },
   filter: option(
     '$filter',
-    `eq, ne and in of ${filterProperties.join(', ')}, with and, or, not and parentheses, comparing to at most ` +
-      `${MAX_COMPARISONS} values.`,
+    `eq, ne and in of ${filterProperties.join(', ')}, with and, or, not and parentheses; at most ${MAX_COMPARISONS} ` +
+      `comparisons, and ${MAX_FILTER_LENGTH} characters as it is sent, percent-encoded.`,
     { ...text, maxLength: MAX_FILTER_LENGTH },
   ),
   top: option('$top', 'The size of a page.', { type: 'integer', minimum: 1, maximum: MAX_TOP, default: DEFAULT_TOP }),
-  count: option('$count', 'Whether the first page says how many there are in all.', {
+  count: option('$count', 'Whether the first page has the number of operations on all pages.', {
     type: 'boolean',
     default: false,
   }),
-  skiptoken: option('$skiptoken', 'Of an @odata.nextLink, which is to be followed as it is.'),
+  skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, which clients follow unchanged.'),
   format: option('$format', 'Overrides Accept.', {
     enum: ['xml', 'json', 'application/xml', 'application/json'],
   }),

@@ -1,4 +1,4 @@
-// What requests and answers hold, as JSON Schema 2020-12: what comes in by the very schemas that parse it.
+// The bodies of requests and responses as JSON Schema 2020-12. Those of requests are the schemas that parse them.
 import * as z from 'zod';
 import { batch } from '../odata/batchRequest.ts';
 import { wireErrors } from '../odata/errorResponse.ts';
@@ -13,20 +13,20 @@ const properties = z.object({
     .meta(resultInfo.meta() ?? {})
     .nullable(),
 });
-const context = { '@odata.context': z.string().describe('What this is, in the terms of $metadata.') };
+const context = { '@odata.context': z.string().describe('The type of the content, in terms of $metadata.') };
 const controlInformation = {
   '@odata.type': z.literal('#microsoft.graph.playPromptOperation'),
-  '@odata.etag': z.string().describe('Changes with every write; opaque.'),
+  '@odata.etag': z.string().describe('The version of the operation. Opaque; it changes with every write.'),
 };
 
-/** Operations, whole or as far as they are selected, as `entityBody.ts` makes them. */
+/** Operations, whole or with the selected properties, as `entityBody.ts` makes them. */
 const entity = z.strictObject({ ...context, ...controlInformation, ...properties.shape });
 const selected = z.strictObject({ ...controlInformation, ...properties.partial().shape });
 const selectedEntity = z.strictObject({ ...context, ...selected.shape });
 const collection = z.strictObject({
   ...context,
-  '@odata.count': z.int().min(0).optional().describe('How many there are on all pages; on the first page alone.'),
-  '@odata.nextLink': z.url().optional().describe('Where there may be more. It is to be followed as it is.'),
+  '@odata.count': z.int().min(0).optional().describe('The number of operations on all pages. Only on the first page.'),
+  '@odata.nextLink': z.url().optional().describe('The URL of the next page, which clients follow unchanged.'),
   value: z.array(selected),
 });
 
@@ -40,30 +40,30 @@ const graphError = z.strictObject({
         z.strictObject({
           code: z.string(),
           message: z.string(),
-          target: z.string().describe('What is at fault: a header, an option, or a path such as resultInfo/code.'),
+          target: z.string().describe('What is wrong: a header, a query option, or a path such as resultInfo/code.'),
         }),
       )
       .min(1)
       .optional()
-      .describe('Every fault there is.'),
+      .describe('Everything that is wrong with the request.'),
     innerError: z.strictObject({
       date: z
         .string()
         .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/)
         .describe('In UTC.'),
-      'request-id': z.string().describe('What the log knows the request by.'),
+      'request-id': z.string().describe('The id of the request, which the log has too.'),
       'client-request-id': z.string().optional(),
     }),
   }),
 });
 
-const batchAnswer = z.strictObject({
+const batchResponse = z.strictObject({
   responses: z.array(
     z.strictObject({
       id: z.string(),
       status: z.int().min(200).max(599),
       headers: z.record(z.string(), z.string()),
-      body: z.unknown().optional().describe('As if the request had come alone.'),
+      body: z.unknown().optional().describe('As if the request had been sent alone.'),
     }),
   ),
 });
@@ -98,7 +98,7 @@ export const schemas = {
   selectedPlayPromptOperation: toJsonSchema(selectedEntity, 'output'),
   playPromptOperationCollection: toJsonSchema(collection, 'output'),
   batchRequest: toJsonSchema(batch, 'input'),
-  batchResponse: toJsonSchema(batchAnswer, 'output'),
+  batchResponse: toJsonSchema(batchResponse, 'output'),
   serviceDocument: toJsonSchema(serviceDocument, 'output'),
   health: toJsonSchema(health, 'output'),
   graphError: toJsonSchema(graphError, 'output'),

@@ -394,8 +394,10 @@ describe('the built entry point', () => {
       ['serviceDocument', 'v1.0'],
       ['unknownAddress', '{*path}'],
     ]);
-    const described = Object.keys(openApi('').paths).map((path) => path.slice(1).replace("'{id}'", '{key}'));
-    expect([...described, '{*path}'].sort()).toEqual(functions.map(({ route }) => route).sort());
+    const described = Object.keys(openApi('').paths).map((path) => path.slice(1));
+    expect([...described, 'v1.0/playPromptOperation({key})', '{*path}'].sort()).toEqual(
+      functions.map(({ route }) => route).sort(),
+    );
     for (const { methods } of functions) expect(methods).toEqual(expect.arrayContaining(['GET', 'HEAD', 'OPTIONS']));
     await host.stop();
     const { main } = JSON.parse(readFileSync('package.json', 'utf8'));

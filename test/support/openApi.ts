@@ -2,6 +2,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import * as z from 'zod';
+import { decodePath } from '../../functions/router.ts';
 import { openApi } from '../../shared/description/openApi.ts';
 
 /** The pages for people are no part of the API; where they are off, they are not found, as any other address. */
@@ -34,8 +35,8 @@ const { paths, components } = z
   })
   .parse(openApi(''));
 const addresses = Object.entries(paths).map(([template, { parameters, ...methods }]) => ({
-  // A key predicate has other forms than the usual one, which are described together with it.
-  pattern: new RegExp(`^${escaped(template.replace(/'?\{id\}'?/, '*')).replace('\\*', '[^/]+')}/?$`, 'i'),
+  // The key has a form in parentheses, which the document only mentions.
+  pattern: new RegExp(`^${escaped(template).replace('/\\{id\\}', '(?:/[^/]+|\\([^/]+\\))')}/?$`, 'i'),
   methods: z.record(z.string(), operation).parse(methods),
 }));
 
@@ -57,7 +58,7 @@ export function checkAnswer(exchange: Exchange): void {
 /** Everything in which an answer is not as it is described. */
 export function faultsOf(exchange: Exchange): string[] {
   const { method, url, status, headers } = exchange;
-  const path = decoded(new URL(url).pathname);
+  const path = decodePath(new URL(url).pathname);
   const address = addresses.find(({ pattern }) => pattern.test(path));
   if (address === undefined && status !== 404 && PAGE.test(path)) return [];
   if (address === undefined) return refusalFaults(exchange, 404, 'ResourceNotFound');
@@ -159,15 +160,6 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
     const faults = response.status === 424 ? refusalFaults(exchange, 424, 'FailedDependency') : faultsOf(exchange);
     return faults.map((fault) => `${id}: ${fault}`);
   });
-}
-
-/** A path as the host understands it: it leaves alone what is badly encoded. */
-function decoded(path: string) {
-  try {
-    return decodeURIComponent(path.replaceAll(/%(2F)/gi, '%25$1'));
-  } catch {
-    return path;
-  }
 }
 
 function escaped(text: string) {
