@@ -1,0 +1,71 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { listMembers, MAX_HEADER_LENGTH, parseMediaType, readHeader } from '../../../shared/http/headers.ts';
+
+describe('the value of a header', () => {
+  test('is null where it was not sent', () => {
+    expect(readHeader(new Headers(), 'prefer')).toBeNull();
+  });
+
+  test('may have 2,048 characters, and one more is refused by the name of the header', () => {
+    const headers = (length: number) => new Headers({ prefer: 'x'.repeat(length) });
+    expect(readHeader(headers(MAX_HEADER_LENGTH), 'Prefer')).toHaveLength(2048);
+    expect(() => readHeader(headers(MAX_HEADER_LENGTH + 1), 'Prefer')).toThrow(
+      expect.objectContaining({
+        reason: 'invalidRequest',
+        message: 'Prefer must be at most 2048 characters long.',
+        details: [expect.objectContaining({ code: 'InvalidHeader', target: 'Prefer' })],
+      }),
+    );
+  });
+});
+
+describe('a media type', () => {
+  test.each([
+    ['application/json', 'application/json', {}],
+    [' Application/JSON ; Charset=UTF-8 ', 'application/json', { charset: 'UTF-8' }],
+    ['*/*;q=0.5', '*/*', { q: '0.5' }],
+    ['a/b;c="d;e"', 'a/b', { c: 'd;e' }],
+    ['a/b;c="d\\";e";f=g', 'a/b', { c: 'd";e', f: 'g' }],
+    ['a/b;c="open', 'a/b', { c: 'open' }],
+    ['a/b;c=d;C=e', 'a/b', { c: 'd' }],
+    ['a/b;;c=d;', 'a/b', { c: 'd' }],
+    ['a/b;=c;d;e f=g', 'a/b', {}],
+    ['a/b;c=', 'a/b', { c: '' }],
+    ['a/b;c=d=e', 'a/b', { c: 'd=e' }],
+  ])('%s', (text, essence, parameters) => {
+    const parsed = parseMediaType(text);
+    expect([parsed?.essence, Object.fromEntries(parsed?.parameters ?? [])]).toEqual([essence, parameters]);
+  });
+
+  test.each(['', 'json', 'a/', '/b', 'a/b/c', 'a b/c', 'a/b c', 'a,b/c', '"a"/b', 'é/b'])('%j is none', (text) => {
+    expect(parseMediaType(text)).toBeUndefined();
+  });
+});
+
+describe('the members of a list', () => {
+  test.each([
+    ['', []],
+    [' , ,', []],
+    ['a', ['a']],
+    ['a,b , c', ['a', 'b', 'c']],
+    ['"a,b",c', ['"a,b"', 'c']],
+    ['"a\\",b",c', ['"a\\",b"', 'c']],
+    ['"a,b', ['"a,b']],
+    ['a\\,b', ['a\\', 'b']],
+  ])('of %j', (value, members) => {
+    expect(listMembers(value)).toEqual(members);
+  });
+
+  test('are those that were joined', () => {
+    const member = fc
+      .array(fc.constantFrom('a', ';', '=', ' ', '","', '"\\""'), { minLength: 1, maxLength: 6 })
+      .map((parts) => parts.join('').trim())
+      .filter((text) => text !== '');
+    fc.assert(
+      fc.property(fc.array(member), fc.constantFrom(',', ', ', ' ,\t'), (members, comma) => {
+        expect(listMembers(members.join(comma))).toEqual(members);
+      }),
+    );
+  });
+});
