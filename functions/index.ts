@@ -7,7 +7,7 @@ import { createTableRepository } from '../shared/store/tableRepository.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
-import { notFound, type Route } from './router.ts';
+import { notFound, type Route, unlessRoot } from './router.ts';
 import { serve } from './serve.ts';
 
 try {
@@ -39,6 +39,7 @@ async function serveAll({ auth, tables, retention, pages, telemetry }: Settings)
     { name: 'serviceDocument', template: 'v1.0', handler: description('readServiceDocument') },
   ];
   const batch = lazy(async () => (await import('./batch.ts')).createBatch({ authenticate, routes }));
+  const root = lazy(async () => (await import('./root.ts')).createRoot(pages));
   const ready = byMethod({ GET: createReady(createCheckReadiness(dependencies)) });
 
   for (const route of routes) serve(route);
@@ -48,13 +49,14 @@ async function serveAll({ auth, tables, retention, pages, telemetry }: Settings)
   serve({ name: 'healthReady', template: 'health/ready', handler: ready });
   for (const name of pages) {
     const page = lazy(async () => {
-      const { createPage, pagesByName } = await import('./page.ts');
-      return createPage(pagesByName[name]);
+      const { createPage, packagedPages, pagesByName } = await import('./page.ts');
+      const others = packagedPages(pages).filter((other) => other !== name);
+      return createPage(pagesByName[name], others);
     });
     serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) });
   }
   // The host tries functions in the order of their names, so that this one has to be the last.
-  serve({ name: 'unknownAddress', template: '{*path}', handler: notFound });
+  serve({ name: 'unknownAddress', template: '{*path}', handler: unlessRoot(byMethod({ GET: root }), notFound) });
 
   const { days } = retention;
   if (days !== undefined) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ServiceError } from '../shared/serviceError.ts';
@@ -24,6 +25,8 @@ const POLICY = {
 
 /** A web page: its files by their path below the URL of the page, which itself is ''. */
 export interface Page {
+  /** What a link to it says. */
+  readonly title: string;
   readonly files: Readonly<Record<string, string>>;
   /** Directives of its Content-Security-Policy that differ. */
   readonly policy?: Readonly<Record<string, string>>;
@@ -32,6 +35,7 @@ export interface Page {
 /** Paths in the app's folder, which is the working directory, on Azure too. */
 export const pagesByName = {
   board: {
+    title: 'Board',
     files: {
       '': 'pages/board/board.html',
       'board.css': 'pages/board/board.css',
@@ -43,6 +47,7 @@ export const pagesByName = {
     },
   },
   docs: {
+    title: 'API',
     files: {
       '': 'pages/docs/docs.html',
       'docs.css': 'pages/docs/docs.css',
@@ -56,8 +61,23 @@ export const pagesByName = {
   },
 } satisfies Readonly<Record<string, Page>>;
 
-/** `GET` of a page or one of its files. A page holds no data: it calls the API with the token that its user enters. */
-export function createPage({ files, policy }: Page): GraphHandler {
+export type PageName = keyof typeof pagesByName;
+
+/** Those of the pages that are in the deployed package. */
+export function packagedPages(pages: readonly PageName[]): readonly PageName[] {
+  return pages.filter((name) => existsSync(pagesByName[name].files['']));
+}
+
+/** Where the HTML of a page has links to the others. */
+const LINKS = '<!-- links -->';
+
+/**
+ * `GET` of a page or one of its files. A page holds no data: it calls the API with the token that its user enters. It links
+ * to the others.
+ */
+export function createPage({ files, policy }: Page, others: readonly PageName[] = []): GraphHandler {
+  const links = others.map((name) => `<a href="/${name}">${pagesByName[name].title}</a>`);
+  const nav = links.length > 0 ? `<nav aria-label="Pages">${links.join(' ')}</nav>` : '';
   const byName = new Map(Object.entries(files));
   const directives = Object.entries({ ...POLICY, ...policy }).map((directive) => directive.join(' '));
   const headers = {
@@ -75,6 +95,6 @@ export function createPage({ files, policy }: Page): GraphHandler {
       if (cause?.code !== 'ENOENT') throw cause;
       throw new ServiceError('notFound', 'This page is not in the deployed package.', { cause });
     });
-    return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body };
+    return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: body.replace(LINKS, nav) };
   };
 }

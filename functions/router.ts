@@ -15,6 +15,11 @@ export const notFound: GraphHandler = async () => {
   throw new ServiceError('notFound', 'There is no resource at this URL.');
 };
 
+/** Handles the root of the host with one handler, and any other path with another: the host has no template for `/`. */
+export function unlessRoot(root: GraphHandler, other: GraphHandler): GraphHandler {
+  return (request, ...rest) => (request.params.path ? other : root)(request, ...rest);
+}
+
 /**
  * Finds the route of a path, such as `/v1.0/playPromptOperation/a`, and its parameters. Like the host, it ignores the
  * casing of the template and a trailing slash.

@@ -1,6 +1,6 @@
-// The board: signs in, looks again and again, and shows what there is. The token is kept in a variable and nowhere else.
-import { ApiError, createClient, STATUSES } from './client.js';
-import { byTime, History } from './history.js';
+// The board: signs in, polls the list, and shows it. The token is kept in a variable and nowhere else.
+import { ApiError, createClient } from './client.js';
+import { byStatus, byTime, History, STATUSES } from './history.js';
 import {
   byId,
   clock,
@@ -10,6 +10,7 @@ import {
   showDetail,
   showExtent,
   showRows,
+  showSort,
   showStatuses,
 } from './view.js';
 
@@ -18,28 +19,63 @@ import {
 const INTERVAL_MS = 5000;
 const MAX_INTERVAL_MS = 120_000;
 const TIMEOUT_MS = 60_000;
-/** After a look that took long comes a pause that is so many times as long: the board is a small part of the load. */
+/** A pause is at least so many times as long as the look before it: the board is a small part of the load. */
 const REST = 9;
 
 /**
- * All that the board knows of a signed-in user; nothing of it outlives signing out.
+ * The state of a signed-in user; nothing of it outlives signing out.
  * @typedef {object} Session
  * @property {ReturnType<typeof createClient>} client
  * @property {History} history
  * @property {Set<string>} listed the ids of the last list
  * @property {boolean} isWhole whether that list was all there is
  * @property {string | undefined} listedStatus the status it was of; undefined before the first
- * @property {string | undefined} selected
  * @property {number} failures in a row
+ * @property {string[] | undefined} held the order of the rows while the pointer is over them
  */
 
 /** @type {Session | undefined} */
 let session;
-let status = '';
+/** What is shown: the fragment of the URL, so that a link shows the same. */
+let view = readView();
 let isPaused = false;
 let looking = new AbortController();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
+
+function readView() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const status = fragment.get('status') ?? '';
+  return {
+    status: STATUSES.includes(status) ? status : '',
+    sort: fragment.get('sort') === 'status' ? /** @type {const} */ ('status') : /** @type {const} */ ('time'),
+    text: fragment.get('text') ?? '',
+    id: fragment.get('id') ?? undefined,
+  };
+}
+
+/** @param {Partial<typeof view>} changes */
+function changeView(changes) {
+  view = { ...view, ...changes };
+  if (session) session.held = undefined;
+  const { status, sort, text, id } = view;
+  const parts = {
+    ...(status && { status }),
+    ...(sort === 'status' && { sort }),
+    ...(text && { text }),
+    ...(id && { id }),
+  };
+  const fragment = String(new URLSearchParams(parts));
+  window.history.replaceState(null, '', fragment ? `#${fragment}` : location.pathname);
+}
+
+/** Shows the controls as the view is. */
+function showView() {
+  const field = /** @type {HTMLInputElement} */ (byId('text'));
+  if (field.value !== view.text) field.value = view.text;
+  showChosen(view.status);
+  showSort(view.sort);
+}
 
 /** @param {string} token */
 function signIn(token) {
@@ -51,8 +87,8 @@ function signIn(token) {
     listed,
     isWhole: true,
     listedStatus: undefined,
-    selected: undefined,
     failures: 0,
+    held: undefined,
   };
   setText(byId('error'), '');
   setText(byId('state'), 'Signing in');
@@ -64,9 +100,9 @@ function signIn(token) {
 function signOut(why) {
   stop();
   session = undefined;
-  status = '';
+  if (why === '') changeView({ status: '', sort: 'time', text: '', id: undefined });
+  showView();
   setPaused(false);
-  /** @type {HTMLInputElement} */ (byId('text')).value = '';
   showSignedIn(false);
   showRows([], { selected: undefined, changed: new Set(), now: new Date() });
   showDetail(undefined, new Date());
@@ -79,6 +115,12 @@ function signOut(why) {
 function showSignedIn(isSignedIn) {
   byId('sign-in').hidden = isSignedIn;
   for (const id of ['board', 'controls', 'state']) byId(id).hidden = !isSignedIn;
+}
+
+/** Moves the focus from the form, which is gone, to the operation that is shown or the first of the list. */
+function focusBoard() {
+  const target = view.id === undefined ? (byId('rows').querySelector('button') ?? byId('text')) : byId('detail');
+  target.focus({ preventScroll: true });
 }
 
 /** @param {boolean} is */
@@ -101,10 +143,10 @@ async function look() {
   const begin = performance.now();
   let wait = 0;
   try {
-    await refresh(session, AbortSignal.any([mine.signal, AbortSignal.timeout(TIMEOUT_MS)]));
+    const error = await refresh(session, AbortSignal.any([mine.signal, AbortSignal.timeout(TIMEOUT_MS)]));
     if (mine.signal.aborted) return;
     session.failures = 0;
-    setText(byId('error'), '');
+    setText(byId('error'), error);
     wait = Math.max(INTERVAL_MS, REST * (performance.now() - begin));
     setText(byId('state'), `Live, as of ${clock(new Date())}`);
   } catch (error) {
@@ -126,17 +168,18 @@ async function look() {
 /**
  * @param {Session} current
  * @param {AbortSignal} signal
+ * @returns {Promise<string>} what could not be shown
  */
 async function refresh(current, signal) {
-  const { client, history, selected } = current;
-  const wanted = status;
+  const { client, history } = current;
+  const { status: wanted, id: selected } = view;
   const [{ operations, isWhole }, ...counts] = await Promise.all([
     client.list(wanted || undefined, signal),
     ...STATUSES.map((each) => client.count(each, signal)),
   ]);
   const listed = new Set(operations.map(({ id }) => id));
-  const apart = selected !== undefined && !listed.has(selected) ? history.get(selected) : undefined;
-  const single = apart && (await client.read(apart.operation.id, apart.operation['@odata.etag'], signal));
+  const apart = selected !== undefined && !listed.has(selected) ? selected : undefined;
+  const single = apart && (await client.read(apart, history.get(apart)?.operation['@odata.etag'], signal));
   signal.throwIfAborted();
 
   const now = new Date();
@@ -148,29 +191,39 @@ async function refresh(current, signal) {
   }
   // What was in the list, and is in none that is whole, is gone.
   const gone = isNextLook && isWhole && wanted === '' ? [...current.listed].filter((id) => !listed.has(id)) : [];
-  if (apart && single === null) gone.push(apart.operation.id);
+  if (apart && single === null) gone.push(apart);
   const deleted = gone.filter((id) => history.miss(id, now));
   Object.assign(current, { listed, isWhole, listedStatus: wanted });
 
+  const isFirst = byId('board').hidden;
   showSignedIn(true);
   showCounts(new Map(STATUSES.map((each, n) => [each, counts[n]])));
   draw(changed);
+  const isMissing = apart !== undefined && !history.get(apart);
+  if (isMissing) changeView({ id: undefined });
+  if (isFirst) focusBoard();
   const news = [changed.size && `${changed.size} changed or new`, deleted.length && `${deleted.length} deleted`];
   if (isNextLook) setText(byId('news'), news.filter(Boolean).join(', '));
+  return isMissing ? `There is no operation ${apart}.` : '';
 }
 
 /** Draws what is known. */
 function draw(changed = /** @type {Set<string>} */ (new Set())) {
   if (!session) return;
-  const { history, listed, isWhole, selected } = session;
+  const { history, listed, isWhole, held } = session;
+  const { status, sort, id } = view;
   const now = new Date();
-  const text = /** @type {HTMLInputElement} */ (byId('text')).value.trim().toLowerCase();
-  const known = [...listed].flatMap((id) => history.get(id) ?? []);
-  const found = known.filter((each) => text === '' || textOf(each).includes(text)).sort(byTime);
-  showChosen(status);
-  showRows(found, { selected, changed, now });
-  showExtent({ found: found.length, listed: known.length, isWhole, status });
-  showDetail(selected === undefined ? undefined : history.get(selected), now);
+  const text = view.text.trim().toLowerCase();
+  const known = [...listed].flatMap((each) => history.get(each) ?? []);
+  const found = known.filter((each) => text === '' || textOf(each).includes(text));
+  found.sort(sort === 'status' ? byStatus : byTime);
+  // Nothing moves under the pointer: what is new waits, and what is gone stays.
+  const shown = held ? held.flatMap((each) => history.get(each) ?? []) : found;
+  const waiting = held ? found.filter(({ operation }) => !held.includes(operation.id)).length : 0;
+  showView();
+  showRows(shown, { selected: id, changed, now });
+  showExtent({ found: found.length, listed: known.length, waiting, isWhole, status });
+  showDetail(id === undefined ? undefined : history.get(id), now);
 }
 
 /** @param {Known} known */
@@ -186,19 +239,31 @@ const buttonOf = (id) => byId('rows').querySelector(`[data-id="${CSS.escape(id)}
 
 /** @param {string | undefined} id */
 function select(id) {
-  if (!session) return;
-  const before = session.selected;
-  session.selected = id;
+  const before = view.id;
+  changeView({ id });
   draw();
   if (id !== undefined) byId('detail').focus();
   else if (before !== undefined) buttonOf(before)?.focus();
 }
 
-showStatuses((chosen) => {
-  status = chosen;
-  showChosen(status);
+/**
+ * Copies a text, and says so.
+ * @param {HTMLElement} button
+ */
+async function copy({ dataset }) {
+  const text = dataset.text ?? byId(dataset.copy ?? '').textContent ?? '';
+  await navigator.clipboard.writeText(text).then(
+    () => setText(byId('news'), 'Copied'),
+    () => setText(byId('error'), 'The browser does not let this page copy.'),
+  );
+}
+
+showStatuses((status) => {
+  changeView({ status });
+  showView();
   void look();
 });
+showView();
 byId('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = /** @type {HTMLInputElement} */ (byId('token'));
@@ -214,13 +279,38 @@ byId('pause').addEventListener('click', () => {
     setText(byId('state'), `Paused at ${clock(new Date())}`);
   } else void look();
 });
-byId('text').addEventListener('input', () => draw());
-byId('rows').addEventListener('click', ({ target }) => {
-  const row = target instanceof Element ? target.closest('tr')?.querySelector('button') : null;
-  if (row) select(row.dataset.id);
+byId('text').addEventListener('input', () => {
+  changeView({ text: /** @type {HTMLInputElement} */ (byId('text')).value });
+  draw();
+});
+for (const button of document.querySelectorAll('[data-sort]')) {
+  button.addEventListener('click', () => {
+    changeView({ sort: button instanceof HTMLElement && button.dataset.sort === 'status' ? 'status' : 'time' });
+    draw();
+  });
+}
+byId('board').addEventListener('click', ({ target }) => {
+  if (!(target instanceof Element)) return;
+  const button = target.closest('.copy');
+  const row = target.closest('#rows tr')?.querySelector('button');
+  if (button instanceof HTMLElement) void copy(button);
+  else if (row) select(row.dataset.id);
+});
+byId('rows').addEventListener('pointerenter', () => {
+  if (session) session.held = [...byId('rows').querySelectorAll('button')].flatMap(({ dataset }) => dataset.id ?? []);
+});
+byId('rows').addEventListener('pointerleave', () => {
+  if (session) session.held = undefined;
+  draw();
+});
+window.addEventListener('hashchange', () => {
+  view = readView();
+  draw();
+  void look();
 });
 byId('close').addEventListener('click', () => select(undefined));
 byId('detail').addEventListener('keydown', ({ key }) => {
   if (key === 'Escape') select(undefined);
 });
 document.addEventListener('visibilitychange', () => void look());
+byId('token').focus();

@@ -3,8 +3,6 @@
 /** @import { Operation } from './history.js' */
 /** @typedef {{ operations: Operation[], isWhole: boolean }} Listed */
 
-export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];
-
 const COLLECTION = '/v1.0/playPromptOperation';
 const PAGE_SIZE = 200;
 /** A page of the list may be short though more follow, so the number of calls has a limit of its own. */
@@ -70,13 +68,14 @@ export function createClient(token) {
   /**
    * One operation, undefined if it has not changed since an ETag, null if it is not there.
    * @param {string} id
-   * @param {string} etag
+   * @param {string | undefined} etag
    * @param {AbortSignal} signal
    * @returns {Promise<Operation | undefined | null>}
    */
   async function read(id, etag, signal) {
     try {
-      const { status, body } = await get(`${COLLECTION}/${id}`, signal, { 'If-None-Match': etag });
+      const headers = etag === undefined ? {} : { 'If-None-Match': etag };
+      const { status, body } = await get(`${COLLECTION}/${encodeURIComponent(id)}`, signal, headers);
       return status === 304 ? undefined : body;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return null;

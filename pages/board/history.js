@@ -1,5 +1,7 @@
 // What is known of each operation, and how it changed while the page was open.
 
+export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];
+
 /**
  * An operation as the API answers it.
  * @typedef {{
@@ -69,6 +71,16 @@ export function propertiesOf({ clientContext, resultInfo, status, completionReas
 export function byTime(a, b) {
   const later = (b.changedAt?.getTime() ?? 0) - (a.changedAt?.getTime() ?? 0);
   return later || (a.operation.id < b.operation.id ? -1 : 1);
+}
+
+/**
+ * By status, in the order in which an operation goes through them, and by time within each.
+ * @param {Known} a
+ * @param {Known} b
+ */
+export function byStatus(a, b) {
+  const place = (/** @type {Known} */ { operation }) => STATUSES.indexOf(operation.status);
+  return place(a) - place(b) || byTime(a, b);
 }
 
 /** The operations that were seen, the last 5,000 that were new or changed. What happened between two looks is one change. */

@@ -1,11 +1,12 @@
 // What the board shows. All that comes from the service is set as text, never as markup.
-import { STATUSES } from './client.js';
-import { propertiesOf } from './history.js';
+import { propertiesOf, STATUSES } from './history.js';
 
 /** @import { Entry, Known, Value } from './history.js' */
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
+
+const FLASH_MS = 4000;
 
 /**
  * @template {Element} [Kind=HTMLElement]
@@ -110,15 +111,42 @@ export function showCounts(counts) {
 
 /**
  * How much of all there is the table shows.
- * @param {{ found: number, listed: number, isWhole: boolean, status: string }} extent
+ * @param {{ found: number, listed: number, waiting: number, isWhole: boolean, status: string }} extent
  */
-export function showExtent({ found, listed, isWhole, status }) {
+export function showExtent({ found, listed, waiting, isWhole, status }) {
   const of = status ? `${status} operations` : 'operations';
-  const part = `The first ${listed.toLocaleString()} ${of} in the order of the service, newest first; there are more.`;
-  setText(byId('extent'), isWhole ? `${listed.toLocaleString()} ${of}, newest first.` : part);
+  const parts = [
+    isWhole
+      ? `${listed.toLocaleString()} ${of}.`
+      : `The first ${listed.toLocaleString()} ${of} in the order of the service; there are more.`,
+    found !== listed && `${found.toLocaleString()} have the text.`,
+    waiting > 0 && `${waiting.toLocaleString()} new: shown when the pointer leaves the list.`,
+  ];
+  setText(byId('extent'), parts.filter(Boolean).join(' '));
   byId('nothing').hidden = found > 0;
   setText(byId('nothing'), listed > 0 ? 'None of them has this text.' : `There are no ${of}.`);
-  if (found !== listed) byId('extent').append(` ${found.toLocaleString()} have the text.`);
+  byId('first').hidden = listed > 0 || status !== '';
+  setText(byId('command'), command);
+}
+
+/** A command that creates an operation, with the token that `npm run --silent token` prints. */
+const command = [
+  `curl -X PATCH ${location.origin}/v1.0/playPromptOperation/prompt-1`,
+  '-H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"',
+  `-d '{"clientContext":"call 7","status":"Running"}'`,
+].join(' \\\n  ');
+
+/**
+ * The order of the table.
+ * @param {'time' | 'status'} sort
+ */
+export function showSort(sort) {
+  for (const button of document.querySelectorAll('[data-sort]')) {
+    const heading = /** @type {Element} */ (button.closest('th'));
+    const isSorted = button instanceof HTMLElement && button.dataset.sort === sort;
+    if (isSorted) heading.setAttribute('aria-sort', sort === 'time' ? 'descending' : 'ascending');
+    else heading.removeAttribute('aria-sort');
+  }
 }
 
 /** @type {Map<string, HTMLTableRowElement>} */
@@ -153,11 +181,11 @@ export function showRows(operations, { selected, changed, now }) {
 
 /** @param {string} id */
 function newRow(id) {
-  const button = element('button', { text: id });
+  const button = element('button', { class: 'open plain' });
   button.type = 'button';
   button.dataset.id = id;
   button.setAttribute('aria-controls', 'detail');
-  const first = element('th', {}, [button, element('span', { class: 'context' })]);
+  const first = element('th', {}, [button, idAndCopy(id)]);
   first.scope = 'row';
   const result = element('td', { class: 'wide' }, [element('span', { class: 'result' })]);
   return element('tr', {}, [first, element('td', {}, [badge('')]), result, element('td', {}, [element('time')])]);
@@ -171,7 +199,8 @@ function newRow(id) {
 function fillRow(row, { operation, changedAt }, now) {
   const { clientContext, status, completionReason, resultInfo } = operation;
   const at = (/** @type {string} */ selector) => /** @type {Element} */ (row.querySelector(selector));
-  setText(at('.context'), clientContext ?? '');
+  setText(at('.open'), clientContext ?? operation.id);
+  at('.id').classList.toggle('unseen', clientContext === null);
   at('.status').className = `status ${STATUSES.includes(status) ? status : ''}`;
   setText(at('.status'), status);
   const parts = [completionReason, resultInfo && `${resultInfo.code}/${resultInfo.subcode}`, resultInfo?.message];
@@ -179,12 +208,29 @@ function fillRow(row, { operation, changedAt }, now) {
   setTime(/** @type {HTMLTimeElement} */ (at('time')), changedAt, now);
 }
 
-/** @param {Element} row */
+/**
+ * An id, and a button that copies it.
+ * @param {string} id
+ */
+function idAndCopy(id) {
+  const copy = element('button', { text: 'Copy', class: 'copy plain' });
+  copy.type = 'button';
+  copy.dataset.text = id;
+  copy.setAttribute('aria-label', `Copy the id ${id}`);
+  return element('span', { class: 'id' }, [element('code', { text: id }), ' ', copy]);
+}
+
+/**
+ * Highlights a row once. An animation of a style sheet would begin again whenever the row is inserted again.
+ * @param {Element} row
+ */
 function flash(row) {
-  row.classList.remove('changed');
-  // A class that comes back starts its animation anew only after a layout without it.
-  row.getBoundingClientRect();
-  row.classList.add('changed');
+  const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const outline = { outline: '2px dashed var(--field-line)', outlineOffset: '-2px' };
+  row.animate(isStill ? [outline, outline] : [{ background: 'var(--fresh)' }, {}], {
+    duration: FLASH_MS,
+    easing: 'ease-out',
+  });
 }
 
 /** @type {Known | undefined} */
@@ -200,7 +246,7 @@ export function showDetail(known, now) {
   detailed = known;
   byId('detail').hidden = !known;
   byId('panes').classList.toggle('split', known !== undefined);
-  setText(byId('detail-title'), known?.operation.id ?? 'Operation');
+  setText(byId('detail-title'), known?.operation.clientContext ?? known?.operation.id ?? 'Operation');
   byId('properties').replaceChildren(...(known ? propertyItems(known, now) : []));
   byId('entries').replaceChildren(...(known?.entries ?? []).map((entry) => entryItem(entry, now)));
 }
@@ -212,12 +258,13 @@ export function showDetail(known, now) {
 function propertyItems({ operation, changedAt, isDeleted }, now) {
   const changed = element('time');
   setTime(changed, changedAt, now);
+  const id = [element('dt', { text: 'id' }), element('dd', {}, [idAndCopy(operation.id)])];
   const properties = [...propertiesOf(operation)].flatMap(([name, value]) => [
     element('dt', { text: name }),
     element('dd', {}, [name === 'status' ? badge(String(value)) : valueText(value)]),
   ]);
   const label = element('dt', { text: isDeleted ? 'deleted; last changed' : 'changed' });
-  return [...properties, label, element('dd', {}, [changed])];
+  return [...id, ...properties, label, element('dd', {}, [changed])];
 }
 
 /** @param {Value} value */

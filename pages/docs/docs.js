@@ -7,6 +7,16 @@ followScheme();
 const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => void }} */ (
   /** @type {unknown} */ (globalThis)
 );
+/**
+ * A token that was entered with its scheme would have two.
+ * @param {{ headers: Record<string, string> }} request
+ */
+function withoutSecondScheme(request) {
+  const { Authorization } = request.headers;
+  if (Authorization) request.headers.Authorization = Authorization.replace(/^(?:Bearer\s+)+/i, 'Bearer ');
+  return request;
+}
+
 SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
@@ -16,4 +26,5 @@ SwaggerUIBundle({
   validatorUrl: null,
   persistAuthorization: false,
   withCredentials: false,
+  requestInterceptor: withoutSecondScheme,
 });

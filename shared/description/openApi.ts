@@ -206,6 +206,16 @@ export function openApi(server: string) {
           },
         },
       },
+      '/': {
+        parameters: common,
+        get: {
+          ...describing('readRoot', 'The URLs of the service', parametersOf()),
+          responses: {
+            200: response('URLs by their names.', [], json(schemaOf('urls'), { service: root })),
+            ...refusedFor(anywhere),
+          },
+        },
+      },
       '/health/live': { get: health('live', 'Whether the process runs', []) },
       '/health/ready': {
         get: health('ready', 'Whether the store and the token issuer are available', ['unavailable']),

@@ -73,6 +73,8 @@ const serviceDocument = z.strictObject({
   value: z.array(z.strictObject({ name: z.string(), kind: z.literal('EntitySet'), url: z.string() })),
 });
 
+const urls = z.record(z.string(), z.url());
+
 const health = z.strictObject({ status: z.enum(['live', 'ready']) });
 
 function toJsonSchema(schema: z.ZodType, io: 'input' | 'output') {
@@ -100,6 +102,7 @@ export const schemas = {
   batchRequest: toJsonSchema(batch, 'input'),
   batchResponse: toJsonSchema(batchResponse, 'output'),
   serviceDocument: toJsonSchema(serviceDocument, 'output'),
+  urls: toJsonSchema(urls, 'output'),
   health: toJsonSchema(health, 'output'),
   graphError: toJsonSchema(graphError, 'output'),
 };

@@ -394,7 +394,8 @@ describe('the built entry point', () => {
       ['serviceDocument', 'v1.0'],
       ['unknownAddress', '{*path}'],
     ]);
-    const described = Object.keys(openApi('').paths).map((path) => path.slice(1));
+    // The host has no template for /, which is served beside the rest.
+    const described = Object.keys(openApi('').paths).flatMap((path) => (path === '/' ? [] : [path.slice(1)]));
     expect([...described, 'v1.0/playPromptOperation({key})', '{*path}'].sort()).toEqual(
       functions.map(({ route }) => route).sort(),
     );

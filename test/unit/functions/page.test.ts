@@ -60,11 +60,20 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
   );
 });
 
+test('a page links to the others that are served, and to none else', async () => {
+  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params: {}, body: null };
+  const bodyOf = async (...page: Parameters<typeof createPage>) =>
+    String((await Reflect.apply(createPage(...page), undefined, [request])).body);
+  expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="/docs">API</a></nav>');
+  expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="/board">Board</a>');
+  expect(await bodyOf(pagesByName.board)).not.toMatch(/<nav|<!--/);
+});
+
 test('a page that was not packaged is not found, and the log knows why', async () => {
-  const call = get({ files: { '': 'pages/gone.html' } });
+  const call = get({ title: 'Gone', files: { '': 'pages/gone.html' } });
   await expect(call).rejects.toMatchObject({ reason: 'notFound', cause: { code: 'ENOENT' } });
 });
 
 test('a page that cannot be read is a fault', async () => {
-  await expect(get({ files: { '': 'pages' } })).rejects.toMatchObject({ code: 'EISDIR' });
+  await expect(get({ title: 'A folder', files: { '': 'pages' } })).rejects.toMatchObject({ code: 'EISDIR' });
 });
