@@ -1,6 +1,9 @@
 // The board as an operator meets it: in a real browser, over HTTP, beside others who change the operations.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page, Request, Route } from 'playwright-core';
+import * as z from 'zod';
 import { accessibilityFaults, describeInChromium, isTooWide, launch, openPage } from '../support/browser.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
@@ -37,6 +40,8 @@ describeInChromium('the board', () => {
     const page = await open(options);
     await signIn(page, service.facts.token ?? '');
     await rowOf(page, 'run').waitFor();
+    // The list keeps its order while the pointer is over it.
+    await page.mouse.move(0, 0);
     return page;
   }
 
@@ -45,12 +50,16 @@ describeInChromium('the board', () => {
     await page.getByRole('button', { name: 'Sign in' }).click();
   }
 
-  const rowOf = (page: Page, id: string) =>
-    page.getByRole('row').filter({ has: page.getByRole('button', { name: id, exact: true }) });
+  const openerOf = (page: Page, id: string) => page.locator(`[data-id="${id}"]`);
+  const rowOf = (page: Page, id: string) => page.getByRole('row').filter({ has: openerOf(page, id) });
   /** Lets the page look again, however long it would wait. */
   const lookAgain = (page: Page) => page.clock.fastForward('10:00');
-  const openDetail = (page: Page, id: string) => page.getByRole('button', { name: id, exact: true }).click();
-  const detailOf = (page: Page, id: string) => page.getByRole('region', { name: id, exact: true });
+  const openDetail = (page: Page, id: string) => openerOf(page, id).click();
+  const detailOf = (page: Page, id: string) =>
+    page.locator('#detail').filter({ has: page.getByRole('button', { name: `Copy the id ${id}`, exact: true }) });
+  /** The ids of the rows, from top to bottom. */
+  const order = (page: Page) => page.locator('#rows .id code').allTextContents();
+  const hash = (page: Page) => new URL(page.url()).hash;
 
   describe('who signs in', () => {
     test('sees all operations, the newest first, and how many there are of each status', async () => {
@@ -201,11 +210,134 @@ describeInChromium('the board', () => {
       const page = await openSignedIn();
       await openDetail(page, 'hostile');
       for (const text of [clientContext, message]) {
-        expect(await detailOf(page, 'hostile').getByText(text, { exact: true }).count()).toBe(1);
+        expect(await page.locator('#properties').getByText(text, { exact: true }).count()).toBe(1);
       }
       expect(await page.locator('main img:not([src^="/board/"]), main script').count()).toBe(0);
       expect(await page.title()).not.toContain('attacked');
     });
+  });
+
+  describe('the list', () => {
+    test('has the clientContext first, and the id, which can be copied', async () => {
+      const page = await openSignedIn({ permissions: ['clipboard-read', 'clipboard-write'] });
+      expect(await rowOf(page, 'run').innerText()).toMatch(/^the lobby\s+run Copy/);
+      await rowOf(page, 'run').getByRole('button', { name: 'Copy the id run' }).click();
+      await page.getByRole('status').filter({ hasText: 'Copied' }).waitFor();
+      expect(await page.evaluate('navigator.clipboard.readText()')).toBe('run');
+      expect(await page.locator('#detail').isVisible()).toBe(false);
+    });
+
+    test('is sorted by time, or by status', async () => {
+      const page = await openSignedIn();
+      const statuses = () => page.locator('#rows .status').allTextContents();
+      const [byTime, shown] = [await order(page), await statuses()];
+      await page.getByRole('button', { name: 'Status', exact: true }).click();
+      const ranks = ['NotStarted', 'Running', 'Completed', 'Failed'];
+      expect(await statuses()).toEqual(shown.toSorted((a, b) => ranks.indexOf(a) - ranks.indexOf(b)));
+      expect(await page.getByRole('columnheader', { name: 'Status' }).getAttribute('aria-sort')).toBe('ascending');
+      expect(hash(page)).toBe('#sort=status');
+      await page.getByRole('button', { name: 'Changed', exact: true }).click();
+      expect(await order(page)).toEqual(byTime);
+      expect(hash(page)).toBe('');
+    });
+
+    test('highlights what changed, once', async () => {
+      for (const id of ['lit-1', 'lit-2', 'lit-3']) await patch(service, { id, status: 'Running' });
+      const page = await openSignedIn();
+      const lit = () =>
+        page.evaluate(`document.getAnimations().map(({ effect }) => effect.target.querySelector('code').textContent)`);
+      for (const id of ['lit-1', 'lit-2', 'lit-3']) {
+        await patch(service, { id, resultInfo: { message: 'changed' } });
+        await lookAgain(page);
+        await page
+          .locator('#rows tr')
+          .first()
+          .filter({ has: openerOf(page, id) })
+          .waitFor();
+        // What changed is on top: the rows are inserted anew.
+        expect(await lit()).toEqual([id]);
+        await page.evaluate('for (const animation of document.getAnimations()) animation.finish()');
+      }
+      await lookAgain(page);
+      expect(await lit()).toEqual([]);
+    });
+
+    test('does not move under the pointer', async () => {
+      await patch(service, { id: 'still', status: 'Running' });
+      const page = await openSignedIn();
+      const before = await order(page);
+      await rowOf(page, 'done').hover();
+      await patch(service, { id: 'done', resultInfo: { code: 7 } });
+      await patch(service, { id: 'arrived', status: 'Running' });
+      await send(service, 'DELETE', '/v1.0/playPromptOperation/still');
+      await lookAgain(page);
+      await page.getByText('1 new: shown when the pointer leaves the list.').waitFor();
+      expect(await order(page)).toEqual(before);
+      await page.mouse.move(0, 0);
+      await rowOf(page, 'arrived').waitFor();
+      expect((await order(page)).slice(0, 2)).toEqual(['arrived', 'done']);
+      expect(await rowOf(page, 'still').count()).toBe(0);
+      await send(service, 'DELETE', '/v1.0/playPromptOperation/arrived');
+    });
+  });
+
+  describe('a link', () => {
+    const openAt = async (fragment: string) => {
+      opened = await openPage(browser, `${service.facts.baseUrl}/board${fragment}`);
+      await signIn(opened.page, service.facts.token ?? '');
+      return opened.page;
+    };
+
+    test('leads to an operation, also to one that is not in the list', async () => {
+      const page = await openAt('#status=Failed&id=run');
+      await detailOf(page, 'run').waitFor();
+      expect(await page.getByRole('heading', { name: 'the lobby' }).isVisible()).toBe(true);
+      expect(await order(page)).not.toContain('run');
+      expect(await page.evaluate('document.activeElement.id')).toBe('detail');
+    });
+
+    test('leads to a filter', async () => {
+      const page = await openAt('#status=Running&text=LOBBY');
+      await rowOf(page, 'run').waitFor();
+      expect(await order(page)).toEqual(['run']);
+      expect(await page.getByRole('searchbox').inputValue()).toBe('LOBBY');
+      expect(await page.getByRole('button', { name: /^Running/ }).getAttribute('aria-pressed')).toBe('true');
+    });
+
+    test('is what the address bar has', async () => {
+      const page = await openSignedIn();
+      await page.getByRole('searchbox').fill('lobby');
+      await openDetail(page, 'run');
+      expect(hash(page)).toBe('#text=lobby&id=run');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      expect(hash(page)).toBe('');
+    });
+
+    test('to what does not exist says so', async () => {
+      const page = await openAt('#id=nowhere');
+      await page.getByRole('alert').getByText('There is no operation nowhere.').waitFor();
+      expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('404'))).toBe(true);
+    });
+  });
+
+  test('where there is nothing yet, a command shows how to begin', async () => {
+    const page = await open();
+    await page.route('**/v1.0/**', (route) => route.fulfill({ json: { '@odata.count': 0, value: [] } }));
+    await signIn(page, service.facts.token ?? '');
+    await page.getByText('This command creates the first one:').waitFor();
+    const command = await page.locator('#command').innerText();
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], {
+      env: { ...process.env, TOKEN: service.facts.token ?? '' },
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ id: 'prompt-1', clientContext: 'call 7', status: 'Running' });
+  });
+
+  test('a time has no line break on a phone', async () => {
+    const page = await openSignedIn({ viewport: { width: 390, height: 800 } });
+    const heights: unknown = await page.evaluate(
+      `[...document.querySelectorAll('#rows time')].map((time) => time.getClientRects().length)`,
+    );
+    expect(new Set(z.array(z.number()).parse(heights))).toEqual(new Set([1]));
   });
 
   describe('what others do meanwhile', () => {
@@ -332,10 +464,11 @@ describeInChromium('the board', () => {
     test('with the keyboard alone', async () => {
       const page = await open();
       const focused = () => page.evaluate('document.activeElement.id || document.activeElement.dataset.id');
-      for (let n = 0; n < 5 && (await focused()) !== 'token'; n++) await page.keyboard.press('Tab');
+      expect(await focused()).toBe('token');
       await page.keyboard.insertText(service.facts.token ?? '');
       await page.keyboard.press('Enter');
       await rowOf(page, 'run').waitFor();
+      expect(await focused()).toBe((await order(page))[0]);
       for (let n = 0; n < 50 && (await focused()) !== 'run'; n++) await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');
       expect(await detailOf(page, 'run').isVisible()).toBe(true);
@@ -347,7 +480,7 @@ describeInChromium('the board', () => {
 
     test('and keeps their place when the operations change', async () => {
       const page = await openSignedIn();
-      await page.getByRole('button', { name: 'run', exact: true }).focus();
+      await openerOf(page, 'run').focus();
       await patch(service, { id: 'run', resultInfo: { code: Date.now() % 1000 } });
       await lookAgain(page);
       await page.getByRole('status').filter({ hasText: 'changed or new' }).waitFor();
@@ -356,20 +489,23 @@ describeInChromium('the board', () => {
 
     const long = 'x'.repeat(128);
     describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-      test.each([320, 760, 1280])('on %d pixels, with no fault of access and no scrolling sideways', async (width) => {
-        const resultInfo = { message: 'm'.repeat(2000) };
-        await patch(service, { id: long, clientContext: 'w'.repeat(256), status: 'Running', resultInfo });
-        const page = await open({ colorScheme, viewport: { width, height: 640 }, reducedMotion: 'reduce' });
-        expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
-        await signIn(page, service.facts.token ?? '');
-        await rowOf(page, long).waitFor();
-        expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
-        await openDetail(page, long);
-        await patch(service, { id: long, status: 'Failed' });
-        await lookAgain(page);
-        await detailOf(page, long).getByText('status from Running to Failed').waitFor();
-        expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
-      });
+      test.each([320, 390, 760, 1440])(
+        'on %d pixels, with no fault of access and no scrolling sideways',
+        async (width) => {
+          const resultInfo = { message: 'm'.repeat(2000) };
+          await patch(service, { id: long, clientContext: 'w'.repeat(256), status: 'Running', resultInfo });
+          const page = await open({ colorScheme, viewport: { width, height: 640 }, reducedMotion: 'reduce' });
+          expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
+          await signIn(page, service.facts.token ?? '');
+          await rowOf(page, long).waitFor();
+          expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
+          await openDetail(page, long);
+          await patch(service, { id: long, status: 'Failed' });
+          await lookAgain(page);
+          await detailOf(page, long).getByText('status from Running to Failed').waitFor();
+          expect([await accessibilityFaults(page), await isTooWide(page)]).toEqual([[], false]);
+        },
+      );
     });
   });
 });
