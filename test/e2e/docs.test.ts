@@ -28,7 +28,7 @@ describeInChromium('the page of the API', () => {
       .getByRole('dialog')
       .or(page.locator('.dialog-ux'))
       .getByRole('textbox')
-      .fill(service.facts.token ?? '');
+      .fill(`Bearer ${service.facts.token}`);
     await page.getByRole('button', { name: 'Apply credentials' }).click();
     await page.getByRole('button', { name: 'Close', exact: true }).click();
 
@@ -42,11 +42,30 @@ describeInChromium('the page of the API', () => {
     const answered = page.waitForResponse('**/v1.0/playPromptOperation/first*');
     await read.getByRole('button', { name: 'Execute' }).click();
     const answer = await answered;
+    expect(await answer.request().headerValue('authorization')).toBe(`Bearer ${service.facts.token}`);
     expect(answer.status()).toBe(200);
     expect(await answer.json()).toMatchObject({ id: 'first', status: 'Running' });
     await read.locator('.live-responses-table').getByText('"Running"').first().waitFor();
     expect(complaints).toEqual([]);
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
+  });
+
+  test('shows an operation without repeating what all errors have', async () => {
+    const { page } = await open(1280, 'light');
+    const update = page.locator('.opblock-patch').filter({ hasText: '/v1.0/playPromptOperation/{id}' });
+    await update.getByRole('button').first().click();
+    const errors = update.locator('tr.response[data-code^="4"]');
+    await errors.first().waitFor();
+    expect(await errors.count()).toBeGreaterThan(5);
+    for (const part of ['.headers-wrapper', '.model-example']) {
+      expect(await errors.locator(part).filter({ visible: true }).count()).toBe(0);
+      expect(await update.locator(part).filter({ visible: true }).count()).toBeGreaterThan(0);
+    }
+    expect((await update.boundingBox())?.height).toBeLessThan(4000);
+    await page.getByRole('link', { name: 'Board' }).click();
+    await page.getByLabel('Access token').waitFor();
+    await page.getByRole('link', { name: 'API' }).click();
+    await page.locator('.opblock').first().waitFor();
   });
 
   test.each(['light', 'dark'] as const)(
