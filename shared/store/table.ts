@@ -1,0 +1,167 @@
+import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
+import * as z from 'zod';
+import { withDeadline } from '../deadline.ts';
+import { managedIdentity } from '../managedIdentity.ts';
+import { ServiceError } from '../serviceError.ts';
+import type { TablesSettings } from '../settings.ts';
+
+/** How long one call of the store may take, including retries. */
+const CALL_DEADLINE_MS = 4000;
+
+/** The largest page of Table Storage, in rows. */
+export const LARGEST_PAGE = 1000;
+
+export type Keys = { readonly partitionKey: string; readonly rowKey: string };
+
+/** A page of rows, and the continuation token of the next one, if there may be one. */
+export interface Page {
+  readonly rows: readonly unknown[];
+  readonly next: string | undefined;
+}
+
+/** A query for a page; `top` is its size in rows, and `from` the continuation token of the page before. */
+export interface Query {
+  readonly filter: string;
+  readonly select?: string[];
+  readonly from?: string | undefined;
+  readonly top?: number;
+}
+
+/**
+ * A table. Every method throws ServiceError `unavailable` when the store cannot serve before `signal` is aborted. A write
+ * makes one attempt: after `unavailable` it may have taken effect.
+ */
+export interface Table {
+  /** Reads a row, or the selected columns of it; undefined when there is none. */
+  get(keys: Keys, signal: AbortSignal, select?: string[]): Promise<unknown>;
+
+  /** Creates a row, and the table if there is none; its ETag, or undefined when the row exists already. */
+  create(row: Keys, signal: AbortSignal): Promise<string | undefined>;
+
+  /** Replaces a row; its new ETag, or undefined when it has another ETag than `etag` or does not exist. */
+  replace(row: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
+
+  /** Sets some columns of a row, whatever its ETag; false when it does not exist. */
+  merge(columns: Keys, signal: AbortSignal): Promise<boolean>;
+
+  /** Removes a row; false when it has another ETag than `etag` (`*`: any) or does not exist. */
+  remove(keys: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
+
+  /** Reads a page of rows; an empty one when there is no table. */
+  query(query: Query, signal: AbortSignal): Promise<Page>;
+}
+
+/** Connects to a table of Azure Table Storage, Azurite, or Azure Cosmos DB for Table. */
+export function connectTable(settings: TablesSettings): Table {
+  const reading = connect(settings, {
+    retryOptions: { maxRetries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 2000 },
+  });
+  // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it.
+  const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
+
+  return {
+    get: ({ partitionKey, rowKey }, signal, select) =>
+      call(signal, [404], (options) =>
+        reading.getEntity(partitionKey, rowKey, { ...options, ...(select && { queryOptions: { select } }) }),
+      ),
+
+    async create(row, signal) {
+      const created = await call(signal, [409], async (options) => {
+        try {
+          return await writing.createEntity(row, options);
+        } catch (error) {
+          if (!hasStatus(error, 404)) throw error;
+          await reading.createTable(options);
+          return await writing.createEntity(row, options);
+        }
+      });
+      return created && etagOf(created);
+    },
+
+    async replace(row, etag, signal) {
+      const replaced = await call(signal, [404, 412], (options) =>
+        writing.updateEntity(row, 'Replace', { ...options, etag }),
+      );
+      return replaced && etagOf(replaced);
+    },
+
+    async merge(columns, signal) {
+      const merged = await call(signal, [404], (options) => writing.updateEntity(columns, 'Merge', options));
+      return merged !== undefined;
+    },
+
+    async remove({ partitionKey, rowKey }, etag, signal) {
+      const removed = await call(signal, [404, 412], (options) =>
+        writing.deleteEntity(partitionKey, rowKey, { ...options, etag }),
+      );
+      return removed !== undefined;
+    },
+
+    async query({ filter, select, from, top = LARGEST_PAGE }, signal) {
+      const page = await call(signal, [404], async (options) => {
+        const queryOptions = { filter, ...(select && { select }) };
+        const pages = reading
+          .listEntities({ ...options, queryOptions })
+          .byPage({ maxPageSize: top, ...(from !== undefined && { continuationToken: from }) });
+        return (await pages.next()).value;
+      });
+      return { rows: page ?? [], next: page?.continuationToken };
+    },
+  };
+}
+
+const etagOf = (response: { readonly etag?: string | undefined }) => z.string().parse(response.etag);
+
+function connect(
+  { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
+  options: TableServiceClientOptions,
+) {
+  const all: TableServiceClientOptions = {
+    ...options,
+    additionalPolicies: [{ policy: asciiBodies, position: 'perCall' }],
+  };
+  if (connection !== undefined) {
+    return TableClient.fromConnectionString(connection, name, { ...all, allowInsecureConnection: true });
+  }
+  if (endpoint === undefined) throw new TypeError('A table store needs a connection string or an endpoint.');
+  return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), all);
+}
+
+/**
+ * Escapes everything beyond ASCII in JSON bodies. Azurite decodes a request piece by piece, which damages a character that
+ * is split between two (Azure/Azurite issue 2670).
+ */
+const asciiBodies: NonNullable<TableServiceClientOptions['additionalPolicies']>[number]['policy'] = {
+  name: 'asciiBodies',
+  sendRequest(request, next) {
+    if (typeof request.body === 'string') request.body = request.body.replace(/[\u0080-\uffff]/g, toEscape);
+    return next(request);
+  },
+};
+
+const toEscape = (codeUnit: string) => `\\u${codeUnit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** Runs one call of the store within its deadline and the request's; undefined when it fails with one of `statuses`. */
+async function call<Result>(
+  signal: AbortSignal,
+  statuses: readonly number[],
+  run: (options: { abortSignal: AbortSignal }) => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await withDeadline(CALL_DEADLINE_MS, (abortSignal) => run({ abortSignal }), signal);
+  } catch (cause) {
+    if (hasStatus(cause, ...statuses)) return undefined;
+    if (!isTransient(cause)) throw cause;
+    throw new ServiceError('unavailable', 'The store of operations is not available. Try again.', { cause });
+  }
+}
+
+const hasStatus = (error: unknown, ...statuses: number[]) =>
+  error instanceof RestError && error.statusCode !== undefined && statuses.includes(error.statusCode);
+
+/** Whether a failure of the store, or of the network, may be over at the next attempt. */
+function isTransient(error: unknown) {
+  if (!(error instanceof RestError)) return error instanceof Error && error.name === 'AbortError';
+  const { statusCode } = error;
+  return statusCode === undefined || statusCode < 400 || statusCode === 408 || statusCode === 429 || statusCode >= 500;
+}
