@@ -89,11 +89,11 @@ export function createPage({ files, policy }: Page, others: readonly PageName[] 
 
   return async ({ params }) => {
     const path = byName.get(params.file ?? '');
-    if (path === undefined) throw new ServiceError('notFound', 'There is no resource at this URL.');
+    if (path === undefined) throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
     const mediaType = MEDIA_TYPES[extname(path)] ?? 'application/octet-stream';
     const body = await readFile(path, 'utf8').catch((cause) => {
       if (cause?.code !== 'ENOENT') throw cause;
-      throw new ServiceError('notFound', 'This page is not in the deployed package.', { cause });
+      throw new ServiceError('unknownUrl', 'This page is not in the deployed package.', { cause });
     });
     return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: body.replace(LINKS, nav) };
   };

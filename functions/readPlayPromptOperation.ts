@@ -24,7 +24,7 @@ export function createReadPlayPromptOperation({
     const selected = readSelect(readQueryOptions(url, ['$select']).$select);
     const id = requireKey(params);
     const stored = await operations.get(caller.tenant, id, deadline);
-    if (!stored) throw new ServiceError('notFound', 'There is no operation with this id.');
+    if (!stored) throw new ServiceError('notFound');
 
     const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
     if (failed) throw failed;

@@ -12,7 +12,7 @@ export interface Route {
 
 /** Handles requests to URLs without a resource. */
 export const notFound: GraphHandler = async () => {
-  throw new ServiceError('notFound', 'There is no resource at this URL.');
+  throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
 };
 
 /** Handles the root of the host with one handler, and any other path with another: the host has no template for `/`. */

@@ -1,18 +1,34 @@
+/** Why a request for an operation fails although it is valid. `odata/errorResponse.ts` has the message of each. */
+export type OperationFailure =
+  /** The tenant has no operation with this id. */
+  | 'notFound'
+  /** Concurrent changes of the operation never stopped. */
+  | 'conflict'
+  /** The request is conditional on a version, and there is no operation. */
+  | 'versionMissing'
+  /** The current version is none of those that the request is conditional on. */
+  | 'versionChanged'
+  /** The request is conditional on the absence of the current version. */
+  | 'versionExcluded'
+  /** Whether the repeatable request has been executed is no longer known. */
+  | 'repetitionUnknown'
+  /** The repeatable request has been executed with other content. */
+  | 'repetitionDiffers';
+
 /**
  * Why a request fails. `odata/errorResponse.ts` maps each reason to the status, the `code` and the headers that the
  * caller sees.
  */
 export type ErrorReason =
+  | OperationFailure
   | 'invalidRequest'
   | 'tokenMissing'
   | 'tokenInvalid'
   | 'forbidden'
-  | 'notFound'
+  | 'unknownUrl'
   | 'methodNotAllowed'
   | 'notAcceptable'
-  | 'conflict'
   | 'lengthRequired'
-  | 'preconditionFailed'
   | 'contentTooLarge'
   | 'unsupportedMediaType'
   | 'failedDependency'
@@ -30,8 +46,8 @@ export interface ErrorDetail {
 }
 
 /**
- * The only error whose text reaches a caller. `message` and `details` say what was wrong, where, and what would be
- * right; they hold nothing of the inside. `cause` is for the log alone.
+ * The only error whose text reaches a caller. `message` and `details` describe what is wrong, where, and what would be
+ * right; they reveal nothing internal. `cause` is only logged.
  */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
@@ -40,11 +56,9 @@ export class ServiceError extends Error {
   /** The methods that the resource supports; for `methodNotAllowed` only. */
   readonly allow: readonly string[];
 
-  constructor(
-    reason: ErrorReason,
-    message: string,
-    options: { details?: readonly ErrorDetail[]; allow?: readonly string[]; cause?: unknown } = {},
-  ) {
+  constructor(reason: OperationFailure);
+  constructor(reason: ErrorReason, message: string, options?: ServiceErrorOptions);
+  constructor(reason: ErrorReason, message: string = reason, options: ServiceErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : {});
     this.reason = reason;
     this.details = options.details ?? [];
@@ -55,6 +69,12 @@ export class ServiceError extends Error {
   get isFailure(): boolean {
     return this.reason === 'internal' || this.reason === 'unavailable';
   }
+}
+
+interface ServiceErrorOptions {
+  readonly details?: readonly ErrorDetail[];
+  readonly allow?: readonly string[];
+  readonly cause?: unknown;
 }
 
 /** How many faults of a request are described; the others are counted. */

@@ -57,7 +57,7 @@ export function openApi(server: string) {
         'OData-EntityId',
         'Repeatability-Result',
       ]),
-      ...refusedFor([...withBody, 'conflict', 'preconditionFailed']),
+      ...refusedFor([...withBody, 'conflict', 'versionChanged']),
     },
   });
 
@@ -75,7 +75,7 @@ export function openApi(server: string) {
           json(schemaOf('selectedPlayPromptOperation'), entity),
         ),
         304: response('It has not changed.', ['ETag']),
-        ...refusedFor([...authorized, 'notFound', 'preconditionFailed']),
+        ...refusedFor([...authorized, 'notFound', 'versionChanged']),
       },
     },
     patch: update(
@@ -90,7 +90,7 @@ export function openApi(server: string) {
       parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate'), ...repeatable],
       responses: {
         204: response('The operation is deleted.', []),
-        ...refusedFor([...authorized, 'notFound', 'conflict', 'preconditionFailed', 'notImplemented']),
+        ...refusedFor([...authorized, 'notFound', 'conflict', 'versionChanged', 'notImplemented']),
       },
     },
   };
@@ -179,7 +179,7 @@ export function openApi(server: string) {
                 ],
               }),
             ),
-            ...refusedFor([...withBody, 'preconditionFailed', 'notImplemented']),
+            ...refusedFor([...withBody, 'versionChanged', 'notImplemented']),
           },
         },
       },

@@ -42,7 +42,7 @@ const descriptions = {
   notFound: 'There is no such operation.',
   notAcceptable: 'Accept excludes the formats of the response.',
   conflict: 'Concurrent changes of the operation did not stop.',
-  preconditionFailed: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
+  versionChanged: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
   lengthRequired: 'The body was sent without Content-Length, and was dropped by the Functions host.',
   contentTooLarge: 'The body is too large.',
   unsupportedMediaType: 'The body is not application/json in UTF-8.',

@@ -1,11 +1,6 @@
 // Repeatable Requests 1.0 (OASIS), sections 2 and 3: the headers.
 import * as z from 'zod';
-import {
-  notTracked,
-  REPEATABILITY_SKEW_MS,
-  REPEATABILITY_WINDOW_MS,
-  type Repeatability,
-} from '../operation/repeatability.ts';
+import { REPEATABILITY_SKEW_MS, REPEATABILITY_WINDOW_MS, type Repeatability } from '../operation/repeatability.ts';
 import { Faults, ServiceError } from '../serviceError.ts';
 import { readHeader } from './headers.ts';
 
@@ -16,8 +11,8 @@ const FIRST_SENT = 'Repeatability-First-Sent';
  * Reads `Repeatability-Request-ID`, a UUID, and `Repeatability-First-Sent`; undefined when neither was sent.
  *
  * @param caller who sent them: the same id from another caller is another request
- * @throws ServiceError `invalidRequest` when one of them is missing or malformed; `preconditionFailed` when the request
- * was first sent too long ago, or in the future
+ * @throws ServiceError `invalidRequest` when one of them is missing or malformed; `repetitionUnknown` when the request was
+ * first sent too long ago, or in the future
  */
 export function readRepeatability(headers: Headers, caller: string, now: number): Repeatability | undefined {
   const requestId = readHeader(headers, REQUEST_ID);
@@ -32,7 +27,8 @@ export function readRepeatability(headers: Headers, caller: string, now: number)
     faults.add('InvalidHeader', FIRST_SENT, `must be a date ${example}, and is needed with ${REQUEST_ID}`);
   }
   if (id === undefined || time === undefined) throw faults.toError();
-  if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS) throw notTracked();
+  if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS)
+    throw new ServiceError('repetitionUnknown');
   return { requestId: id.toLowerCase(), caller, firstSent: time };
 }
 

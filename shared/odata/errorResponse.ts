@@ -1,14 +1,21 @@
-import { type ErrorDetail, type ErrorReason, ServiceError } from '../serviceError.ts';
+import { type ErrorDetail, type ErrorReason, type OperationFailure, ServiceError } from '../serviceError.ts';
 
 interface WireError {
   readonly status: number;
   readonly code: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The message, where it is always the same. */
+  readonly message?: string;
 }
 
-/** What each reason becomes on the wire. Microsoft Graph, "Errors"; RFC 9110, section 15; RFC 6750, section 3. */
-export const wireErrors: Readonly<Record<ErrorReason, WireError>> = {
+/** The response to each reason. Microsoft Graph, "Errors"; RFC 9110, section 15; RFC 6750, section 3. */
+export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<OperationFailure, { message: string }>> = {
   invalidRequest: { status: 400, code: 'BadRequest' },
+  repetitionDiffers: {
+    status: 400,
+    code: 'BadRequest',
+    message: 'Repeatability-Request-ID has been used for another request.',
+  },
   tokenMissing: {
     status: 401,
     code: 'InvalidAuthenticationToken',
@@ -20,12 +27,37 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError>> = {
     headers: { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' },
   },
   forbidden: { status: 403, code: 'Forbidden' },
-  notFound: { status: 404, code: 'ResourceNotFound' },
+  notFound: { status: 404, code: 'ResourceNotFound', message: 'There is no operation with this id.' },
+  unknownUrl: { status: 404, code: 'ResourceNotFound' },
   methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
   notAcceptable: { status: 406, code: 'NotAcceptable' },
-  conflict: { status: 409, code: 'Conflict' },
+  conflict: {
+    status: 409,
+    code: 'Conflict',
+    message: 'Concurrent changes of the operation never stopped. Try again.',
+  },
   lengthRequired: { status: 411, code: 'LengthRequired' },
-  preconditionFailed: { status: 412, code: 'PreconditionFailed' },
+  versionMissing: {
+    status: 412,
+    code: 'PreconditionFailed',
+    message: 'If-Match was sent, and the operation does not exist.',
+  },
+  versionChanged: {
+    status: 412,
+    code: 'PreconditionFailed',
+    message: 'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',
+  },
+  versionExcluded: {
+    status: 412,
+    code: 'PreconditionFailed',
+    message: 'The operation exists, or has an ETag that If-None-Match excludes.',
+  },
+  repetitionUnknown: {
+    status: 412,
+    code: 'PreconditionFailed',
+    message:
+      'Repeatability-First-Sent is outside of the window: it is no longer known whether the request was executed.',
+  },
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
   failedDependency: { status: 424, code: 'FailedDependency' },
@@ -51,14 +83,14 @@ export function toServiceError(thrown: unknown): ServiceError {
 
 /** The status, headers and body of an error. Microsoft Graph, "Errors": `date` is UTC, to the second, without a zone. */
 export function toErrorResponse(error: ServiceError, { requestId, clientRequestId }: RequestIds, now: Date) {
-  const { status, code, headers } = wireErrors[error.reason];
+  const { status, code, headers, message = error.message } = wireErrors[error.reason];
   return {
     status,
     headers: { ...headers, ...(error.allow.length > 0 && { Allow: error.allow.join(', ') }) },
     body: {
       error: {
         code,
-        message: fitting(error.message),
+        message: fitting(message),
         ...(error.details.length > 0 && { details: fittingDetails(error.details) }),
         innerError: {
           date: now.toISOString().slice(0, 19),

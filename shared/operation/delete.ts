@@ -8,8 +8,8 @@ import { isSuccessor } from './update.ts';
  * Removes an operation of a tenant, on the condition that it is still as it was read: a removal that reaches the store
  * late never removes what others have written, or created anew, in the meantime.
  *
- * @throws ServiceError `notFound`; `preconditionFailed`; `conflict` when concurrent changes never stopped; `unavailable`
- * when the store cannot serve before `signal` is aborted: the removal may then have taken effect
+ * @throws ServiceError with an `OperationFailure`, or `unavailable` when the store cannot serve before `signal` is aborted:
+ * the removal may then have taken effect
  */
 export async function deleteOperation(
   operations: Pick<OperationRepository, 'getVersion' | 'remove'>,
@@ -24,7 +24,7 @@ export async function deleteOperation(
     const current = await operations.getVersion(tenant, id, signal);
     // The operation existed, its removal was attempted, and now it is gone.
     if (ambiguous && (!current || isAnother(current, ambiguous.base))) return;
-    if (!current) throw new ServiceError('notFound', 'There is no operation with this id.');
+    if (!current) throw new ServiceError('notFound');
     if (ambiguous && !isSuccessor(current, ambiguous.base)) throw ambiguous.cause;
     const failed = failedPrecondition(preconditions, current.etag);
     if (failed) throw failed;
@@ -38,9 +38,7 @@ export async function deleteOperation(
       await backoff(attempt, FAILURE_BACKOFF, signal);
     }
   }
-  throw (
-    ambiguous?.cause ?? new ServiceError('conflict', 'Concurrent changes of the operation never stopped. Try again.')
-  );
+  throw ambiguous?.cause ?? new ServiceError('conflict');
 }
 
 /** Whether `current` was certainly created after `base`, which has the same id, was removed. */

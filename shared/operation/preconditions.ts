@@ -13,24 +13,16 @@ export type EntityTags = '*' | readonly string[];
  * Compares the preconditions with the current ETag, undefined where there is no operation. The comparison is weak for
  * both, as OData asks of a service whose ETags are weak.
  *
- * @returns the `preconditionFailed` error, or undefined when the preconditions hold
+ * @returns the error of the one that fails; undefined when they all hold
  */
 export function failedPrecondition(
   { ifMatch, ifNoneMatch }: Preconditions,
   etag: string | undefined,
 ): ServiceError | undefined {
   if (ifMatch && !matches(ifMatch, etag)) {
-    return new ServiceError(
-      'preconditionFailed',
-      etag === undefined
-        ? 'If-Match was sent, and the operation does not exist.'
-        : 'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',
-    );
+    return new ServiceError(etag === undefined ? 'versionMissing' : 'versionChanged');
   }
-  if (ifNoneMatch && matches(ifNoneMatch, etag)) {
-    return new ServiceError('preconditionFailed', 'The operation exists, or has an ETag that If-None-Match excludes.');
-  }
-  return undefined;
+  return ifNoneMatch && matches(ifNoneMatch, etag) ? new ServiceError('versionExcluded') : undefined;
 }
 
 /** Whether a reader already has the stored version. RFC 9110, section 13.1.2. */

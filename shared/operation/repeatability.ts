@@ -90,7 +90,7 @@ export interface Repetition {
 /**
  * Finds out whether an operation received a request before.
  *
- * @throws ServiceError `invalidRequest` when it did, with other content
+ * @throws ServiceError `repetitionDiffers` when it did, with other content
  */
 export function findRepetition(current: WithHistory | undefined, request: RepeatableRequest): Repetition {
   const history = current?.history;
@@ -101,17 +101,10 @@ export function findRepetition(current: WithHistory | undefined, request: Repeat
     return { isRepeated: false, isInDoubt: request.firstSent - REPEATABILITY_SKEW_MS <= history.evictedUntil };
   }
   if (entry.slice(KEY_LENGTH, KEY_LENGTH + CONTENT_LENGTH) !== request.content) {
-    throw new ServiceError('invalidRequest', 'Repeatability-Request-ID has been used for another request.');
+    throw new ServiceError('repetitionDiffers');
   }
   const kept = history.responses.find(({ key }) => key === request.key)?.version;
   return { isRepeated: true, response: history.latest === request.key ? versionOf(current) : kept, isInDoubt: false };
-}
-
-/** The error of a request which may have been done, long ago or among very many. */
-export function notTracked(): ServiceError {
-  const message =
-    'Repeatability-First-Sent is outside of the window: whether this request has been done is not known any more.';
-  return new ServiceError('preconditionFailed', message);
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   type PlayPromptOperationPatch,
 } from './playPromptOperation.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
-import { findRepetition, nextHistory, notTracked, type RepeatableRequest } from './repeatability.ts';
+import { findRepetition, nextHistory, type RepeatableRequest } from './repeatability.ts';
 import { KEPT_WRITES, type OperationRepository, type StoredOperation, type StoredVersion } from './repository.ts';
 
 /** A valid request to change one operation. */
@@ -25,9 +25,8 @@ export interface PatchRequest {
  * patch changes nothing. Concurrent updates of different properties all survive. A repeatable request that was done
  * before returns its first answer; one that changes nothing is stored too, since it must not change anything later.
  *
- * @throws ServiceError `preconditionFailed` when a precondition fails, or when it is unknown whether a repeatable request
- * was done; `invalidRequest` when it was done with other content; `conflict` when concurrent changes never stopped;
- * `unavailable` when the store cannot serve before `signal` is aborted: the update may then have taken effect
+ * @throws ServiceError with an `OperationFailure`, or `unavailable` when the store cannot serve before `signal` is aborted:
+ * the update may then have taken effect
  */
 export type UpdateOperation = (
   tenant: string,
@@ -95,7 +94,7 @@ async function update(
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
     const isUnchanged = !repeatable && current !== undefined && isDeepStrictEqual(next, current.operation);
     if (isCached && (repetition.isRepeated || repetition.isInDoubt || failed || isUnchanged)) continue;
-    if (repetition.isInDoubt) throw notTracked();
+    if (repetition.isInDoubt) throw new ServiceError('repetitionUnknown');
     if (failed) throw failed;
     if (isUnchanged) return current;
 
@@ -113,7 +112,7 @@ async function update(
     }
   }
   if (ambiguous) throw ambiguous.cause;
-  throw new ServiceError('conflict', 'Concurrent changes of the operation never stopped. Try again.');
+  throw new ServiceError('conflict');
 }
 
 const NOT_REPEATED = { isRepeated: false, response: undefined, isInDoubt: false };

@@ -55,7 +55,7 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
   test.each(['x', 'BOARD.JS', 'board.html', '../host.json', '..%2fhost.json', 'constructor', '__proto__'])(
     'has nothing at %s',
     async (file) => {
-      await expect(get(page, file)).rejects.toMatchObject({ reason: 'notFound' });
+      await expect(get(page, file)).rejects.toMatchObject({ reason: 'unknownUrl' });
     },
   );
 });
@@ -71,7 +71,7 @@ test('a page links to the others that are served, and to none else', async () =>
 
 test('a page that was not packaged is not found, and the log knows why', async () => {
   const call = get({ title: 'Gone', files: { '': 'pages/gone.html' } });
-  await expect(call).rejects.toMatchObject({ reason: 'notFound', cause: { code: 'ENOENT' } });
+  await expect(call).rejects.toMatchObject({ reason: 'unknownUrl', cause: { code: 'ENOENT' } });
 });
 
 test('a page that cannot be read is a fault', async () => {

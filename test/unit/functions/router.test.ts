@@ -53,5 +53,5 @@ describe('a path finds its route, as on the host', () => {
 test('where nothing is served is 404', async () => {
   const request = { method: 'GET', url: 'http://a/', headers: new Headers(), params: {}, body: null };
   const call = async () => Reflect.apply(notFound, undefined, [request]);
-  await expect(call()).rejects.toMatchObject({ reason: 'notFound' });
+  await expect(call()).rejects.toMatchObject({ reason: 'unknownUrl' });
 });

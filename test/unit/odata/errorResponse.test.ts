@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { toErrorResponse, toServiceError } from '../../../shared/odata/errorResponse.ts';
-import { type ErrorReason, ServiceError } from '../../../shared/serviceError.ts';
+import { type ErrorReason, type OperationFailure, ServiceError } from '../../../shared/serviceError.ts';
 
 const now = new Date('2024-02-29T23:59:58.999Z');
 
@@ -15,11 +15,17 @@ describe('each cause has one status, one code and the headers that it needs', ()
       { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' },
     ],
     ['forbidden', 403, 'Forbidden', {}],
+    ['repetitionDiffers', 400, 'BadRequest', {}],
     ['notFound', 404, 'ResourceNotFound', {}],
+    ['unknownUrl', 404, 'ResourceNotFound', {}],
     ['methodNotAllowed', 405, 'MethodNotAllowed', {}],
     ['notAcceptable', 406, 'NotAcceptable', {}],
     ['conflict', 409, 'Conflict', {}],
-    ['preconditionFailed', 412, 'PreconditionFailed', {}],
+    ['lengthRequired', 411, 'LengthRequired', {}],
+    ['versionMissing', 412, 'PreconditionFailed', {}],
+    ['versionChanged', 412, 'PreconditionFailed', {}],
+    ['versionExcluded', 412, 'PreconditionFailed', {}],
+    ['repetitionUnknown', 412, 'PreconditionFailed', {}],
     ['contentTooLarge', 413, 'RequestEntityTooLarge', {}],
     ['unsupportedMediaType', 415, 'UnsupportedMediaType', {}],
     ['failedDependency', 424, 'FailedDependency', {}],
@@ -27,10 +33,31 @@ describe('each cause has one status, one code and the headers that it needs', ()
     ['internal', 500, 'InternalServerError', {}],
     ['notImplemented', 501, 'NotImplemented', {}],
     ['unavailable', 503, 'ServiceUnavailable', { 'Retry-After': '1' }],
+    ['insufficientStorage', 507, 'InsufficientStorage', {}],
   ])('%s is %i %s', (reason, status, code, headers) => {
     const response = toErrorResponse(new ServiceError(reason, 'why'), { requestId: 'r' }, now);
     expect(response).toMatchObject({ status, headers, body: { error: { code } } });
     expect(response.headers).toEqual(headers);
+  });
+});
+
+describe('a failure of an operation has its message in the table', () => {
+  test.each<[OperationFailure, string]>([
+    ['notFound', 'There is no operation with this id.'],
+    ['conflict', 'Concurrent changes of the operation never stopped. Try again.'],
+    ['versionMissing', 'If-Match was sent, and the operation does not exist.'],
+    [
+      'versionChanged',
+      'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',
+    ],
+    ['versionExcluded', 'The operation exists, or has an ETag that If-None-Match excludes.'],
+    [
+      'repetitionUnknown',
+      'Repeatability-First-Sent is outside of the window: it is no longer known whether the request was executed.',
+    ],
+    ['repetitionDiffers', 'Repeatability-Request-ID has been used for another request.'],
+  ])('%s', (reason, message) => {
+    expect(toErrorResponse(new ServiceError(reason), { requestId: 'r' }, now).body.error.message).toBe(message);
   });
 });
 

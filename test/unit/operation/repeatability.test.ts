@@ -141,7 +141,7 @@ describe('a request of the same id', () => {
     ['asks for something else', requestOf(1, NOW, { status: 'Failed' })],
     ['was first sent at another time', requestOf(1, NOW + 1000, { status: 'Running' })],
   ])('is rejected with 400 when it %s', (_title, request) => {
-    expect(() => findRepetition(current, request)).toThrow(rejected('invalidRequest'));
+    expect(() => findRepetition(current, request)).toThrow(rejected('repetitionDiffers'));
   });
 });
 
@@ -206,7 +206,7 @@ describe('an update', () => {
   test('that was refused is done when it is sent again', async () => {
     const id = newId();
     await expect(update(operations, id, {}, requestOf(1), { ifMatch: '*' })).rejects.toMatchObject({
-      reason: 'preconditionFailed',
+      reason: 'versionMissing',
     });
     await update(elsewhere, id, {});
     expect(await update(operations, id, {}, requestOf(1), { ifMatch: '*' })).toBeDefined();
@@ -284,7 +284,7 @@ describe('an update', () => {
     const before = await elsewhere.get(TENANT, id, signal);
     for (const store of [operations, elsewhere]) {
       await expect(update(store, id, { clientContext: '0' }, requestOf(0))).rejects.toEqual(
-        rejected('preconditionFailed'),
+        rejected('repetitionUnknown'),
       );
     }
     expect((await elsewhere.get(TENANT, id, signal))?.etag).toBe(before?.etag);

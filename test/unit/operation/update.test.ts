@@ -154,7 +154,7 @@ describe('an update that meets others', () => {
       },
     };
     const updating = update(store, id, { status: 'Failed' }, { ifMatch: [etag.replace('W/', '')] });
-    await expect(updating).rejects.toMatchObject({ reason: 'preconditionFailed' });
+    await expect(updating).rejects.toMatchObject({ reason: 'versionChanged' });
     expect((await stored(id))?.operation).toMatchObject({ status: 'NotStarted', clientContext: 'other' });
   });
 });
@@ -283,7 +283,7 @@ describe('of what is remembered, nothing is concluded: another instance may have
   test('an If-Match holds or fails against what is stored', async () => {
     const { id, old, current } = await seen();
     await expect(update(operations, id, { status: 'Failed' }, { ifMatch: [old] })).rejects.toMatchObject({
-      reason: 'preconditionFailed',
+      reason: 'versionChanged',
     });
     expect((await update(operations, id, { status: 'Failed' }, { ifMatch: [current] })).operation.status).toBe(
       'Failed',
@@ -294,7 +294,7 @@ describe('of what is remembered, nothing is concluded: another instance may have
     const id = newId();
     await update(elsewhere, id, {});
     await expect(update(operations, id, {}, { ifNoneMatch: '*' })).rejects.toMatchObject({
-      reason: 'preconditionFailed',
+      reason: 'versionExcluded',
     });
   });
 });

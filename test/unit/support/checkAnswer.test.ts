@@ -57,7 +57,7 @@ describe('an answer is as described', () => {
     ],
     ['a refusal', error('conflict')],
     ['a refusal with a header', error('tokenMissing')],
-    ['of an unknown address', error('notFound', { url: 'http://127.0.0.1/other' })],
+    ['of an unknown address', error('unknownUrl', { url: 'http://127.0.0.1/other' })],
     [
       'of a method that is not there',
       error('methodNotAllowed', { method: 'PUT', headers: { allow: 'GET, HEAD, PATCH' } }),
