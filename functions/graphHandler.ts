@@ -1,6 +1,7 @@
 import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import { withDeadline } from '../shared/deadline.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
+import { readHeader } from '../shared/http/headers.ts';
 import { repeatabilityResult } from '../shared/http/repeatability.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
 import { ServiceError } from '../shared/serviceError.ts';
@@ -102,6 +103,8 @@ export async function respond(
 ): Promise<HttpResponse> {
   const ids = requestIds(request);
   try {
+    // Responses repeat it in URLs.
+    readHeader(request.headers, 'Host');
     return complete(await handler(request, deadline, context), request, ids);
   } catch (thrown) {
     const error = toServiceError(thrown);
@@ -154,10 +157,13 @@ function log(
   else context.warn(line);
 }
 
+/** A frame of a stack: a place in a file or in Node.js. */
+const isFrame = (line: string) => line.startsWith('    at ') && /:\d{1,9}:\d{1,9}\)?$/.test(line);
+
 /** What the log says of a cause: its kind and where it happened. A message may repeat what was stored or sent. */
 function describe(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const { code, statusCode } = cause as { code?: unknown; statusCode?: unknown };
-  const frames = cause.stack?.split('\n').filter((line) => /^ +at /.test(line));
+  const frames = cause.stack?.replace(cause.message, '').split('\n').filter(isFrame);
   return { name: cause.name, code, statusCode, frames, cause: describe(cause.cause) };
 }

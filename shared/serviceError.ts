@@ -80,6 +80,9 @@ interface ServiceErrorOptions {
 /** How many faults of a request are described; the others are counted. */
 export const MAX_DETAILS = 20;
 
+/** The largest description of faults, in bytes of JSON, which keeps an error response below 16 KiB. */
+const MAX_DETAILS_BYTES = 12 * 1024;
+
 /** The longest name of the caller's that an error repeats, in UTF-16 code units. */
 export const MAX_QUOTED_LENGTH = 128;
 
@@ -104,13 +107,16 @@ export function pathOf(names: readonly PropertyKey[]): string {
  */
 export class Faults {
   readonly #details: ErrorDetail[] = [];
+  #bytes = 0;
   #count = 0;
 
   /** Adds a fault of `target`. Its message is `subject`, `text` and a period. */
   add(code: string, target: string, text: string, subject: string = target): void {
     this.#count += 1;
-    if (this.#count > MAX_DETAILS) return;
-    this.#details.push({ code, message: `${quoted(subject)} ${text}.`, target: quoted(target) });
+    if (this.#count > MAX_DETAILS || this.#bytes > MAX_DETAILS_BYTES) return;
+    const detail = { code, message: `${quoted(subject)} ${text}.`, target: quoted(target) };
+    this.#bytes += Buffer.byteLength(JSON.stringify(detail));
+    if (this.#bytes <= MAX_DETAILS_BYTES) this.#details.push(detail);
   }
 
   /** @throws ServiceError `invalidRequest` if there are any faults */
@@ -121,8 +127,9 @@ export class Faults {
   toError(): ServiceError {
     const [first] = this.#details;
     const more = this.#count - this.#details.length;
+    const named = more === 0 ? 'each' : `the first ${this.#details.length}`;
     const message =
-      this.#count === 1 && first ? first.message : `The request has ${this.#count} faults; details names each.`;
+      this.#count === 1 && first ? first.message : `The request has ${this.#count} faults; details names ${named}.`;
     const details =
       more === 0
         ? this.#details

@@ -8,12 +8,15 @@ export const MAX_BODY_BYTES = 64 * 1024;
 /** The deepest nesting of arrays and objects that a body may have; the resource itself needs 2. */
 export const MAX_DEPTH = 16;
 
+/** A body may have one JSON token (RFC 8259, section 2) for so many bytes of its limit: 2,048 in 64 KiB. */
+export const BYTES_PER_TOKEN = 32;
+
 /**
  * Reads the body of a request as JSON (RFC 8259) in which no object has a member twice.
  *
  * @throws ServiceError `unsupportedMediaType` unless the body is declared as application/json in UTF-8 without a content
- * coding; `contentTooLarge` above `limit` bytes; `lengthRequired` when it was sent in chunks; `invalidRequest` when it is empty, not UTF-8, not JSON, nested too
- * deeply, or has a member twice
+ * coding; `contentTooLarge` above `limit` bytes; `lengthRequired` when it was sent in chunks; `invalidRequest` when it is
+ * empty, not UTF-8, not JSON, nested too deeply, or has too many tokens or a member twice
  */
 export async function readJsonBody(
   request: { readonly headers: Headers; readonly body: ReadableStream<Uint8Array> | null },
@@ -26,7 +29,7 @@ export async function readJsonBody(
   if (bytes.length === 0 && request.headers.has('transfer-encoding'))
     throw new ServiceError('lengthRequired', NO_LENGTH);
   if (bytes.length === 0) throw new ServiceError('invalidRequest', 'The body is empty; it must be a JSON object.');
-  return parseJson(decodeUtf8(bytes));
+  return parseJson(decodeUtf8(bytes), limit);
 }
 
 /** The Functions host forwards a body only with `Content-Length`. */
@@ -58,11 +61,15 @@ function decodeUtf8(bytes: Uint8Array) {
 }
 
 /**
- * Parses JSON strictly.
+ * Parses JSON strictly. `limit` is the longest text, in bytes.
  *
- * @throws ServiceError `invalidRequest` when the text is not JSON, is nested deeper than MAX_DEPTH, or has a member twice
+ * @throws ServiceError `invalidRequest` when the text is not JSON, is nested deeper than MAX_DEPTH, has more tokens than a
+ * text of that length may have, or has a member twice
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, limit = MAX_BODY_BYTES): unknown {
+  const maxTokens = limit / BYTES_PER_TOKEN;
+  const isLong = text.length > maxTokens;
+  if (isLong) checkTokens(text, maxTokens);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -71,10 +78,10 @@ export function parseJson(text: string): unknown {
     throw new ServiceError('invalidRequest', `The body is not valid JSON${where}.`);
   }
   // A colon follows each name, so a repeated member leaves fewer members than colons. Strings may contain such colons:
-  // they only cost the closer look. JSON.parse once kept a repeated member beside `__proto__`, so that its result is not
-  // relied on there.
-  const colons = text.match(/"\s*:/g)?.length ?? 0;
-  const isSuspect = colons > countMembers(value) || text.includes('__proto__');
+  // they only cost the closer look, as does a long text. JSON.parse once kept a repeated member beside `__proto__`, so
+  // that its result is not relied on there.
+  const members = countMembers(value);
+  const isSuspect = isLong || text.includes('__proto__') || (text.match(/"\s*:/g)?.length ?? 0) > members;
   if (isSuspect) checkRepeatedMembers(text);
   return value;
 }
@@ -90,7 +97,17 @@ function countMembers(value: unknown, depth = 1): number {
   return count;
 }
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
+/** Strings, of which one may have no end, and structural characters. */
+const TOKEN = /"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}[\],:]/gs;
+
+/** Each token costs much more time than each byte. `text` may be anything. */
+function checkTokens(text: string, limit: number) {
+  let count = 0;
+  for (const _ of text.matchAll(TOKEN)) {
+    count += 1;
+    if (count > limit) throw new ServiceError('invalidRequest', `The body has more than ${limit} JSON tokens.`);
+  }
+}
 
 /**
  * Finds members that are repeated, of which JSON.parse keeps the last. `text` is known to be JSON.

@@ -78,7 +78,11 @@ function limited<Schema extends z.ZodType>(schema: Schema, isWithin: (value: unk
 
 function lengthOf(headers: unknown): number {
   if (typeof headers !== 'object' || headers === null) return 0;
-  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
+  // A value that is not a string is refused anyway.
+  const lengths = Object.entries(headers).map(
+    ([name, value]) => name.length + (typeof value === 'string' ? value.length : 0),
+  );
+  return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 /** The bytes of a body: JSON as it is, anything else in base64, in either alphabet. */

@@ -1,4 +1,4 @@
-import { type ErrorDetail, type ErrorReason, type OperationFailure, ServiceError } from '../serviceError.ts';
+import { type ErrorReason, type OperationFailure, ServiceError } from '../serviceError.ts';
 
 interface WireError {
   readonly status: number;
@@ -91,7 +91,7 @@ export function toErrorResponse(error: ServiceError, { requestId, clientRequestI
       error: {
         code,
         message: fitting(message),
-        ...(error.details.length > 0 && { details: fittingDetails(error.details) }),
+        ...(error.details.length > 0 && { details: error.details }),
         innerError: {
           date: now.toISOString().slice(0, 19),
           'request-id': requestId,
@@ -102,22 +102,11 @@ export function toErrorResponse(error: ServiceError, { requestId, clientRequestI
   };
 }
 
-/** The longest message and all details, in bytes of JSON, which keep an error response below 16 KiB. */
+/** The longest message, in bytes of JSON, which keeps an error response below 16 KiB. */
 const MAX_MESSAGE_BYTES = 2048;
-const MAX_DETAILS_BYTES = 12 * 1024;
-
-const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 
 /** A message that is too long only when a name in it needs many escapes. */
 function fitting(message: string) {
-  return bytesOf(message) <= MAX_MESSAGE_BYTES ? message : `${message.slice(0, MAX_MESSAGE_BYTES / 6 - 3)}...`;
-}
-
-function fittingDetails(details: readonly ErrorDetail[]): readonly ErrorDetail[] {
-  let bytes = 0;
-  const count = details.findIndex((detail) => {
-    bytes += bytesOf(detail);
-    return bytes > MAX_DETAILS_BYTES;
-  });
-  return count === -1 ? details : details.slice(0, Math.max(count, 1));
+  const isFitting = Buffer.byteLength(JSON.stringify(message)) <= MAX_MESSAGE_BYTES;
+  return isFitting ? message : `${message.slice(0, MAX_MESSAGE_BYTES / 6 - 3)}...`;
 }

@@ -7,8 +7,11 @@ export const MAX_QUERIES = 10;
 /** After this long no further query is made, and the page ends with what was found. */
 export const LAST_QUERY_MS = 4000;
 
-/** The rows of a page's first query, until the size of an operation is known: at most so many, and so large on average. */
-const FIRST_QUERY_ROWS = 100;
+/**
+ * How many rows a query asks for at most, and how large they are expected to be on average. However small the operations
+ * before were, the next may all be as large as they can be, which is 50 KB as JSON.
+ */
+const QUERY_ROWS = 100;
 const EXPECTED_BYTES = 4096;
 
 /** A selection, and how large a page of it may be: in operations, and in bytes as `sizeOf` measures them. */
@@ -33,10 +36,11 @@ export async function listOperations(
   let bytes = 0;
   let damaged = 0;
 
+  const most = Math.min(QUERY_ROWS, maxBytes / EXPECTED_BYTES);
   const next = await queryPages(from, now, async (token) => {
-    const rows = (maxBytes - bytes) / (found.length === 0 ? EXPECTED_BYTES : bytes / found.length);
-    const most = Math.min(top - found.length, found.length === 0 ? FIRST_QUERY_ROWS : top);
-    const query = { filter, from: token, top: Math.max(1, Math.min(most, Math.floor(rows))) };
+    const fittingRows = found.length === 0 ? most : (maxBytes - bytes) / (bytes / found.length);
+    const rows = Math.floor(Math.min(most, fittingRows, top - found.length));
+    const query = { filter, from: token, top: Math.max(1, rows) };
     let page = await operations.list(tenant, query, signal);
     const fitting = countFitting(page.operations.map(sizeOf), maxBytes - bytes);
     if (fitting < page.operations.length) {

@@ -100,6 +100,14 @@ describe('a long header', () => {
     expect(at.json?.error?.message ?? '').not.toContain('characters long');
   });
 
+  test('Host, which URLs in responses repeat, is bounded', async () => {
+    for (const path of ['/', '/v1.0', '/openapi.json', PATH]) {
+      const host = 'a.'.repeat(long / 2);
+      const { status, json } = await expectBounded({ method: 'GET', path, headers: { host } });
+      expect([status, json.error.details[0].target]).toEqual([400, 'Host']);
+    }
+  });
+
   test('that nothing looks into may be as long as the host lets it be', async () => {
     expect((await app.send({ path: `${PATH}/a`, headers: { 'x-other': 'x'.repeat(8000) }, body: {} })).status).toBe(
       200,
@@ -172,6 +180,22 @@ const batches: [string, string][] = [
       requests: [request({ headers: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`x-${n}`, ''])) })],
     }),
   ],
+  [
+    'headers whose names are none',
+    JSON.stringify({
+      requests: Array.from({ length: 10 }, (_, id) =>
+        request({
+          id: `${id}`,
+          headers: Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`${n.toString(36)} `, ''])),
+        }),
+      ),
+    }),
+  ],
+  ['a header that is no text', JSON.stringify({ requests: [request({ headers: { a: { toString: 1 } } })] })],
+  ['members that are all different', `{${Array.from({ length: 80_000 }, (_, n) => `"${n.toString(36)}":1`).join()}}`],
+  ['members that are all there twice', `{${Array.from({ length: 90_000 }, (_, n) => `"${n >> 1}":1`).join()}}`],
+  ['open brackets', '['.repeat(million)],
+  ['quotes and colons', `{"a":"${'\\":'.repeat(million / 3)}"}`],
   ['dependencies', JSON.stringify({ requests: [request({ dependsOn: Array.from({ length: 200_000 }, () => '') })] })],
   [
     'a body of arrays',

@@ -32,7 +32,18 @@ describe('the error of a request with faults', () => {
     const { details, message } = faultsOf(MAX_DETAILS + 7).toError();
     expect(details).toHaveLength(MAX_DETAILS + 1);
     expect(details.at(-1)).toEqual({ code: 'MoreFaults', message: '7 more faults are not listed.', target: '' });
-    expect(message).toBe(`The request has ${MAX_DETAILS + 7} faults; details names each.`);
+    expect(message).toBe(`The request has ${MAX_DETAILS + 7} faults; details names the first ${MAX_DETAILS}.`);
+  });
+
+  test('names fewer where their names are large, and counts all that it leaves out', () => {
+    const name = '\u0001'.repeat(MAX_QUOTED_LENGTH);
+    const { details, message } = faultsOf(30, name).toError();
+    const named = details.length - 1;
+    expect(Buffer.byteLength(JSON.stringify(details))).toBeLessThanOrEqual(13 * 1024);
+    expect([named > 5, named < MAX_DETAILS]).toEqual([true, true]);
+    expect(details.slice(0, named).every(({ target }) => target === name)).toBe(true);
+    expect(details.at(-1)?.message).toBe(`${30 - named} more faults are not listed.`);
+    expect(message).toBe(`The request has 30 faults; details names the first ${named}.`);
   });
 
   test('may call its target by another name', () => {

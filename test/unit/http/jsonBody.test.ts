@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { MAX_BODY_BYTES, MAX_DEPTH, parseJson, readJsonBody } from '../../../shared/http/jsonBody.ts';
+import { BYTES_PER_TOKEN, MAX_BODY_BYTES, MAX_DEPTH, parseJson, readJsonBody } from '../../../shared/http/jsonBody.ts';
 
 const badRequest = expect.objectContaining({ reason: 'invalidRequest' });
 const repeated = (...targets: string[]) =>
@@ -137,7 +137,7 @@ describe('a text nested to the limit is read, and one level more is refused', ()
 
   test('though many stand side by side', () => {
     const side = nested(MAX_DEPTH - 1);
-    const text = `[${Array(100).fill(side).join(',')}]`;
+    const text = `[${Array(60).fill(side).join(',')}]`;
     expect(isDeepStrictEqual(parseJson(text), JSON.parse(text))).toBe(true);
   });
 
@@ -153,6 +153,45 @@ describe('a text nested to the limit is read, and one level more is refused', ()
     ['that close in the wrong order', '['.repeat(60_000) + '}'.repeat(2)],
   ])('60,000 characters of brackets %s are a 400', (_title, text) => {
     expect(() => parseJson(text)).toThrow(badRequest);
+  });
+});
+
+describe('tokens', () => {
+  const most = MAX_BODY_BYTES / BYTES_PER_TOKEN;
+  const arrayOf = (member: string, count: number) => `[${Array(count).fill(member).join()}]`;
+
+  test.each<[string, string, number]>([
+    ['numbers', '11', 0],
+    ['names and colons', '{"aaaa":1}', 4],
+    ['texts', '"[,]"', 1],
+    ['texts with escapes', String.raw`"\\\",["`, 1],
+  ])('are counted, and texts are not looked into: %s', (_title, member, tokens) => {
+    // A comma, or a bracket, follows each member.
+    const fitting = Math.floor((most - 1) / (tokens + 1));
+    expect(parseJson(arrayOf(member, fitting))).toHaveLength(fitting);
+    expect(() => parseJson(arrayOf(member, fitting + 1))).toThrow(`The body has more than ${most} JSON tokens.`);
+  });
+
+  test('may be more where more bytes are allowed', () => {
+    const text = arrayOf('11', most);
+    expect(() => parseJson(text)).toThrow(badRequest);
+    expect(parseJson(text, 2 * MAX_BODY_BYTES)).toHaveLength(most);
+  });
+
+  test.each([
+    ['brackets', '['.repeat(60_000)],
+    ['quotes', '"'.repeat(60_000)],
+    ['repeated members', `{${'"a":1,'.repeat(9000)}"a":1}`],
+  ])('are refused before anything else is, where they are too many: %s', (_title, text) => {
+    expect(() => parseJson(text)).toThrow('JSON tokens');
+  });
+
+  test.each([
+    ['a text', `["${'a,'.repeat(3000)}`],
+    ['a text that ends with half an escape', `["${'a'.repeat(3000)}\\`],
+    ['a text of escaped quotes', `["${'\\"'.repeat(3000)}`],
+  ])('that have no end are one, and not JSON: %s', (_title, text) => {
+    expect(() => parseJson(text)).toThrow('The body is not valid JSON');
   });
 });
 

@@ -72,6 +72,8 @@ describe('a request of a batch', () => {
     ['requests/0/headers/a', { headers: { a: 'b\r\nc: d' } }],
     ['requests/0/headers/a', { headers: { a: '😀' } }],
     ['requests/0/headers/a', { headers: { a: 1 } }],
+    ['requests/0/headers/a', { headers: { a: { toString: 1, valueOf: 1 } } }],
+    ['requests/0/headers/a', { headers: { a: ['x'.repeat(40_000)] } }],
     ['requests/0/body', { body: '%' }],
     ['requests/0/body', { body: { a: [Number.POSITIVE_INFINITY] } }],
     ['requests/0/body', { body: Number.NEGATIVE_INFINITY }],

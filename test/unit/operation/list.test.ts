@@ -145,10 +145,20 @@ describe('a page that is full in bytes', () => {
     expect([rest.operations.length, rest.next]).toEqual([1, undefined]);
   });
 
-  test('asks for few rows first, and for as many more as their size allows', async () => {
+  test('asks for 100 rows at a time, since the next may be large however small the others were', async () => {
     const { store, asked } = storeOfSizes(Array.from({ length: 2000 }, () => 10));
     const { operations } = await listOperations(store, TENANT, { top: 999, maxBytes: 4_000_000, sizeOf }, signal);
-    expect([operations.length, asked]).toEqual([999, [100, 899]]);
+    expect([operations.length, asked]).toEqual([999, [...Array(9).fill(100), 99]]);
+  });
+
+  test('asks for fewer rows where the page is small, and for no more than are likely to fit', async () => {
+    const { store, asked } = storeOfSizes([...Array(30).fill(10), ...Array(30).fill(200)]);
+    await listOperations(store, TENANT, { top: 999, maxBytes: 40_960, sizeOf }, signal);
+    expect(asked).toEqual(Array(6).fill(10));
+    asked.length = 0;
+    const large = storeOfSizes(Array(30).fill(200));
+    await listOperations(large.store, TENANT, { top: 999, maxBytes: 4096 * 3 - 10_000, sizeOf }, signal);
+    expect(large.asked[0]).toBe(1);
   });
 
   test('has at least one operation, however large', async () => {

@@ -1,0 +1,86 @@
+// No log line holds anything of a row, a body, a header, a query or a token, whatever fails: markers are planted in all of
+// them, and a store that repeats what it was sent in its errors, in the form of a stack too.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+
+const MARKER = 'PLANTED';
+/** As it is, and as lines of a stack. */
+const planted = `${MARKER}\n    at ${MARKER} (file:///${MARKER}.ts:1:1)\n    at ${MARKER}\n${MARKER}`;
+const PATH = '/v1.0/playPromptOperation';
+
+/** What a store says of a request that it refuses. */
+type Refusal = (received: string) => { readonly status: number; readonly type: string; readonly body: string };
+const refusals: Record<string, Refusal> = {
+  'as OData': (received) => ({
+    status: 400,
+    type: 'application/json',
+    body: JSON.stringify({ 'odata.error': { code: 'InvalidInput', message: { lang: 'en', value: received } } }),
+  }),
+  'as an error of another shape': (received) => ({
+    status: 400,
+    type: 'application/json',
+    body: JSON.stringify({ error: { code: 'InvalidInput', message: received } }),
+  }),
+  'as text': (received) => ({ status: 403, type: 'text/plain', body: received }),
+  'as broken JSON': (received) => ({ status: 200, type: 'application/json', body: `{"value":[${received}` }),
+  'as a failure': (received) => ({ status: 501, type: 'text/html', body: `<pre>${received}</pre>` }),
+};
+
+let refuse: Refusal = () => ({ status: 404, type: 'text/plain', body: '' });
+let store: Server;
+let app: TestApp;
+beforeAll(async () => {
+  store = createServer(async (request, response) => {
+    const { status, type, body } = refuse(`${planted} ${decodeURIComponent(request.url ?? '')} ${await text(request)}`);
+    response.writeHead(status, { 'content-type': type }).end(body);
+  });
+  await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
+  const { port } = store.address() as AddressInfo;
+  const account = `AccountName=a;AccountKey=${Buffer.from('key').toString('base64')}`;
+  app = await startApp({
+    TABLES_CONNECTION: `DefaultEndpointsProtocol=http;${account};TableEndpoint=http://127.0.0.1:${port}/a;`,
+  });
+});
+afterAll(async () => {
+  await app.close();
+  store.close();
+});
+
+const good = { clientContext: planted, resultInfo: { code: 1, message: planted } };
+const inBatch = (one: object) => ({ requests: [{ id: MARKER, method: 'PATCH', url: `${PATH.slice(5)}/a`, ...one }] });
+const json = { 'content-type': 'application/json' };
+const requests: [string, TestRequest][] = [
+  ['an update', { path: `${PATH}/a`, body: good }],
+  ['a conditional update', { path: `${PATH}/a`, body: good, headers: { 'if-match': `"${MARKER}"` } }],
+  ['a read', { method: 'GET', path: `${PATH}/a?$select=id` }],
+  ['a removal', { method: 'DELETE', path: `${PATH}/a` }],
+  ['a filter', { method: 'GET', path: `${PATH}?$filter=${encodeURIComponent(`clientContext eq '${planted}'`)}` }],
+  ['a $skiptoken', { method: 'GET', path: `${PATH}?$skiptoken=${MARKER.repeat(10)}` }],
+  ['a batch', { method: 'POST', path: '/v1.0/$batch', body: inBatch({ headers: json, body: good }) }],
+  ['what is not JSON', { path: `${PATH}/a`, body: `{"clientContext":"${MARKER}" ${MARKER}` }],
+  ['a repeated member', { path: `${PATH}/a`, body: `{"${MARKER}":1,"${MARKER}":1}` }],
+  ['an unknown member', { path: `${PATH}/a`, body: { [planted]: planted } }],
+  ['an unknown status', { path: `${PATH}/a`, body: { status: planted } }],
+  ['a bad member of a batch', { method: 'POST', path: '/v1.0/$batch', body: inBatch({ [planted]: planted }) }],
+  ['a bad header', { path: `${PATH}/a`, body: {}, headers: { 'if-match': MARKER, prefer: MARKER } }],
+  ['a media type', { path: `${PATH}/a`, body: {}, headers: { 'content-type': `text/${MARKER}` } }],
+  ['a token', { path: `${PATH}/a`, body: {}, token: `${MARKER}.${MARKER}.${MARKER}` }],
+  ['a URL', { method: 'GET', path: `/v1.0/${MARKER}?${MARKER}=${MARKER}` }],
+];
+
+test.each(Object.keys(refusals))(
+  'nothing that was planted is logged when the store refuses %s',
+  async (name) => {
+    refuse = refusals[name] ?? refuse;
+    app.logged.length = 0;
+    for (const [_title, request] of requests) await app.send(request);
+    expect(app.logged.length).toBeGreaterThanOrEqual(requests.length);
+    expect(app.logged.filter((line) => line.includes(MARKER))).toEqual([]);
+    // What is needed to find the fault is logged.
+    expect(app.logged.some((line) => /"frames":\[" {4}at .*:[0-9]+:[0-9]+/.test(line))).toBe(true);
+  },
+  60_000,
+);
