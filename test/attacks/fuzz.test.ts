@@ -169,6 +169,10 @@ const awkward = fc.constantFrom(
   ...['{"resultInfo":{"code":-0,"subcode":9007199254740993}}', '{"id":{"toString":1}}', `{"id":"${'x'.repeat(129)}"}`],
   ...['{"resultInfo":{"__proto__":null}}', `${'['.repeat(30_000)}`, `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`],
   `{"clientContext":"${'x'.repeat(70_000)}"}`,
+  // What makes an error that repeats each name large.
+  `{${Array(2).fill(`"${'x'.repeat(30_000)}":1`)}}`,
+  `{"${'x'.repeat(30_000)}":{${Array(400).fill('"a":1,"b":1').join()}}}`,
+  `{${Array.from({ length: 600 }, (_, n) => `"${n}":1`).join()}}`,
 );
 const value = fc.oneof(
   fc.constantFrom('Running', 'completed', 'unknown', '', null, 0, -1, 2 ** 31, 1.5, true, {}, []),
@@ -224,6 +228,8 @@ const headerValue = fc.oneof(
     '',
   ),
   fc.constantFrom(',', '"\\').map((part) => part.repeat(4000)),
+  // What makes a parser that backtracks quadratic.
+  fc.constantFrom('a/b;q=1', ',', '"a"').map((begin) => `${begin}${' '.repeat(28_000)}x`),
 );
 const names = ['Content-Type', 'Content-Encoding', 'Accept', 'Prefer', 'If-Match', 'If-None-Match', 'OData-Version'];
 const headerName = fc.constantFrom(

@@ -35,7 +35,7 @@ describe('OData-MaxVersion', () => {
     expect(check('OData-MaxVersion', value)).not.toThrow();
   });
 
-  test.each(['', '3.0', '3.99', '2.0', '0.4', '-4.0', '4.x', '0x4.0', 'Infinity', 'four', '4.0, 4.01'])(
+  test.each(['', '3.0', '3.99', '2.0', '0.4', '-4.0', '4.x', '0x4.0', 'Infinity', '+4.0', '4.0e1', '4.0, 4.01'])(
     '%j is a 400',
     (value) => {
       expect(check('OData-MaxVersion', value)).toThrow(

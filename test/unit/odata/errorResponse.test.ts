@@ -116,6 +116,20 @@ describe('the body of an error', () => {
     });
   });
 
+  test.each([
+    ['a', 2046, 2046],
+    ['a', 2047, 338],
+    ['\u0001', 341, 341],
+    ['\u0001', 342, 338],
+  ])('cuts a message of %j that is larger than 2 KiB as JSON: of %i, it holds %i', (character, length, held) => {
+    const { message } = toErrorResponse(
+      new ServiceError('forbidden', character.repeat(length)),
+      { requestId: 'r' },
+      now,
+    ).body.error;
+    expect(message).toBe(character.repeat(held) + (held < length ? '...' : ''));
+  });
+
   test('never holds the cause', () => {
     const error = new ServiceError('unavailable', 'why', { cause: new Error('secret inside') });
     expect(JSON.stringify(toErrorResponse(error, { requestId: 'r' }, now))).not.toContain('secret');
