@@ -18,15 +18,16 @@ import {
 } from './graphHandler.ts';
 import { findRoute, notFound, type Route } from './router.ts';
 
-/** Room for what is around the bodies of a batch, whose ids are part of its own body. */
+/** Bytes reserved for the JSON around the bodies: statuses, headers, and ids, which the batch's own body bounds. */
 const ENVELOPE_BYTES = MAX_BATCH_BYTES + 64 * 1024;
 
 /** Headers of the batch that its requests inherit. */
 const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
 
 /**
- * `POST /$batch`: handles up to 20 requests by `routes`, each as if it came alone. Requests that do not depend on each
- * other run concurrently, and all share the bound on the size of a response equally. Microsoft Graph, "JSON batching"; OData JSON Format, section 19.
+ * `POST /$batch`: handles up to 20 requests by `routes`, each as if it were sent alone. Requests that do not depend on each
+ * other run concurrently, and all share the bound on the size of a response equally. Microsoft Graph, "JSON batching";
+ * OData JSON Format, section 19.
  */
 export function createBatch({
   authenticate,
@@ -62,7 +63,7 @@ export function createBatch({
   };
 }
 
-/** A request of a batch as if it came alone, and its handler. */
+/** A request of a batch as if it were sent alone, and its handler. */
 function resolve(
   { method, url, headers, body }: Omit<BatchedRequest, 'id' | 'dependsOn'>,
   batch: GraphRequest,
@@ -107,10 +108,10 @@ const refuseNestedBatch: GraphHandler = async () => {
 };
 
 const dependencyFailed: GraphHandler = async () => {
-  throw new ServiceError('failedDependency', 'A request that this one depends on was not successful.');
+  throw new ServiceError('failedDependency', 'A request that this one depends on failed.');
 };
 
-/** A response in JSON, around its body as it is; a body that is not JSON is in base64url. OData JSON Format, 19.2. */
+/** Serializes one response. A JSON body is embedded unchanged, any other as base64url. OData JSON Format, 19.2. */
 function toJson(id: string, method: string, response: HttpResponse | undefined): string {
   const { status, headers, body } = response ?? { status: 500, headers: {} };
   const rest = JSON.stringify({ id, status, headers });

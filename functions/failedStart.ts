@@ -3,8 +3,8 @@ import { ServiceError } from '../shared/serviceError.ts';
 import { serve } from './serve.ts';
 
 /**
- * Serves an app that could not start: every request, those of health checks included, is a 500 that does not say why, and
- * the log does. Without a function the host would stay up and respond with a bare 404 to everything.
+ * Serves an app that could not start: every request, health checks included, gets a 500 without the cause, which is
+ * logged. Without any function, the host would stay up and respond to everything with a bare 404.
  */
 export function serveFailedStart(cause: unknown): void {
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -13,7 +13,7 @@ export function serveFailedStart(cause: unknown): void {
     name: 'unknownAddress',
     template: '{*path}',
     handler: async () => {
-      throw new ServiceError('internal', 'The service could not start. Its log says why.', { cause: reason });
+      throw new ServiceError('internal', 'The service could not start. Its log has the cause.', { cause: reason });
     },
   });
 }

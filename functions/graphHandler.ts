@@ -6,7 +6,7 @@ import { repeatabilityResult } from '../shared/http/repeatability.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 
-/** A `client-request-id` that is echoed: short, and of visible ASCII, which is what the host takes of a response. */
+/** A `client-request-id` that is echoed: short, and visible ASCII, since the host cannot send other response headers. */
 const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** How long a request may take in total. */
@@ -34,11 +34,11 @@ export interface GraphRequest {
 export interface GraphResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A string is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   readonly body?: unknown;
 }
 
-/** A response as it is sent. */
+/** A complete response. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -55,7 +55,7 @@ export type GraphHandler = (
 /** Handlers by method. That of GET handles HEAD too: the host sends no body then. */
 export type MethodHandlers = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', GraphHandler>>>;
 
-/** Calls the handler of the request's method, or refuses the method with those that are allowed. */
+/** Dispatches by method. Any other method is refused, with the list of those that are allowed. */
 export function byMethod(handlers: MethodHandlers): GraphHandler {
   const all = new Map(Object.entries(handlers));
   if (handlers.GET) all.set('HEAD', handlers.GET);
@@ -69,7 +69,7 @@ export function byMethod(handlers: MethodHandlers): GraphHandler {
   };
 }
 
-/** A handler whose module the first request loads, so that the start does not. */
+/** A handler whose module is loaded by its first request, which keeps the start short. */
 export function lazy(load: () => Promise<GraphHandler>): GraphHandler {
   let loading: Promise<GraphHandler> | undefined;
   return async (...request) => {
@@ -78,7 +78,7 @@ export function lazy(load: () => Promise<GraphHandler>): GraphHandler {
   };
 }
 
-/** Makes a handler of the Functions host. */
+/** Converts to a handler for the Functions host. */
 export function toHttpHandler(handler: GraphHandler): HttpHandler {
   return (request, context) =>
     withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
@@ -93,7 +93,7 @@ function toGraphRequest(request: HttpRequest, { invocationId: requestId }: Invoc
 
 /**
  * Handles a request, serializes the response with the headers that every response has, and turns anything that is thrown
- * into an error response, which it logs. The log holds nothing of a token, a claim or a body.
+ * into an error response, which it logs. The log contains no part of a token, a claim or a body.
  */
 export async function respond(
   handler: GraphHandler,
@@ -160,7 +160,7 @@ function log(
 /** A frame of a stack: a place in a file or in Node.js. */
 const isFrame = (line: string) => line.startsWith('    at ') && /:\d{1,9}:\d{1,9}\)?$/.test(line);
 
-/** What the log says of a cause: its kind and where it happened. A message may repeat what was stored or sent. */
+/** What is logged of a cause: its kind and stack frames, not its message, which may repeat what was stored or sent. */
 function describe(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const { code, statusCode } = cause as { code?: unknown; statusCode?: unknown };

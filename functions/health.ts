@@ -1,7 +1,7 @@
 import type { CheckReadiness } from '../shared/readiness.ts';
 import type { GraphHandler } from './graphHandler.ts';
 
-/** `GET /health/live`: responds as long as the process does, and says nothing else. */
+/** `GET /health/live`: 200 as long as the process runs. */
 export const live: GraphHandler = async () => healthy('live');
 
 /** `GET /health/ready`: 200 when the store and the token issuer respond, otherwise 503. */

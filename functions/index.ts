@@ -22,7 +22,7 @@ function description(name: 'readMetadata' | 'readOpenApi' | 'readServiceDocument
 }
 
 async function serveAll({ auth, tables, retention, pages, telemetry }: Settings) {
-  // Before anything else: a meter that is made earlier never records.
+  // First of all: a meter that is created before the SDK is registered never records.
   if ((telemetry.otlpEndpoint ?? telemetry.applicationInsights) !== undefined) {
     const { registerTelemetry } = await import('../shared/telemetry/register.ts');
     app.hook.appTerminate(await registerTelemetry(telemetry));
@@ -55,7 +55,7 @@ async function serveAll({ auth, tables, retention, pages, telemetry }: Settings)
     });
     serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) });
   }
-  // The host tries functions in the order of their names, so that this one has to be the last.
+  // The host tries functions in the order of their names: the name of this one must sort last.
   serve({ name: 'unknownAddress', template: '{*path}', handler: unlessRoot(byMethod({ GET: root }), notFound) });
 
   const { days } = retention;

@@ -16,7 +16,7 @@ import type { OperationVersion } from '../shared/operation/playPromptOperation.t
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { type GraphHandler, MAX_RESPONSE_BYTES } from './graphHandler.ts';
 
-/** Room for what is around the operations of a page: its context, and its link to the next. */
+/** Bytes reserved for the JSON around the operations of a page: the context, and the link to the next page. */
 const ENVELOPE_BYTES = 16 * 1024;
 
 const OPTIONS = ['$filter', '$select', '$top', '$count', '$skiptoken'] as const;

@@ -25,7 +25,7 @@ const POLICY = {
 
 /** A web page: its files by their path below the URL of the page, which itself is ''. */
 export interface Page {
-  /** What a link to it says. */
+  /** The text of a link to it. */
   readonly title: string;
   readonly files: Readonly<Record<string, string>>;
   /** Directives of its Content-Security-Policy that differ. */
@@ -63,7 +63,7 @@ export const pagesByName = {
 
 export type PageName = keyof typeof pagesByName;
 
-/** Those of the pages that are in the deployed package. */
+/** Filters out the pages that the deployed package does not contain. */
 export function packagedPages(pages: readonly PageName[]): readonly PageName[] {
   return pages.filter((name) => existsSync(pagesByName[name].files['']));
 }

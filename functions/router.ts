@@ -36,7 +36,7 @@ export function findRoute(
   return undefined;
 }
 
-/** Decodes a path as the host does: %2F, which would add a segment, and what is badly encoded stay as they are. */
+/** Decodes a path as the host does: %2F, which would add a segment, and malformed escapes stay encoded. */
 export function decodePath(path: string): string {
   return path.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => encoded.split(/(%2F)/i).map(decodePart).join(''));
 }

@@ -9,11 +9,11 @@ const CHECK_DEADLINE_MS = 3000;
 /**
  * Checks that the dependencies of the service respond.
  *
- * @throws ServiceError `unavailable` when one of them does not; only the log says which
+ * @throws ServiceError `unavailable` when one of them does not; only the log names it
  */
 export type CheckReadiness = () => Promise<void>;
 
-/** Something that the service needs: it responds, or rejects before `signal` is aborted. */
+/** Requests something of a dependency: resolves when it responds, and rejects when `signal` is aborted. */
 export type Dependency = (signal: AbortSignal) => Promise<unknown>;
 
 const WARM_UP_DEADLINE_MS = 10_000;

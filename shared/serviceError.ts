@@ -83,15 +83,15 @@ export const MAX_DETAILS = 20;
 /** The largest description of faults, in bytes of JSON, which keeps an error response below 16 KiB. */
 const MAX_DETAILS_BYTES = 12 * 1024;
 
-/** The longest name of the caller's that an error repeats, in UTF-16 code units. */
+/** The longest name from a request that an error repeats, in UTF-16 code units. */
 export const MAX_QUOTED_LENGTH = 128;
 
-/** A name that the caller sent, cut to a length that an error may repeat. */
+/** Shortens a name from a request to what an error may repeat. */
 export function quoted(name: string): string {
   return name.length <= MAX_QUOTED_LENGTH ? name : `${name.slice(0, MAX_QUOTED_LENGTH - 3).toWellFormed()}...`;
 }
 
-/** The path of a property by the names on the way to it, such as `resultInfo/code`, as far as an error may repeat it. */
+/** Joins names to the path of a property, such as `resultInfo/code`, shortened to what an error may repeat. */
 export function pathOf(names: readonly PropertyKey[]): string {
   return quoted(
     names

@@ -8,10 +8,10 @@ const asymmetricAlgorithms = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ] as const;
 
-/** The pages for people that can be served. */
+/** The web pages that can be served. */
 const pageNames = ['board', 'docs'] as const;
 
-/** An address that no one on the way can read or change: `https`, or `http` that does not leave this machine. */
+/** An address whose traffic is protected: `https`, or `http` that does not leave this machine. */
 export const secureUrl = z.url({ protocol: /^https?$/, error: 'an https address' }).refine(
   (value) => {
     const url = URL.parse(value);
@@ -70,7 +70,7 @@ function isConnectionString(value: string) {
   );
 }
 
-/** As the host understands it: `Authorization=AAD`, with `ClientId={id}` for an identity that is user-assigned. */
+/** In the host's syntax: `Authorization=AAD`, with `ClientId={id}` for a user-assigned identity. */
 const identityOfTelemetry = z
   .string()
   .regex(/^(?=.*\bAuthorization=AAD\b)(?:(?:Authorization=AAD|ClientId=[\da-f-]{36})(?:;|$)){1,2}$/i, {
@@ -78,7 +78,7 @@ const identityOfTelemetry = z
   })
   .transform((value) => ({ clientId: /ClientId=([\da-f-]{36})/i.exec(value)?.[1] }));
 
-/** Every setting of the service, as the environment has it. */
+/** Every setting of the service, by the name of its environment variable. */
 const variables = z.object({
   AUTH_AUTHORITY: baseAddress.default('https://login.microsoftonline.com'),
   AUTH_TENANTS: list(tenant, 'tenant ids (GUIDs)'),
@@ -130,7 +130,7 @@ const environment = variables
   .refine((values) => (values.TABLES_CONNECTION === undefined) !== (values.TABLES_ENDPOINT === undefined), {
     path: ['TABLES_CONNECTION'],
     error: 'set, or else TABLES_ENDPOINT, and not both',
-    // Also when another setting is bad, so that all faults are reported at once; but one of these two that is bad is set.
+    // Checked even when another setting is bad, so that all faults are reported at once. If one of these two is bad, it is set.
     when: ({ issues }) => !issues.some(({ path }) => /^TABLES_(CONNECTION|ENDPOINT)$/.test(String(path?.[0]))),
   })
   .transform((values) => ({
@@ -165,7 +165,7 @@ export type TablesSettings = Settings['tables'];
 export type TelemetrySettings = Settings['telemetry'];
 
 /**
- * Reads the settings out of the environment. A setting that is empty counts as not set.
+ * Reads the settings from the environment. An empty setting counts as not set.
  *
  * @throws Error that names each bad setting, what it is and what it should be
  */
@@ -184,8 +184,8 @@ function complaint(issue: z.core.$ZodIssue, given: Readonly<Record<string, strin
   return `  ${name} must be ${wanted}; it is ${value === undefined ? 'not set' : withoutSecrets(name, value)}.`;
 }
 
-/** A value as it may be repeated: without the key of a connection string, or the signature in an address. */
+/** A value as an error may repeat it: without the key of a connection string, or the signature in an address. */
 function withoutSecrets(name: string, value: string) {
-  if (/_CONNECTION(_STRING)?$/.test(name)) return 'something else, not repeated here since it may hold a key';
+  if (/_CONNECTION(_STRING)?$/.test(name)) return 'something else, which is not shown since it may contain a key';
   return JSON.stringify(name.endsWith('_ENDPOINT') ? value.replace(/\?.*/s, '?...') : value);
 }

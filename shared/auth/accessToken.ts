@@ -152,7 +152,7 @@ function attempt(decode: () => unknown): unknown {
   }
 }
 
-/** Refuses the token. The log says which part of it was at fault; the caller does not learn it. */
+/** Refuses the token. The log names the part of it that was at fault; the caller does not learn it. */
 function reject(part: string): never {
   throw new ServiceError('tokenInvalid', 'The access token is not valid for this service.', {
     cause: `access token refused: ${part}`,
@@ -163,7 +163,7 @@ function reject(part: string): never {
 function rejectUnverified(error: unknown, exp: number, now: number): never {
   if (error instanceof errors.JWTExpired) {
     const [expiry, clock] = [exp * 1000, now].map(toUtc);
-    const message = `The access token expired at ${expiry}; the clock of the service says ${clock}.`;
+    const message = `The access token expired at ${expiry}; the clock of the service is at ${clock}.`;
     throw new ServiceError('tokenInvalid', message, { cause: 'access token refused: exp' });
   }
   if (error instanceof errors.JWTClaimValidationFailed) reject(error.claim);

@@ -1,4 +1,4 @@
-// `$metadata` as OData CSDL JSON, made of the schemas that parse requests and rows.
+// `$metadata` as OData CSDL JSON, generated from the schemas that parse requests and rows.
 import * as z from 'zod';
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { filterProperties } from '../odata/filter.ts';
@@ -6,7 +6,7 @@ import { MAX_TOP } from '../odata/queryOptions.ts';
 import type { Filter } from '../operation/filter.ts';
 import { type PropertyName, playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
 
-/** A path to a property, which CSDL JSON writes as text and CSDL XML as an element of its own. */
+/** A path to a property: a string in CSDL JSON, an element of its own in CSDL XML. */
 export class PropertyPath {
   readonly path: string;
 
@@ -52,7 +52,7 @@ const declaredBy = {
   completionReason: 'playPromptOperation',
 } as const satisfies Record<PropertyName, string>;
 
-/** The part of JSON Schema that the model uses. */
+/** The subset of JSON Schema that the model uses. */
 const jsonSchema = z.object({
   type: z.enum(['object', 'string', 'integer']),
   title: z.string().optional(),

@@ -33,14 +33,14 @@ function schemaMember(name: string, { $Kind, $Key, ...member }: Members): string
   ]);
 }
 
-/** An entity set, which is a collection, or a property. CSDL JSON leaves out what CSDL XML says, and the other way. */
+/** An entity set, or a property. The defaults differ: CSDL JSON omits Edm.String and a property that is not nullable. */
 function memberOf(name: string, { $Collection, $Type = 'Edm.String', ...member }: Members): string {
   if ($Collection) return element('EntitySet', { Name: name, EntityType: `${$Type}` }, annotations(member));
   const { Nullable = 'false', ...rest } = facets(member);
   return element('Property', { Name: name, Type: `${$Type}`, Nullable, ...rest }, annotations(member));
 }
 
-/** What is an attribute of the same name, without the $, in CSDL XML. */
+/** Members whose names begin with $ are attributes in CSDL XML, without the $. */
 const facets = (member: Members): Record<string, string> =>
   Object.fromEntries(
     Object.entries(member).flatMap(([name, value]) => (name.startsWith('$') ? [[name.slice(1), `${value}`]] : [])),

@@ -1,4 +1,4 @@
-// `/openapi.json`: OpenAPI 3.1, made of the schemas that parse requests and rows.
+// `/openapi.json`: OpenAPI 3.1, generated from the schemas that parse requests and rows.
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
@@ -254,7 +254,7 @@ const health = (status: string, summary: string, reasons: readonly Refusal[]) =>
   tags: ['health'],
   security: [],
   responses: {
-    200: response('Yes.', [], json(schemaOf('health'), { status })),
+    200: response('Healthy.', [], json(schemaOf('health'), { status })),
     ...refusedFor(['internal', ...reasons]),
   },
 });

@@ -41,7 +41,7 @@ const descriptions = {
   forbidden: 'The access token is valid, but lacks the permission.',
   notFound: 'There is no such operation.',
   notAcceptable: 'Accept excludes the formats of the response.',
-  conflict: 'Concurrent changes of the operation did not stop.',
+  conflict: 'The operation was changed concurrently at every attempt.',
   versionChanged: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
   lengthRequired: 'The body was sent without Content-Length, and was dropped by the Functions host.',
   contentTooLarge: 'The body is too large.',

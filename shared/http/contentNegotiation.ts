@@ -4,7 +4,7 @@ import { listMembers, parseMediaType, readHeader } from './headers.ts';
 export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
 
-/** A version of OData that the service speaks. A request without OData-Version is taken as 4.0. */
+/** A version of OData that the service supports. A request without OData-Version is treated as 4.0. */
 export type ODataVersion = '4.0' | '4.01';
 
 /**
@@ -43,7 +43,7 @@ export function chooseMediaType<MediaType extends string>(
   throw new ServiceError('notAcceptable', `The response is ${offered.join(' or ')}, which Accept does not allow.`);
 }
 
-/** Checks the OData version, which it returns, and that the caller accepts JSON. Throws as the functions above. */
+/** Checks the OData version, which it returns, and that the caller accepts JSON. Throws like the functions above. */
 export function negotiateJson(headers: Headers): ODataVersion {
   const version = checkODataVersion(headers);
   chooseMediaType(headers, ['application/json']);

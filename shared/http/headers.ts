@@ -1,7 +1,7 @@
 // Reads header values in time that is linear in their length.
 import { invalidRequest } from '../serviceError.ts';
 
-/** The longest value of a header that is looked into, in characters; the access token has a limit of its own. */
+/** The longest header value that is read, in characters; the access token has its own limit. */
 export const MAX_HEADER_LENGTH = 2048;
 
 /**
@@ -62,7 +62,7 @@ function splitUnquoted(value: string, separator: ',' | ';'): string[] {
   return parts;
 }
 
-/** The content of a quoted string; any other text as it is. */
+/** The content of a quoted string; any other text unchanged. */
 function unquote(text: string): string {
   return text.startsWith('"') ? text.slice(1, text.endsWith('"') ? -1 : undefined).replace(/\\(.)/g, '$1') : text;
 }

@@ -12,11 +12,11 @@ export const MAX_DEPTH = 16;
 export const BYTES_PER_TOKEN = 32;
 
 /**
- * Reads the body of a request as JSON (RFC 8259) in which no object has a member twice.
+ * Reads the body of a request as JSON (RFC 8259) in which no object has a duplicate member.
  *
  * @throws ServiceError `unsupportedMediaType` unless the body is declared as application/json in UTF-8 without a content
  * coding; `contentTooLarge` above `limit` bytes; `lengthRequired` when it was sent in chunks; `invalidRequest` when it is
- * empty, not UTF-8, not JSON, nested too deeply, or has too many tokens or a member twice
+ * empty, not UTF-8, not JSON, nested too deeply, or has too many tokens or a duplicate member
  */
 export async function readJsonBody(
   request: { readonly headers: Headers; readonly body: ReadableStream<Uint8Array> | null },
@@ -34,7 +34,7 @@ export async function readJsonBody(
 
 /** The Functions host forwards a body only with `Content-Length`. */
 const NO_LENGTH =
-  'The body did not arrive, since it was sent in chunks: send Content-Length. In .NET, call LoadIntoBufferAsync on the ' +
+  'The body was lost, since it was sent in chunks: send Content-Length. In .NET, call LoadIntoBufferAsync on the ' +
   'content first, or use StringContent.';
 
 function checkMediaType(headers: Headers) {
@@ -64,7 +64,7 @@ function decodeUtf8(bytes: Uint8Array) {
  * Parses JSON strictly. `limit` is the longest text, in bytes.
  *
  * @throws ServiceError `invalidRequest` when the text is not JSON, is nested deeper than MAX_DEPTH, has more tokens than a
- * text of that length may have, or has a member twice
+ * text of that length may have, or has a duplicate member
  */
 export function parseJson(text: string, limit = MAX_BODY_BYTES): unknown {
   const maxTokens = limit / BYTES_PER_TOKEN;
@@ -128,7 +128,7 @@ function checkRepeatedMembers(text: string) {
       parent.name = token.includes('\\') ? JSON.parse(token) : token.slice(1, -1);
       if (parent.names.has(parent.name) && !parent.repeated.has(parent.name)) {
         parent.repeated.add(parent.name);
-        faults.add('DuplicateProperty', pathOf(open.map(({ name }) => name)), 'is named more than once');
+        faults.add('DuplicateProperty', pathOf(open.map(({ name }) => name)), 'appears more than once');
       }
       parent.names.add(parent.name);
     }

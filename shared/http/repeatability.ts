@@ -10,7 +10,7 @@ const FIRST_SENT = 'Repeatability-First-Sent';
 /**
  * Reads `Repeatability-Request-ID`, a UUID, and `Repeatability-First-Sent`; undefined when neither was sent.
  *
- * @param caller who sent them: the same id from another caller is another request
+ * @param caller the sender: the same id from another caller is another request
  * @throws ServiceError `invalidRequest` when one of them is missing or malformed; `repetitionUnknown` when the request was
  * first sent too long ago, or in the future
  */
@@ -35,11 +35,14 @@ export function readRepeatability(headers: Headers, caller: string, now: number)
 /**
  * Refuses the headers of a repeatable request where no request can be repeatable.
  *
- * @throws ServiceError `notImplemented` when they are there; as `readRepeatability` does when they are bad
+ * @throws ServiceError `notImplemented` when they were sent; like `readRepeatability` when they are malformed
  */
 export function refuseRepeatability(headers: Headers, now: number): void {
   if (readRepeatability(headers, '', now) === undefined) return;
-  throw new ServiceError('notImplemented', 'This request cannot be repeatable: send it without the headers.');
+  throw new ServiceError(
+    'notImplemented',
+    'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
+  );
 }
 
 /** The `Repeatability-Result` header of a response; none where the request was not repeatable. Section 4. */

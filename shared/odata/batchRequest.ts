@@ -8,7 +8,7 @@ export const MAX_BATCH_REQUESTS = 20;
 /** The longest body of a batch, in bytes. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
 
-/** The longest URL of a request, in characters, and all its headers together: what the host takes of a request alone. */
+/** The longest URL of a request, and all its headers in total, in characters: what the host accepts of a single request. */
 const MAX_URL_LENGTH = 8192;
 const MAX_HEADERS_LENGTH = 32 * 1024;
 
@@ -38,22 +38,22 @@ const batchedRequest = z.strictObject({
     .string()
     .max(MAX_URL_LENGTH)
     .regex(/^(?!\/\/|[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
-      error: 'must be an address below the root of the service, such as /playPromptOperation/{id}',
+      error: 'must be relative to the service root, such as /playPromptOperation/{id}',
     }),
   headers: limited(
     z.record(headerName, headerValue),
     (headers) => lengthOf(headers) <= MAX_HEADERS_LENGTH,
-    `must be at most ${MAX_HEADERS_LENGTH} characters long, all of them together`,
+    `must be at most ${MAX_HEADERS_LENGTH} characters long in total`,
   )
     .default({})
     .refine((headers) => !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'), {
-      error: 'must not name Authorization, which is that of the batch',
+      error: 'must not have Authorization, which the batch has',
     }),
   body: z.unknown().transform(toBytes).optional(),
   dependsOn: limited(
     z.array(z.string()),
     (ids) => !Array.isArray(ids) || ids.length < MAX_BATCH_REQUESTS,
-    'must name fewer requests',
+    `must have at most ${MAX_BATCH_REQUESTS - 1} ids`,
   )
     .default([])
     .meta({ maxItems: MAX_BATCH_REQUESTS - 1 }),
@@ -64,11 +64,11 @@ export const batch = z.strictObject({
   requests: limited(
     z.array(batchedRequest),
     (requests) => !Array.isArray(requests) || (requests.length >= 1 && requests.length <= MAX_BATCH_REQUESTS),
-    `must be 1 to ${MAX_BATCH_REQUESTS} requests`,
+    `must have 1 to ${MAX_BATCH_REQUESTS} members`,
   ).meta({ minItems: 1, maxItems: MAX_BATCH_REQUESTS }),
 });
 
-/** A schema that looks at the members of a value only if the value as a whole is within a limit. */
+/** A schema that parses the members of a value only if the value as a whole is within a limit. */
 function limited<Schema extends z.ZodType>(schema: Schema, isWithin: (value: unknown) => boolean, error: string) {
   return z.preprocess((value, context) => {
     if (!isWithin(value)) context.addIssue({ code: 'custom', message: error });
@@ -85,13 +85,15 @@ function lengthOf(headers: unknown): number {
   return lengths.reduce((sum, length) => sum + length, 0);
 }
 
-/** The bytes of a body: JSON as it is, anything else in base64, in either alphabet. */
+/** The bytes of a body: JSON, or a string in base64, in either alphabet. */
 function toBytes(body: unknown, context: z.RefinementCtx): Uint8Array {
   if (typeof body !== 'string') {
-    if (holdsInfinity(body)) context.addIssue({ code: 'custom', message: 'must not hold a number beyond a double' });
+    if (holdsInfinity(body))
+      context.addIssue({ code: 'custom', message: 'must not have a number beyond the range of a double' });
     return Buffer.from(JSON.stringify(body));
   }
-  if (!/^[\w+/-]*={0,2}$/.test(body)) context.addIssue({ code: 'custom', message: 'must be JSON, or text in base64' });
+  if (!/^[\w+/-]*={0,2}$/.test(body))
+    context.addIssue({ code: 'custom', message: 'must be JSON, or a string in base64' });
   return Buffer.from(body, 'base64');
 }
 
@@ -125,10 +127,10 @@ export function validateBatch(body: unknown): readonly BatchedRequest[] {
   }
   for (const [n, request] of requests.entries()) {
     if (byId.get(request.id.toLowerCase()) !== parsed.data.requests[n]) {
-      faults.add('InvalidValue', `requests/${n}/id`, 'must not be that of another');
+      faults.add('InvalidValue', `requests/${n}/id`, 'must be unique');
     }
     if (!inOrder.has(request)) {
-      const text = 'must name other requests, none of which depends on this one';
+      const text = 'must have ids of other requests, none of which depends on this one';
       faults.add('InvalidValue', `requests/${n}/dependsOn`, text);
     }
   }

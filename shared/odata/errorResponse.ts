@@ -34,13 +34,13 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
   conflict: {
     status: 409,
     code: 'Conflict',
-    message: 'Concurrent changes of the operation never stopped. Try again.',
+    message: 'The operation was changed concurrently at every attempt. Try again.',
   },
   lengthRequired: { status: 411, code: 'LengthRequired' },
   versionMissing: {
     status: 412,
     code: 'PreconditionFailed',
-    message: 'If-Match was sent, and the operation does not exist.',
+    message: 'If-Match was sent, but the operation does not exist.',
   },
   versionChanged: {
     status: 412,

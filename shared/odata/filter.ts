@@ -29,7 +29,7 @@ const TOKEN =
  * `clientContext`, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
  * case-insensitive.
  *
- * @throws ServiceError `invalidRequest` that says what is wrong and where, or which limit the filter exceeds
+ * @throws ServiceError `invalidRequest` with what is wrong and where, or which limit the filter exceeds
  */
 export function readFilter(value: string | undefined): Filter | undefined {
   if (value === undefined) return undefined;
@@ -43,12 +43,12 @@ export function readFilter(value: string | undefined): Filter | undefined {
 function parse(source: string): Filter {
   const tokens = [...source.matchAll(TOKEN)];
   const end = tokens.reduce((length, [match]) => length + match.length, 0);
-  if (end < source.length) throw refuse(`is not understood at character ${end + 1}`);
+  if (end < source.length) throw refuse(`is not valid at character ${end + 1}`);
   let next = 0;
   let comparisons = 0;
 
   const filter = or(0);
-  if (next < tokens.length) throw expected('and, or, or the end');
+  if (next < tokens.length) throw expected('and, or, or the end of the filter');
   return filter;
 
   function or(depth: number): Filter {
@@ -121,7 +121,7 @@ function parse(source: string): Filter {
   function expected(wanted: string) {
     const found = tokens[next];
     const at = found ? `at character ${source.indexOf(found.groups?.token ?? '', found.index) + 1}` : 'at its end';
-    return refuse(`is not understood ${at}, where there must be ${wanted}`);
+    return refuse(`is not valid ${at}: expected ${wanted}`);
   }
 }
 

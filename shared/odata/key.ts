@@ -19,7 +19,7 @@ export function readKey({ id, key }: KeyParameters): string | undefined {
   if (quoted === undefined) {
     throw new ServiceError(
       'invalidRequest',
-      "The key in the address must be an id in quotes: playPromptOperation('{id}').",
+      "The key in the URL must be an id in quotes: playPromptOperation('{id}').",
     );
   }
   return quoted.replaceAll("''", "'");
@@ -42,6 +42,6 @@ export function requireKey(parameters: KeyParameters): string {
 export function addKeyFaults(faults: Faults, id: string): void {
   for (const issue of playPromptOperation.shape.id.safeParse(id).error?.issues ?? []) {
     const { code, message } = describeIssue(issue);
-    faults.add(code, 'id', message, 'The id in the address');
+    faults.add(code, 'id', message, 'The id in the URL');
   }
 }

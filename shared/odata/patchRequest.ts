@@ -22,7 +22,7 @@ export function validatePatch(
   const faults = new Faults();
   if (keyInUrl !== undefined) addKeyFaults(faults, keyInUrl);
   if (keyInUrl !== undefined && typeof properties.id === 'string' && properties.id !== keyInUrl) {
-    faults.add('IdMismatch', 'id', 'must be the one in the address, or be left out');
+    faults.add('IdMismatch', 'id', 'must equal the id in the URL, or be left out');
   }
   if (!parsed.success) addIssues(faults, parsed.error.issues);
   if (keyInUrl === undefined && !namesOperation(properties))
@@ -54,7 +54,7 @@ function withoutIgnoredAnnotations(value: object, annotation: RegExp): Record<st
 }
 
 const HOW_TO_NAME =
-  'names no operation: put its id in the address, or an id in the body, or a clientContext that is not empty in the body';
+  'names no operation: send an id in the URL, an id in the body, or a clientContext that is not empty in the body';
 
 function namesOperation({ id, clientContext }: Record<string, unknown>) {
   return id !== undefined || (clientContext !== undefined && clientContext !== null && clientContext !== '');

@@ -12,7 +12,7 @@ export function readQueryOptions<Name extends string>(
   supported: readonly Name[],
 ): Readonly<Partial<Record<Name, string>>> {
   const options: Partial<Record<Name, string>> = {};
-  const known = supported.length > 0 ? `; there is ${supported.join(', ')}` : '';
+  const known = supported.length > 0 ? `; supported are ${supported.join(', ')}` : '';
   const faults = new Faults();
   for (const part of new URL(url).search.slice(1).split('&')) {
     if (part === '') continue;
@@ -20,9 +20,8 @@ export function readQueryOptions<Name extends string>(
     const target = decodePart(encodedName) ?? encodedName;
     const name = supported.find((option) => withoutDollar(option) === withoutDollar(target.toLowerCase()));
     const value = decodePart(rest.join('='));
-    if (name === undefined)
-      faults.add('UnsupportedQueryOption', target, `is not a query option of this address${known}`);
-    else if (name in options) faults.add(INVALID_OPTION, name, 'is there more than once');
+    if (name === undefined) faults.add('UnsupportedQueryOption', target, `is not a query option of this URL${known}`);
+    else if (name in options) faults.add(INVALID_OPTION, name, 'is specified more than once');
     else if (value === undefined) faults.add(INVALID_OPTION, name, 'is not percent-encoded UTF-8');
     else options[name] = value;
   }
@@ -66,8 +65,8 @@ export function readSelect(value: string | undefined): readonly PropertyName[] |
   const faults = new Faults();
   for (const member of members) {
     if (member === '*' || known(member) !== undefined) continue;
-    const names = `names ${JSON.stringify(quoted(member))}; there is ${propertyNames.join(', ')}, and *`;
-    faults.add(INVALID_OPTION, '$select', names);
+    const text = `has ${JSON.stringify(quoted(member))}; allowed are ${propertyNames.join(', ')}, and *`;
+    faults.add(INVALID_OPTION, '$select', text);
   }
   faults.throwIfAny();
   if (members.includes('*')) return undefined;

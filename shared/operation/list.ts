@@ -83,7 +83,7 @@ export async function countOperations(
   return next === undefined ? count : undefined;
 }
 
-/** Queries page by page: to the end, until a page says that it is enough, or until a bound is reached. */
+/** Queries page by page: to the end, until a page is enough, or until a bound is reached. */
 async function queryPages(
   from: string | undefined,
   now: () => number,

@@ -6,7 +6,7 @@ export const MAX_MESSAGE_LENGTH = 8192;
 export const MAX_CLIENT_CONTEXT_LENGTH = 256;
 
 export const operationStatuses = ['NotStarted', 'Running', 'Completed', 'Failed'] as const;
-/** What an operation that has ended is. */
+/** The statuses of an operation that has ended. */
 export const finalStatuses = ['Completed', 'Failed'] as const;
 export const completionReasons = [
   'unknown',
@@ -16,7 +16,7 @@ export const completionReasons = [
 ] as const;
 
 /**
- * A string that every store and every JSON reader hands on unchanged: no lone surrogate, no NUL. Its length is that of
+ * A string that survives every store and every JSON parser unchanged: no lone surrogate, no NUL. Its length is that of
  * JavaScript and of Table Storage, in UTF-16 code units; zod's own `max` counts code points.
  */
 const text = (maximum: number) =>
@@ -29,11 +29,11 @@ const text = (maximum: number) =>
     .refine((value) => value.isWellFormed() && !value.includes('\0'), {
       error: 'must be well-formed Unicode without NUL',
     })
-    // What JSON Schema can say of it: it counts code points, of which there are never more.
+    // JSON Schema counts code points, of which there are never more than code units.
     .meta({ maxLength: maximum });
 
 /**
- * A member of the enumeration `title`, taken in any casing, since Graph's own pages disagree on it, and kept in the
+ * A member of the enumeration `title`, accepted in any casing, since Graph's own pages disagree on it, and stored in the
  * declared one.
  */
 const member = <const Members extends readonly string[]>(title: string, members: Members) =>
@@ -45,7 +45,7 @@ const member = <const Members extends readonly string[]>(title: string, members:
     z.enum(members).meta({ title }),
   );
 
-/** Edm.Int32. Minus zero, which JSON can carry, is zero. */
+/** Edm.Int32. The -0 of JSON becomes 0. */
 const int32 = z.int32().overwrite((value) => value + 0);
 
 const id = z
@@ -55,18 +55,20 @@ const id = z
     error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit',
   })
   .describe('The operation within its tenant. It never changes.');
-const clientContext = text(MAX_CLIENT_CONTEXT_LENGTH).nullable().describe('What the client knows the operation by.');
-const code = int32.describe('What came of it, as an HTTP status: 2xx a success, 4xx and 5xx a failure.');
-const subcode = int32.describe('What came of it, in more detail.');
-const message = text(MAX_MESSAGE_LENGTH).nullable().describe('What came of it, in words.');
-const status = member('operationStatus', operationStatuses).describe('How far the operation is.');
+const clientContext = text(MAX_CLIENT_CONTEXT_LENGTH)
+  .nullable()
+  .describe('The name that the client has given the operation.');
+const code = int32.describe('The result code, as an HTTP status: 2xx for success, 4xx and 5xx for failure.');
+const subcode = int32.describe('The result subcode, which refines the code.');
+const message = text(MAX_MESSAGE_LENGTH).nullable().describe('The description of the result.');
+const status = member('operationStatus', operationStatuses).describe('The status of the operation.');
 const completionReason = member('playPromptCompletionReason', completionReasons)
   .nullable()
   .describe('Why the prompt ended.');
-/** Of an object that is, or may be, a resultInfo. */
-const resultInfo = { title: 'resultInfo', description: 'What came of the operation.' };
+/** Metadata of the schemas of resultInfo. */
+const resultInfo = { title: 'resultInfo', description: 'The result of the operation.' };
 
-/** The entity `microsoft.graph.playPromptOperation` as it is kept and answered. */
+/** The entity `microsoft.graph.playPromptOperation`, as it is stored and returned. */
 export const playPromptOperation = z.strictObject({
   id,
   clientContext,
@@ -76,7 +78,7 @@ export const playPromptOperation = z.strictObject({
 });
 export type PlayPromptOperation = z.infer<typeof playPromptOperation>;
 
-/** An operation as it is, or was, between two changes. */
+/** A version of an operation: its state between two writes. */
 export interface OperationVersion {
   readonly operation: PlayPromptOperation;
   /** Changes with every write; opaque. */
@@ -94,7 +96,7 @@ const odataType = (name: string) =>
     .refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` })
     .meta({ enum: [`#${name}`, name] });
 
-/** What a request may say of an operation: any of its properties, and the annotation `@odata.type`. */
+/** The body of an update: any of the properties, and the annotation `@odata.type`. */
 export const playPromptOperationPatch = z.strictObject({
   '@odata.type': odataType('microsoft.graph.playPromptOperation').optional(),
   id: id.optional(),
@@ -114,15 +116,15 @@ export const playPromptOperationPatch = z.strictObject({
 });
 export type PlayPromptOperationPatch = z.infer<typeof playPromptOperationPatch>;
 
-/** An operation of which nothing is known but its id. */
+/** A new operation, with an id and the initial values. */
 export function newPlayPromptOperation(id: string): PlayPromptOperation {
   return { id, clientContext: null, resultInfo: null, status: 'NotStarted', completionReason: null };
 }
 
 /**
  * Merges a patch into an operation, as JSON Merge Patch does (RFC 7396): what is absent stays, null clears, and the
- * members of `resultInfo` merge one by one. A `resultInfo` that comes into being has code 0, subcode 0 and no message
- * where the patch does not say otherwise. The id never changes.
+ * members of `resultInfo` merge one by one. A new `resultInfo` has code 0, subcode 0 and no message unless the patch sets
+ * them. The id never changes.
  */
 export function applyPatch(operation: PlayPromptOperation, patch: PlayPromptOperationPatch): PlayPromptOperation {
   return {
@@ -149,8 +151,8 @@ function patchedResultInfo(
 }
 
 /**
- * The id of the operation that a tenant knows by a `clientContext`: UUIDv5 (RFC 9562, section 5.5) of the context in
- * the namespace of the tenant, so that a retry which names no id meets the same operation.
+ * The id of the operation that a tenant names by a `clientContext`: UUIDv5 (RFC 9562, section 5.5) of the context in
+ * the namespace of the tenant, so that a retry without an id reaches the same operation.
  */
 export function idOfClientContext(tenant: string, clientContext: string): string {
   // As bytes, since the package refuses a tenant id that is no UUID of a standard version.

@@ -1,4 +1,4 @@
-// Repeatable Requests 1.0 (OASIS): a request that is sent again gets the first response again, and is not done twice.
+// Repeatable Requests 1.0 (OASIS): a request that is repeated gets its first response, and is executed only once.
 import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { ServiceError } from '../serviceError.ts';
@@ -12,7 +12,7 @@ export const REPEATABILITY_SKEW_MS = 60_000;
 
 /**
  * How long after its receipt a request is kept. By then no repeat of it is accepted any more, even if the caller's clock,
- * and that of the instance that received it, are as wrong as they may be.
+ * and that of the instance that received it, differ by as much as is tolerated.
  */
 export const KEPT_FOR_MS = REPEATABILITY_WINDOW_MS + 3 * REPEATABILITY_SKEW_MS;
 
@@ -30,7 +30,7 @@ export interface Repeatability {
   readonly firstSent: number;
 }
 
-/** A request that must not be done twice. */
+/** A request that must not be executed twice. */
 export interface RepeatableRequest {
   /** Distinguishes it from every other request, and from those of other callers: KEY_LENGTH characters. */
   readonly key: string;
@@ -78,19 +78,19 @@ interface WithHistory extends OperationVersion {
   readonly history?: RepeatableHistory | undefined;
 }
 
-/** What an operation knows of a request. Only a request that is `repeated` was certainly done. */
+/** What the history of an operation shows about a request. Only one that is `isRepeated` was certainly executed. */
 export interface Repetition {
   readonly isRepeated: boolean;
   /** The first response, if it is kept. */
   readonly response?: OperationVersion | undefined;
-  /** Whether the request may have been done, and not be kept any more. */
+  /** Whether the request may have been executed, although the history no longer has it. */
   readonly isInDoubt: boolean;
 }
 
 /**
- * Finds out whether an operation received a request before.
+ * Looks a request up in the history of an operation.
  *
- * @throws ServiceError `repetitionDiffers` when it did, with other content
+ * @throws ServiceError `repetitionDiffers` when it was executed with other content
  */
 export function findRepetition(current: WithHistory | undefined, request: RepeatableRequest): Repetition {
   const history = current?.history;

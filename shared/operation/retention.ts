@@ -16,7 +16,7 @@ export type DeleteEnded = (signal: AbortSignal) => Promise<{ readonly deleted: n
 
 /**
  * Makes the removal of operations that ended, and were last changed, more than `days` days ago. An operation that changes
- * while it is looked at stays. Several instances may run it at the same time.
+ * in the meantime is kept. Several instances may run it at the same time.
  */
 export function createDeleteEnded(
   operations: Pick<OperationRepository, 'listEnded' | 'remove'>,

@@ -22,7 +22,7 @@ const rows = async (id: string) => {
 };
 
 describe('which operation a request names', () => {
-  test('the id in the address', async () => {
+  test('the id in the URL', async () => {
     const id = newId();
     expect((await app.send({ path: at(id), body: { status: 'Running' } })).json).toMatchObject({
       id,
@@ -30,12 +30,12 @@ describe('which operation a request names', () => {
     });
   });
 
-  test('the id in the address, with the same id in the body', async () => {
+  test('the id in the URL, with the same id in the body', async () => {
     const id = newId();
     expect((await app.send({ path: at(id), body: { id } })).status).toBe(200);
   });
 
-  test('an id in the body that is not the one in the address is a 400', async () => {
+  test('an id in the body that is not the one in the URL is a 400', async () => {
     const [id, other] = [newId(), newId()];
     const { status, json } = await app.send({ path: at(id), body: { id: other } });
     expect(status).toBe(400);
@@ -44,7 +44,7 @@ describe('which operation a request names', () => {
     expect(await rows(other)).toHaveLength(0);
   });
 
-  test('an id in the address that no operation can have is a 400', async () => {
+  test('an id in the URL that no operation can have is a 400', async () => {
     const { status, json } = await app.send({ path: at('-x'), body: {} });
     expect(status).toBe(400);
     expect(json.error.details).toMatchObject([{ target: 'id' }]);
@@ -69,7 +69,7 @@ describe('which operation a request names', () => {
     async (body) => {
       const { status, json } = await app.send({ body });
       expect(status).toBe(400);
-      expect(json.error.message).toMatch(/address.*id in the body.*clientContext/);
+      expect(json.error.message).toMatch(/URL.*id in the body.*clientContext/);
     },
   );
 

@@ -363,7 +363,7 @@ describe('a complaint says what is wanted and what was got', () => {
     ],
     [
       { ...good, TABLES_CONNECTION: 'x' },
-      /^ {2}TABLES_CONNECTION must be UseDevelopmentStorage=true, or a connection string with .*; it is something else, not repeated here since it may hold a key\.$/m,
+      /^ {2}TABLES_CONNECTION must be UseDevelopmentStorage=true, or a connection string with .*; it is something else, which is not shown since it may contain a key\.$/m,
     ],
     [elsewhere, 'TABLES_CONNECTION must be set, or else TABLES_ENDPOINT, and not both; it is not set.'],
     [

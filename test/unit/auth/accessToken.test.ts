@@ -134,7 +134,7 @@ describe('the log learns which part of a token was at fault, the caller does not
     const expired = await sign(claimsOf(issuer, { ...times, exp: NOW - 61 }));
     const [expiry, clock] = [NOW - 61, NOW].map((time) => new Date(time * 1000).toISOString().replace('.000', ''));
     await expect(authenticate()(`Bearer ${expired}`)).rejects.toThrow(
-      `The access token expired at ${expiry}; the clock of the service says ${clock}.`,
+      `The access token expired at ${expiry}; the clock of the service is at ${clock}.`,
     );
     const [header, payload] = expired.split('.');
     const forged = authenticate()(`Bearer ${header}.${payload}.${'A'.repeat(342)}`);

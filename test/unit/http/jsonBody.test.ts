@@ -404,7 +404,7 @@ describe('what a caller is told', () => {
     [{}, '', 'The body is empty; it must be a JSON object.'],
     [{}, '{', /^The body is not valid JSON: .*position 1.*\.$/],
     [{}, Buffer.from([0xff]), 'The body is not valid UTF-8.'],
-    [{}, '{"a":1,"a":2}', 'a is named more than once.'],
+    [{}, '{"a":1,"a":2}', 'a appears more than once.'],
     [{}, '['.repeat(17) + ']'.repeat(17), 'The body is nested deeper than 16 levels.'],
   ])('of %j with the body %s is what would be right', async (headers, body, message) => {
     await expect(read(body, headers)).rejects.toThrow(message);

@@ -80,7 +80,7 @@ describe('the message of a refusal says what is wrong', () => {
     [id, () => read(undefined, dateOf(NOW))],
     ['The request has 2 faults; details names each.', () => read('x', 'x')],
     [
-      'This request cannot be repeatable: send it without the headers.',
+      'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
       () => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW),
     ],
   ])('%s', (message, run) => {

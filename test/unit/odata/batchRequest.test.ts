@@ -89,14 +89,14 @@ describe('a request of a batch', () => {
   test.each<[string, object]>([
     ['id must not be empty', { id: '' }],
     ['method must be the name of a method', { method: '1GET' }],
-    ['url must be an address below the root of the service, such as /playPromptOperation/{id}', { url: 'https://a/' }],
+    ['url must be relative to the service root, such as /playPromptOperation/{id}', { url: 'https://a/' }],
     ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
     ['headers/a must be the value of a header', { headers: { a: '\n' } }],
-    ['headers must not name Authorization, which is that of the batch', { headers: { authorization: '' } }],
-    ['body must not hold a number beyond a double', { body: [Number.POSITIVE_INFINITY] }],
-    ['body must be JSON, or text in base64', { body: 'a b' }],
-    ['dependsOn must name fewer requests', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
-    ['dependsOn must name other requests, none of which depends on this one', { dependsOn: ['1'] }],
+    ['headers must not have Authorization, which the batch has', { headers: { authorization: '' } }],
+    ['body must not have a number beyond the range of a double', { body: [Number.POSITIVE_INFINITY] }],
+    ['body must be JSON, or a string in base64', { body: 'a b' }],
+    ['dependsOn must have at most 19 ids', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
+    ['dependsOn must have ids of other requests, none of which depends on this one', { dependsOn: ['1'] }],
   ])('is refused in words that say what would be right: %s', (words, changes) => {
     const message = `requests/0/${words}.`;
     expect(() => validateBatch(batch(request(changes)))).toThrow(
@@ -123,7 +123,7 @@ describe('a batch', () => {
     const of = (count: number) => batch(...Array.from({ length: count }, (_, n) => request({ id: `${n}` })));
     expect(validateBatch(of(MAX_BATCH_REQUESTS))).toHaveLength(MAX_BATCH_REQUESTS);
     expect(faultsOf(of(MAX_BATCH_REQUESTS + 1))).toEqual(['requests']);
-    expect(() => validateBatch(batch())).toThrow('requests must be 1 to 20 requests.');
+    expect(() => validateBatch(batch())).toThrow('requests must have 1 to 20 members.');
   });
 
   test('has at most 1 MiB', () => {
@@ -133,7 +133,7 @@ describe('a batch', () => {
   test('has ids that differ in more than casing', () => {
     const twice = batch(request({ id: 'a' }), request({ id: 'b' }), request({ id: 'A' }));
     expect(faultsOf(twice)).toEqual(['requests/0/id']);
-    expect(() => validateBatch(twice)).toThrow('requests/0/id must not be that of another.');
+    expect(() => validateBatch(twice)).toThrow('requests/0/id must be unique.');
   });
 });
 

@@ -44,8 +44,8 @@ describe('each cause has one status, one code and the headers that it needs', ()
 describe('a failure of an operation has its message in the table', () => {
   test.each<[OperationFailure, string]>([
     ['notFound', 'There is no operation with this id.'],
-    ['conflict', 'Concurrent changes of the operation never stopped. Try again.'],
-    ['versionMissing', 'If-Match was sent, and the operation does not exist.'],
+    ['conflict', 'The operation was changed concurrently at every attempt. Try again.'],
+    ['versionMissing', 'If-Match was sent, but the operation does not exist.'],
     [
       'versionChanged',
       'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',

@@ -78,38 +78,38 @@ function refusalOf(text: string): string {
   throw new Error(`${text} was taken.`);
 }
 
-describe('what is not understood is a 400 that says where and what there must be', () => {
+describe('an invalid filter is a 400 with the position and what was expected there', () => {
   const first = 'not, ( or one of status, completionReason, clientContext';
   const statuses = "'NotStarted', 'Running', 'Completed', 'Failed' or null";
   test.each([
-    ['', `at its end, where there must be ${first}`],
+    ['', `at its end: expected ${first}`],
     ['  ', 'at character 1'],
-    ["id eq 'a'", `at character 1, where there must be ${first}`],
-    [" 'Running' eq status", `at character 2, where there must be ${first}`],
-    ['status', 'at its end, where there must be eq, ne or in'],
-    ["status gt 'Running'", 'at character 8, where there must be eq, ne or in'],
-    ["status eq 'Exploded'", `at character 11, where there must be ${statuses}`],
-    ['status eq Running', `at character 11, where there must be ${statuses}`],
-    ["status eq microsoft.graph.other'Running'", `at character 11, where there must be ${statuses}`],
-    ["status eq Microsoft.graph.operationStatuz'Running'", `at character 11, where there must be ${statuses}`],
-    ["clientContext eq Edm.String'a'", 'at character 18, where there must be text in quotes or null'],
-    ["clientContext eq 'a' 'b'", 'at character 22, where there must be and, or, or the end'],
-    ["clientContext eq 'a' clientContext", 'at character 22, where there must be and, or, or the end'],
-    ["clientContext eq 'a' and", `at its end, where there must be ${first}`],
+    ["id eq 'a'", `at character 1: expected ${first}`],
+    [" 'Running' eq status", `at character 2: expected ${first}`],
+    ['status', 'at its end: expected eq, ne or in'],
+    ["status gt 'Running'", 'at character 8: expected eq, ne or in'],
+    ["status eq 'Exploded'", `at character 11: expected ${statuses}`],
+    ['status eq Running', `at character 11: expected ${statuses}`],
+    ["status eq microsoft.graph.other'Running'", `at character 11: expected ${statuses}`],
+    ["status eq Microsoft.graph.operationStatuz'Running'", `at character 11: expected ${statuses}`],
+    ["clientContext eq Edm.String'a'", 'at character 18: expected text in quotes or null'],
+    ["clientContext eq 'a' 'b'", 'at character 22: expected and, or, or the end of the filter'],
+    ["clientContext eq 'a' clientContext", 'at character 22: expected and, or, or the end of the filter'],
+    ["clientContext eq 'a' and", `at its end: expected ${first}`],
     ["clientContext eq 'a", 'at character 18'],
     ["clientContext eq 'a' & clientContext eq 'a'", 'at character 22'],
     ['status eq 1', 'at character 11'],
-    ["contains(clientContext,'a')", `at character 1, where there must be ${first}`],
-    ["not status eq 'Running'", 'at character 5, where there must be ( after not'],
-    ["(status eq 'Running'", 'at its end, where there must be and, or, or )'],
-    ["status eq 'Running')", 'at character 20, where there must be and, or, or the end'],
-    ['status in ()', `at character 12, where there must be ${statuses}`],
-    ["status in 'Running'", 'at character 11, where there must be ( after in'],
-    ["status in ('Running' 'Failed')", 'at character 22, where there must be , or )'],
-    ["resultInfo/code eq 'a'", `at character 1, where there must be ${first}`],
-    ['__proto__ eq null', `at character 1, where there must be ${first}`],
+    ["contains(clientContext,'a')", `at character 1: expected ${first}`],
+    ["not status eq 'Running'", 'at character 5: expected ( after not'],
+    ["(status eq 'Running'", 'at its end: expected and, or, or )'],
+    ["status eq 'Running')", 'at character 20: expected and, or, or the end of the filter'],
+    ['status in ()', `at character 12: expected ${statuses}`],
+    ["status in 'Running'", 'at character 11: expected ( after in'],
+    ["status in ('Running' 'Failed')", 'at character 22: expected , or )'],
+    ["resultInfo/code eq 'a'", `at character 1: expected ${first}`],
+    ['__proto__ eq null', `at character 1: expected ${first}`],
   ])('%j', (text, where) => {
-    expect(refusalOf(text)).toBe(`$filter is not understood ${where}.`);
+    expect(refusalOf(text)).toBe(`$filter is not valid ${where}.`);
   });
 });
 
@@ -140,7 +140,7 @@ describe('what is too much is a 400', () => {
   test('length', () => {
     const padded = (length: number) => `clientContext eq '${"''".repeat(256)}' or status eq '${'x'.repeat(length)}'`;
     const encoded = encodeURIComponent(padded(0)).replaceAll("'", '%27').length;
-    expect(refusalOf(padded(MAX_FILTER_LENGTH - encoded))).toContain('is not understood');
+    expect(refusalOf(padded(MAX_FILTER_LENGTH - encoded))).toContain('is not valid');
     expect(refusalOf(padded(MAX_FILTER_LENGTH - encoded + 1))).toBe(
       '$filter must be at most 6144 characters long, percent-encoded.',
     );

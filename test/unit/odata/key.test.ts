@@ -68,7 +68,7 @@ describe('an id that an address needs', () => {
     expect(() => requireKey(parameters)).toThrow(
       expect.objectContaining({
         reason: 'invalidRequest',
-        message: expect.stringMatching(/^The (id in the address must be|request has)/),
+        message: expect.stringMatching(/^The (id in the URL must be|request has)/),
         details: expect.arrayContaining([expect.objectContaining({ target: 'id' })]),
       }),
     );

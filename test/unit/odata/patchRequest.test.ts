@@ -32,15 +32,15 @@ describe('a body that is no JSON object is refused', () => {
 });
 
 describe('the operation is named by', () => {
-  test('the id in the address', () => {
+  test('the id in the URL', () => {
     expect(validatePatch({}, 'A1._~-', TENANT)).toEqual({ id: 'A1._~-', patch: {} });
   });
 
-  test('the id in the address, before the clientContext', () => {
+  test('the id in the URL, before the clientContext', () => {
     expect(validatePatch({ clientContext: 'c' }, 'a', TENANT)).toEqual({ id: 'a', patch: { clientContext: 'c' } });
   });
 
-  test('the id in the address, with the same in the body', () => {
+  test('the id in the URL, with the same in the body', () => {
     expect(validatePatch({ id: 'a' }, 'a', TENANT).id).toBe('a');
   });
 
@@ -78,7 +78,7 @@ describe('the operation is named by', () => {
   });
 });
 
-describe('an id in the body that is not the one in the address is refused', () => {
+describe('an id in the body that is not the one in the URL is refused', () => {
   test.each(['b', 'A', 'aa'])('%s', (id) => {
     expect(faultsOf({ id }, 'a')).toEqual([['IdMismatch', 'id']]);
   });
@@ -228,7 +228,7 @@ test.each<[string, object, string | undefined, Fault[]]>([
     ],
   ],
   [
-    'an id that is not the one in the address',
+    'an id that is not the one in the URL',
     { id: 'b', foo: 1 },
     'a',
     [
@@ -237,7 +237,7 @@ test.each<[string, object, string | undefined, Fault[]]>([
     ],
   ],
   [
-    'an id that none can have in the address',
+    'an id that none can have in the URL',
     { foo: 1 },
     '-',
     [
@@ -401,20 +401,20 @@ describe('what a caller is told', () => {
       { '@odata.type': 'x' },
       '@odata.type must be "#microsoft.graph.playPromptOperation" or "microsoft.graph.playPromptOperation".',
     ],
-    [{ id: 'b' }, 'id must be the one in the address, or be left out.'],
+    [{ id: 'b' }, 'id must equal the id in the URL, or be left out.'],
     [[], 'The body must be a JSON object.'],
     [{ x: 1, y: 2 }, 'The request has 2 faults; details names each.'],
   ])('of %j is what would be right', (body, message) => {
     expect(() => validatePatch(body, 'a', TENANT)).toThrow(message);
   });
 
-  test('of an id in the address is that it is there', () => {
-    const message = /^The id in the address must be 1 to 128 characters of .*, the first a letter or digit\.$/;
+  test('of an id in the URL is that it is there', () => {
+    const message = /^The id in the URL must be 1 to 128 characters of .*, the first a letter or digit\.$/;
     expect(() => validatePatch({}, '-', TENANT)).toThrow(message);
   });
 
   test('of a request that names no operation are the three ways to name one', () => {
-    const ways = 'put its id in the address, or an id in the body, or a clientContext that is not empty in the body.';
+    const ways = 'send an id in the URL, an id in the body, or a clientContext that is not empty in the body.';
     expect(() => validatePatch({}, undefined, TENANT)).toThrow(`The request names no operation: ${ways}`);
   });
 });

@@ -109,14 +109,14 @@ describe('$select', () => {
 describe('the message of a fault says what there is, or would be right', () => {
   const none = () => readQueryOptions('https://host/?a=1', []);
   test.each<[string, () => unknown]>([
-    ['x is not a query option of this address; there is $filter, $select, $top.', () => read('x=1')],
-    ['a is not a query option of this address.', none],
-    ['$top is there more than once.', () => read('$top=1&$top=1')],
+    ['x is not a query option of this URL; supported are $filter, $select, $top.', () => read('x=1')],
+    ['a is not a query option of this URL.', none],
+    ['$top is specified more than once.', () => read('$top=1&$top=1')],
     ['$top is not percent-encoded UTF-8.', () => read('$top=%ff')],
     ['$top must be a whole number from 1 to 999.', () => readTop('0')],
     ['$count must be true or false.', () => readCount('x')],
     [
-      '$select names "x"; there is id, clientContext, resultInfo, status, completionReason, and *.',
+      '$select has "x"; allowed are id, clientContext, resultInfo, status, completionReason, and *.',
       () => readSelect('x'),
     ],
   ])('%s', (message, run) => {
