@@ -98,6 +98,13 @@ describe('a page', () => {
     );
   });
 
+  test('counts the damaged rows of all its queries', async () => {
+    const { store } = storeOf(3, [1]);
+    const list: OperationRepository['list'] = async (...query) => ({ ...(await store.list(...query)), damaged: 2 });
+    const { damaged } = await listOperations({ list }, TENANT, { ...unbounded, top: 3 }, signal);
+    expect(damaged).toBe(6);
+  });
+
   test('fails when the store does', async () => {
     const store = { list: () => Promise.reject(new Error('down')) };
     await expect(listOperations(store, TENANT, { ...unbounded, top: 1 }, signal)).rejects.toThrow('down');
@@ -159,6 +166,18 @@ describe('a page that is full in bytes', () => {
     const large = storeOfSizes(Array(30).fill(200));
     await listOperations(large.store, TENANT, { top: 999, maxBytes: 4096 * 3 - 10_000, sizeOf }, signal);
     expect(large.asked[0]).toBe(1);
+  });
+
+  test('asks for as many more rows as fit if they are as large as those before, and ends when one does not', async () => {
+    const { store, asked } = storeOfSizes(Array(30).fill(3000));
+    const { operations, next } = await listOperations(store, TENANT, { top: 999, maxBytes: 40_960, sizeOf }, signal);
+    expect([operations.length, next, asked]).toEqual([13, '13', [10, 3, 1]]);
+  });
+
+  test('is full with what fits exactly, and asks for no more', async () => {
+    const { store, asked } = storeOfSizes([50, 50, 50]);
+    const { operations, next } = await listOperations(store, TENANT, { top: 3, maxBytes: 100, sizeOf }, signal);
+    expect([operations.length, next, asked]).toEqual([2, '2', [1, 1]]);
   });
 
   test('has at least one operation, however large', async () => {
