@@ -1,7 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { toErrorResponse } from '../../shared/odata/errorResponse.ts';
-import { Faults, invalidRequest, MAX_DETAILS, MAX_QUOTED_LENGTH, pathOf, quoted } from '../../shared/serviceError.ts';
+import {
+  type ErrorReason,
+  Faults,
+  invalidRequest,
+  isUnavailable,
+  MAX_DETAILS,
+  MAX_QUOTED_LENGTH,
+  pathOf,
+  quoted,
+  ServiceError,
+} from '../../shared/serviceError.ts';
 
 const one = { code: 'InvalidValue', message: 'a is wrong.', target: 'a' };
 
@@ -10,6 +20,34 @@ function faultsOf(count: number, target = 'a', text = 'is wrong') {
   for (let n = 0; n < count; n++) faults.add('InvalidValue', target, text);
   return faults;
 }
+
+describe('an error', () => {
+  test('has its reason, and what else is given', () => {
+    const cause = new Error('inside');
+    const error = new ServiceError('methodNotAllowed', 'Use GET.', { details: [one], allow: ['GET'], cause });
+    expect({ ...error }).toEqual({ name: 'ServiceError', reason: 'methodNotAllowed', details: [one], allow: ['GET'] });
+    expect([error.message, error.cause]).toEqual(['Use GET.', cause]);
+  });
+
+  test('has no details, methods or cause unless they are given', () => {
+    const error = new ServiceError('notFound');
+    expect({ ...error }).toEqual({ name: 'ServiceError', reason: 'notFound', details: [], allow: [] });
+    expect('cause' in error).toBe(false);
+  });
+
+  test.each<[ErrorReason, boolean, boolean]>([
+    ['internal', true, false],
+    ['unavailable', true, true],
+    ['conflict', false, false],
+  ])('%s is a failure of the service: %s; may be over at the next attempt: %s', (reason, isFailure, mayPass) => {
+    const error = new ServiceError(reason, 'why');
+    expect([error.isFailure, isUnavailable(error)]).toEqual([isFailure, mayPass]);
+  });
+
+  test("that is not the service's own is not known to pass", () => {
+    expect([isUnavailable({ reason: 'unavailable' }), isUnavailable(null)]).toEqual([false, false]);
+  });
+});
 
 describe('the error of a request with faults', () => {
   test('says what the only one is', () => {
@@ -39,7 +77,8 @@ describe('the error of a request with faults', () => {
     const name = '\u0001'.repeat(MAX_QUOTED_LENGTH);
     const { details, message } = faultsOf(30, name).toError();
     const named = details.length - 1;
-    expect(Buffer.byteLength(JSON.stringify(details))).toBeLessThanOrEqual(13 * 1024);
+    const sizes = details.slice(0, named).map((detail) => Buffer.byteLength(JSON.stringify(detail)));
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(12 * 1024);
     expect([named > 5, named < MAX_DETAILS]).toEqual([true, true]);
     expect(details.slice(0, named).every(({ target }) => target === name)).toBe(true);
     expect(details.at(-1)?.message).toBe(`${30 - named} more faults are not listed.`);
