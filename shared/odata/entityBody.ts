@@ -46,7 +46,7 @@ export function toEntity({ operation, etag }: OperationVersion, selected: readon
     resultInfo: resultInfo && { '@odata.type': 'microsoft.graph.resultInfo', ...resultInfo },
     status,
     completionReason,
-  };
+  } satisfies Record<PropertyName, unknown>;
   return { ...annotations, ...(selected ? pick(properties, selected) : properties) };
 }
 

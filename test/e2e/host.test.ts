@@ -1,6 +1,6 @@
-// What the real Functions host does with a request, row by row as it was measured; the embedded host does the same. With
-// TEST_HOST=func this runs on Core Tools. Node.js's own parser refuses a method in lower case, and the embedded host has
-// no limit of requests at once, so that these two rows have no test.
+// What the real Functions host does with a request, as it was measured; the embedded host does the same. With
+// TEST_HOST=func this runs on Core Tools. The embedded host cannot imitate the limit on concurrent requests, which has no
+// test. A setting that is not valid is in start.test.ts.
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -21,7 +21,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** Sends a request whose headers are UTF-8, and returns what came back. */
+/** Sends a request with headers in UTF-8, and returns the response. */
 async function send(method: string, path: string, headers: Headers, body = '') {
   const { hostname: host, port } = new URL(service.facts.baseUrl);
   const encoded = Object.entries(headers).map(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
@@ -41,13 +41,13 @@ const errorOf = ({ body }: { readonly body: string }) => JSON.parse(body).error;
 describe('a body in chunks', () => {
   const chunked = { 'Transfer-Encoding': 'chunked' };
 
-  test('is dropped, and the app says what to do', async () => {
+  test('is dropped, and the app responds with 411 and the remedy', async () => {
     const response = await patch('chunks', chunked, '{"status":"Running"}');
     expect([response.status, errorOf(response).code]).toEqual([411, 'LengthRequired']);
     expect(errorOf(response).message).toMatch(/Content-Length.*LoadIntoBufferAsync.*StringContent/);
   });
 
-  test('is dropped of a batch too', async () => {
+  test('is dropped from a batch too', async () => {
     const response = await send('POST', '/v1.0/$batch', { ...json, ...chunked }, '{"requests":[]}');
     expect(response.status).toBe(411);
   });
@@ -125,11 +125,21 @@ describe('a path', () => {
   });
 });
 
-test('HTTP/1.0 without Host is a bare 500', async () => {
+/** Sends bytes, and returns all that came back. */
+async function sendRaw(request: string) {
   const { hostname, port } = new URL(service.facts.baseUrl);
   const socket = connect(Number(port), hostname);
-  socket.write('GET /v1.0 HTTP/1.0\r\n\r\n');
-  expect(await text(socket)).toMatch(/^HTTP\/1\.[01] 500 [^{]*$/);
+  socket.write(request);
+  return text(socket);
+}
+
+test('HTTP/1.0 without Host is a bare 500', async () => {
+  expect(await sendRaw('GET /v1.0 HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.[01] 500 [^{]*$/);
+});
+
+test("a method in lower case is refused: the app's 405, or on the embedded host the 400 of Node.js's parser", async () => {
+  const head = `patch ${ENTITIES}/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+  expect(await sendRaw(head)).toMatch(/^HTTP\/1\.1 (?:405|400) /);
 });
 
 test('X-Forwarded-Proto names the scheme of context and links', async () => {
@@ -143,7 +153,7 @@ test("every response has Server, the host's own ones too", async () => {
   }
 });
 
-test('a link to the next page fits into a request line, whatever the filter was', async () => {
+test('a link to the next page fits into a request line with the longest filter', async () => {
   const clientContext = '\u4e2d'.repeat(200);
   for (const id of ['page-1', 'page-2']) {
     const body = JSON.stringify({ clientContext });
