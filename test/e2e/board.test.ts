@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page, Request, Route } from 'playwright-core';
 import * as z from 'zod';
-import { accessibilityFaults, describeInChromium, isTooWide, launch, openPage } from '../support/browser.ts';
+import { accessibilityFaults, isTooWide, launch, openPage } from '../support/browser.ts';
+import { describeInChromium } from '../support/describeInChromium.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
 describeInChromium('the board', () => {

@@ -1,7 +1,8 @@
 // The interactive page of the API in a real browser: a local user tries a request with the local token.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
-import { describeInChromium, isTooWide, launch, openPage } from '../support/browser.ts';
+import { isTooWide, launch, openPage } from '../support/browser.ts';
+import { describeInChromium } from '../support/describeInChromium.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
 describeInChromium('the page of the API', () => {

@@ -1,21 +1,14 @@
-// A real Chromium, as the machine has it; CHROMIUM names another. Where there is none, what needs it is skipped.
+// A real Chromium, as the machine has it; CHROMIUM names another.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { describe } from '@jest/globals';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import * as z from 'zod';
 
-const executablePath = [
+export const executablePath = [
   process.env.CHROMIUM ?? '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
 ].find(existsSync);
-
-/** As `describe`, but skipped, and saying so, where there is no Chromium. */
-export function describeInChromium(title: string, tests: () => void): void {
-  if (executablePath) describe(title, tests);
-  else describe.skip(`${title} (skipped: no Chromium; CHROMIUM names one)`, tests);
-}
 
 /** Starts the browser. */
 export const launch = (): Promise<Browser> => chromium.launch({ ...(executablePath && { executablePath }) });
