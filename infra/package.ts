@@ -41,6 +41,15 @@ const lazyXml: Plugin = {
   },
 };
 
+/** The SDK's proxy agents log by `debug`, which nobody reads in the deployed app. */
+const silentDebug: Plugin = {
+  name: 'silentDebug',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^debug$/ }, ({ path }) => ({ path, namespace: 'silentDebug' }));
+    onLoad({ filter: /.*/, namespace: 'silentDebug' }, () => ({ contents: 'module.exports = () => () => {};' }));
+  },
+};
+
 const { docs } = readCommandLine(USAGE, { docs: { type: 'boolean', default: false } }).values;
 for (const folder of [APP, MAPS]) {
   rmSync(folder, { recursive: true, force: true });
@@ -56,9 +65,9 @@ const { outputFiles } = await build({
   target: 'node22',
   minify: true,
   sourcemap: 'external',
-  // What the Functions worker brings itself, and what the package `debug` tries to load, for colors, and does without.
-  external: ['@azure/functions-core', 'supports-color'],
-  plugins: [lazyXml],
+  // The Functions worker brings it.
+  external: ['@azure/functions-core'],
+  plugins: [lazyXml, silentDebug],
   // Packages of the older module format ask for Node's own modules by this name.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
   logLevel: 'warning',

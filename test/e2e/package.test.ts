@@ -86,7 +86,7 @@ describe('what is loaded before the first request', () => {
         '@opentelemetry/api',
         '@typespec/ts-http-runtime',
       ],
-      ...['agent-base', 'cookie', 'debug', 'http-proxy-agent', 'https-proxy-agent', 'jose', 'ms'],
+      ...['agent-base', 'cookie', 'http-proxy-agent', 'https-proxy-agent', 'jose'],
       ...['quick-lru', 'uuid', 'zod'],
     ]);
   });
