@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { type Child, startChild } from '../local/childProcess.ts';
 import { startIssuer } from '../local/issuer.ts';
 import { PROBE } from './load/usage.ts';
+import { startPostgres } from './postgres.ts';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const AUDIENCE = 'api://playpromptoperation';
@@ -19,6 +20,7 @@ export interface Environment {
   readonly token: string;
   readonly tenant: string;
   readonly azurite: Child;
+  readonly hasPostgres: boolean;
   /** The settings of a server with a table of its own, at the store or at a port in front of it. */
   settings(table: string, storePort?: number): NodeJS.ProcessEnv;
   /** Creates a table, and opens it to look into it behind the servers' backs. */
@@ -26,7 +28,8 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-export async function startEnvironment(): Promise<Environment> {
+export async function startEnvironment({ postgres: withPostgres = false } = {}): Promise<Environment> {
+  const postgres = withPostgres ? await startPostgres() : undefined;
   const azurite = await startChild(
     'azurite.ts',
     { ...process.env, AZURITE_TABLE_PORT: '0', AZURITE_LOCATION: '' },
@@ -41,6 +44,7 @@ export async function startEnvironment(): Promise<Environment> {
     token: await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] }),
     tenant: TENANT,
     azurite,
+    hasPostgres: postgres !== undefined,
     settings: (table, storePort = port) => ({
       ...process.env,
       NODE_ENV: 'production',
@@ -51,6 +55,7 @@ export async function startEnvironment(): Promise<Environment> {
       AUTH_APP_ROLES: ROLE,
       TABLES_CONNECTION: connection(storePort),
       TABLES_NAME: table,
+      ...(postgres && { BENCH_POSTGRES_PORT: String(postgres.port) }),
     }),
     async openTable(name) {
       const client = TableClient.fromConnectionString(connection(port), name, { allowInsecureConnection: true });
@@ -60,6 +65,7 @@ export async function startEnvironment(): Promise<Environment> {
     async close() {
       await azurite.stop();
       await issuer.close();
+      await postgres?.stop();
     },
   };
 }

@@ -7,7 +7,7 @@ import type { Run } from './results.ts';
 /** What results depend on beside the code. */
 const PACKAGES = [
   ...['@azure/data-tables', '@azure/functions', 'jose', 'zod', 'azurite'],
-  ...['express', 'express-oauth2-jwt-bearer', '@sap/cds', '@cap-js/sqlite', 'autocannon'],
+  ...['express', 'express-oauth2-jwt-bearer', '@sap/cds', '@cap-js/sqlite', '@cap-js/postgres'],
 ];
 
 /** When and on what machine, with what packages, this is run. */

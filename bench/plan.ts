@@ -1,16 +1,18 @@
-/** How much is measured: all of it in some eight minutes, or enough in one to see that everything works. */
+/** How much is measured: all of it in some ten minutes, or enough in two to see that everything works. */
 export interface Plan {
-  readonly rounds: number;
+  /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
+  readonly leastRounds: number;
+  readonly pacedBudgetMs: number;
+  readonly closedBudgetMs: number;
   /** How long each contender is put under load before the first round, so that its code is compiled. */
   readonly heatUpMs: number;
-  readonly warmUpMs: number;
-  readonly measureMs: number;
+  /** Requests of a turn at a fixed rate. */
+  readonly paced: number;
+  /** The time of a turn in which callers wait for each other. */
+  readonly closedMs: number;
   /** How many operations the callers share. */
   readonly operations: number;
-  readonly comparedAt: readonly number[];
-  /** For the growth of concurrency, beside those. */
-  readonly alsoAt: readonly number[];
-  readonly hotWriters: readonly number[];
+  readonly callers: readonly number[];
   readonly storedInTable: readonly number[];
   readonly storedInProcess: readonly number[];
   readonly computeBatches: number;
@@ -18,29 +20,29 @@ export interface Plan {
 }
 
 const full: Plan = {
-  rounds: 5,
+  leastRounds: 8,
+  pacedBudgetMs: 210_000,
+  closedBudgetMs: 150_000,
   heatUpMs: 2000,
-  warmUpMs: 400,
-  measureMs: 1500,
+  paced: 125,
+  closedMs: 1000,
   operations: 512,
-  comparedAt: [1, 16, 64],
-  alsoAt: [2, 4, 8, 32, 128, 256],
-  hotWriters: [1, 4, 16, 64, 256],
-  storedInTable: [100, 1000, 10_000, 30_000],
+  callers: [1, 4, 64, 256],
+  storedInTable: [100, 10_000, 100_000],
   storedInProcess: [100, 10_000, 1_000_000],
   computeBatches: 31,
-  coldStarts: 10,
+  coldStarts: 20,
 };
 
 const quick: Plan = {
   ...full,
-  rounds: 2,
-  heatUpMs: 500,
-  warmUpMs: 200,
-  measureMs: 400,
-  alsoAt: [4, 256],
-  hotWriters: [1, 64],
-  storedInTable: [100, 1000],
+  leastRounds: 2,
+  pacedBudgetMs: 0,
+  closedBudgetMs: 0,
+  heatUpMs: 400,
+  callers: [1, 256],
+  closedMs: 400,
+  storedInTable: [100, 2000],
   storedInProcess: [100, 100_000],
   computeBatches: 7,
   coldStarts: 3,

@@ -1,4 +1,4 @@
-// `npm run bench`, `npm run bench:compute`, `npm run bench:coldstart`: runs the measurements that it is told and writes
+// `npm run bench`, `npm run bench:compute`, `npm run bench:coldstart`: runs those measurements and writes
 // bench/results.json, results.md and the plot; with --quick less of it, and into bench/dist/quick/ instead.
 import { resolve } from 'node:path';
 import { readCommandLine } from '../local/commandLine.ts';
@@ -17,8 +17,4 @@ const { values, positionals } = readCommandLine(USAGE, { quick: { type: 'boolean
 prepare();
 // What follows has packages that were perhaps just installed.
 const { measure } = await import('./measure.ts');
-process.exitCode = await measure(
-  positionals,
-  values.quick,
-  values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER,
-);
+await measure(positionals, values.quick, values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER);

@@ -6,21 +6,69 @@ export function quantile(values: readonly number[], share: number): number {
   return value;
 }
 
-/** What several rounds have in common. */
-export interface Summary {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-export function summarize(values: readonly number[]): Summary {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
-}
-
 export function median(values: readonly number[]): number {
+  return (
+    (quantile(values, 0.5) +
+      -quantile(
+        values.map((value) => -value),
+        0.5,
+      )) /
+    2
+  );
+}
+
+/** A median over rounds, and its 95 % confidence interval: none of fewer than 6 rounds. */
+export interface Estimate {
+  readonly median: number;
+  readonly interval?: readonly [low: number, high: number] | undefined;
+  readonly rounds: number;
+}
+
+/**
+ * Estimates the median that more rounds would have. The interval is that of the sign test: it assumes no distribution,
+ * and a round that something disturbed hardly moves it.
+ */
+export function estimate(values: readonly number[]): Estimate {
+  const rounds = values.length;
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1
-    ? quantile(sorted, 0.5)
-    : (quantile(sorted, 0.5) + quantile(sorted.slice(Math.floor(middle)), 0)) / 2;
+  // The number of values below the median is binomial: from each end as many are left out as have 2.5 % together.
+  let probability = 0.5 ** rounds;
+  let tail = probability;
+  let rank = 0;
+  while (tail <= 0.025) {
+    probability *= (rounds - rank) / (rank + 1);
+    tail += probability;
+    rank++;
+  }
+  const [low, high] = [sorted[rank - 1], sorted[rounds - rank]];
+  return { median: median(values), ...(low !== undefined && high !== undefined && { interval: [low, high] }), rounds };
+}
+
+/** What was counted, not sampled. */
+export function exactly(value: number): Estimate {
+  return { median: value, interval: [value, value], rounds: 1 };
+}
+
+/** The width of the interval, in parts of the median. */
+export function width({ median, interval }: Estimate): number {
+  return interval ? (interval[1] - interval[0]) / median : Number.POSITIVE_INFINITY;
+}
+
+/** How wide the interval of a goal may be. */
+export const WIDEST = 0.1;
+
+export type Verdict = 'met' | 'not met' | 'undecided';
+
+/** A goal is met, or not met, only if the whole interval is on one side of its bound. */
+export function judge(
+  { interval }: Estimate,
+  {
+    most = Number.POSITIVE_INFINITY,
+    least = Number.NEGATIVE_INFINITY,
+  }: { readonly most?: number | undefined; readonly least?: number | undefined },
+): Verdict {
+  if (!interval) return 'undecided';
+  const [low, high] = interval;
+  if (low >= least && high <= most) return 'met';
+  return high < least || low > most ? 'not met' : 'undecided';
 }

@@ -7,10 +7,10 @@ const CACHED_OPERATIONS = 500;
 /** What an update needs of a store. */
 export type UpdatedOperations = Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
 
-/** Keeps operations in this process: what stands in for the table, so that the rest can be measured. */
-export function createMemoryOperations(): UpdatedOperations {
+/** Keeps operations in this process in place of the table, so that the rest can be measured. */
+export function createMemoryOperations(cached = CACHED_OPERATIONS): UpdatedOperations {
   const rows = new Map<string, StoredOperation>();
-  const cache = new QuickLRU<string, StoredOperation>({ maxSize: CACHED_OPERATIONS });
+  const cache = new QuickLRU<string, StoredOperation>({ maxSize: cached });
   let version = 0;
 
   return {

@@ -10,9 +10,8 @@ import { createTenantKeys } from '../../shared/auth/signingKeys.ts';
 import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
-import { bodyOf, operationIds } from '../load/load.ts';
-import type { Compute } from '../results.ts';
-import { quantile } from '../statistics.ts';
+import { bodyOf, operationIds } from '../load/updates.ts';
+import type { Compute } from './figures.ts';
 import { createHandWritten } from './handWritten.ts';
 import { createMemoryOperations, type UpdatedOperations } from './memoryOperations.ts';
 import { profile } from './profile.ts';
@@ -21,7 +20,7 @@ import { profile } from './profile.ts';
 const BATCH = 1000;
 const WARM_UP_BATCHES = 5;
 const PROFILED_BATCHES = 10;
-const STORED_BATCHES = 10;
+const STORED_BATCHES = 12;
 const OPERATIONS = 64;
 
 const { gc } = globalThis;
@@ -41,10 +40,9 @@ await serveUntilTold(async () => {
   });
   const findTenantKeys = createTenantKeys({ authority: auth.authority });
   const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
-  const createService = (operations: UpdatedOperations) => {
-    const { authenticate } = createAuthentication(auth);
-    return toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations }));
-  };
+  const { authenticate } = createAuthentication(auth);
+  const createService = (operations: UpdatedOperations) =>
+    toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations }));
   const service = createService(createMemoryOperations());
   const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
 
@@ -62,29 +60,31 @@ await serveUntilTold(async () => {
   await checkSameAnswer(service, handWritten, authorization);
   await repeat(WARM_UP_BATCHES, () => run(service));
   await repeat(WARM_UP_BATCHES, () => run(handWritten));
-  const measured: Compute['batches'] = [];
+  const measured: Compute['handlers'] = [];
   await repeat(batches, async () => {
     measured.push({ service: await run(service), handWritten: await run(handWritten) });
   });
   const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
   const places = await profile(() => cpuOf(service, profiled));
 
-  const stored: Compute['stored'] = [];
+  const stored: (Compute['stored'][number] & { handler: HttpHandler; ids: readonly string[] })[] = [];
   for (const count of storedInProcess) {
     const all = operationIds(count);
-    const handler = createService(await filled(all));
-    const latencies: number[] = [];
-    await repeat(STORED_BATCHES, async () => {
-      latencies.push(...(await latenciesOf(handler, requests(all, authorization))));
-    });
-    stored.push({ operations: count, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) });
+    stored.push({ operations: count, cpu: [], handler: createService(await filled(all)), ids: all });
   }
-  const ready: Compute = { batches: measured, stored, profile: places };
+  await repeat(STORED_BATCHES, async () => {
+    for (const { handler, ids: all, cpu } of stored) cpu.push(await run(handler, all));
+  });
+  const ready: Compute = {
+    handlers: measured,
+    stored: stored.map(({ operations, cpu }) => ({ operations, cpu })),
+    profile: places,
+  };
   return { ready, stop: () => issuer.close() };
 });
 
 async function filled(ids: readonly string[]) {
-  const operations = createMemoryOperations();
+  const operations = createMemoryOperations(1);
   const { signal } = new AbortController();
   for (const id of ids) {
     await operations.put(TENANT, newPlayPromptOperation(id), undefined, crypto.randomUUID(), signal);
@@ -112,17 +112,6 @@ async function cpuOf(handler: HttpHandler, batch: readonly HttpRequest[]) {
   for (const request of batch) await send(handler, request);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / batch.length;
-}
-
-/** How long each request takes, in microseconds. */
-async function latenciesOf(handler: HttpHandler, batch: readonly HttpRequest[]) {
-  const latencies: number[] = [];
-  for (const request of batch) {
-    const sent = performance.now();
-    await send(handler, request);
-    latencies.push((performance.now() - sent) * 1000);
-  }
-  return latencies;
 }
 
 async function send(handler: HttpHandler, request: HttpRequest) {

@@ -1,6 +1,6 @@
 import { type Profiler, Session } from 'node:inspector';
 import { promisify } from 'node:util';
-import type { Compute } from '../results.ts';
+import type { Compute } from './figures.ts';
 
 const SAMPLING_MICROSECONDS = 100;
 

@@ -3,9 +3,11 @@ import type { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
 import { type Child, startChild } from '../../local/childProcess.ts';
 import type { Environment } from '../environment.ts';
-import { APP_FOLDER } from '../prepare.ts';
-import { driveHttp, seedHttp } from './httpLoad.ts';
-import { type Drive, type Load, recording } from './load.ts';
+import { APP_FOLDER, BENCH_FOLDER } from '../prepare.ts';
+import type { Order } from './bareTable.ts';
+import { type Sample, sample, sendAtRate, sendByCallers } from './drive.ts';
+import { checkUpdate, createHttpSender } from './httpSender.ts';
+import { Ledger, updatesOf } from './updates.ts';
 import { ask, PROBE } from './usage.ts';
 
 /** One way to do the job, running in a process of its own. */
@@ -13,12 +15,15 @@ export interface Contender {
   readonly key: string;
   readonly title: string;
   readonly isServer: boolean;
+  /** Whether it uses the table store whose CPU is measured. */
+  readonly usesTable: boolean;
   readonly process: Child;
-  /** Creates the operations. */
+  /** Updates each operation once. */
   seed(operations: readonly string[]): Promise<void>;
-  drive(load: Load): Drive;
-  /** The message of each operation that is stored, read from the store itself. */
-  stored(): Promise<ReadonlyMap<string, string>>;
+  paced(operations: readonly string[], count: number, perSecond: number): Promise<Sample>;
+  closed(operations: readonly string[], callers: number, milliseconds: number): Promise<Sample>;
+  /** How many acknowledged updates are not in the store. */
+  countLost(): Promise<number>;
 }
 
 /** What must be known of a server to start it: the service itself, or a peer. */
@@ -29,26 +34,30 @@ export interface ServerModule {
   readonly cwd?: string;
 }
 
+const PEERS = new URL('../peers/', import.meta.url);
+
+/** The service, as it is deployed, in the embedded host. */
 export const SERVICE: ServerModule = { key: 'service', module: 'host.ts', cwd: APP_FOLDER };
 const SERVICE_TITLE = 'this service';
 
-const PEERS = new URL('../peers/', import.meta.url);
+/** The embedded host with an app that does nothing: the part of it that Azure does not run. */
+export const HOST_ONLY: ServerModule = { key: 'hostOnly', module: 'host.ts', cwd: `${BENCH_FOLDER}/load/hostOnly` };
 
 /** Every file of `bench/peers/` is a peer. */
-export const servers: readonly ServerModule[] = [
-  SERVICE,
-  ...readdirSync(PEERS)
+export function peers(environment: Environment): ServerModule[] {
+  return readdirSync(PEERS)
     .filter((file) => file.endsWith('.ts'))
-    .map((file) => ({ key: file.slice(0, -'.ts'.length), module: new URL(file, PEERS).href })),
-];
+    .map((file) => ({ key: file.slice(0, -'.ts'.length), module: new URL(file, PEERS).href }))
+    .filter(({ key }) => key !== 'capPostgres' || environment.hasPostgres);
+}
 
 const ready = z.object({
   port: z.number(),
-  title: z.string().default(SERVICE_TITLE),
+  title: z.string().optional(),
   store: z.enum(['table', 'own']).default('table'),
 });
 
-/** Starts a server on a table, which is created where it is not there. */
+/** Starts a server on a table, which is created if it does not exist. */
 export async function startServer(
   { key, module, cwd }: ServerModule,
   environment: Environment,
@@ -57,49 +66,62 @@ export async function startServer(
   const table = await environment.openTable(tableName);
   const settings = environment.settings(tableName, storePort);
   const child = await startChild(module, settings, { ...(cwd !== undefined && { cwd }), execArgv: PROBE });
-  const { port, title, store } = ready.parse(child.ready);
+  const {
+    port,
+    store,
+    title = key === HOST_ONLY.key ? 'embedded host alone' : SERVICE_TITLE,
+  } = ready.parse(child.ready);
   const baseUrl = `http://127.0.0.1:${port}`;
   const { token } = environment;
+  const ledger = new Ledger();
+  const sendHttp = createHttpSender(baseUrl, token);
+  const send: typeof sendHttp = async (update) => {
+    const acknowledge = ledger.sent(update);
+    const acknowledged = await sendHttp(update);
+    if (acknowledged) acknowledge();
+    return acknowledged;
+  };
   return {
     key,
     title,
     isServer: true,
+    usesTable: store === 'table' && key !== HOST_ONLY.key,
     process: child,
-    seed: (operations) => seedHttp(baseUrl, token, operations),
-    drive: (load) => driveHttp(baseUrl, token, load),
-    stored: () => (store === 'table' ? storedInTable(table) : storedInEntitySet(baseUrl, token)),
+    async seed(operations) {
+      const next = updatesOf(operations);
+      if (key !== HOST_ONLY.key) await checkUpdate(baseUrl, token, next());
+      for (const _ of operations) await send(next());
+    },
+    paced: (operations, count, perSecond) => sendAtRate(updatesOf(operations), send, count, perSecond),
+    closed: (operations, callers, milliseconds) => sendByCallers(updatesOf(operations), send, callers, milliseconds),
+    async countLost() {
+      if (key === HOST_ONLY.key) return 0;
+      return ledger.lost(await (store === 'table' ? storedInTable(table) : storedInEntitySet(baseUrl, token))).length;
+    },
   };
 }
 
-/** The two ways of the bare SDK: read and write, and only write. */
-export async function startBareTables(environment: Environment): Promise<Contender[]> {
-  return [
-    await startBareTable(environment),
-    await startBareTable(environment, { key: 'bareWrite', title: 'bare SDK, only update', writeOnly: true }),
-  ];
-}
-
+/** The bare SDK, which reads and writes, or only writes. */
 export async function startBareTable(
   environment: Environment,
-  { key, title, writeOnly } = { key: 'bareTable', title: 'bare SDK, get and update', writeOnly: false },
-  tableName = key,
+  { isWriteOnly, tableName = isWriteOnly ? 'bareWrite' : 'bareTable' }: { isWriteOnly: boolean; tableName?: string },
 ): Promise<Contender> {
-  const table = await environment.openTable(tableName);
+  await environment.openTable(tableName);
   const module = new URL('bareTable.ts', import.meta.url).href;
-  const child = await startChild(module, environment.settings(tableName), { execArgv: PROBE });
+  const settings = { ...environment.settings(tableName), ...(isWriteOnly && { BENCH_WRITE_ONLY: '1' }) };
+  const child = await startChild(module, settings, { execArgv: PROBE });
+  const run = async (order: Order) => (await ask(child, order, z.object({ sample }))).sample;
   return {
-    key,
-    title,
+    key: isWriteOnly ? 'bareWrite' : 'bareTable',
+    title: isWriteOnly ? 'bare SDK, only update' : 'bare SDK, get and update',
     isServer: false,
+    usesTable: true,
     process: child,
-    async seed(operations: readonly string[]) {
-      await ask(child, { seed: operations, writeOnly }, z.object({ seeded: z.literal(true) }));
-    },
-    drive(load: Load): Drive {
-      child.process.send({ start: load });
-      return { stop: () => ask(child, 'stop', recording) };
-    },
-    stored: () => storedInTable(table),
+    seed: async (operations) => void (await run({ operations: [...operations], seed: true })),
+    paced: (operations, count, perSecond) => run({ operations: [...operations], paced: { count, perSecond } }),
+    closed: (operations, callers, milliseconds) =>
+      run({ operations: [...operations], closed: { callers, milliseconds } }),
+    countLost: async () => 0,
   };
 }
 

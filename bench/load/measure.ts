@@ -1,61 +1,180 @@
-// All contenders under the same loads, in one go.
-import { setTimeout as delay } from 'node:timers/promises';
-import { startEnvironment } from '../environment.ts';
+// All contenders under the same loads, in one go and in turn.
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Environment, startEnvironment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
-import type { Loads, Point } from '../results.ts';
-import { type Contender, servers, startBareTables, startServer } from './contenders.ts';
-import { operationIds } from './load.ts';
-import { measurePoint } from './point.ts';
+import { figureOf, number } from '../report/markdown.ts';
+import { plot } from '../report/plot.ts';
+import type { Goal, Part, Section } from '../results.ts';
+import { type Estimate, estimate, exactly, median, quantile, WIDEST, width } from '../statistics.ts';
+import { type Contender, HOST_ONLY, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
+import type { Sample } from './drive.ts';
 import { countRoundTrips } from './roundTrips.ts';
-import { measureStored } from './stored.ts';
+import { operationIds } from './updates.ts';
+import { usageOf } from './usage.ts';
 
-type Progress = (what: string) => void;
+/** Moderate: the slowest contender and its store need half of one core for it. */
+const PER_SECOND = 125;
+const COMPARED_AT = 16;
+const HOT_WRITERS = [1, 16, 64];
 
-export async function measureLoads(plan: Plan, progress: Progress): Promise<Loads> {
-  const environment = await startEnvironment();
+/** What one contender did in one turn; times in milliseconds. */
+interface Turn {
+  readonly contender: string;
+  readonly round: number;
+  readonly callers: number;
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpu: number;
+  readonly storeCpu: number;
+  readonly rssMiB: number;
+  readonly failed: number;
+}
+
+type Measure = 'p50' | 'perSecond' | 'cpu';
+
+const PLOT_FILE = 'latency-throughput.svg';
+
+export async function measureLoads(plan: Plan, progress: (what: string) => void, folder: string): Promise<Part> {
+  const environment = await startEnvironment({ postgres: true });
   const contenders: Contender[] = [];
   try {
-    for (const server of servers) contenders.push(await startServer(server, environment));
-    contenders.push(...(await startBareTables(environment)));
+    for (const server of [SERVICE, HOST_ONLY, ...peers(environment)]) {
+      contenders.push(await startServer(server, environment));
+    }
+    for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
+    const full = contenders.filter(({ key }) => key !== HOST_ONLY.key);
     const operations = operationIds(plan.operations);
-    for (const contender of contenders) await contender.seed(operations);
-
-    const measure = (contender: Contender, round: number, concurrency: number, ids: readonly string[]) => {
-      progress(`round ${round + 1}, ${concurrency} at once, ${ids.length} operations: ${contender.title}`);
-      return measurePoint(contender, environment.azurite, { round, concurrency, operations: [...ids] }, plan);
-    };
     for (const contender of contenders) {
       progress(`heating up: ${contender.title}`);
-      const heating = contender.drive({ concurrency: 16, operations, tag: 'heating up' });
-      await delay(plan.heatUpMs);
-      await heating.stop();
+      await contender.seed(operations);
+      await contender.closed(operations, COMPARED_AT, plan.heatUpMs);
     }
-    const comparison: Point[] = [];
-    for (let round = 0; round < plan.rounds; round++) {
-      for (const concurrency of plan.comparedAt) {
-        // Each round begins with another of them, so that none is always first or always after the same one.
-        for (const contender of rotated(contenders, round * 2)) {
-          comparison.push(await measure(contender, round, concurrency, operations));
-        }
+
+    const turnOf = async (contender: Contender, round: number, callers: number, run: () => Promise<Sample>) => {
+      const usages = () => Promise.all([usageOf(contender.process), usageOf(environment.azurite)]);
+      const [before, storeBefore] = await usages();
+      const { latencies, seconds, failed } = await run();
+      const [after, storeAfter] = await usages();
+      const { length } = latencies;
+      return {
+        contender: contender.key,
+        round,
+        callers,
+        perSecond: length / seconds,
+        p50: quantile(latencies, 0.5),
+        p99: quantile(latencies, 0.99),
+        cpu: (after.cpuMs - before.cpuMs) / length,
+        storeCpu: contender.usesTable ? (storeAfter.cpuMs - storeBefore.cpuMs) / length : 0,
+        rssMiB: after.rssMiB,
+        failed,
+      };
+    };
+    const pacedTurn = (contender: Contender, round: number) =>
+      turnOf(contender, round, 0, () => contender.paced(operations, plan.paced, PER_SECOND));
+    const closedTurn = (contender: Contender, round: number, callers: number, ids = operations) =>
+      turnOf(contender, round, callers, () => contender.closed(ids, callers, plan.closedMs));
+
+    const paced = await inRounds(contenders, plan.leastRounds, plan.pacedBudgetMs, pacedTurn, pacedGoals, (round) =>
+      progress(`at ${PER_SECOND} requests a second, round ${round + 1}`),
+    );
+    const closed = await inRounds(
+      full,
+      plan.leastRounds,
+      plan.closedBudgetMs,
+      (contender, round) => closedTurn(contender, round, COMPARED_AT),
+      closedGoals,
+      (round) => progress(`${COMPARED_AT} callers, round ${round + 1}`),
+    );
+    const growth: Turn[] = [];
+    for (const callers of plan.callers) {
+      progress(`${callers} callers`);
+      for (const contender of full) growth.push(await closedTurn(contender, 0, callers));
+    }
+    const hot: Turn[] = [];
+    for (const writers of HOT_WRITERS) {
+      progress(`${writers} callers on one operation`);
+      for (const contender of full.filter(({ isServer }) => isServer)) {
+        progress(`  ${contender.title}`);
+        hot.push(await closedTurn(contender, 0, writers, operations.slice(0, 1)));
       }
     }
-    const concurrency: Point[] = [];
-    for (const callers of plan.alsoAt) {
-      for (const contender of contenders) concurrency.push(await measure(contender, 0, callers, operations));
-    }
-    const hot: Point[] = [];
-    for (const writers of plan.hotWriters) {
-      for (const contender of contenders.filter(({ isServer }) => isServer)) {
-        hot.push(await measure(contender, 0, writers, operations.slice(0, 1)));
-      }
-    }
+    progress('reading back');
+    const lost = new Map<string, number>();
+    for (const contender of contenders) lost.set(contender.key, await contender.countLost());
+    const trips = await countRoundTrips(environment, progress);
+
+    const titleOf = (key: string) => contenders.find((contender) => contender.key === key)?.title ?? key;
+    const series = [...closed, ...growth];
+    const points = [...Map.groupBy(series, ({ contender, callers }) => `${contender} ${callers}`).values()];
+    const plotted = points.map((turns) => ({
+      contender: titleOf(turns[0]?.contender ?? ''),
+      callers: turns[0]?.callers ?? 0,
+      throughput: median(turns.map(({ perSecond }) => perSecond)),
+      latency: median(turns.map(({ p50 }) => p50)),
+    }));
+    writeFileSync(resolve(folder, PLOT_FILE), await plot(plotted));
+
+    const all = [...paced, ...series, ...hot];
+    const faulty = contenders.map(({ key, title }) => {
+      const failed = all.reduce((sum, turn) => sum + (turn.contender === key ? turn.failed : 0), 0);
+      return { key, title, failed, lost: lost.get(key) ?? 0 };
+    });
+    const service = trips.find(({ contender }) => contender === SERVICE.key);
+    const own = plotted.filter(
+      ({ contender, callers }) => contender === titleOf(SERVICE.key) && callers >= COMPARED_AT,
+    );
     return {
-      contenders: contenders.map(({ key, title, isServer }) => ({ key, title, isServer })),
-      comparison,
-      concurrency,
-      hot,
-      stored: await measureStored(environment, plan, progress),
-      roundTrips: await countRoundTrips(environment, progress),
+      goals: [
+        ...pacedGoals(paced),
+        ...closedGoals(closed),
+        {
+          measure: 'least responses per second of 64 and 256 callers, to 16 callers',
+          least: 0.8,
+          figure: estimateSingle(own),
+        },
+        {
+          measure: 'store requests of an update, operation cached',
+          most: 1,
+          figure: exactly(service?.updateOfCached ?? 0),
+        },
+        {
+          measure: 'store requests of an update, operation not cached',
+          most: 2,
+          figure: exactly(service?.updateOfUncached ?? 0),
+        },
+      ],
+      sections: [
+        pacedSection(paced, titleOf, environment),
+        closedSection(closed, titleOf),
+        {
+          title: 'Growing concurrency',
+          text: `Responses per second, and p99 in ms, by number of callers.\n\n![Latency against throughput](${PLOT_FILE})`,
+          ...seriesTable(series, titleOf),
+        },
+        {
+          title: 'All callers on one operation',
+          text: `The same, by number of callers that all update one operation. Each write must name the ETag of the one before it, so
+that the service runs those of one instance one after the other: its throughput is that of one writer.`,
+          ...seriesTable(hot, titleOf),
+        },
+        {
+          title: 'Store requests of an update',
+          text: 'Counted in front of the store.',
+          columns: ['', 'create', 'update', 'update, operation not cached'],
+          rows: trips.map(({ contender, create, updateOfCached, updateOfUncached }) => [
+            titleOf(contender),
+            ...[create, updateOfCached, updateOfUncached].map(number),
+          ]),
+        },
+        {
+          title: 'Failures',
+          text: 'Responses that were not 2xx, and acknowledged updates that were not in the store afterwards.',
+          columns: ['', 'not 2xx', 'lost'],
+          rows: faulty.map((each) => [each.title, String(each.failed), String(each.lost)]),
+        },
+      ],
     };
   } finally {
     for (const contender of contenders) await contender.process.stop();
@@ -63,7 +182,156 @@ export async function measureLoads(plan: Plan, progress: Progress): Promise<Load
   }
 }
 
-function rotated<Item>(items: readonly Item[], by: number) {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
+/** Rounds of one turn each, in rotated order, until the intervals of the goals are narrow or the time is over. */
+async function inRounds(
+  contenders: readonly Contender[],
+  least: number,
+  budgetMs: number,
+  turn: (contender: Contender, round: number) => Promise<Turn>,
+  goals: (turns: readonly Turn[]) => Goal[],
+  progress: (round: number) => void,
+) {
+  const turns: Turn[] = [];
+  const begin = performance.now();
+  for (let round = 0; ; round++) {
+    const isNarrow = round > 0 && goals(turns).every(({ figure }) => width(figure) <= WIDEST);
+    if (round >= least && (isNarrow || performance.now() - begin > budgetMs)) return turns;
+    progress(round);
+    const first = (round * 3) % contenders.length;
+    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+      turns.push(await turn(contender, round));
+    }
+  }
+}
+
+function valuesOf(turns: readonly Turn[], measure: Measure, contender: string) {
+  return turns
+    .filter((turn) => turn.contender === contender)
+    .toSorted((a, b) => a.round - b.round)
+    .map((turn) => turn[measure]);
+}
+
+/** The ratio of two contenders in each round. */
+function ratio(turns: readonly Turn[], measure: Measure, contender: string, reference: string): Estimate {
+  const references = valuesOf(turns, measure, reference);
+  return estimate(valuesOf(turns, measure, contender).map((value, round) => value / (references[round] ?? Number.NaN)));
+}
+
+/** The CPU of what is deployed: without that of the embedded host in the same round. */
+function deployedCpu(turns: readonly Turn[]) {
+  const host = valuesOf(turns, 'cpu', HOST_ONLY.key);
+  return valuesOf(turns, 'cpu', SERVICE.key).map((cpu, round) => cpu - (host[round] ?? Number.NaN));
+}
+
+function pacedGoals(turns: readonly Turn[]): Goal[] {
+  const written = valuesOf(turns, 'cpu', 'nodeHttp');
+  const deployed = estimate(deployedCpu(turns).map((cpu, round) => cpu / (written[round] ?? Number.NaN)));
+  return [
+    {
+      measure: 'p50 at a fixed rate, to the bare SDK that reads and writes',
+      most: 0.9,
+      figure: ratio(turns, 'p50', SERVICE.key, 'bareTable'),
+    },
+    { measure: 'CPU of what is deployed, to plain node:http', most: 0.7, figure: deployed },
+    {
+      measure: 'CPU with the embedded host, to plain node:http',
+      most: 1,
+      figure: ratio(turns, 'cpu', SERVICE.key, 'nodeHttp'),
+    },
+  ];
+}
+
+function closedGoals(turns: readonly Turn[]): Goal[] {
+  const perSecond = (reference: string) => ratio(turns, 'perSecond', SERVICE.key, reference);
+  const hasPostgres = turns.some(({ contender }) => contender === 'capPostgres');
+  return [
+    { measure: 'responses per second of 16 callers, to plain node:http', least: 1.2, figure: perSecond('nodeHttp') },
+    ...(hasPostgres
+      ? [
+          {
+            measure: 'responses per second of 16 callers, to SAP CAP on PostgreSQL',
+            least: 1.5,
+            figure: perSecond('capPostgres'),
+          },
+        ]
+      : []),
+    {
+      measure: 'responses per second of 16 callers, to SAP CAP on SQLite in its process',
+      least: 2,
+      figure: perSecond('cap'),
+    },
+  ];
+}
+
+function estimateSingle(own: readonly { readonly callers: number; readonly throughput: number }[]) {
+  const compared = own.find(({ callers }) => callers === COMPARED_AT)?.throughput ?? Number.NaN;
+  return exactly(
+    Math.min(...own.filter(({ callers }) => callers > COMPARED_AT).map(({ throughput }) => throughput / compared)),
+  );
+}
+
+function pacedSection(turns: readonly Turn[], titleOf: (key: string) => string, environment: Environment): Section {
+  const written = valuesOf(turns, 'cpu', 'nodeHttp');
+  const toWritten = (values: readonly number[]) =>
+    figureOf(values.map((value, round) => value / (written[round] ?? Number.NaN)));
+  const deployed = deployedCpu(turns);
+  const postgres = environment.hasPostgres
+    ? ''
+    : ' SAP CAP on PostgreSQL was left out: PostgreSQL is not installed here.';
+  return {
+    title: 'At a fixed rate',
+    text: `One PATCH with the id in the URL, an RS256 token of the same issuer, and a body of some 300 bytes that changes something
+every time, over kept-alive connections; ${PER_SECOND} requests a second, whether or not those before were answered. A latency
+counts from the time at which the request was due. CPU is \`process.cpuUsage\` of the server, all threads, for each response;
+that of the bare SDK is not given, since its process also keeps the time. Each contender has a process and a table of its
+own, and they take turns of one second, each round in another order. The store is Azurite in memory. SAP CAP has SQLite in
+its own process, or PostgreSQL without fsync over a socket.${postgres} "What is deployed" is this service without what the embedded
+host costs by itself: an HTTP server, a router and conversions, which Azure runs outside of the app's process.`,
+    columns: ['', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU to node:http', 'store CPU ms', 'RSS MiB'],
+    rows: [
+      ...[...Map.groupBy(turns, ({ contender }) => contender)].map(([key, own]) => [
+        titleOf(key),
+        figureOf(own.map(({ p50 }) => p50)),
+        figureOf(own.map(({ p99 }) => p99)),
+        ...(key.startsWith('bare')
+          ? ['', '']
+          : [figureOf(own.map(({ cpu }) => cpu)), toWritten(valuesOf(turns, 'cpu', key))]),
+        figureOf(own.map(({ storeCpu }) => storeCpu)),
+        number(median(own.map(({ rssMiB }) => rssMiB))),
+      ]),
+      ['what is deployed', '', '', figureOf(deployed), toWritten(deployed), '', ''],
+    ],
+  };
+}
+
+function closedSection(turns: readonly Turn[], titleOf: (key: string) => string): Section {
+  return {
+    title: `${COMPARED_AT} callers`,
+    text: `Each caller waits for a response before its next request. Load generator, server and store fill both cores, so that these
+figures also measure how the processes are scheduled.`,
+    columns: ['', 'responses/s', 'to node:http', 'p50 ms', 'p99 ms', 'CPU ms'],
+    rows: [...Map.groupBy(turns, ({ contender }) => contender)].map(([key, own]) => {
+      const written = valuesOf(turns, 'perSecond', 'nodeHttp');
+      return [
+        titleOf(key),
+        figureOf(own.map(({ perSecond }) => perSecond)),
+        figureOf(valuesOf(turns, 'perSecond', key).map((value, round) => value / (written[round] ?? Number.NaN))),
+        figureOf(own.map(({ p50 }) => p50)),
+        figureOf(own.map(({ p99 }) => p99)),
+        figureOf(own.map(({ cpu }) => cpu)),
+      ];
+    }),
+  };
+}
+
+function seriesTable(turns: readonly Turn[], titleOf: (key: string) => string) {
+  const counts = [...new Set(turns.map(({ callers }) => callers))].toSorted((a, b) => a - b);
+  const rows = [...Map.groupBy(turns, ({ contender }) => contender)].map(([key, own]) => [
+    titleOf(key),
+    ...counts.map((count) => {
+      const at = own.filter(({ callers }) => callers === count);
+      return `${number(median(at.map(({ perSecond }) => perSecond)))}, ${number(median(at.map(({ p99 }) => p99)))}`;
+    }),
+  ]);
+  return { columns: ['', ...counts.map(String)], rows };
 }

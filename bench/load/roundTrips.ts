@@ -1,16 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startFaultProxy } from '../../test/support/faultProxy.ts';
 import { type Environment, listening } from '../environment.ts';
-import type { RoundTrips } from '../results.ts';
-import { servers, startServer } from './contenders.ts';
-import { operationIds } from './load.ts';
+import { peers, SERVICE, startServer } from './contenders.ts';
+import { operationIds } from './updates.ts';
 
 const OPERATIONS = operationIds(20);
 
-/** What a server asks of the store when it starts is over after this long, and not counted. */
-const START_MS = 300;
+/** The store requests of a start are over after this long, and not counted. */
+const START_MS = 500;
 
-/** Counts, in front of the store, what each server asks of it for a PATCH; those that do not use it are left out. */
+/** Store requests of each PATCH. */
+export interface RoundTrips {
+  readonly contender: string;
+  readonly create: number;
+  readonly updateOfCached: number;
+  readonly updateOfUncached: number;
+}
+
+/** Counts the store requests of each server in front of the store; servers that do not use it are left out. */
 export async function countRoundTrips(
   environment: Environment,
   progress: (what: string) => void,
@@ -18,25 +25,26 @@ export async function countRoundTrips(
   const proxy = await startFaultProxy(listening.parse(environment.azurite.ready).port);
   const counted: RoundTrips[] = [];
   try {
-    for (const server of servers) {
-      progress(`round trips: ${server.key}`);
+    for (const server of [SERVICE, ...peers(environment)]) {
+      progress(`store requests: ${server.key}`);
       const count = async (passes: number) => {
         const placement = { tableName: `${server.key}Counted`, storePort: proxy.port };
-        const { seed, process } = await startServer(server, environment, placement);
+        const { closed, process } = await startServer(server, environment, placement);
         const perPatch: number[] = [];
         await delay(START_MS);
         for (let pass = 0; pass < passes; pass++) {
           const before = proxy.requests.length;
-          await seed(OPERATIONS);
+          // One caller, whose next request comes when the time is over: it updates one operation.
+          for (const id of OPERATIONS) await closed([id], 1, 0.001);
           perPatch.push((proxy.requests.length - before) / OPERATIONS.length);
         }
         await process.stop();
         return perPatch;
       };
-      const [create = 0, updateOfKnown = 0] = await count(2);
-      // What another process has written is not known to this one.
-      const [updateOfUnknown = 0] = await count(1);
-      if (create > 0) counted.push({ contender: server.key, create, updateOfKnown, updateOfUnknown });
+      const [create = 0, updateOfCached = 0] = await count(2);
+      // Another process has written the operations.
+      const [updateOfUncached = 0] = await count(1);
+      if (create > 0) counted.push({ contender: server.key, create, updateOfCached, updateOfUncached });
     }
   } finally {
     await proxy.close();

@@ -1,19 +1,17 @@
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import type { Loads } from '../results.ts';
-import { median } from '../statistics.ts';
+
+export interface PlottedPoint {
+  readonly contender: string;
+  readonly callers: number;
+  /** Responses per second. */
+  readonly throughput: number;
+  /** In milliseconds. */
+  readonly latency: number;
+}
 
 /** Latency against throughput, one line for each contender, one point for each number of callers, as SVG. */
-export async function plot({ contenders, comparison, concurrency }: Loads): Promise<string> {
-  const values = contenders.flatMap(({ key, title }) => {
-    const own = [...comparison, ...concurrency].filter(({ contender }) => contender === key);
-    return [...Map.groupBy(own, (point) => point.concurrency)].map(([callers, points]) => ({
-      contender: title,
-      callers,
-      throughput: median(points.map(({ requestsPerSecond }) => requestsPerSecond)),
-      latency: median(points.map(({ p50 }) => p50)),
-    }));
-  });
+export async function plot(values: PlottedPoint[]): Promise<string> {
   const spec: TopLevelSpec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width: 760,
@@ -35,7 +33,7 @@ export async function plot({ contenders, comparison, concurrency }: Loads): Prom
     title: 'PATCH of an operation: latency against throughput, by number of callers',
     data: { values },
     encoding: {
-      x: { field: 'throughput', type: 'quantitative', title: 'answers per second' },
+      x: { field: 'throughput', type: 'quantitative', title: 'responses per second' },
       y: {
         field: 'latency',
         type: 'quantitative',
@@ -46,7 +44,7 @@ export async function plot({ contenders, comparison, concurrency }: Loads): Prom
         field: 'contender',
         type: 'nominal',
         title: null,
-        scale: { domain: contenders.map(({ title }) => title), scheme: 'dark2' },
+        scale: { scheme: 'dark2' },
       },
       order: { field: 'callers', type: 'quantitative' },
     },

@@ -1,23 +1,38 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Results } from '../results.ts';
-import { reportColdStart } from './coldStart.ts';
-import { reportCompute } from './compute.ts';
-import { reportGoals } from './goals.ts';
-import { reportLoads } from './loads.ts';
-import { plot } from './plot.ts';
+import { type Goal, kinds, type Results } from '../results.ts';
+import { judge, WIDEST, width } from '../statistics.ts';
+import { figure, number, table } from './markdown.ts';
 
-const PLOT_FILE = 'latency-throughput.svg';
+/** Writes results.md beside results.json. */
+export function writeReport(folder: string, results: Results): void {
+  const parts = kinds.flatMap((kind) => results[kind] ?? []);
+  const sections = parts.flatMap(({ run, sections }) =>
+    sections.map(({ title, text, columns, rows }, index) => {
+      const { date, machine, versions, quick } = run;
+      const warning = quick ? ' **A quick run: to see that it works, not to be quoted.**' : '';
+      const measured = index === 0 ? `Measured on ${date}: ${machine}. ${versions}.${warning}\n\n` : '';
+      const content = columns.length > 0 ? `\n\n${table(columns, rows)}` : '';
+      return `${index === 0 ? '##' : '###'} ${title}\n\n${measured}${text}${content}`;
+    }),
+  );
+  const report = ['# Bench results', goalsSection(parts.flatMap(({ goals }) => goals)), ...sections];
+  writeFileSync(resolve(folder, 'results.md'), `${report.join('\n\n')}\n`);
+}
 
-/** Writes results.md and the plot beside results.json. */
-export async function writeReport(folder: string, results: Results): Promise<void> {
-  const { loads, compute, coldStart } = results;
-  if (loads) writeFileSync(resolve(folder, PLOT_FILE), await plot(loads));
-  const sections = [
-    reportGoals(results),
-    ...(loads ? [reportLoads(loads, PLOT_FILE)] : []),
-    ...(compute ? [reportCompute(compute)] : []),
-    ...(coldStart ? [reportColdStart(coldStart)] : []),
-  ];
-  writeFileSync(resolve(folder, 'results.md'), `# How fast it is\n\n${sections.join('\n\n')}\n`);
+function goalsSection(goals: readonly Goal[]) {
+  const rows = goals.map(({ measure, most, least, unit = '', figure: found }) => [
+    measure,
+    `${most === undefined ? `>= ${number(least ?? 0)}` : `<= ${number(most)}`} ${unit}`.trim(),
+    figure(found),
+    String(found.rounds),
+    `${judge(found, { most, least })}${width(found) > WIDEST ? ' (wide)' : ''}`,
+  ]);
+  return `## Goals
+
+"To" is a ratio, taken within each round. The figure is the median of the rounds, with its 95 % confidence interval
+(that of the sign test). A goal is met, or not met, only if the whole interval is on one side of its bound. "Wide" is an
+interval of more than ${WIDEST * 100} % of the figure.
+
+${table(['measure', 'goal', 'figure', 'rounds', 'verdict'], rows)}`;
 }

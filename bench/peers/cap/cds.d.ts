@@ -8,6 +8,7 @@ declare module '@sap/cds' {
     root: string;
     readonly context: { user: object };
     readonly User: new (claims: { readonly id: unknown; readonly roles: unknown }) => object;
+    deploy(model: string): { to(service: string): Promise<unknown> };
     server(options: {
       readonly from: string;
       readonly service: string;

@@ -1,0 +1,65 @@
+import { Agent, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import * as z from 'zod';
+import type { Send } from './drive.ts';
+import { bodyOf, type Update } from './updates.ts';
+
+/** A response that does not come within this time is a failure. */
+const TIMEOUT_MS = 10_000;
+
+/** Sends updates to a server over kept-alive connections. */
+export function createHttpSender(baseUrl: string, token: string): Send {
+  const agent = new Agent({ keepAlive: true });
+  return (update) =>
+    new Promise((resolve) => {
+      const { path, method, headers, body } = toRequest(update, token);
+      const length = { 'content-length': Buffer.byteLength(body) };
+      const sent = request(baseUrl + path, { agent, method, headers: { ...headers, ...length }, timeout: TIMEOUT_MS })
+        .on('timeout', () => sent.destroy())
+        .on('response', (response) => {
+          const { statusCode = 0 } = response;
+          response
+            .on('error', () => resolve(false))
+            .on('end', () => resolve(statusCode >= 200 && statusCode < 300))
+            .resume();
+        })
+        .on('error', () => resolve(false));
+      sent.end(body);
+    });
+}
+
+const entity = z.object({ id: z.string(), status: z.string(), resultInfo: z.object({ message: z.string() }) });
+
+/**
+ * Updates an operation, and checks the answer.
+ *
+ * @throws Error when it is not what was asked for
+ */
+export async function checkUpdate(baseUrl: string, token: string, update: Update): Promise<void> {
+  const { path, method, headers, body } = toRequest(update, token);
+  const response = await new Promise<{ status: number; body: string }>((resolve, reject) => {
+    request(baseUrl + path, {
+      agent: false,
+      method,
+      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+    })
+      .on('response', (answer) =>
+        text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject),
+      )
+      .on('error', reject)
+      .end(body);
+  });
+  const { data } = response.status < 300 ? entity.safeParse(JSON.parse(response.body)) : {};
+  if (data?.id !== update.id || data.status !== 'Running' || data.resultInfo.message !== update.message) {
+    throw new Error(`${baseUrl} answered ${response.status} ${response.body}, which is not what was asked for.`);
+  }
+}
+
+function toRequest(update: Update, token: string) {
+  return {
+    method: 'PATCH',
+    path: `/v1.0/playPromptOperation/${update.id}`,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(bodyOf(update)),
+  };
+}
