@@ -21,8 +21,8 @@ export interface Plan {
 
 const full: Plan = {
   leastRounds: 8,
-  pacedBudgetMs: 210_000,
-  closedBudgetMs: 150_000,
+  pacedBudgetMs: 180_000,
+  closedBudgetMs: 110_000,
   heatUpMs: 2000,
   paced: 125,
   closedMs: 1000,
