@@ -4,7 +4,7 @@ import { toCsdlXml } from '../shared/description/csdlXml.ts';
 import { openApi } from '../shared/description/openApi.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
 import { checkODataVersion, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { serviceRoot } from '../shared/odata/entityBody.ts';
+import { originOf, serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 import type { GraphHandler } from './graphHandler.ts';
@@ -33,7 +33,7 @@ export const readMetadata: GraphHandler = async ({ headers, url }) => {
 export const readOpenApi: GraphHandler = async ({ headers, url }) => {
   negotiateJson(headers);
   readQueryOptions(url, []);
-  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(new URL(url).origin) };
+  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(originOf(url)) };
 };
 
 /** OData Protocol, 11.2.12: a media type, or its subtype. */

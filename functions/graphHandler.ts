@@ -1,7 +1,6 @@
 import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import { withDeadline } from '../shared/deadline.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
-import { readHeader } from '../shared/http/headers.ts';
 import { repeatabilityResult } from '../shared/http/repeatability.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
 import { ServiceError } from '../shared/serviceError.ts';
@@ -103,8 +102,6 @@ export async function respond(
 ): Promise<HttpResponse> {
   const ids = requestIds(request);
   try {
-    // Responses repeat it in URLs.
-    readHeader(request.headers, 'Host');
     return complete(await handler(request, deadline, context), request, ids);
   } catch (thrown) {
     const error = toServiceError(thrown);

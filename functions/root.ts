@@ -1,4 +1,5 @@
 import { negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { originOf } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import type { GraphHandler } from './graphHandler.ts';
 import { type PageName, packagedPages } from './page.ts';
@@ -17,7 +18,7 @@ export function createRoot(pages: readonly PageName[]): GraphHandler {
   return async ({ url, headers }) => {
     negotiateJson(headers);
     readQueryOptions(url, []);
-    const { origin } = new URL(url);
+    const origin = originOf(url);
     const urls = Object.entries(paths).map(([name, path]) => [name, origin + path]);
     return { status: 200, headers: { 'Content-Type': 'application/json' }, body: Object.fromEntries(urls) };
   };

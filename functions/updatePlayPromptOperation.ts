@@ -27,6 +27,7 @@ export function createUpdatePlayPromptOperation({
   return async (request, deadline) => {
     const caller = await authenticate(request.headers.get('authorization'));
     readQueryOptions(request.url, []);
+    const root = serviceRoot(request.url);
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
     // A response without a body satisfies any Accept.
@@ -38,7 +39,6 @@ export function createUpdatePlayPromptOperation({
     const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
     const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 
-    const root = serviceRoot(request.url);
     const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };
     return preference === 'minimal'
       ? { status: 204, headers: { ...headers, 'OData-EntityId': `${root}/playPromptOperation/${stored.operation.id}` } }

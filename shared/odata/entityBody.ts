@@ -1,10 +1,24 @@
 import type { OperationVersion, PlayPromptOperation, PropertyName } from '../operation/playPromptOperation.ts';
+import { invalidRequest } from '../serviceError.ts';
 
-/** The service root of a URL below it, such as `https://host/v1.0`. */
+/** The longest origin, in characters: that of any header which is looked into. */
+const MAX_ORIGIN_LENGTH = 2048;
+
+/**
+ * The origin of a URL, which responses repeat: its host is that of the `Host` header.
+ *
+ * @throws ServiceError `invalidRequest` when it is longer than MAX_ORIGIN_LENGTH
+ */
+export function originOf(url: string): string {
+  const { origin } = new URL(url);
+  if (origin.length <= MAX_ORIGIN_LENGTH) return origin;
+  throw invalidRequest('InvalidHeader', 'Host', 'is too long');
+}
+
+/** The service root of a URL below it, such as `https://host/v1.0`. Throws as `originOf`. */
 export function serviceRoot(url: string): string {
-  const { origin, pathname } = new URL(url);
-  const [root] = /^.*?\/v1\.0(?=\/|$)/i.exec(pathname) ?? ['/v1.0'];
-  return origin + root;
+  const [root] = /^.*?\/v1\.0(?=\/|$)/i.exec(new URL(url).pathname) ?? ['/v1.0'];
+  return originOf(url) + root;
 }
 
 /** The body of a single entity, or of its selected properties. OData JSON Format, 4.5; OData Protocol, 10.8. */

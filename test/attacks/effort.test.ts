@@ -101,11 +101,20 @@ describe('a long header', () => {
   });
 
   test('Host, which URLs in responses repeat, is bounded', async () => {
-    for (const path of ['/', '/v1.0', '/openapi.json', PATH]) {
-      const host = 'a.'.repeat(long / 2);
-      const { status, json } = await expectBounded({ method: 'GET', path, headers: { host } });
+    const batch = {
+      requests: [request({ method: 'PATCH', body: {}, headers: { 'content-type': 'application/json' } })],
+    };
+    const requests: TestRequest[] = [
+      ...['/', '/v1.0', '/openapi.json', PATH].map((path) => ({ method: 'GET', path })),
+      { path: `${PATH}/of-a-long-host`, body: {} },
+      { method: 'POST', path: '/v1.0/$batch', body: batch },
+    ];
+    for (const each of requests) {
+      const path = `http://${'a.'.repeat(long / 2)}b${each.path}`;
+      const { status, json } = await expectBounded({ ...each, path });
       expect([status, json.error.details[0].target]).toEqual([400, 'Host']);
     }
+    expect((await app.send({ method: 'GET', path: `${PATH}/of-a-long-host` })).status).toBe(404);
   });
 
   test('that nothing looks into may be as long as the host lets it be', async () => {
