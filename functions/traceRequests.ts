@@ -1,12 +1,15 @@
 import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import { metrics, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
-import { DURATION_IN_SECONDS, SCOPE } from '../shared/tracing.ts';
+import { DURATION_IN_SECONDS, SCOPE, serverAttributes } from '../shared/tracing.ts';
 import type { Route } from './router.ts';
 
-/** Runs each request of a route in a span, as part of the host's or the caller's trace, and measures its duration. */
+/**
+ * Runs each request of a route in a span, as part of the host's or the caller's trace, and measures its duration. The
+ * metric is not `http.server.request.duration`: the host has that one, and both would add up under one name.
+ */
 export function traceRequests(handler: HttpHandler, { name, template }: Pick<Route, 'name' | 'template'>): HttpHandler {
   const tracer = trace.getTracer(SCOPE);
-  const durations = metrics.getMeter(SCOPE).createHistogram('http.server.request.duration', {
+  const durations = metrics.getMeter(SCOPE).createHistogram('playpromptoperation.request.duration', {
     description: 'Requests, by route, method and status.',
     ...DURATION_IN_SECONDS,
   });
@@ -28,7 +31,13 @@ export function traceRequests(handler: HttpHandler, { name, template }: Pick<Rou
         };
         if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
         // Callers know the invocation as request-id.
-        span.setAttributes({ ...attributes, 'faas.invocation_id': context.invocationId });
+        if (span.isRecording()) {
+          span.setAttributes({
+            ...attributes,
+            ...serverAttributes(request.url),
+            'faas.invocation_id': context.invocationId,
+          });
+        }
         span.end();
         durations.record((performance.now() - start) / 1000, attributes);
       }

@@ -1,6 +1,5 @@
-// `npm run entra -- --repository owner/name`: sets up in Microsoft Entra ID and on the subscription what a deployment
-// needs before it can begin, by the Azure CLI and as whoever is signed in there. It is safe to repeat; with --dry-run it
-// only says what it would do.
+// `npm run entra`: the app registration of the service in Microsoft Entra ID, by the Azure CLI and as whoever is signed in
+// there. Bicep does the rest (bootstrap.bicep).
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import * as z from 'zod';
@@ -8,36 +7,30 @@ import { readCommandLine } from '../local/commandLine.ts';
 import { setUpEntra } from './entraSetup.ts';
 
 const USAGE = `
-npm run entra -- --repository OWNER/NAME [options]
+npm run entra -- [options]
 
-Sets up in Microsoft Entra ID, and on the subscription, what a deployment from GitHub needs. It is safe to repeat.
+Registers the service in Microsoft Entra ID and gives callers its app role Calls.Initiate.All. It is safe to repeat.
 
-  --repository OWNER/NAME  the repository that deploys
-  --name NAME              the name of the app registrations, by default playpromptoperation
-  --environment NAME       an environment of the repository, may be repeated; by default staging and production
-  --dry-run                only print what would be done
-  --help                   print this text
+  --grant ID   object id of a service principal or managed identity that may call the service; may be repeated
+  --name NAME  the name of the app registration, by default playpromptoperation
+  --dry-run    only print what would be done
+  --help       print this text
 `;
 
 const { values } = readCommandLine(USAGE, {
   name: { type: 'string', default: 'playpromptoperation' },
-  repository: { type: 'string' },
-  environment: { type: 'string', multiple: true, default: ['staging', 'production'] },
+  grant: { type: 'string', multiple: true, default: [] },
   'dry-run': { type: 'boolean', default: false },
 });
-const repository = z
-  .string()
-  .regex(/^[\w.-]+\/[\w.-]+$/)
-  .safeParse(values.repository).data;
+const grant = z.array(z.guid()).safeParse(values.grant).data;
 
-if (repository === undefined) {
-  console.error('It needs the repository on GitHub that deploys: --repository owner/name');
+if (grant === undefined) {
+  console.error('--grant takes the object id (a GUID) of a service principal or managed identity.');
   process.exitCode = 1;
 } else {
   await setUpEntra({
     name: values.name,
-    repository,
-    environments: values.environment,
+    grant,
     isDryRun: values['dry-run'],
     az: async (args) => (await promisify(execFile)('az', args)).stdout,
     print: console.log,

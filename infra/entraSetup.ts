@@ -1,25 +1,23 @@
-// What Microsoft Entra ID and the subscription must hold before anything can be deployed, and how it gets there by the
-// Azure CLI. docs/entra.md has the same by hand.
+// The app registration of the service, and who may call it: what Bicep cannot create.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 
 const GRAPH = 'https://graph.microsoft.com/v1.0';
-const GITHUB_ISSUER = 'https://token.actions.githubusercontent.com';
 
-/** How often, and how long apart, a change is tried while Entra does not yet know of what was created just before. */
+/** How often a change is tried, and at what interval, while Entra does not yet know an object that was just created. */
 const ATTEMPTS = 6;
 const ATTEMPT_PAUSE_MS = 5000;
 
-/** What applications may be permitted, as Microsoft Graph calls it. */
+/** The app roles, named as the application permissions of Microsoft Graph. */
 const APP_ROLES = [
   { value: 'Calls.Initiate.All', displayName: 'Initiate calls, and update their operations' },
   { value: 'Calls.AccessMedia.All', displayName: 'Access the media of calls, and update their operations' },
 ];
 
-/** What stands in for the id of an object that a dry run does not create. */
+/** Stands in for the id of an object that a dry run does not create. */
 const PLANNED = '00000000-0000-0000-0000-000000000000';
 
-const uuid = z.object({ id: z.string() });
+const withId = z.object({ id: z.string() });
 const application = z.object({
   id: z.string(),
   appId: z.string(),
@@ -29,181 +27,89 @@ const application = z.object({
   optionalClaims: z.looseObject({ accessToken: z.array(z.looseObject({ name: z.string() })).default([]) }).nullish(),
 });
 type Application = z.infer<typeof application>;
-const credential = z.object({ id: z.string(), name: z.string(), issuer: z.string(), subject: z.string() });
 const appRoleAssignment = z.object({ resourceId: z.string(), appRoleId: z.string() });
-const account = z.object({ id: z.string(), tenantId: z.string() });
-
-interface Principal {
-  readonly appId: string;
-  readonly principalId: string;
-}
 
 export interface Setup {
-  /** Name of the app registration of the service; those that deploy it add a suffix. */
+  /** Name of the app registration. */
   readonly name: string;
-  /** `owner/name` of the repository on GitHub whose workflows deploy. */
-  readonly repository: string;
-  /** The environments of the repository that it deploys to. */
-  readonly environments: readonly string[];
-  /** Whether it is only told what would be done. */
+  /** Object ids of the service principals that get the app role `Calls.Initiate.All`. */
+  readonly grant: readonly string[];
+  /** Whether changes are only printed. */
   readonly isDryRun: boolean;
-  /** Runs the Azure CLI and answers what it prints. */
+  /** Runs the Azure CLI and returns what it prints. */
   readonly az: (args: readonly string[]) => Promise<string>;
   readonly print: (line: string) => void;
   /** How long to wait before a change is tried again. */
   readonly pauseMs?: number;
 }
 
-/** Sets everything up. Whatever is there already stays, so it is safe to repeat. */
-export async function setUpEntra({ name, repository, environments, isDryRun, ...setup }: Setup): Promise<void> {
-  const { az: runAz, print, pauseMs = ATTEMPT_PAUSE_MS } = setup;
-  const { id: subscription, tenantId } = await az(account, 'account', 'show');
-  const scope = `/subscriptions/${subscription}`;
-  print(`Tenant ${tenantId}, subscription ${subscription}${isDryRun ? ': nothing is changed' : ''}`);
+/** Sets up what is missing and keeps everything else, so that it is safe to repeat. */
+export async function setUpEntra({ name, grant, isDryRun, az: runAz, print, ...setup }: Setup): Promise<void> {
+  const { pauseMs = ATTEMPT_PAUSE_MS } = setup;
+  const { tenantId } = await az(z.object({ tenantId: z.string() }), 'account', 'show');
+  print(`Tenant ${tenantId}${isDryRun ? ': nothing is changed' : ''}`);
 
-  const service = await ensureService();
-  const deployer = await ensureDeployer(
-    `${name}-deploy`,
-    environments.map((environment) => ({
-      name: environment,
-      subject: `repo:${repository}:environment:${environment}`,
-    })),
-  );
-  // It creates the resource group, and gives the app's identity its roles.
-  for (const role of ['Contributor', 'Role Based Access Control Administrator']) await ensureRole(deployer, role);
-  // A deployment is tried with a token of its own.
-  await ensureAppRole(deployer, service, 'Calls.Initiate.All');
-
-  // What a pull request brings is shown by an identity that can change nothing.
-  const previewer = await ensureDeployer(`${name}-what-if`, [
-    { name: 'pull-request', subject: `repo:${repository}:pull_request` },
-  ]);
-  await ensureWhatIfRole(`${name} what-if`);
-  await ensureRole(previewer, `${name} what-if`);
+  const found = await ensureApplication();
+  const wanted = serviceManifest(found);
+  if (Object.keys(wanted).length > 0) {
+    await change(`update ${name}: ${Object.keys(wanted).join(', ')}`, () =>
+      graph(z.unknown(), 'patch', `applications/${found.id}`, wanted),
+    );
+  }
+  const resourceId = await ensureServicePrincipal(found.appId);
+  const appRoles = wanted.appRoles ?? found.appRoles;
+  const appRoleId = appRoles.find(({ value }) => value === 'Calls.Initiate.All')?.id ?? PLANNED;
+  for (const principalId of grant) await ensureAppRole({ principalId, resourceId, appRoleId });
 
   print(`
 Variables of the repository on GitHub; none of them is a secret:
   AZURE_TENANT_ID=${tenantId}
-  AZURE_SUBSCRIPTION_ID=${subscription}
-  AZURE_CLIENT_ID=${deployer.appId}
-  AZURE_WHAT_IF_CLIENT_ID=${previewer.appId}
   AUTH_TENANTS=${tenantId}
-  AUTH_AUDIENCES=${service.appId}`);
+  AUTH_AUDIENCES=${found.appId}`);
 
-  /** The registration that access tokens are for: their audience is its `appId`, since they are of version 2.0. */
-  async function ensureService(): Promise<Principal & { readonly appRoles: Application['appRoles'] }> {
-    const found = await ensureApplication(name);
-    const wanted = serviceManifest(found);
-    if (Object.keys(wanted).length > 0) {
-      await change(`update ${name}: ${Object.keys(wanted).join(', ')}`, () =>
-        graph(z.unknown(), 'patch', `applications/${found.id}`, wanted),
-      );
-    }
-    const principalId = await ensureServicePrincipal(name, found.appId);
-    return { appId: found.appId, principalId, appRoles: wanted.appRoles ?? found.appRoles };
-  }
-
-  /** A registration that GitHub's workflows sign in as, without a secret: GitHub's own tokens are believed. */
-  async function ensureDeployer(
-    displayName: string,
-    wanted: readonly { readonly name: string; readonly subject: string }[],
-  ): Promise<Principal> {
-    const { id, appId } = await ensureApplication(displayName);
-    const path = `applications/${id}/federatedIdentityCredentials`;
-    const found = id === PLANNED ? [] : await graph(list(credential), 'get', path);
-    for (const { name: credentialName, subject } of wanted) {
-      const same = found.find((one) => one.name === credentialName);
-      if (same?.subject === subject && same.issuer === GITHUB_ISSUER) {
-        there(`${displayName}: tokens of ${subject}`);
-      } else {
-        const body = { issuer: GITHUB_ISSUER, subject, audiences: ['api://AzureADTokenExchange'] };
-        await change(`${displayName}: believe tokens of ${subject}`, () =>
-          same
-            ? graph(z.unknown(), 'patch', `${path}/${same.id}`, body)
-            : graph(z.unknown(), 'post', path, { name: credentialName, ...body }),
-        );
-      }
-    }
-    return { appId, principalId: await ensureServicePrincipal(displayName, appId) };
-  }
-
-  async function ensureApplication(displayName: string): Promise<Application> {
-    const found = await graph(list(application), 'get', `applications?$filter=displayName eq '${displayName}'`);
-    if (found.length > 1) throw new Error(`There are ${found.length} app registrations named ${displayName}.`);
-    const [one] = found;
+  async function ensureApplication(): Promise<Application> {
+    const [one, ...others] = await graph(list(application), 'get', `applications?$filter=displayName eq '${name}'`);
+    if (others.length > 0) throw new Error(`There are ${others.length + 1} app registrations named ${name}.`);
     if (one) {
-      there(`app registration ${displayName}`);
+      unchanged(`app registration ${name}`);
       return one;
     }
-    const made = await change(`create app registration ${displayName}`, () =>
-      graph(application, 'post', 'applications', { displayName, signInAudience: 'AzureADMyOrg' }),
+    const made = await change(`create app registration ${name}`, () =>
+      graph(application, 'post', 'applications', { displayName: name, signInAudience: 'AzureADMyOrg' }),
     );
     return made ?? application.parse({ id: PLANNED, appId: PLANNED });
   }
 
-  async function ensureServicePrincipal(displayName: string, appId: string): Promise<string> {
+  async function ensureServicePrincipal(appId: string): Promise<string> {
     const path = `servicePrincipals?$filter=appId eq '${appId}'`;
-    const [found] = appId === PLANNED ? [] : await graph(list(uuid), 'get', path);
-    if (found) {
-      there(`service principal of ${displayName}`);
-      return found.id;
+    const [one] = appId === PLANNED ? [] : await graph(list(withId), 'get', path);
+    if (one) {
+      unchanged(`service principal of ${name}`);
+      return one.id;
     }
-    const made = await change(`create service principal of ${displayName}`, () =>
-      graph(uuid, 'post', 'servicePrincipals', { appId }),
+    const made = await change(`create service principal of ${name}`, () =>
+      graph(withId, 'post', 'servicePrincipals', { appId }),
     );
     return made?.id ?? PLANNED;
   }
 
-  async function ensureAppRole(
-    { principalId }: Principal,
-    { principalId: resourceId, appRoles }: Awaited<ReturnType<typeof ensureService>>,
-    value: string,
-  ) {
-    const appRoleId = appRoles.find((role) => role.value === value)?.id ?? PLANNED;
+  async function ensureAppRole(assignment: z.infer<typeof appRoleAssignment> & { readonly principalId: string }) {
+    const { principalId, ...role } = assignment;
     const path = `servicePrincipals/${principalId}/appRoleAssignments`;
-    const found = principalId === PLANNED ? [] : await graph(list(appRoleAssignment), 'get', path);
-    if (found.some((one) => one.resourceId === resourceId && one.appRoleId === appRoleId)) {
-      return there(`app role ${value} of the deployer`);
+    const assigned = await graph(list(appRoleAssignment), 'get', path);
+    if (assigned.some((one) => one.resourceId === role.resourceId && one.appRoleId === role.appRoleId)) {
+      return unchanged(`app role of ${principalId}`);
     }
-    const body = { principalId, resourceId, appRoleId };
-    await change(`give the deployer the app role ${value}`, () => graph(z.unknown(), 'post', path, body));
-  }
-
-  /** Reading, and asking what a deployment would do; no writing. */
-  async function ensureWhatIfRole(roleName: string) {
-    const found = await az(z.array(z.unknown()), 'role', 'definition', 'list', '--name', roleName, '--scope', scope);
-    if (found.length > 0) return there(`role ${roleName}`);
-    const definition = {
-      Name: roleName,
-      Description: 'Reads everything, and asks what a deployment would change.',
-      Actions: [
-        '*/read',
-        'Microsoft.Resources/deployments/whatIf/action',
-        'Microsoft.Resources/deployments/validate/action',
-      ],
-      AssignableScopes: [scope],
-    };
-    await change(`create role ${roleName}`, () =>
-      az(z.unknown(), 'role', 'definition', 'create', '--role-definition', JSON.stringify(definition)),
+    await change(`give ${principalId} the app role Calls.Initiate.All`, () =>
+      graph(z.unknown(), 'post', path, assignment),
     );
   }
 
-  async function ensureRole({ principalId }: Principal, role: string) {
-    const of = ['--role', role, '--scope', scope];
-    const list = ['role', 'assignment', 'list', '--assignee', principalId, ...of];
-    const found = principalId === PLANNED ? [] : await az(z.array(z.unknown()), ...list);
-    if (found.length > 0) return there(`role ${role} of ${principalId}`);
-    const assignee = ['--assignee-object-id', principalId, '--assignee-principal-type', 'ServicePrincipal'];
-    await change(`give ${principalId} the role ${role}`, () =>
-      az(z.unknown(), 'role', 'assignment', 'create', ...assignee, ...of),
-    );
-  }
-
-  function there(what: string) {
+  function unchanged(what: string) {
     print(`  = ${what}`);
   }
 
-  /** Makes a change, and makes it again while Entra does not yet know of what it needs; a dry run only tells of it. */
+  /** Makes a change, again while Entra does not yet know what it refers to; a dry run only prints it. */
   async function change<Result>(what: string, make: () => Promise<Result>): Promise<Result | undefined> {
     print(`  + ${what}`);
     if (isDryRun) return undefined;
@@ -211,7 +117,7 @@ Variables of the repository on GitHub; none of them is a secret:
       try {
         return await make();
       } catch (error) {
-        const isEarly = /Request_ResourceNotFound|PrincipalNotFound|does not exist/.test(String(error));
+        const isEarly = /Request_ResourceNotFound|does not exist/.test(String(error));
         if (!isEarly || attempt === ATTEMPTS) throw error;
         await delay(pauseMs);
       }
@@ -230,7 +136,7 @@ Variables of the repository on GitHub; none of them is a secret:
   }
 }
 
-/** What has to change in the registration of the service; whatever else it has is kept. */
+/** What has to change in the app registration; everything else is kept. */
 function serviceManifest({ appId, identifierUris, api, appRoles, optionalClaims }: Application) {
   const uri = `api://${appId}`;
   const claims = optionalClaims?.accessToken ?? [];
@@ -252,7 +158,7 @@ function serviceManifest({ appId, identifierUris, api, appRoles, optionalClaims 
         })),
       ],
     }),
-    // The claim by which a token of an application is told from that of a user.
+    // The claim that tells a token of an application from that of a user.
     ...(!claims.some((claim) => claim.name === 'idtyp') && {
       optionalClaims: { ...optionalClaims, accessToken: [...claims, { name: 'idtyp', essential: false }] },
     }),

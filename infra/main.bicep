@@ -1,330 +1,214 @@
-// The whole service in a resource group of its own, with no secret anywhere: identities and roles instead of keys.
+// The service in a resource group that infra/bootstrap.bicep has prepared. It holds no secret: identities and roles
+// replace keys.
 //
-//   az deployment sub create --location westeurope --template-file infra/main.bicep --parameters infra/main.staging.bicepparam
+//   az deployment group create --name playpromptoperation --resource-group rg-playprompt-staging \
+//     --template-file infra/main.bicep --parameters infra/main.staging.bicepparam
 
-targetScope = 'subscription'
+import { hasOnly, isGuid, isName, Settings, Tags } from 'types.bicep'
 
-import { Settings, Tags } from 'types.bicep'
-
-@description('Region of everything.')
-param location string = deployment().location
+@description('Region of all resources.')
+param location string = resourceGroup().location
 
 @minLength(2)
 @maxLength(12)
-@description('Which deployment this is, such as staging or production; part of every name.')
+@description('Name of the environment, such as staging or production: lowercase letters, digits and hyphens.')
 param environmentName string
 
-@description('Name of the resource group, which is created.')
-param resourceGroupName string = 'rg-playprompt-${environmentName}'
-
-@description('Tags of everything, beside the one by which the Azure Developer CLI finds its environment.')
+@description('Tags of all resources.')
 param tags Tags = {}
 
 @description('Settings of the app.')
 param settings Settings
 
-@description('Where operations are kept: in a storage account, or in Azure Cosmos DB for Table.')
+@description('Where operations are stored: in Azure Table Storage or in Azure Cosmos DB for Table.')
 param tableStore 'storage' | 'cosmos' = 'storage'
 
 @minValue(1000)
-@description('With Azure Cosmos DB: throughput of the table at most, in request units a second.')
+@maxValue(1000000)
+@description('Maximum throughput of the table in Azure Cosmos DB, in request units per second: a multiple of 1,000.')
 param cosmosMaxThroughput int = 4000
 
-@description('Whether the app and its stores are spread over the zones of the region. Flex Consumption then keeps at least two instances ready.')
-param zoneRedundant bool = false
+@description('Whether the app and its stores span the availability zones of the region. Flex Consumption then keeps at least two instances ready.')
+param zoneRedundant bool = true
 
-@description('Whether the stores have private addresses only. Without it they have public ones, which let in the subnet of the app and nothing else.')
-param privateNetwork bool = false
+@description('A second region that keeps a copy of the operations; none by default. Table Storage always copies to the region that Azure pairs with the first, whichever one this names.')
+param secondaryLocation string?
 
-@description('Addresses of the virtual network, a /23 or larger.')
+@description('Address space of the virtual network, a /23 or larger.')
 param networkAddressPrefix string = '10.0.0.0/23'
 
-@description('Major version of Node.js; 22 where the region has no 24.')
-param nodeVersion '22' | '24' = '24'
-
-@description('Version of TLS that callers must speak at least; 1.2 for callers on Windows Server 2019 and older.')
-param minTlsVersion '1.2' | '1.3' = '1.3'
+@description('Sources that may call the app: CIDR ranges and service tags, such as 203.0.113.0/24 or AzureFrontDoor.Backend. Empty admits everyone.')
+param allowedSources string[] = []
 
 @minValue(40)
 @maxValue(1000)
-@description('Instances at most.')
+@description('Maximum number of instances.')
 param maximumInstanceCount int = 100
 
 @description('Memory of an instance, in MiB.')
 param instanceMemoryMB 512 | 2048 | 4096 = 2048
 
-@minValue(1)
-@maxValue(1000)
-@description('Requests that an instance is given at once before another one is started.')
-param perInstanceConcurrency int = 100
-
 @minValue(0)
-@description('Instances that are always there for HTTP, so that no caller waits for one to start.')
+@description('Instances that are always ready for HTTP requests, so that no caller waits for a cold start.')
 param alwaysReady int = 0
 
-@description('Addresses that alerts are sent to.')
+@description('E-mail addresses that alerts are sent to.')
 param alertEmails string[] = []
 
-@description('Percentage of answers in five minutes that may be 5xx.')
-param serverErrorPercentage int = 1
-
-@description('Milliseconds within which 95 of 100 answers must be given.')
-param latencyMs int = 500
-
-@description('Answers in five minutes that may be 401 or 403.')
-param refusedRequests int = 100
-
-@description('Share of requests whose trace is told, such as 0.05; metrics are always whole.')
-param traceRatio string = '1'
+@minValue(1)
+@maxValue(100)
+@description('Percentage of requests whose trace is recorded. Metrics are not sampled.')
+param tracePercentage int = 100
 
 @minValue(30)
 @maxValue(730)
 @description('Days for which logs are kept.')
 param logRetentionDays int = 30
 
-@description('Gigabytes of logs a day, above which no more are taken in that day; -1 for no limit.')
-param logDailyCapGb int = -1
+@minValue(1)
+@description('Gigabytes of logs per day. Ingestion stops for the day when they are reached; an alert fires at 80 %.')
+param logDailyCapGb int = 1
 
-@description('Whether each read and write of the stores leaves a row in the log: dear under load.')
-param logStoreRequests bool = false
-
-@description('Whether nothing of the resource group can be deleted.')
-param lock bool = false
-
-@description('What the resource group may cost a month, in the currency of the bill; none for no budget.')
-param monthlyBudget int?
-
-@description('First day of the month that the budget begins in.')
-param budgetStart string = utcNow('yyyy-MM-01')
-
-var suffix = uniqueString(subscription().id, resourceGroupName, location)
-var prefix = 'playprompt-${environmentName}'
-var identityName = 'id-${prefix}'
-var hostAccountName = 'sthost${suffix}'
-var operationsAccountName = 'stops${suffix}'
-var appInsightsName = 'appi-${prefix}'
-var tableName = settings.?TABLES_NAME ?? 'playPromptOperations'
-var deploymentContainer = 'app'
+// Bicep has no patterns for parameters. What a type cannot express fails here, before anything is deployed.
+var faults = [
+  ...(isName(environmentName) ? [] : ['environmentName: lowercase letters, digits and hyphens'])
+  ...(empty(filter(split(settings.AUTH_TENANTS, ','), tenant => !isGuid(trim(tenant))))
+    ? []
+    : ['AUTH_TENANTS: tenant ids (GUIDs), comma-separated'])
+  ...(hasOnly(settings.?RETENTION_DAYS ?? '', '0123456789') ? [] : ['RETENTION_DAYS: a whole number'])
+  ...(cosmosMaxThroughput % 1000 == 0 ? [] : ['cosmosMaxThroughput: a multiple of 1,000'])
+  ...(empty(filter(alertEmails, address => !contains(address, '@'))) ? [] : ['alertEmails: e-mail addresses'])
+]
+var prefix = empty(faults) ? 'playprompt-${environmentName}' : fail(join(faults, '; '))
+var suffix = uniqueString(resourceGroup().id, location)
 var cosmosDb = tableStore == 'cosmos'
-var allTags = { ...tags, 'azd-env-name': environmentName }
+var tableName = 'playPromptOperations'
+var deploymentContainer = 'app'
 
-resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: resourceGroupName
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-${prefix}'
   location: location
-  tags: allTags
-}
-
-module identity 'modules/identity.bicep' = {
-  scope: group
-  params: { location: location, name: identityName, tags: allTags }
+  tags: tags
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  scope: group
   params: {
     location: location
-    workspaceName: 'log-${prefix}'
-    appInsightsName: appInsightsName
+    prefix: prefix
     retentionDays: logRetentionDays
     dailyCapGb: logDailyCapGb
-    actionGroupName: 'ag-${prefix}'
-    alertEmails: alertEmails
-    tags: allTags
-  }
-}
-
-module network 'modules/network.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: 'vnet-${prefix}'
-    addressPrefix: networkAddressPrefix
-    serviceEndpoints: privateNetwork
-      ? []
-      : cosmosDb ? ['Microsoft.Storage', 'Microsoft.AzureCosmosDB'] : ['Microsoft.Storage']
-    tags: allTags
+    alertEmails: map(alertEmails, address => trim(address))
+    identityName: identity.name
+    principalId: identity.properties.principalId
+    tags: tags
   }
 }
 
 module host 'modules/storage.bicep' = {
-  scope: group
   params: {
     location: location
-    name: hostAccountName
+    name: 'sthost${suffix}'
     containers: [deploymentContainer]
     zoneRedundant: zoneRedundant
-    privateNetwork: privateNetwork
-    subnetId: network.outputs.appSubnetId
-    workspaceId: monitoring.outputs.workspaceId
-    logRequests: logStoreRequests
-    tags: allTags
+    identityName: identity.name
+    principalId: identity.properties.principalId
+    tags: tags
   }
 }
 
 module operations 'modules/storage.bicep' = if (!cosmosDb) {
-  scope: group
   params: {
     location: location
-    name: operationsAccountName
+    name: 'stops${suffix}'
     tables: [tableName]
     zoneRedundant: zoneRedundant
-    privateNetwork: privateNetwork
-    subnetId: network.outputs.appSubnetId
-    workspaceId: monitoring.outputs.workspaceId
-    logRequests: logStoreRequests
-    tags: allTags
+    geoRedundant: secondaryLocation != null
+    identityName: identity.name
+    principalId: identity.properties.principalId
+    tags: tags
   }
 }
 
 module cosmos 'modules/cosmos.bicep' = if (cosmosDb) {
-  scope: group
   params: {
-    location: location
+    locations: secondaryLocation == null ? [location] : [location, secondaryLocation!]
     name: 'cosmos-${prefix}-${suffix}'
     tableName: tableName
     maxThroughput: cosmosMaxThroughput
     zoneRedundant: zoneRedundant
-    principalId: identity.outputs.principalId
-    identityName: identityName
-    privateNetwork: privateNetwork
-    subnetId: network.outputs.appSubnetId
-    workspaceId: monitoring.outputs.workspaceId
-    logRequests: logStoreRequests
-    tags: allTags
+    identityName: identity.name
+    principalId: identity.properties.principalId
+    tags: tags
   }
 }
 
-module roles 'modules/roles.bicep' = {
-  scope: group
-  params: {
-    principalId: identity.outputs.principalId
-    identityName: identityName
-    hostAccountName: hostAccountName
-    operationsAccountName: cosmosDb ? null : operationsAccountName
-    tableName: tableName
-    appInsightsName: appInsightsName
-  }
-  dependsOn: [monitoring, host, operations]
-}
+var store = cosmosDb
+  ? {
+      id: cosmos!.outputs.id
+      tableEndpoint: cosmos!.outputs.tableEndpoint
+      groupId: 'Table'
+      zone: 'privatelink.table.cosmos.azure.com'
+    }
+  : {
+      id: operations!.outputs.id
+      tableEndpoint: operations!.outputs.tableEndpoint
+      groupId: 'table'
+      zone: 'privatelink.table.${environment().suffixes.storage}'
+    }
 
-module hostEndpoint 'modules/privateEndpoint.bicep' = if (privateNetwork) {
-  scope: group
+module network 'modules/network.bicep' = {
   params: {
     location: location
-    name: 'pe-host-${prefix}'
-    storeId: host.outputs.id
-    groupId: 'blob'
-    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
-    networkId: network.outputs.id
-    subnetId: network.outputs.endpointsSubnetId
-    tags: allTags
+    prefix: prefix
+    addressPrefix: networkAddressPrefix
+    stores: [
+      { name: 'host', id: host.outputs.id, groupId: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
+      { name: 'operations', id: store.id, groupId: store.groupId, zone: store.zone }
+    ]
+    tags: tags
   }
 }
 
-module storeEndpoint 'modules/privateEndpoint.bicep' = if (privateNetwork) {
-  scope: group
-  params: {
-    location: location
-    name: 'pe-operations-${prefix}'
-    storeId: storeId
-    groupId: cosmosDb ? 'Table' : 'table'
-    zoneName: cosmosDb ? 'privatelink.table.cosmos.azure.com' : 'privatelink.table.${environment().suffixes.storage}'
-    networkId: network.outputs.id
-    subnetId: network.outputs.endpointsSubnetId
-    tags: allTags
-  }
-}
-
-module app 'modules/functionApp.bicep' = {
-  scope: group
+module app 'modules/app.bicep' = {
   params: {
     location: location
     planName: 'asp-${prefix}'
     name: 'func-${prefix}-${suffix}'
-    nodeVersion: nodeVersion
-    minTlsVersion: minTlsVersion
-    identityId: identity.outputs.id
-    identityClientId: identity.outputs.clientId
+    identityId: identity.id
+    identityClientId: identity.properties.clientId
     hostBlobEndpoint: host.outputs.blobEndpoint
     deploymentContainer: deploymentContainer
-    tablesEndpoint: tablesEndpoint
+    tablesEndpoint: store.tableEndpoint
     appInsightsConnectionString: monitoring.outputs.connectionString
-    traceRatio: traceRatio
+    tracePercentage: tracePercentage
     settings: settings
     subnetId: network.outputs.appSubnetId
+    allowedSources: allowedSources
     zoneRedundant: zoneRedundant
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
-    perInstanceConcurrency: perInstanceConcurrency
     alwaysReady: alwaysReady
-    workspaceId: monitoring.outputs.workspaceId
-    tags: allTags
+    tags: tags
   }
-  // So that it reaches its package and its table from the first moment on.
-  dependsOn: [roles, hostEndpoint, storeEndpoint]
 }
 
-module queryAlerts 'modules/queryAlerts.bicep' = {
-  scope: group
+module alerts 'modules/alerts.bicep' = {
   params: {
     location: location
     prefix: prefix
     workspaceId: monitoring.outputs.workspaceId
-    actionGroupId: monitoring.outputs.actionGroupId
-    serverErrorPercentage: serverErrorPercentage
-    latencyMs: latencyMs
-    refusedRequests: refusedRequests
-    tags: allTags
-  }
-}
-
-module metricAlerts 'modules/metricAlerts.bicep' = {
-  scope: group
-  params: {
-    location: location
-    prefix: prefix
     appInsightsId: monitoring.outputs.appInsightsId
+    actionGroupId: monitoring.outputs.actionGroupId
     hostName: app.outputs.hostName
     tableStore: tableStore
-    storeId: storeId
-    actionGroupId: monitoring.outputs.actionGroupId
-    tags: allTags
+    storeId: store.id
+    dailyCapGb: logDailyCapGb
+    tags: tags
   }
 }
 
-module workbook 'modules/workbook.bicep' = {
-  scope: group
-  params: {
-    location: location
-    workspaceId: monitoring.outputs.workspaceId
-    tags: allTags
-  }
-}
-
-module guard 'modules/guard.bicep' = {
-  scope: group
-  params: {
-    lock: lock
-    monthlyBudget: monthlyBudget
-    budgetStart: budgetStart
-    actionGroupId: monitoring.outputs.actionGroupId
-  }
-}
-
-var storeId = cosmosDb ? cosmos!.outputs.id : operations!.outputs.id
-var tablesEndpoint = cosmosDb ? cosmos!.outputs.tableEndpoint : operations!.outputs.tableEndpoint
-
-@description('Name of the resource group.')
-output resourceGroupName string = group.name
-
-@description('Name of the function app, for the deployment of its package.')
+@description('Name of the function app, to which the package is deployed.')
 output appName string = app.outputs.name
 
-@description('Host name of the app, for requests.')
+@description('Host name of the app.')
 output hostName string = app.outputs.hostName
-
-@description('Address of the table service with the operations.')
-output tablesEndpoint string = tablesEndpoint
-
-@description('Client id of the identity of the app.')
-output identityClientId string = identity.outputs.clientId

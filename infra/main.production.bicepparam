@@ -6,13 +6,10 @@ param settings = {
   AUTH_AUDIENCES: readEnvironmentVariable('AUTH_AUDIENCES')
   RETENTION_DAYS: readEnvironmentVariable('RETENTION_DAYS', '')
 }
-param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(address))
+param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(trim(address)))
 
-param zoneRedundant = true
-param privateNetwork = true
 param alwaysReady = 2
 param maximumInstanceCount = 1000
+param tracePercentage = 1
 param logRetentionDays = 90
-param traceRatio = '0.05'
-param lock = true
-param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '1000'))
+param logDailyCapGb = 20

@@ -6,9 +6,8 @@ param settings = {
   AUTH_AUDIENCES: readEnvironmentVariable('AUTH_AUDIENCES')
   RETENTION_DAYS: '7'
 }
-param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(address))
+param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(trim(address)))
 
-// Enough to try everything, and all that happens in the log.
+// The resources of production, in smaller sizes.
+param instanceMemoryMB = 512
 param maximumInstanceCount = 40
-param logStoreRequests = true
-param logDailyCapGb = 1

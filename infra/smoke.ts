@@ -1,16 +1,16 @@
-// `TOKEN=... node infra/smoke.ts https://host`: tries a service that was just deployed, with a token of its issuer.
-// Creates an operation, reads it and deletes it, and sees that it is not done without the token.
+// `TOKEN=... npm run smoke https://host`: tests a deployed service with a token of its issuer. It creates an operation,
+// reads it and deletes it, and expects a 401 without the token.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 
-/** How often, and how long apart, the service is asked whether it is ready. */
+/** How often, and at what interval, the service is asked whether it is ready. */
 const ATTEMPTS = 30;
 const ATTEMPT_PAUSE_MS = 5000;
 const REQUEST_DEADLINE_MS = 30_000;
 
-const [host] = process.argv.slice(2);
+const [host] = process.argv.slice(2).map((url) => url.replace(/\/$/, ''));
 const { TOKEN: token } = process.env;
-if (!host || !token) throw new Error('It needs the address of the service, and an access token in TOKEN.');
+if (!host || !token) throw new Error('Usage: TOKEN={access token} npm run smoke https://{host}');
 
 const address = `${host}/v1.0/playPromptOperation/smoke-${crypto.randomUUID()}`;
 const authorization = { Authorization: `Bearer ${token}` };
@@ -23,12 +23,12 @@ const patched = await ask('PATCH', address, { method: 'PATCH', headers: { ...aut
 const etag = z.string().parse(patched.headers.get('etag'));
 const read = await ask('GET', address, { headers: authorization }, 200);
 z.looseObject({ '@odata.etag': z.literal(etag), status: z.literal('Running') }).parse(await read.json());
-await ask('GET of what is known', address, { headers: { ...authorization, 'If-None-Match': etag } }, 304);
+await ask('GET of a known version', address, { headers: { ...authorization, 'If-None-Match': etag } }, 304);
 await ask('DELETE', address, { method: 'DELETE', headers: { ...authorization, 'If-Match': etag } }, 204);
-await ask('GET of what is deleted', address, { headers: authorization }, 404);
-console.log(`${host} does what it should.`);
+await ask('GET after DELETE', address, { headers: authorization }, 404);
+console.log(`${host} works.`);
 
-/** A service that was just deployed may take a while to find its storage and its keys. */
+/** A service that was just deployed may need a while to reach its store and the signing keys. */
 async function untilReady() {
   for (let attempt = 1; ; attempt++) {
     const ready = await send(`${host}/health/ready`, {}).catch(() => undefined);
@@ -41,7 +41,7 @@ async function untilReady() {
 async function ask(what: string, url: string, init: RequestInit, status: number): Promise<Response> {
   const answer = await send(url, init);
   const id = answer.headers.get('request-id');
-  if (answer.status !== status) throw new Error(`${what}: ${answer.status} and not ${status}; request-id ${id}.`);
+  if (answer.status !== status) throw new Error(`${what}: ${answer.status} instead of ${status}; request-id ${id}.`);
   return answer;
 }
 

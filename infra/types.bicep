@@ -1,48 +1,81 @@
-// Types that more than one module takes.
+// Types, functions and constants that more than one file uses.
 
 @export()
-@description('Names and values by which resources are found and paid for.')
+@description('Tags of a resource.')
 type Tags = {
-  @description('Name and value.')
+  @description('Value of the tag.')
   *: string
 }
 
 @export()
 @sealed()
-@description('The settings of the app that a deployment chooses, by the names under which the app reads them; docs/settings.md says what they mean. Where the tables are and who asks for them is set by the template itself.')
+@description('Settings of the app that a deployment chooses, under their names as environment variables (docs/settings.md). The template sets the others itself.')
 type Settings = {
-  @minLength(36)
-  @description('Tenants whose tokens are accepted, comma-separated.')
+  @description('Tenant ids (GUIDs), comma-separated.')
   AUTH_TENANTS: string
 
   @minLength(1)
-  @description('Audiences that are accepted, comma-separated.')
+  @description('Accepted audiences, comma-separated.')
   AUTH_AUDIENCES: string
 
-  @description('Base address of the token issuer.')
+  @description('Base URL of the token issuer.')
   AUTH_AUTHORITY: string?
 
-  @description('App roles, any of which admits an application, comma-separated.')
+  @description('App roles, any of which permits an application, comma-separated.')
   AUTH_APP_ROLES: string?
 
-  @description('Scopes, any of which admits a user, comma-separated.')
+  @description('Scopes, any of which permits a user, comma-separated.')
   AUTH_SCOPES: string?
 
   @description('Issuer of version 1.0 tokens.')
   AUTH_V1_ISSUER: string?
 
-  @description('Signature algorithms that are accepted, comma-separated.')
-  AUTH_ALGORITHMS: string?
-
-  @description('Name of the table, which is created.')
-  TABLES_NAME: string?
-
-  @description('Days after which operations that ended are deleted.')
+  @description('Days after which operations that have ended are deleted, 1 to 9999.')
   RETENTION_DAYS: string?
 
-  @description('Pages for people, off by default: board, docs, comma-separated.')
+  @description('Web pages to serve, comma-separated: board, docs.')
   PAGES: string?
 
-  @description('Address of a collector that is told too what the app does, by OTLP over HTTP.')
+  @description('URL of an OpenTelemetry collector (OTLP over HTTP) to export to as well.')
   OTEL_EXPORTER_OTLP_ENDPOINT: string?
 }
+
+@export()
+@description('A store with a private endpoint.')
+type Store = {
+  @description('Name of the private endpoint.')
+  name: string
+
+  @description('Resource id of the store.')
+  id: string
+
+  @description('Subresource of the store: blob, table, or Table of Azure Cosmos DB.')
+  groupId: string
+
+  @description('Private DNS zone of that subresource.')
+  zone: string
+}
+
+@export()
+@description('The built-in roles that the template assigns. The deployment identity may assign no others.')
+var roles = {
+  // The host keeps the package, its keys and the lease of the timer in blobs.
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+}
+
+@export()
+@description('Whether a text consists of the given characters only.')
+func hasOnly(text string, characters string) bool =>
+  empty(filter(map(range(0, length(text)), at => substring(text, at, 1)), each => !contains(characters, each)))
+
+@export()
+@description('Whether a text is a GUID.')
+func isGuid(text string) bool =>
+  hasOnly(toLower(text), '0123456789abcdef-') && map(split(text, '-'), part => length(part)) == [8, 4, 4, 4, 12]
+
+@export()
+@description('Whether a text can be part of the name of every resource.')
+func isName(text string) bool =>
+  hasOnly(text, 'abcdefghijklmnopqrstuvwxyz0123456789-') && !startsWith(text, '-') && !endsWith(text, '-')

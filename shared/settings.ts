@@ -8,6 +8,16 @@ const asymmetricAlgorithms = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ] as const;
 
+/** The sampler of Application Insights that takes a ratio, as the Functions host calls it. */
+const FIXED_PERCENTAGE = 'microsoft.fixed_percentage';
+
+/** The samplers of OpenTelemetry, and those of the Functions host. */
+const samplers = [
+  ...['always_on', 'always_off', 'traceidratio'],
+  ...['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'],
+  ...[FIXED_PERCENTAGE, 'microsoft.rate_limited'],
+] as const;
+
 /** The web pages that can be served. */
 const pageNames = ['board', 'docs'] as const;
 
@@ -120,6 +130,11 @@ const variables = z.object({
     .url({ protocol: /^https?$/, error: 'the http or https address of a collector' })
     .transform((value) => value.replace(/(?<!\/)\/+$/, ''))
     .optional(),
+  OTEL_TRACES_SAMPLER: z.enum(samplers, { error: `one of ${samplers.join(', ')}` }).optional(),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number({ error: 'a number' })
+    .min(0, { error: 'a number that is not negative' })
+    .optional(),
   WEBSITE_SITE_NAME: z.string().default('playpromptoperation'),
 });
 
@@ -132,6 +147,10 @@ const environment = variables
     error: 'set, or else TABLES_ENDPOINT, and not both',
     // Checked even when another setting is bad, so that all faults are reported at once. If one of these two is bad, it is set.
     when: ({ issues }) => !issues.some(({ path }) => /^TABLES_(CONNECTION|ENDPOINT)$/.test(String(path?.[0]))),
+  })
+  .refine((values) => values.OTEL_TRACES_SAMPLER !== FIXED_PERCENTAGE || (values.OTEL_TRACES_SAMPLER_ARG ?? 1) <= 1, {
+    path: ['OTEL_TRACES_SAMPLER_ARG'],
+    error: 'a ratio from 0 to 1',
   })
   .transform((values) => ({
     auth: {
@@ -156,6 +175,7 @@ const environment = variables
       applicationInsights: values.APPLICATIONINSIGHTS_CONNECTION_STRING,
       identity: values.APPLICATIONINSIGHTS_AUTHENTICATION_STRING,
       otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+      traceRatio: values.OTEL_TRACES_SAMPLER === FIXED_PERCENTAGE ? (values.OTEL_TRACES_SAMPLER_ARG ?? 1) : undefined,
     },
   }));
 

@@ -1,4 +1,4 @@
-import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { ServiceError } from './serviceError.ts';
 
 /** The instrumentation scope of every span and metric of the service. */
@@ -15,6 +15,18 @@ export const DURATION_IN_SECONDS = {
   unit: 's',
   advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] },
 };
+
+/** The attributes of a URL that hold no id. The path, and so `url.full`, is never recorded. */
+export function serverAttributes(url: string): Attributes {
+  const parsed = URL.parse(url);
+  if (parsed === null) return {};
+  const scheme = parsed.protocol.slice(0, -1);
+  return {
+    'url.scheme': scheme,
+    'server.address': parsed.hostname,
+    'server.port': Number(parsed.port || (scheme === 'https' ? 443 : 80)),
+  };
+}
 
 const tracer = trace.getTracer(SCOPE);
 

@@ -1,9 +1,9 @@
-// Azure Cosmos DB for Table in place of the storage account of the operations: the same app, faster and dearer.
+// Azure Cosmos DB for Table instead of Table Storage: lower latency and more throughput, at a higher price.
 
 import { Tags } from '../types.bicep'
 
-@description('Region of the account.')
-param location string
+@description('Regions of the account. The first one takes the writes.')
+param locations string[]
 
 @minLength(3)
 @maxLength(44)
@@ -13,54 +13,47 @@ param name string
 @description('Name of the table.')
 param tableName string
 
-@description('Throughput of the table at most, in request units a second; it scales down to a tenth of that.')
+@description('Maximum throughput of the table, in request units per second. Autoscale goes down to a tenth of it.')
 param maxThroughput int
 
-@description('Whether the region keeps the account in several zones.')
+@description('Whether each region stores the data in several zones.')
 param zoneRedundant bool
 
-@description('Object id of the identity that reads and writes the table.')
-param principalId string
-
-@description('Name of that identity, which the name of its role assignment is made of.')
+@description('Name of the identity that reads and writes the data.')
 param identityName string
 
-@description('Whether only private endpoints are let in.')
-param privateNetwork bool
-
-@description('Resource id of the only subnet that is let in otherwise, by its service endpoint.')
-param subnetId string
-
-@description('Resource id of the Log Analytics workspace.')
-param workspaceId string
-
-@description('Whether each read and write leaves a row in the log.')
-param logRequests bool
+@description('Object id of that identity.')
+param principalId string
 
 @description('Tags of the account.')
 param tags Tags
 
-// Reads and writes rows; built in, the same in every account.
+// Built in, with the same id in every account: reads and writes data.
 var dataContributor = '00000000-0000-0000-0000-000000000002'
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   name: name
-  location: location
+  location: locations[0]
   tags: tags
   kind: 'GlobalDocumentDB'
   properties: {
     databaseAccountOfferType: 'Standard'
     capabilities: [{ name: 'EnableTable' }]
-    locations: [{ locationName: location, failoverPriority: 0, isZoneRedundant: zoneRedundant }]
-    // What was written is read: ETags and the app's retries rely on it.
+    locations: [
+      for (region, priority) in locations: {
+        locationName: region
+        failoverPriority: priority
+        isZoneRedundant: zoneRedundant
+      }
+    ]
+    // ETags and the app's retries rely on reads that see the last write.
     consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
+    enableAutomaticFailover: length(locations) > 1
     disableLocalAuth: true
     minimalTlsVersion: 'Tls12'
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
-    isVirtualNetworkFilterEnabled: true
-    virtualNetworkRules: privateNetwork ? [] : [{ id: subnetId }]
+    publicNetworkAccess: 'Disabled'
     networkAclBypass: 'None'
-    // Unlike tables in Azure Storage, these can be put back to any moment of the last 7 days.
+    // Restores to any moment of the last 7 days, which Table Storage cannot.
     backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous7Days' } }
   }
 
@@ -82,20 +75,8 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   }
 }
 
-// The only version that knows categories as they are today; Azure has no newer one.
-#disable-next-line use-recent-api-versions
-resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'logAnalytics'
-  scope: account
-  properties: {
-    workspaceId: workspaceId
-    logs: [{ category: 'TableApiRequests', enabled: logRequests }]
-    metrics: [{ category: 'Requests', enabled: true }]
-  }
-}
-
 @description('Resource id of the account.')
 output id string = account.id
 
-@description('Address of its tables, without a slash at the end.')
+@description('URL of its tables, without a trailing slash.')
 output tableEndpoint string = 'https://${account.name}.table.cosmos.azure.com'

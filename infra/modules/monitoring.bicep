@@ -1,33 +1,33 @@
-// Where logs, metrics and traces go, and who is told.
+// Log Analytics, Application Insights and the action group of all alerts.
 
-import { Tags } from '../types.bicep'
+import { roles, Tags } from '../types.bicep'
 
-@description('Region of the workspace.')
+@description('Region of the resources.')
 param location string
 
-@description('Name of the Log Analytics workspace.')
-param workspaceName string
-
-@description('Name of the Application Insights resource.')
-param appInsightsName string
+@description('What the names of the resources share.')
+param prefix string
 
 @description('Days for which logs are kept.')
 param retentionDays int
 
-@description('Gigabytes of logs a day, above which no more are taken in that day; -1 for no limit.')
+@description('Gigabytes of logs per day, after which ingestion stops for that day.')
 param dailyCapGb int
 
-@description('Name of the action group.')
-param actionGroupName string
-
-@description('Addresses that alerts are sent to.')
+@description('E-mail addresses that alerts are sent to.')
 param alertEmails string[]
 
-@description('Tags of all three.')
+@description('Name of the identity that sends telemetry.')
+param identityName string
+
+@description('Object id of that identity.')
+param principalId string
+
+@description('Tags of the resources.')
 param tags Tags
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
-  name: workspaceName
+  name: 'log-${prefix}'
   location: location
   tags: tags
   properties: {
@@ -39,20 +39,33 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
 }
 
 resource appInsights 'Microsoft.Insights/components@2020-02-02' = {
-  name: appInsightsName
+  name: 'appi-${prefix}'
   location: location
   tags: tags
   kind: 'web'
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    // Without a token of Microsoft Entra ID nothing is taken in: the connection string is no secret.
+    // Only tokens of Microsoft Entra ID are accepted, so that the connection string is no secret.
     DisableLocalAuth: true
   }
 }
 
+resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(appInsights.id, identityName, roles.monitoringMetricsPublisher)
+  scope: appInsights
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.monitoringMetricsPublisher
+    )
+  }
+}
+
 resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
-  name: actionGroupName
+  name: 'ag-${prefix}'
   location: 'global'
   tags: tags
   properties: {
@@ -68,10 +81,7 @@ output workspaceId string = workspace.id
 @description('Resource id of Application Insights.')
 output appInsightsId string = appInsights.id
 
-@description('Name of Application Insights.')
-output appInsightsName string = appInsights.name
-
-@description('Where telemetry is sent; holds no secret, as local authentication is off.')
+@description('Connection string of Application Insights; not a secret, since local authentication is off.')
 output connectionString string = appInsights.properties.ConnectionString
 
 @description('Resource id of the action group.')

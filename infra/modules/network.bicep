@@ -1,25 +1,24 @@
-// The network that the app reaches its stores through. It is always there: the stores refuse whatever does not come
-// out of the app's subnet, and Flex Consumption has no address of its own that they could let in instead.
+// The virtual network of the app, and a private endpoint for each store: the stores have no public endpoint.
 
-import { Tags } from '../types.bicep'
+import { Store, Tags } from '../types.bicep'
 
 @description('Region of the network.')
 param location string
 
-@description('Name of the virtual network.')
-param name string
+@description('What the names of the resources share.')
+param prefix string
 
-@description('Addresses of the network, a /23 or larger: a /24 for the app and a /24 for private endpoints.')
+@description('Address space of the network, a /23 or larger: a /24 for the app and a /24 for private endpoints.')
 param addressPrefix string
 
-@description('Services that the app reaches by service endpoints; none of them where it has private endpoints.')
-param serviceEndpoints string[]
+@description('The stores.')
+param stores Store[]
 
-@description('Tags of the network.')
+@description('Tags of the resources.')
 param tags Tags
 
 resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
-  name: name
+  name: 'vnet-${prefix}'
   location: location
   tags: tags
   properties: {
@@ -29,14 +28,9 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
         name: 'app'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 24, 0)
-          delegations: [
-            {
-              name: 'flexConsumption'
-              // A subscription knows it once its resource provider Microsoft.App is registered.
-              properties: { serviceName: 'Microsoft.App/environments' }
-            }
-          ]
-          serviceEndpoints: [for service in serviceEndpoints: { service: service }]
+          // Flex Consumption takes a subnet with this delegation and without service endpoints:
+          // https://learn.microsoft.com/azure/azure-functions/flex-consumption-how-to#enable-virtual-network-integration
+          delegations: [{ name: 'flexConsumption', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
       }
       {
@@ -53,11 +47,43 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   resource endpoints 'subnets' existing = { name: 'endpoints' }
 }
 
-@description('Resource id of the network.')
-output id string = network.id
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for store in stores: { name: store.zone, location: 'global', tags: tags }
+]
 
-@description('Resource id of the subnet that the app sends from.')
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (store, index) in stores: {
+    parent: zones[index]
+    name: 'network'
+    location: 'global'
+    tags: tags
+    properties: { registrationEnabled: false, virtualNetwork: { id: network.id } }
+  }
+]
+
+resource endpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [
+  for store in stores: {
+    name: 'pe-${store.name}-${prefix}'
+    location: location
+    tags: tags
+    properties: {
+      subnet: { id: network::endpoints.id }
+      privateLinkServiceConnections: [
+        { name: store.groupId, properties: { privateLinkServiceId: store.id, groupIds: [store.groupId] } }
+      ]
+    }
+  }
+]
+
+resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [
+  for (store, index) in stores: {
+    parent: endpoints[index]
+    name: 'default'
+    properties: {
+      privateDnsZoneConfigs: [{ name: store.groupId, properties: { privateDnsZoneId: zones[index].id } }]
+    }
+  }
+]
+
+@description('Resource id of the subnet of the app. It is available once the private endpoints are.')
 output appSubnetId string = network::app.id
-
-@description('Resource id of the subnet for private endpoints.')
-output endpointsSubnetId string = network::endpoints.id

@@ -1,6 +1,6 @@
-// A storage account that takes tokens of Microsoft Entra ID only, from the app's subnet only.
+// A storage account without keys and without a public endpoint.
 
-import { Tags } from '../types.bicep'
+import { roles, Tags } from '../types.bicep'
 
 @description('Region of the account.')
 param location string
@@ -16,40 +16,27 @@ param containers string[] = []
 @description('Names of its tables.')
 param tables string[] = []
 
-@description('Whether each write is kept in three zones of the region, instead of one.')
+@description('Whether each write is stored in three zones of the region instead of one.')
 param zoneRedundant bool
 
-@description('Whether only private endpoints are let in.')
-param privateNetwork bool
+@description('Whether the data is also copied to the paired region.')
+param geoRedundant bool = false
 
-@description('Resource id of the only subnet that is let in otherwise, by its service endpoint.')
-param subnetId string
+@description('Name of the identity that reads and writes the data.')
+param identityName string
 
-@description('Resource id of the Log Analytics workspace.')
-param workspaceId string
-
-@description('Whether each read and write leaves a row in the log, or deletes alone do.')
-param logRequests bool
+@description('Object id of that identity.')
+param principalId string
 
 @description('Tags of the account.')
 param tags Tags
-
-var diagnostics = {
-  workspaceId: workspaceId
-  logs: [
-    { category: 'StorageRead', enabled: logRequests }
-    { category: 'StorageWrite', enabled: logRequests }
-    { category: 'StorageDelete', enabled: true }
-  ]
-  metrics: [{ category: 'Transaction', enabled: true }]
-}
 
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   name: name
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS' }
+  sku: { name: 'Standard_${geoRedundant ? 'G' : ''}${zoneRedundant ? 'Z' : geoRedundant ? '' : 'L'}RS' }
   properties: {
     allowSharedKeyAccess: false
     defaultToOAuthAuthentication: true
@@ -57,13 +44,8 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
     allowCrossTenantReplication: false
     supportsHttpsTrafficOnly: true
     minimumTlsVersion: 'TLS1_2'
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
-    networkAcls: {
-      defaultAction: 'Deny'
-      // Nothing of Azure but the app comes here: not even its trusted services, which diagnostics do without.
-      bypass: 'None'
-      virtualNetworkRules: privateNetwork ? [] : [{ id: subnetId, action: 'Allow' }]
-    }
+    publicNetworkAccess: 'Disabled'
+    networkAcls: { defaultAction: 'Deny', bypass: 'None' }
   }
 
   resource blobs 'blobServices' = {
@@ -83,29 +65,37 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   }
 }
 
-// The only version that knows categories as they are today; Azure has no newer one.
-#disable-next-line use-recent-api-versions
-resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'logAnalytics'
-  scope: account::blobs
-  properties: diagnostics
+resource blobRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(containers)) {
+  name: guid(account.id, identityName, roles.storageBlobDataOwner)
+  scope: account
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner)
+  }
 }
 
-#disable-next-line use-recent-api-versions
-resource tableDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'logAnalytics'
-  scope: account::tableService
-  properties: diagnostics
-}
+// Scoped to the table: the app cannot create or read others.
+resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (table, index) in tables: {
+    name: guid(account::tableService::table[index].id, identityName, roles.storageTableDataContributor)
+    scope: account::tableService::table[index]
+    properties: {
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roles.storageTableDataContributor
+      )
+    }
+  }
+]
 
 @description('Resource id of the account.')
 output id string = account.id
 
-@description('Name of the account.')
-output name string = account.name
-
-@description('Address of its blobs, without a slash at the end.')
+@description('URL of its blobs, without a trailing slash.')
 output blobEndpoint string = 'https://${account.name}.blob.${environment().suffixes.storage}'
 
-@description('Address of its tables, without a slash at the end.')
+@description('URL of its tables, without a trailing slash.')
 output tableEndpoint string = 'https://${account.name}.table.${environment().suffixes.storage}'

@@ -2,13 +2,14 @@
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
+import { VERSION } from '../version.ts';
 import { csdl } from './csdl.ts';
 import { type ParameterName, parameters } from './parameters.ts';
 import { headers, type Refusal, refusals, refusedFor, response } from './responses.ts';
 import { type SchemaName, schemas } from './schemas.ts';
 import { toServiceDocument } from './serviceDocument.ts';
 
-const VERSION = '3.1.0';
+const OPENAPI_VERSION = '3.1.0';
 
 const schemaOf = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
 const parametersOf = (...names: readonly ParameterName[]) =>
@@ -96,10 +97,10 @@ export function openApi(server: string) {
   };
 
   return {
-    openapi: VERSION,
+    openapi: OPENAPI_VERSION,
     info: {
       title: 'playPromptOperation',
-      version: '1.0',
+      version: VERSION,
       summary: 'A self-hosted service for playPromptOperation of Microsoft Graph.',
       description:
         "An operation has a second URL, /v1.0/playPromptOperation('{id}'), and every GET a HEAD. Another method is 405 " +
@@ -225,7 +226,9 @@ export function openApi(server: string) {
         get: {
           ...describing('readOpenApi', 'This document', parametersOf()),
           responses: {
-            200: response('The document.', [], { 'application/json': { schema: objectWith('openapi', VERSION) } }),
+            200: response('The document.', [], {
+              'application/json': { schema: objectWith('openapi', OPENAPI_VERSION) },
+            }),
             ...refusedFor(anywhere),
           },
         },

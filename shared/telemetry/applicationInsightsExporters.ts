@@ -7,6 +7,8 @@ import type { Exporters } from './exporters.ts';
 export function createExporters({ applicationInsights = '', identity }: TelemetrySettings): Exporters {
   // The exporter's own statistics go to other endpoints, which a private network cannot reach.
   process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= 'true';
+  // Otherwise it sends the resource as a row of its own with every batch of spans.
+  process.env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED ??= 'true';
   const options = {
     connectionString: applicationInsights,
     disableOfflineStorage: true,

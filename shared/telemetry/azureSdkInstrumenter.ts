@@ -11,7 +11,8 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import { DURATION_IN_SECONDS, SCOPE } from '../tracing.ts';
+import { isTracingSuppressed } from '@opentelemetry/core';
+import { DURATION_IN_SECONDS, SCOPE, serverAttributes } from '../tracing.ts';
 
 /** The SDK's attributes that are kept, by their names in the semantic conventions. URLs are not: they hold ids. */
 const attributeNames = new Map([
@@ -24,6 +25,9 @@ const attributeNames = new Map([
 
 /** Statuses that are a regular answer of the store to a read or a condition, not a failure. */
 const REGULAR_STATUSES = [404, 409, 412];
+
+/** No value of the semantic conventions names Table Storage, nor the API of Azure Cosmos DB that is compatible with it. */
+const DB_SYSTEM = { 'db.system.name': 'azure.tables' };
 
 /** Counts the attempts of one call. */
 const ATTEMPTS = createContextKey('attempts of the call');
@@ -58,13 +62,14 @@ export function createAzureSdkInstrumenter(): Instrumenter {
         outer,
       );
       const resendCount = isAttempt ? countAttempt(outer) : 0;
-      const measure = isAttempt
-        ? (attributes: Attributes, seconds: number) =>
-            attempts.record(seconds, { ...attributes, 'http.request.resend_count': resendCount })
-        : (attributes: Attributes, seconds: number) =>
-            name.startsWith('TableClient.') &&
-            calls.record(seconds, { ...attributes, 'db.operation.name': name.slice(12) });
-      const wrapped = wrap(span, measure);
+      const operation = name.startsWith('TableClient.') ? { ...DB_SYSTEM, 'db.operation.name': name.slice(12) } : {};
+      span.setAttributes(operation);
+      // The exporters call Azure too; what they do is neither traced nor measured.
+      const isMeasured = !isTracingSuppressed(outer) && (isAttempt || name.startsWith('TableClient.'));
+      const wrapped = wrap(span, isMeasured, (attributes, seconds) => {
+        if (isAttempt) attempts.record(seconds, { ...attributes, 'http.request.resend_count': resendCount });
+        else calls.record(seconds, { ...attributes, ...operation });
+      });
       for (const [key, value] of Object.entries(spanAttributes)) wrapped.setAttribute(key, value);
       if (resendCount > 0) span.setAttribute('http.request.resend_count', resendCount);
       const inner = trace.setSpan(outer, span);
@@ -91,14 +96,19 @@ function countAttempt(outer: Context) {
   return attempts ? attempts.count++ : 0;
 }
 
-function wrap(span: Span, measure: (attributes: Attributes, seconds: number) => void): TracingSpan {
+function wrap(
+  span: Span,
+  isMeasured: boolean,
+  measure: (attributes: Attributes, seconds: number) => void,
+): TracingSpan {
   const start = performance.now();
   const measured: Record<string, string | number> = {};
   let status: number | undefined;
   return {
-    isRecording: () => span.isRecording(),
+    // The SDK ends a span at once that does not record. One that is not sampled is measured all the same.
+    isRecording: () => isMeasured || span.isRecording(),
     setAttribute(name, value) {
-      if (name === 'http.url') span.setAttribute('server.address', URL.parse(String(value))?.host ?? '');
+      if (name === 'http.url' && span.isRecording()) span.setAttributes(serverAttributes(String(value)));
       const as = attributeNames.get(name);
       if (as === undefined || (typeof value !== 'string' && typeof value !== 'number')) return;
       span.setAttribute(as, value);
@@ -117,7 +127,7 @@ function wrap(span: Span, measure: (attributes: Attributes, seconds: number) => 
     // The message may hold the keys of a row.
     recordException() {},
     end() {
-      measure(measured, (performance.now() - start) / 1000);
+      if (isMeasured) measure(measured, (performance.now() - start) / 1000);
       span.end();
     },
   };

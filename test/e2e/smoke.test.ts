@@ -1,4 +1,4 @@
-// What tries a service that was just deployed is itself tried, on one that is not broken and on one that is.
+// The smoke test of a deployment, against a service that works and against broken ones.
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { promisify } from 'node:util';
@@ -17,23 +17,25 @@ afterAll(async () => {
 });
 
 const run = (address: string, token = service.facts.token ?? '') =>
-  promisify(execFile)(process.execPath, ['infra/smoke.ts', address], { env: { ...process.env, TOKEN: token } });
+  promisify(execFile)(process.execPath, ['--import', './local/preflight.js', 'infra/smoke.ts', address], {
+    env: { ...process.env, TOKEN: token },
+  });
 
-test('a service that does what it should passes', async () => {
+test('a service that works passes', async () => {
   const address = service.facts.baseUrl.replace(/\/$/, '');
-  expect((await run(address)).stdout).toBe(`${address} does what it should.\n`);
+  expect((await run(address)).stdout).toBe(`${address} works.\n`);
 });
 
-test('one that does not is named, with what it should have answered', async () => {
+test('one that does not is named, with the expected status', async () => {
   const server = createServer((_request, response) => response.end('{}'));
   const port = await listen(server, 0, 'PORT');
   try {
-    await expect(run(`http://127.0.0.1:${port}`)).rejects.toThrow('without a token: 200 and not 401');
+    await expect(run(`http://127.0.0.1:${port}`)).rejects.toThrow('without a token: 200 instead of 401');
   } finally {
     await close(server);
   }
 });
 
-test('a token that does not admit is noticed', async () => {
-  await expect(run(service.facts.baseUrl.replace(/\/$/, ''), 'a.b.c')).rejects.toThrow('PATCH: 401 and not 200');
+test('a token that is not valid is noticed', async () => {
+  await expect(run(service.facts.baseUrl.replace(/\/$/, ''), 'a.b.c')).rejects.toThrow('PATCH: 401 instead of 200');
 });

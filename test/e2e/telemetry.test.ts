@@ -89,6 +89,9 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
         'http.request.method': 'PATCH',
         'http.response.status_code': 200,
         'faas.invocation_id': requestId,
+        'url.scheme': 'http',
+        'server.address': '127.0.0.1',
+        'server.port': expect.any(Number),
       },
     });
     expect([...collector.services]).toEqual(['tried']);
@@ -128,8 +131,8 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
   });
 
   test.each([
-    ['http.server.request.duration', { 'http.response.status_code': 200, 'http.request.method': 'PATCH' }, 4],
-    ['http.server.request.duration', { 'http.response.status_code': 401 }, 1],
+    ['playpromptoperation.request.duration', { 'http.response.status_code': 200, 'http.request.method': 'PATCH' }, 4],
+    ['playpromptoperation.request.duration', { 'http.response.status_code': 401 }, 1],
     ['playpromptoperation.updates', { status: 'Running' }, 2],
     ['playpromptoperation.updates', { status: 'Completed' }, 1],
     ['playpromptoperation.update.retries', { cause: 'stale' }, 1],

@@ -1,4 +1,4 @@
-// What Entra must know before a deployment, set up against a stand-in for the Azure CLI.
+// The app registration of the service, set up against a stand-in for the Azure CLI.
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,11 +14,12 @@ beforeEach(() => {
   az = createFakeAz();
 });
 
-/** Sets up, and answers what was printed. */
+const DEPLOYER = '33333333-3333-4333-8333-333333333333';
+
+/** Sets up, and returns what was printed. */
 async function run({ isDryRun = false } = {}) {
   const lines: string[] = [];
-  const environments = ['staging', 'production'];
-  const setup = { name: 'playpromptoperation', repository: 'contoso/prompts', environments, isDryRun, pauseMs: 1 };
+  const setup = { name: 'playpromptoperation', grant: [DEPLOYER], isDryRun, pauseMs: 1 };
   await setUpEntra({ ...setup, az: az.run, print: (line) => lines.push(line) });
   return `${lines.join('\n')}\n`;
 }
@@ -31,7 +32,7 @@ const registration = z.looseObject({
 const named = (name: string) =>
   registration.parse(az.objects.applications?.find(({ displayName }) => displayName === name));
 
-test('it makes all that a deployment needs, without a secret', async () => {
+test('it registers the service and gives callers its app role, without a secret', async () => {
   const printed = await run();
 
   const service = named('playpromptoperation');
@@ -48,28 +49,18 @@ test('it makes all that a deployment needs, without a secret', async () => {
   );
 
   const { objects } = az;
-  const deployer = named('playpromptoperation-deploy');
-  const previewer = named('playpromptoperation-what-if');
-  const subjects = (id: string) =>
-    objects[`applications/${id}/federatedIdentityCredentials`]?.map(({ subject }) => subject);
-  expect(subjects(deployer.id)).toEqual([
-    'repo:contoso/prompts:environment:staging',
-    'repo:contoso/prompts:environment:production',
+  expect(objects[`servicePrincipals/${DEPLOYER}/appRoleAssignments`]).toMatchObject([
+    {
+      principalId: DEPLOYER,
+      resourceId: objects.servicePrincipals?.find(({ appId }) => appId === service.appId)?.id,
+      appRoleId: service.appRoles[0]?.id,
+    },
   ]);
-  expect(subjects(previewer.id)).toEqual(['repo:contoso/prompts:pull_request']);
-
-  const principalOf = (appId: string) => objects.servicePrincipals?.find((one) => one.appId === appId)?.id;
-  const rolesOf = (appId: string) =>
-    objects.roleAssignments?.filter(({ principal }) => principal === principalOf(appId)).map(({ role }) => role);
-  expect(rolesOf(deployer.appId)).toEqual(['Contributor', 'Role Based Access Control Administrator']);
-  expect(rolesOf(previewer.appId)).toEqual(['playpromptoperation what-if']);
-  expect(objects.roles?.[0]?.Actions).not.toContainEqual(expect.stringMatching(/write|delete|^\*$/));
-  expect(objects[`servicePrincipals/${principalOf(deployer.appId)}/appRoleAssignments`]).toMatchObject([
-    { resourceId: principalOf(service.appId), appRoleId: service.appRoles[0]?.id },
+  expect(Object.keys(objects).sort()).toEqual([
+    'applications',
+    'servicePrincipals',
+    `servicePrincipals/${DEPLOYER}/appRoleAssignments`,
   ]);
-
-  expect(printed).toContain(`AZURE_CLIENT_ID=${deployer.appId}\n`);
-  expect(printed).toContain(`AZURE_WHAT_IF_CLIENT_ID=${previewer.appId}\n`);
   expect(printed).toContain(`AUTH_AUDIENCES=${service.appId}\n`);
   expect(JSON.stringify(objects)).not.toMatch(/passwordCredential|keyCredential|secretText/);
 });
@@ -98,12 +89,6 @@ test('what others have added to the registration stays, and what they have taken
     appRoles: [other, { id: 'kept', value: 'Calls.Initiate.All', isEnabled: false }],
     optionalClaims: { idToken: [], accessToken: [{ name: 'email' }] },
   });
-  Object.assign(
-    az.objects[`applications/${named('playpromptoperation-what-if').id}/federatedIdentityCredentials`]?.[0] ?? {},
-    {
-      subject: 'repo:someone/else:pull_request',
-    },
-  );
   await run();
   expect(named('playpromptoperation')).toMatchObject({
     identifierUris: ['https://contoso.example', expect.stringMatching(/^api:/)],
@@ -115,7 +100,6 @@ test('what others have added to the registration stays, and what they have taken
     ],
     optionalClaims: { idToken: [], accessToken: [{ name: 'email' }, { name: 'idtyp' }] },
   });
-  expect(JSON.stringify(az.objects)).not.toContain('someone/else');
 });
 
 test('two registrations of one name are left alone', async () => {
@@ -127,7 +111,7 @@ test('two registrations of one name are left alone', async () => {
 // The command that stands in for the Azure CLI is a shell script.
 const testWithShell = process.platform === 'win32' ? test.skip : test;
 
-testWithShell('the command runs the Azure CLI of the path, and needs to know the repository', async () => {
+testWithShell('the command runs the Azure CLI of the path, and takes object ids only', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));
   const command = join(folder, 'az');
   const answers = `case "$1 $2" in "account show") echo '{"id":"s","tenantId":"t"}';; "rest --method") echo '{"value":[]}';; *) echo '[]';; esac`;
@@ -138,13 +122,10 @@ testWithShell('the command runs the Azure CLI of the path, and needs to know the
       env: { PATH: `${folder}${delimiter}${process.env.PATH}` },
     });
   try {
-    const { stdout } = await start('--repository', 'contoso/prompts');
-    expect(stdout).toContain('Tenant t, subscription s: nothing is changed');
-    expect(stdout).toContain(
-      '  + playpromptoperation-deploy: believe tokens of repo:contoso/prompts:environment:staging',
-    );
-    await expect(start()).rejects.toThrow('--repository owner/name');
-    await expect(start('--repository', 'contoso')).rejects.toThrow('--repository owner/name');
+    const { stdout } = await start('--grant', DEPLOYER);
+    expect(stdout).toContain('Tenant t: nothing is changed');
+    expect(stdout).toContain(`  + give ${DEPLOYER} the app role Calls.Initiate.All`);
+    await expect(start('--grant', 'my-bot')).rejects.toThrow('--grant takes the object id');
   } finally {
     rmSync(folder, { recursive: true });
   }

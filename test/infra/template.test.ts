@@ -1,299 +1,481 @@
-// What `infra/` deploys: it compiles without a complaint, and the compiled template has, one by one, the properties that
-// keep the service safe, and the settings that the app reads.
-import { readdirSync, readFileSync } from 'node:fs';
+// What infra/ deploys: it compiles and lints without a word, and Bicep's own evaluation of it, for each environment and
+// each option, has the properties that keep the service safe and affordable.
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
-import { findBicep, type Printed } from '../../infra/bicep.ts';
-import { settingNames } from '../../shared/settings.ts';
+import { type Bicep, findBicep } from '../../infra/bicep.ts';
+import { readSettings, settingNames } from '../../shared/settings.ts';
+
+const TENANT = '11111111-1111-4111-8111-111111111111';
+const AUDIENCE = '22222222-2222-4222-8222-222222222222';
+const env = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: AUDIENCE, ALERT_EMAILS: 'a@example.com, b@example.com' };
+
+/** Every setting that a deployment may choose. */
+const chosen = {
+  AUTH_TENANTS: `${TENANT}, ${AUDIENCE}`,
+  AUTH_AUDIENCES: AUDIENCE,
+  AUTH_AUTHORITY: 'https://login.microsoftonline.us',
+  AUTH_APP_ROLES: 'Calls.Initiate.All',
+  AUTH_SCOPES: 'Calls.Initiate',
+  AUTH_V1_ISSUER: 'https://sts.windows.net/{tenantid}/',
+  RETENTION_DAYS: '30',
+  PAGES: 'board',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example',
+};
+
+/** A file of parameters. */
+const main = (lines: string, settings: Partial<typeof chosen> = chosen, name = 'other') => `using 'main.bicep'
+param environmentName = '${name}'
+param settings = {
+${Object.entries(settings)
+  .map(([key, value]) => `  ${key}: '${value}'`)
+  .join('\n')}
+}
+${lines}
+`;
+const bootstrap = (lines: string) => `using 'bootstrap.bicep'
+param environmentName = 'production'
+param repository = 'contoso/prompts'
+${lines}
+`;
+const budget = "param monthlyBudget = 1000\nparam budgetStart = '2026-12-01'";
+const deployments = {
+  cosmos: main("param tableStore = 'cosmos'"),
+  georedundant: main("param secondaryLocation = 'northeurope'"),
+  georedundantCosmos: main("param tableStore = 'cosmos'\nparam secondaryLocation = 'northeurope'"),
+  restricted: main("param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']"),
+};
+const bootstraps = {
+  bootstrap: bootstrap(`${budget}\nparam alertEmails = [' a@example.com']`),
+  bootstrapWithoutOptions: bootstrap('param lock = false'),
+};
+/** Parameters that a deployment must not accept, and what it must say of each. */
+const invalid: Record<string, { readonly file: string; readonly complaints: readonly string[] }> = {
+  main: {
+    file: main(
+      "param cosmosMaxThroughput = 1500\nparam alertEmails = ['on-call']",
+      { ...chosen, AUTH_TENANTS: `${TENANT},contoso.com`, RETENTION_DAYS: 'thirty' },
+      'Production',
+    ),
+    complaints: ['environmentName', 'AUTH_TENANTS', 'RETENTION_DAYS', 'cosmosMaxThroughput', 'alertEmails'],
+  },
+  shortTenant: {
+    file: main('', { ...chosen, AUTH_TENANTS: TENANT.slice(1) }, 'test-'),
+    complaints: ['environmentName', 'AUTH_TENANTS'],
+  },
+  noTenant: { file: main('', { ...chosen, AUTH_TENANTS: '' }), complaints: ['AUTH_TENANTS'] },
+  percentage: { file: main('param tracePercentage = 101'), complaints: ['101'] },
+  bootstrapFaults: {
+    file: bootstrap('param monthlyBudget = 1000').replace('contoso/prompts', 'prompts'),
+    complaints: ['repository', 'monthlyBudget and budgetStart'],
+  },
+  budgetMidMonth: { file: bootstrap(budget.replace('12-01', '12-15')), complaints: ['budgetStart'] },
+};
+
+const environments = ['staging', 'production'] as const;
+type Deployment = (typeof environments)[number] | keyof typeof deployments | keyof typeof bootstraps;
+const services: readonly Deployment[] = [...environments, 'cosmos', 'georedundant', 'restricted'];
+
+const resource = z.looseObject({ id: z.string(), type: z.string(), properties: z.unknown().optional() });
+const snapshot = z.object({ predictedResources: z.array(resource), diagnostics: z.array(z.unknown()) });
+type Snapshot = z.infer<typeof snapshot>;
+const template = z.looseObject({ $schema: z.string(), parameters: z.record(z.string(), z.unknown()) });
+const templateOfMain = z.object({
+  definitions: z.object({
+    Settings: z.object({
+      properties: z.record(z.string(), z.object({ nullable: z.boolean().default(false) })),
+    }),
+  }),
+});
 
 const bicep = findBicep();
-const environments = ['staging', 'production'];
-
-const resource = z.looseObject({
-  type: z.string(),
-  existing: z.boolean().default(false),
-  properties: z.unknown().optional(),
-});
-const template = z.looseObject({ resources: z.record(z.string(), resource) });
-const deployment = z.object({ template, parameters: z.record(z.string(), z.unknown()) });
-const definition = z.object({ type: z.string(), nullable: z.boolean().default(false) });
-const main = template.extend({
-  parameters: z.record(z.string(), z.looseObject({ defaultValue: z.unknown().optional() })),
-  outputs: z.record(z.string(), z.looseObject({ type: z.string() })),
-  definitions: z.object({ Settings: z.looseObject({ properties: z.record(z.string(), definition) }) }),
-});
-const compiled = z.object({ templateJson: z.string(), parametersJson: z.string() });
-const parametersFile = z.object({ parameters: z.record(z.string(), z.object({ value: z.unknown() })) });
-
 if (typeof bicep === 'string') {
   console.warn(`${bicep}\nWhat infra/ deploys is not checked here.`);
-  test.skip('what infra/ deploys, for want of the Bicep CLI', () => {});
+  test.skip('what infra/ deploys, since the Bicep CLI is missing', () => {});
 } else {
-  const printed = new Map<string, Printed>();
-  const before = { ...process.env };
-  beforeAll(async () => {
-    process.env.AUTH_TENANTS = '11111111-1111-4111-8111-111111111111';
-    process.env.AUTH_AUDIENCES = '22222222-2222-4222-8222-222222222222';
-    const compile = async (environment: string) =>
-      printed.set(environment, await bicep('build-params', `infra/main.${environment}.bicepparam`));
-    await Promise.all(environments.map(compile));
-  }, 180_000);
-  afterAll(() => {
-    process.env = before;
-  });
-  describeTemplate((environment = 'staging') => printed.get(environment) ?? { output: '', complaints: 'not compiled' });
+  describeInfrastructure(bicep);
 }
 
-function describeTemplate(printedOf: (environment?: string) => Printed) {
-  const outputOf = (environment?: string) => compiled.parse(JSON.parse(printedOf(environment).output));
-  const whole = () => main.parse(JSON.parse(outputOf().templateJson));
-  const parametersOf = (environment: string) => {
-    const { parameters } = parametersFile.parse(JSON.parse(outputOf(environment).parametersJson));
-    return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
-  };
+function describeInfrastructure(bicep: Bicep) {
+  const snapshots = new Map<Deployment, Snapshot>();
+  const complaints = new Map<string, string>();
+  const compiled = new Map<string, string>();
+  let folder = '';
 
-  /** The deployment of a module. */
-  const moduleOf = (name: string) => deployment.parse(whole().resources[name]?.properties);
-  /** A resource of a module, by their names in Bicep. */
-  const find = (module: string, name: string) => moduleOf(module).template.resources[name];
-  /** Every resource that is made, of all modules. */
-  const made = () =>
-    Object.entries(whole().resources).flatMap(([module, { properties }]) => {
-      const inner = deployment.safeParse(properties).data?.template.resources ?? {};
-      return Object.entries(inner).flatMap(([name, one]) =>
-        one.existing ? [] : [{ at: `${module}/${name}`, ...one }],
+  beforeAll(async () => {
+    mkdirSync('dist', { recursive: true });
+    folder = mkdtempSync('dist/infra-');
+    // host.json is where the template looks for it: in the folder above.
+    cpSync('infra', join(folder, 'infra'), { recursive: true });
+    cpSync('host.json', join(folder, 'host.json'));
+    const fileOf = (name: string) => join(folder, 'infra', `${name}.bicepparam`);
+    const files = Object.entries(invalid).map(([name, { file }]): [string, string] => [`invalid.${name}`, file]);
+    for (const [name, text] of [...Object.entries({ ...deployments, ...bootstraps }), ...files]) {
+      writeFileSync(fileOf(name), text);
+    }
+    const predict = async (name: string, file: string) => {
+      const isBootstrap = readFileSync(file, 'utf8').startsWith("using 'bootstrap");
+      const { output, complaints: printed } = await bicep(
+        isBootstrap ? 'snapshotOfSubscription' : 'snapshot',
+        file,
+        env,
       );
+      complaints.set(name, printed + output);
+      return file.replace('.bicepparam', '.snapshot.json');
+    };
+    const predictAll = async (names: readonly Deployment[]) => {
+      for (const name of names) {
+        const isEnvironment = environments.some((one) => one === name);
+        const written = await predict(name, fileOf(isEnvironment ? `main.${name}` : name));
+        snapshots.set(name, snapshot.parse(JSON.parse(readFileSync(written, 'utf8'))));
+      }
+    };
+    await Promise.all([
+      predictAll([...services, 'georedundantCosmos', 'bootstrap', 'bootstrapWithoutOptions']),
+      (async () => {
+        for (const name of Object.keys(invalid)) await predict(name, fileOf(`invalid.${name}`));
+        for (const name of ['main', 'bootstrap']) {
+          const { output, complaints: printed } = await bicep('build', `infra/${name}.bicep`);
+          compiled.set(name, output);
+          complaints.set(`${name}.bicep`, printed);
+        }
+      })(),
+    ]);
+  }, 180_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const allOf = (name: Deployment) => snapshots.get(name)?.predictedResources ?? [];
+  const ofType = (name: Deployment, type: string) => allOf(name).filter((one) => one.type === type);
+  const only = (name: Deployment, type: string) => {
+    const found = ofType(name, type);
+    expect(found).toHaveLength(1);
+    return found[0];
+  };
+  const textOf = (name: Deployment, type: string) => JSON.stringify(ofType(name, type));
+  const settingsOf = (name: Deployment) =>
+    z.record(z.string(), z.string()).parse(only(name, 'Microsoft.Web/sites/config')?.properties);
+
+  test('everything compiles and lints without a word', () => {
+    const valid = [...complaints].filter(([name]) => !(name in invalid));
+    expect(valid.length).toBe(snapshots.size + compiled.size);
+    for (const each of valid) expect(each).toEqual([each[0], '']);
+    const whole = readFileSync('infra/main.bicep', 'utf8') + readFileSync('infra/bootstrap.bicep', 'utf8');
+    for (const file of readdirSync('infra/modules')) expect(whole).toContain(`'modules/${file}'`);
+  });
+
+  test('no module comes from elsewhere, since a closed network could not fetch it', () => {
+    for (const text of compiled.values()) expect(text).not.toBe('');
+    const sources = readdirSync('infra', { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.bicep'),
+    );
+    for (const file of sources) expect(readFileSync(join('infra', file), 'utf8')).not.toMatch(/'(?:br|ts)[:/]/);
+  });
+
+  test.each(services)('%s is evaluated completely', (name) => {
+    expect(snapshots.get(name)?.diagnostics).toEqual([]);
+    expect(allOf(name).length).toBeGreaterThan(30);
+  });
+
+  test.each(Object.keys(invalid))('what is invalid in %s is refused before anything is deployed', (name) => {
+    for (const complaint of invalid[name]?.complaints ?? []) expect(complaints.get(name)).toContain(complaint);
+  });
+
+  test('every parameter is validated or a choice', () => {
+    const bounds = ['allowedValues', 'minValue', 'minLength', 'nullable', 'items', '$ref'];
+    const free = Object.entries(template.parse(JSON.parse(compiled.get('main') ?? '')).parameters)
+      .filter(([, one]) => !bounds.some((bound) => bound in Object(one)) && Object(one).type !== 'bool')
+      .map(([name]) => name);
+    // A name of Azure's, and an address space, which ARM checks before it deploys.
+    expect(free).toEqual(['location', 'networkAddressPrefix']);
+  });
+
+  describe('the rights of the deployment identity', () => {
+    test('end at the resource group: main.bicep deploys there, and writes no lock, no budget and nothing above', () => {
+      expect(compiled.get('main')).toContain('/deploymentTemplate.json#"');
+      for (const name of services) {
+        const types = new Set(allOf(name).map(({ type }) => type));
+        expect(types).not.toContain('Microsoft.Authorization/locks');
+        expect(types).not.toContain('Microsoft.Consumption/budgets');
+        expect(types).not.toContain('Microsoft.Authorization/roleDefinitions');
+        for (const { id } of allOf(name)) expect(id).toMatch(/\/resourceGroups\/rg-playprompt\/|'rg-playprompt'/);
+      }
     });
-  const ofType = (type: string) => made().filter((one) => one.type === type);
 
-  test.each(environments)('compiles and lints for %s without a complaint', (environment) => {
-    expect(printedOf(environment).complaints).toBe('');
+    test('are Contributor, and the assignment of the roles that main.bicep assigns', () => {
+      const assigned = services.flatMap((name) =>
+        ofType(name, 'Microsoft.Authorization/roleAssignments').map(({ properties }) => roleOf(properties)),
+      );
+      const [owned, conditional] = ofType('bootstrap', 'Microsoft.Authorization/roleAssignments');
+      expect(roleOf(owned?.properties)).toBe('b24988ac-6180-42a0-ab88-20f7382dd24c');
+      expect(roleOf(conditional?.properties)).toBe('f58310d9-a9f6-439a-9e8d-f62e7b41a168');
+      const { condition } = z.looseObject({ condition: z.string() }).parse(conditional?.properties);
+      const allowed = [...condition.matchAll(/GuidEquals \{([^}]+)\}/g)].map(([, list = '']) =>
+        list.split(', ').sort(),
+      );
+      expect(allowed).toEqual([[...new Set(assigned)].sort(), [...new Set(assigned)].sort()]);
+      expect(condition).toContain('@Request[Microsoft.Authorization/roleAssignments:PrincipalType]');
+      const scopes = ofType('bootstrap', 'Microsoft.Authorization/roleAssignments').map(
+        ({ id }) => id.split('/providers/')[0],
+      );
+      expect(new Set(scopes).size).toBe(1);
+      expect(scopes[0]).toMatch(/\/resourceGroups\/rg-playprompt-production$/);
+    });
+
+    test('belong to the jobs of one environment; those of a pull request read only', () => {
+      const credentials = ofType(
+        'bootstrap',
+        'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials',
+      ).map(({ properties }) => Object(properties).subject);
+      expect(credentials).toEqual(['repo:contoso/prompts:environment:production', 'repo:contoso/prompts:pull_request']);
+      const role = textOf('bootstrap', 'Microsoft.Authorization/roleDefinitions');
+      expect(role).toContain('*/read');
+      expect(role).not.toMatch(/write|delete|"\*"/);
+    });
+
+    function roleOf(properties: unknown) {
+      return z.looseObject({ roleDefinitionId: z.string() }).parse(properties).roleDefinitionId.split('/').at(-1);
+    }
   });
 
-  test('every module is part of it', () => {
-    const source = readFileSync('infra/main.bicep', 'utf8');
-    const modules = readdirSync('infra/modules').filter((file) => file.endsWith('.bicep'));
-    for (const file of modules) expect(source).toContain(`'modules/${file}'`);
-    expect(source).not.toMatch(/'br[:/]/);
-  });
+  describe('the owner’s bootstrap', () => {
+    test('has a lock, and a budget whose start does not depend on the day it is deployed', () => {
+      expect(only('bootstrap', 'Microsoft.Authorization/locks')?.properties).toMatchObject({ level: 'CanNotDelete' });
+      expect(only('bootstrap', 'Microsoft.Consumption/budgets')?.properties).toMatchObject({
+        amount: 1000,
+        timePeriod: { startDate: '2026-12-01' },
+        notifications: { actual: { threshold: 80, contactEmails: ['a@example.com'] }, forecasted: { threshold: 100 } },
+      });
+      for (const text of compiled.values()) expect(text).not.toMatch(/utcNow|newGuid/);
+    });
 
-  test('every rule of the linter that is named makes an error', () => {
-    const { analyzers } = JSON.parse(readFileSync('infra/bicepconfig.json', 'utf8'));
-    const levels = Object.values(z.record(z.string(), z.object({ level: z.string() })).parse(analyzers.core.rules));
-    expect(new Set(levels.map(({ level }) => level))).toEqual(new Set(['error']));
+    test('has neither where they are not wanted', () => {
+      expect(ofType('bootstrapWithoutOptions', 'Microsoft.Authorization/locks')).toEqual([]);
+      expect(ofType('bootstrapWithoutOptions', 'Microsoft.Consumption/budgets')).toEqual([]);
+    });
   });
 
   describe('no secret', () => {
-    test('is taken, made or given away', () => {
-      const text = outputOf().templateJson;
-      expect(text).not.toMatch(/securestring|secureobject|listKeys|listAccountSas|AccountKey=|"SharedAccess/i);
-      expect(Object.keys(whole().outputs).sort()).toEqual([
-        ...['appName', 'hostName', 'identityClientId', 'resourceGroupName', 'tablesEndpoint'],
-      ]);
+    test('is taken, made or returned', () => {
+      for (const text of compiled.values()) {
+        expect(text).not.toMatch(/securestring|secureobject|listKeys|listAccountSas|AccountKey=|"SharedAccess/i);
+      }
     });
 
-    test('serves: neither storage account takes keys, nor Cosmos DB, nor Application Insights', () => {
-      expect(find('host', 'account')?.properties).toMatchObject({ allowSharedKeyAccess: false });
-      expect(find('operations', 'account')?.properties).toMatchObject({ allowSharedKeyAccess: false });
-      expect(find('cosmos', 'account')?.properties).toMatchObject({ disableLocalAuth: true });
-      expect(find('monitoring', 'appInsights')?.properties).toMatchObject({ DisableLocalAuth: true });
-      expect(
-        made().filter(({ properties }) => JSON.stringify(properties ?? '').includes('"allowSharedKeyAccess":true')),
-      ).toEqual([]);
-    });
-
-    test('publishes: no basic credentials, no FTP', () => {
-      const policies = ofType('Microsoft.Web/sites/basicPublishingCredentialsPolicies');
-      expect(policies.map(({ at }) => at).sort()).toEqual(['app/app::ftp', 'app/app::scm']);
-      for (const { properties } of policies) expect(properties).toEqual({ allow: false });
-      expect(find('app', 'app')?.properties).toMatchObject({ siteConfig: { ftpsState: 'Disabled' } });
-    });
-  });
-
-  describe('the identity of the app', () => {
-    test('is one that the user assigns, and deploys its package too', () => {
-      expect(find('app', 'app')).toMatchObject({ identity: { type: 'UserAssigned' } });
-      expect(find('app', 'app')?.properties).toMatchObject({
-        functionAppConfig: {
-          deployment: { storage: { type: 'blobContainer', authentication: { type: 'UserAssignedIdentity' } } },
-        },
-      });
-    });
-
-    test('has a role on the operations’ table, on the host’s account and on telemetry, and no other', () => {
-      const roles = ofType('Microsoft.Authorization/roleAssignments');
-      expect(roles.map(({ at }) => at).sort()).toEqual(['roles/hostRole', 'roles/tableRole', 'roles/telemetryRole']);
-      const scope = (name: string) => z.looseObject({ scope: z.string() }).parse(find('roles', name)).scope;
-      expect(scope('tableRole')).toMatch(/tableServices\/tables'.*'operationsAccountName'/);
-      expect(scope('hostRole')).toBe(
-        "[resourceId('Microsoft.Storage/storageAccounts', parameters('hostAccountName'))]",
-      );
-      expect(scope('telemetryRole')).toMatch(/^\[resourceId\('Microsoft\.Insights\/components'/);
-      const granted = (name: string) => JSON.stringify(find('roles', name)?.properties);
-      expect(granted('tableRole')).toContain('storageTableDataContributor');
-      expect(granted('hostRole')).toContain('storageBlobDataOwner');
-      expect(granted('telemetryRole')).toContain('monitoringMetricsPublisher');
-    });
-
-    test('has the data plane of Cosmos DB where that is the store', () => {
-      expect(find('cosmos', 'account::role')?.type).toBe('Microsoft.DocumentDB/databaseAccounts/tableRoleAssignments');
-      const condition = (module: string) =>
-        z.looseObject({ condition: z.string() }).parse(whole().resources[module]).condition;
-      expect(condition('cosmos')).toBe("[variables('cosmosDb')]");
-      expect(condition('operations')).toBe("[not(variables('cosmosDb'))]");
+    test.each(services)('opens anything of %s: neither stores nor Application Insights take keys', (name) => {
+      for (const { properties } of ofType(name, 'Microsoft.Storage/storageAccounts')) {
+        expect(properties).toMatchObject({ allowSharedKeyAccess: false, allowBlobPublicAccess: false });
+      }
+      for (const { properties } of ofType(name, 'Microsoft.DocumentDB/databaseAccounts')) {
+        expect(properties).toMatchObject({ disableLocalAuth: true });
+      }
+      expect(only(name, 'Microsoft.Insights/components')?.properties).toMatchObject({ DisableLocalAuth: true });
+      const policies = ofType(name, 'Microsoft.Web/sites/basicPublishingCredentialsPolicies');
+      expect(policies.map(({ properties }) => properties)).toEqual([{ allow: false }, { allow: false }]);
+      expect(textOf(name, 'Microsoft.Web/sites')).toContain('"ftpsState":"Disabled"');
     });
   });
 
   describe('the network', () => {
-    test.each(['host', 'operations'])('of the %s account lets nobody in but the subnet of the app', (module) => {
-      expect(find(module, 'account')?.properties).toMatchObject({
-        allowBlobPublicAccess: false,
-        minimumTlsVersion: 'TLS1_2',
-        supportsHttpsTrafficOnly: true,
-        networkAcls: { defaultAction: 'Deny', bypass: 'None' },
-        publicNetworkAccess: "[if(parameters('privateNetwork'), 'Disabled', 'Enabled')]",
-      });
-      expect(moduleOf(module).parameters.privateNetwork).toEqual({ value: "[parameters('privateNetwork')]" });
-    });
-
-    test('of Cosmos DB lets nobody in but that either', () => {
-      expect(find('cosmos', 'account')?.properties).toMatchObject({
-        minimalTlsVersion: 'Tls12',
-        isVirtualNetworkFilterEnabled: true,
-        networkAclBypass: 'None',
-        publicNetworkAccess: "[if(parameters('privateNetwork'), 'Disabled', 'Enabled')]",
-      });
-    });
-
-    test('has private endpoints and their zones for the blobs and the table, where it is private', () => {
-      for (const module of ['hostEndpoint', 'storeEndpoint']) {
-        expect(whole().resources[module]).toMatchObject({ condition: "[parameters('privateNetwork')]" });
-        expect(Object.values(moduleOf(module).template.resources).map(({ type }) => type)).toEqual(
-          expect.arrayContaining(['Microsoft.Network/privateEndpoints', 'Microsoft.Network/privateDnsZones']),
-        );
+    test.each(services)('of %s has private endpoints alone for the stores, and no service endpoint', (name) => {
+      for (const type of ['Microsoft.Storage/storageAccounts', 'Microsoft.DocumentDB/databaseAccounts']) {
+        for (const { properties } of ofType(name, type)) {
+          expect(properties).toMatchObject({ publicNetworkAccess: 'Disabled' });
+          expect(JSON.stringify(properties)).not.toContain('virtualNetworkRules');
+        }
       }
-      expect(JSON.stringify(moduleOf('hostEndpoint').parameters)).toContain('privatelink.blob.');
-      expect(JSON.stringify(moduleOf('storeEndpoint').parameters)).toContain('privatelink.table.');
+      expect(textOf(name, 'Microsoft.Network/virtualNetworks')).not.toContain('serviceEndpoints');
+      expect(textOf(name, 'Microsoft.Network/virtualNetworks')).toContain('Microsoft.App/environments');
+      expect(ofType(name, 'Microsoft.Network/privateDnsZones')).toHaveLength(2);
+      const groups = [...textOf(name, 'Microsoft.Network/privateEndpoints').matchAll(/"groupIds":\["(\w+)"\]/g)];
+      expect(groups.map(([, group]) => group)).toEqual(['blob', name === 'cosmos' ? 'Table' : 'table']);
     });
 
-    test('of the app takes https only, in TLS 1.2 at least', () => {
-      expect(find('app', 'app')?.properties).toMatchObject({
-        httpsOnly: true,
-        siteConfig: { minTlsVersion: "[parameters('minTlsVersion')]", scmMinTlsVersion: '1.3' },
-        virtualNetworkSubnetId: "[parameters('subnetId')]",
+    test('takes https from TLS 1.2 on, which every location of the availability test speaks', () => {
+      for (const name of services) {
+        expect(only(name, 'Microsoft.Web/sites')?.properties).toMatchObject({
+          httpsOnly: true,
+          siteConfig: { minTlsVersion: '1.2' },
+        });
+      }
+      const test = only('production', 'Microsoft.Insights/webtests')?.properties;
+      expect(Object(test).Locations).toHaveLength(5);
+    });
+
+    test('admits everyone, or the named sources and the availability test', () => {
+      const rules = (name: Deployment) =>
+        z
+          .object({
+            siteConfig: z.object({
+              ipSecurityRestrictionsDefaultAction: z.string(),
+              ipSecurityRestrictions: z.array(z.object({ ipAddress: z.string(), tag: z.string() })),
+            }),
+          })
+          .parse(only(name, 'Microsoft.Web/sites')?.properties).siteConfig;
+      expect(rules('production')).toEqual({ ipSecurityRestrictionsDefaultAction: 'Allow', ipSecurityRestrictions: [] });
+      expect(rules('restricted')).toEqual({
+        ipSecurityRestrictionsDefaultAction: 'Deny',
+        ipSecurityRestrictions: [
+          { ipAddress: '203.0.113.0/24', tag: 'Default' },
+          { ipAddress: 'AzureFrontDoor.Backend', tag: 'ServiceTag' },
+          { ipAddress: 'ApplicationInsightsAvailability', tag: 'ServiceTag' },
+        ],
       });
-      expect(whole().parameters.minTlsVersion).toMatchObject({ defaultValue: '1.3', allowedValues: ['1.2', '1.3'] });
     });
   });
 
-  test('the app runs on Flex Consumption, with what it takes as parameters', () => {
-    expect(find('app', 'plan')).toMatchObject({ sku: { tier: 'FlexConsumption', name: 'FC1' } });
-    const node = { name: 'node', version: "[parameters('nodeVersion')]" };
-    expect(find('app', 'app')?.properties).toMatchObject({ functionAppConfig: { runtime: node } });
-    const { parameters } = whole();
-    expect(parameters.nodeVersion).toMatchObject({ defaultValue: '24', allowedValues: ['22', '24'] });
-    for (const name of ['zoneRedundant', 'privateNetwork', 'lock']) expect(parameters[name]?.defaultValue).toBe(false);
-    for (const name of ['alwaysReady', 'maximumInstanceCount', 'perInstanceConcurrency'])
-      expect(parameters).toHaveProperty(name);
-  });
-
-  describe('the settings', () => {
-    const chosen = () => whole().definitions.Settings.properties;
-    const expression = () => String(find('app', 'app::appSettings')?.properties);
-    const fixed = () => [...expression().matchAll(/'(\w+)', (?:parameters|format|')/g)].map(([, name = '']) => name);
-
-    test('that the app reads are set under the names by which it reads them, and no others', () => {
-      // A connection string holds a key; the endpoint and the identity stand in its place. Azure sets WEBSITE_ by itself.
-      const read = settingNames.filter((name) => name !== 'TABLES_CONNECTION' && !name.startsWith('WEBSITE_'));
-      const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+|APPLICATIONINSIGHTS_\w+|OTEL_TRACES_\w+)$/;
-      const set = [...Object.keys(chosen()), ...fixed()];
-      expect(set.filter((name) => !ofHost.test(name)).sort()).toEqual(read.filter((name) => !ofHost.test(name)).sort());
-      expect(set).toEqual(expect.arrayContaining(read));
-      expect(new Set(set).size).toBe(set.length);
-    });
-
-    test('that the app cannot start without cannot be left out', () => {
-      const required = Object.entries(chosen()).filter(([, { nullable }]) => !nullable);
-      expect(required.map(([name]) => name).sort()).toEqual(['AUTH_AUDIENCES', 'AUTH_TENANTS']);
-      expect(fixed()).toEqual(expect.arrayContaining(['TABLES_ENDPOINT', 'AZURE_CLIENT_ID']));
-    });
-
-    test('name the identity for the host’s storage and for telemetry', () => {
-      expect(fixed()).toEqual(
-        expect.arrayContaining([
-          ...[
-            'AzureWebJobsStorage__blobServiceUri',
-            'AzureWebJobsStorage__credential',
-            'AzureWebJobsStorage__clientId',
-          ],
-          ...['APPLICATIONINSIGHTS_CONNECTION_STRING', 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'],
-        ]),
-      );
-      expect(expression()).toContain('ClientId={0};Authorization=AAD');
-      // Flex Consumption refuses it.
-      expect(expression()).not.toContain('FUNCTIONS_WORKER_RUNTIME');
-    });
-  });
-
-  test('app, stores and their services tell Log Analytics what happens', () => {
-    expect(
-      ofType('Microsoft.Insights/diagnosticSettings')
-        .map(({ at }) => at)
-        .sort(),
-    ).toEqual([
-      ...['app/diagnostics', 'cosmos/diagnostics', 'host/blobDiagnostics', 'host/tableDiagnostics'],
-      ...['operations/blobDiagnostics', 'operations/tableDiagnostics'],
-    ]);
-  });
-
-  test('there are alerts on availability, throttling, 5xx, latency and refused callers, and all tell the action group', () => {
-    expect(
-      ofType('Microsoft.Insights/metricAlerts')
-        .map(({ at }) => at)
-        .sort(),
-    ).toEqual([...['metricAlerts/availability', 'metricAlerts/storeThrottling']]);
-    for (const name of ['serverErrors', 'latency', 'refusedCallers'])
-      expect(outputOf().templateJson).toContain(`"${name}"`);
-    const alerts = ['Microsoft.Insights/metricAlerts', 'Microsoft.Insights/scheduledQueryRules'].flatMap(ofType);
-    for (const { properties } of alerts) expect(JSON.stringify(properties)).toContain("parameters('actionGroupId')");
-  });
-
-  test('a workbook draws what the runbook speaks of, in pictures', () => {
-    const drawn = z.object({
-      items: z.array(z.object({ name: z.string(), content: z.looseObject({ visualization: z.string().optional() }) })),
-    });
-    const { items } = drawn.parse(JSON.parse(readFileSync('infra/modules/workbook.json', 'utf8')));
-    const [, ...charts] = items.map(({ name, content }) => [name, content.visualization]);
-    expect(Object.fromEntries(charts)).toEqual({
-      requests: 'areachart',
-      statuses: 'piechart',
-      latency: 'timechart',
-      operations: 'areachart',
-      conflicts: 'barchart',
-      updateRetries: 'barchart',
-      storeLatency: 'timechart',
-      storeRetries: 'barchart',
-      refused: 'barchart',
-      coldStarts: 'barchart',
-    });
-    expect(find('workbook', 'workbook')?.properties).toMatchObject({
-      sourceId: "[parameters('workspaceId')]",
-      serializedData: expect.stringMatching(/^\[string\(variables\(/),
-    });
-  });
-
-  test('production is private, in all zones, warm, locked and within a budget; staging is not', () => {
-    expect(parametersOf('production')).toMatchObject({
-      environmentName: 'production',
-      privateNetwork: true,
-      zoneRedundant: true,
-      lock: true,
-      alwaysReady: 2,
-      monthlyBudget: 1000,
-    });
-    expect(Object.keys(parametersOf('staging'))).not.toContain('privateNetwork');
-    for (const environment of environments) {
-      expect(parametersOf(environment).settings).toMatchObject({ AUTH_TENANTS: process.env.AUTH_TENANTS });
+  test('staging differs from production in size only: it has the same resources, zones and network rules', () => {
+    const kinds = (name: Deployment) =>
+      allOf(name)
+        .map(({ type }) => type)
+        .sort();
+    expect(kinds('staging')).toEqual(kinds('production'));
+    const shared = ['siteConfig', 'publicNetworkAccess', 'networkAcls', 'zoneRedundant', 'sku'];
+    for (const type of new Set(kinds('staging'))) {
+      const pick = (name: Deployment) =>
+        ofType(name, type).map((one) => {
+          const all = { ...one, ...Object(one.properties) };
+          return shared.map((key) => all[key]);
+        });
+      expect([type, pick('staging')]).toEqual([type, pick('production')]);
     }
+  });
+
+  describe('the stores', () => {
+    const skus = (name: Deployment) =>
+      ofType(name, 'Microsoft.Storage/storageAccounts').map(({ sku }) => Object(sku).name);
+    const regions = (name: Deployment) =>
+      z
+        .looseObject({ locations: z.array(z.looseObject({ locationName: z.string(), failoverPriority: z.number() })) })
+        .parse(only(name, 'Microsoft.DocumentDB/databaseAccounts')?.properties).locations;
+
+    test('are in all zones, and in a second region where one is named', () => {
+      expect(skus('production')).toEqual(['Standard_ZRS', 'Standard_ZRS']);
+      expect(skus('georedundant')).toEqual(['Standard_ZRS', 'Standard_GZRS']);
+      expect(regions('cosmos')).toMatchObject([{ locationName: 'westeurope', isZoneRedundant: true }]);
+      expect(regions('georedundantCosmos').map(({ locationName }) => locationName)).toEqual([
+        'westeurope',
+        'northeurope',
+      ]);
+    });
+
+    test.each([
+      ['production', 'ResponseType'],
+      ['cosmos', 'StatusCode'],
+    ] as const)('of %s raise an alert when they throttle', (name, dimension) => {
+      const alert = ofType(name, 'Microsoft.Insights/metricAlerts').find(({ id }) => id.endsWith('storeThrottling'));
+      expect(JSON.stringify(alert)).toContain(`"${dimension}"`);
+    });
+  });
+
+  describe('the app', () => {
+    test.each(services)('of %s starts with its settings, and gets none that nobody reads', (name) => {
+      const settings = settingsOf(name);
+      const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+)$/;
+      expect(Object.keys(settings).filter((key) => !settingNames.includes(key) && !ofHost.test(key))).toEqual([]);
+      const { auth, tables, telemetry } = readSettings({
+        ...settings,
+        TABLES_ENDPOINT: 'https://store.example',
+        AZURE_CLIENT_ID: AUDIENCE,
+        APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${TENANT};IngestionEndpoint=https://in.example/`,
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: `ClientId=${AUDIENCE};Authorization=AAD`,
+      });
+      expect(auth.tenants).toContain(TENANT);
+      expect(tables).toMatchObject({ endpoint: 'https://store.example', managedIdentityClientId: AUDIENCE });
+      expect(telemetry.traceRatio).toBe(name === 'production' ? 0.01 : 1);
+    });
+
+    test('gets everything that a deployment chooses, and nothing for what it leaves empty', () => {
+      expect(settingsOf('cosmos')).toMatchObject(chosen);
+      expect(Object.keys(settingsOf('production'))).not.toContain('RETENTION_DAYS');
+      const { properties } = templateOfMain.parse(JSON.parse(compiled.get('main') ?? '')).definitions.Settings;
+      expect(Object.keys(properties)).toEqual(expect.arrayContaining(Object.keys(chosen)));
+      const required = Object.entries(properties).filter(([, { nullable }]) => !nullable);
+      expect(required.map(([key]) => key).sort()).toEqual(['AUTH_AUDIENCES', 'AUTH_TENANTS']);
+    });
+
+    test('is its identity everywhere: for its package, the host’s storage, the table and telemetry', () => {
+      expect(settingsOf('production')).toMatchObject({
+        AzureWebJobsStorage__credential: 'managedidentity',
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: expect.stringContaining('Authorization=AAD'),
+      });
+      expect(only('production', 'Microsoft.Web/sites')).toMatchObject({
+        identity: { type: 'UserAssigned' },
+        properties: {
+          functionAppConfig: {
+            deployment: { storage: { type: 'blobContainer', authentication: { type: 'UserAssignedIdentity' } } },
+          },
+        },
+      });
+      const scopes = ofType('production', 'Microsoft.Authorization/roleAssignments').map(({ id }) =>
+        id
+          .split('/providers/')
+          .at(-2)
+          ?.replace(/st(host|ops)\w+/, 'st$1'),
+      );
+      expect(scopes.sort()).toEqual([
+        'Microsoft.Insights/components/appi-playprompt-production',
+        'Microsoft.Storage/storageAccounts/sthost',
+        'Microsoft.Storage/storageAccounts/stops/tableServices/default/tables/playPromptOperations',
+      ]);
+    });
+
+    test('gets no more requests at once than host.json lets run, and others wait', () => {
+      const { maxConcurrentRequests, maxOutstandingRequests } = z
+        .object({ maxConcurrentRequests: z.number(), maxOutstandingRequests: z.number() })
+        .parse(JSON.parse(readFileSync('host.json', 'utf8')).extensions.http);
+      expect(maxConcurrentRequests).toBeLessThanOrEqual(maxOutstandingRequests);
+      expect(textOf('production', 'Microsoft.Web/sites')).toContain(
+        `"perInstanceConcurrency":${maxConcurrentRequests}`,
+      );
+    });
+  });
+
+  describe('logs', () => {
+    test('go to one place, up to a daily cap, with an alert before it', () => {
+      for (const name of services) {
+        expect(ofType(name, 'Microsoft.Insights/diagnosticSettings')).toEqual([]);
+        const { workspaceCapping } = z
+          .looseObject({ workspaceCapping: z.object({ dailyQuotaGb: z.number().positive() }) })
+          .parse(only(name, 'Microsoft.OperationalInsights/workspaces')?.properties);
+        const rules = ofType(name, 'Microsoft.Insights/scheduledQueryRules');
+        const alert = rules.find(({ id }) => id.endsWith('logVolume'));
+        expect(JSON.stringify(alert)).toContain(`/ ${workspaceCapping.dailyQuotaGb}"`);
+        expect(JSON.stringify(alert)).toContain('"threshold":80');
+      }
+    });
+
+    test('are sampled by a sampler that the host knows, and alert addresses are trimmed', () => {
+      expect(settingsOf('production')).toMatchObject({
+        OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage',
+        OTEL_TRACES_SAMPLER_ARG: '0.01',
+      });
+      expect(textOf('production', 'Microsoft.Insights/actionGroups')).toContain('"emailAddress":"b@example.com"');
+    });
+  });
+
+  test('the runbook has a row for each alert, and each alert notifies the action group', () => {
+    const runbook = readFileSync('docs/operate.md', 'utf8').split('\n## Alerts\n')[1]?.split('\n## ')[0] ?? '';
+    const rules = ['Microsoft.Insights/metricAlerts', 'Microsoft.Insights/scheduledQueryRules'].flatMap((type) =>
+      ofType('production', type),
+    );
+    const names = rules.map(({ id }) => id.split('-').at(-1));
+    expect(names.sort()).toEqual(
+      ['appErrors', 'availability', 'hostErrors', 'latency', 'logVolume', 'refusedCallers', 'storeThrottling'].sort(),
+    );
+    for (const name of names) expect(runbook).toContain(`| \`${name}\` |`);
+    for (const { properties } of rules) expect(JSON.stringify(properties)).toContain('outputs.actionGroupId');
+  });
+
+  test('the workbook and the alerts query metrics that the app records', () => {
+    const queries = readFileSync('infra/workbook.json', 'utf8') + readFileSync('infra/modules/alerts.bicep', 'utf8');
+    const queried = [...queries.matchAll(/Name == \\?"([\w.]+)\\?"/g)].map(([, name = '']) => name);
+    const settings = readFileSync('docs/settings.md', 'utf8');
+    expect(queried.length).toBeGreaterThan(5);
+    for (const name of queried) expect(settings).toContain(`| \`${name}\` |`);
+    const { serializedData } = z
+      .looseObject({ serializedData: z.string() })
+      .parse(only('production', 'Microsoft.Insights/workbooks')?.properties);
+    expect(JSON.parse(serializedData)).toEqual(JSON.parse(readFileSync('infra/workbook.json', 'utf8')));
   });
 }

@@ -1,8 +1,8 @@
 type Item = Record<string, unknown>;
 
 /**
- * Stands in for the Azure CLI: keeps what Microsoft Entra ID and the subscription would, and refuses whatever it does not
- * know. As Entra, it does not at once know of a service principal that was just created.
+ * Stands in for the Azure CLI: keeps the objects of Microsoft Entra ID and refuses every command it does not
+ * know. Like Entra, it does not know a service principal right after its creation.
  */
 export function createFakeAz() {
   const objects: Record<string, Item[]> = {};
@@ -17,20 +17,12 @@ export function createFakeAz() {
     return JSON.stringify(answer(args.slice(0, options).join(' '), given)) ?? '';
   }
 
-  function answer(command: string, { role, scope, name, ...given }: Record<string, string>): unknown {
+  function answer(command: string, given: Record<string, string>): unknown {
     switch (command) {
       case 'account show':
-        return { id: 'aaaaaaaa-0000-4000-8000-000000000000', tenantId: 'bbbbbbbb-0000-4000-8000-000000000000' };
+        return { tenantId: 'bbbbbbbb-0000-4000-8000-000000000000' };
       case 'rest':
         return rest(given);
-      case 'role definition list':
-        return of('roles').filter(({ Name }) => Name === name);
-      case 'role definition create':
-        return create('roles', JSON.parse(given['role-definition'] ?? ''));
-      case 'role assignment list':
-        return of('roleAssignments').filter((one) => one.principal === given.assignee && one.role === role);
-      case 'role assignment create':
-        return create('roleAssignments', { principal: given['assignee-object-id'], role, scope });
       default:
         throw new Error(`${command} is not known here`);
     }

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
 import { close, listen } from '../../local/loopback.ts';
@@ -55,6 +56,8 @@ export interface OtlpReceiver {
   /** What a counter, or the number of measurements of a histogram, was last, with these attributes; 0 where there is none. */
   total(metric: string, attributes?: Readonly<Record<string, unknown>>): number;
   readonly services: Set<unknown>;
+  /** The attributes of each resource that sent something. */
+  readonly resources: readonly Readonly<Record<string, unknown>>[];
   /** Every body that came, as text. */
   readonly bodies: string[];
   close(): Promise<void>;
@@ -64,6 +67,7 @@ export interface OtlpReceiver {
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const services = new Set<unknown>();
+  const resources: Record<string, unknown>[] = [];
   const bodies: string[] = [];
   // Sums are cumulative: the last one counts.
   let last: { name: string; attributes: Record<string, unknown>; value: number }[] = [];
@@ -74,6 +78,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     if (request.url === '/v1/traces') {
       for (const { resource, scopeSpans } of traces.parse(JSON.parse(body)).resourceSpans) {
         services.add(resource.attributes['service.name']);
+        if (!resources.some((known) => isDeepStrictEqual(known, resource.attributes)))
+          resources.push(resource.attributes);
         spans.push(...scopeSpans.flatMap((scope) => scope.spans));
       }
     } else {
@@ -96,6 +102,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     endpoint: `http://127.0.0.1:${port}`,
     spans,
     services,
+    resources,
     bodies,
     total: (metric, wanted = {}) =>
       last

@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createTracingClient, type OperationTracingOptions } from '@azure/core-tracing';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { context, DiagLogLevel, diag, metrics, propagation, trace } from '@opentelemetry/api';
+import { context, DiagLogLevel, diag, metrics, propagation, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import * as z from 'zod';
 import { traceRequests } from '../../../functions/traceRequests.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerTelemetry } from '../../../shared/telemetry/register.ts';
@@ -9,7 +13,7 @@ import { withSpan } from '../../../shared/tracing.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlpReceiver.ts';
 
 const TRACE = 'a'.repeat(32);
-const settings = { serviceName: 'tried', applicationInsights: undefined, identity: undefined };
+const settings = { serviceName: 'tried', applicationInsights: undefined, identity: undefined, traceRatio: undefined };
 
 let collector: OtlpReceiver;
 beforeAll(async () => {
@@ -21,6 +25,7 @@ beforeAll(async () => {
 afterAll(() => collector.close());
 
 const the = (name: string): Partial<ReceivedSpan> => collector.spans.find((span) => span.name === name) ?? {};
+const none: { tracingOptions?: OperationTracingOptions } = {};
 const thrown = (error: unknown) => () => {
   throw error;
 };
@@ -56,7 +61,6 @@ async function tell() {
   await expect(broken(request, new InvocationContext())).rejects.toThrow();
 
   const sdk = createTracingClient({ namespace: 'Microsoft.Data.Tables', packageName: 'p' });
-  const none: { tracingOptions?: OperationTracingOptions } = {};
   await sdk.withSpan('TableClient.getEntity', none, async ({ tracingOptions = {} }) => {
     for (const status of [503, 200]) {
       const spanAttributes = {
@@ -116,11 +120,17 @@ test('a call of the store is one span, with one for each try', () => {
       'http.request.method': 'GET',
       'http.response.status_code': 503,
       'server.address': 'a.example',
+      'server.port': 443,
+      'url.scheme': 'https',
     },
     expect.objectContaining({ 'http.response.status_code': 200, 'http.request.resend_count': 1 }),
   ]);
   expect(collector.total('http.client.request.duration', { 'http.request.resend_count': 1 })).toBe(1);
   expect(collector.total('db.client.operation.duration', { 'error.type': 'RangeError' })).toBe(1);
+  expect(the('TableClient.getEntity').attributes).toMatchObject({
+    'db.system.name': 'azure.tables',
+    'db.operation.name': 'getEntity',
+  });
 });
 
 test('that there is no row is an answer, and no failure', () => {
@@ -134,7 +144,63 @@ test('no message of an error and no address is told', () => {
 
 test('a handler that throws is a 500', () => {
   expect(the('failed').attributes).toMatchObject({ 'http.response.status_code': 500, 'error.type': '500' });
-  expect(collector.total('http.server.request.duration', { 'http.response.status_code': 500 })).toBe(1);
+  expect(collector.total('playpromptoperation.request.duration', { 'http.response.status_code': 500 })).toBe(1);
+});
+
+test('the resource names the service, its version and this one process', () => {
+  const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync('package.json', 'utf8')));
+  expect(collector.resources).toHaveLength(1);
+  expect(collector.resources[0]).toEqual({
+    'service.name': 'tried',
+    'service.version': version,
+    'service.instance.id': expect.stringMatching(/^[\da-f-]{36}$/),
+  });
+});
+
+test('a trace that is not sampled leaves no span, and its calls of the store are measured all the same', async () => {
+  for (const api of [context, metrics, propagation, trace]) api.disable();
+  const receiver = await startOtlpReceiver();
+  // The sampler of Application Insights: the traces of a hash below 50 %.
+  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint, traceRatio: 0.5 });
+  const sdk = createTracingClient({ namespace: 'Microsoft.Data.Tables', packageName: 'p' });
+  const traceIds = Array.from({ length: 40 }, () => randomBytes(16).toString('hex'));
+  for (const traceId of traceIds) {
+    const caller = { traceId, spanId: 'c'.repeat(16), traceFlags: TraceFlags.SAMPLED, isRemote: true };
+    await context.with(trace.setSpanContext(ROOT_CONTEXT, caller), () =>
+      sdk.withSpan('TableClient.getEntity', none, async ({ tracingOptions = {} }) => {
+        const attempt = sdk.startSpan('HTTP GET', { tracingOptions }, { spanKind: 'client' });
+        // The SDK ends a span that does not record before the attempt begins.
+        expect(attempt.span.isRecording()).toBe(true);
+        attempt.span.setAttribute('http.status_code', 200);
+        attempt.span.end();
+      }),
+    );
+  }
+  await shutdown();
+  await receiver.close();
+  expect(receiver.total('db.client.operation.duration')).toBe(40);
+  expect(receiver.total('http.client.request.duration', { 'http.response.status_code': 200 })).toBe(40);
+  const kept = new Set(receiver.spans.map(({ traceId }) => traceId));
+  expect([...kept].every((traceId) => traceIds.includes(traceId))).toBe(true);
+  expect(receiver.spans).toHaveLength(2 * kept.size);
+  expect(kept.size).toBeGreaterThan(0);
+  expect(kept.size).toBeLessThan(40);
+});
+
+test('calls that an exporter makes are neither traced nor measured', async () => {
+  for (const api of [context, metrics, propagation, trace]) api.disable();
+  const receiver = await startOtlpReceiver();
+  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint });
+  const sdk = createTracingClient({ namespace: 'Microsoft.Insights', packageName: 'p' });
+  context.with(suppressTracing(ROOT_CONTEXT), () => {
+    const { span } = sdk.startSpan('HTTP POST', {}, { spanKind: 'client' });
+    expect(span.isRecording()).toBe(false);
+    span.end();
+  });
+  await shutdown();
+  await receiver.close();
+  expect(receiver.spans).toEqual([]);
+  expect(receiver.total('http.client.request.duration')).toBe(0);
 });
 
 test('nothing fails when the collector cannot be reached; the log says so', async () => {

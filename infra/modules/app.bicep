@@ -1,4 +1,4 @@
-// The app, on Flex Consumption: its plan, its settings, its identity and the package that it is deployed from.
+// The function app, on Flex Consumption.
 
 import { Settings, Tags } from '../types.bicep'
 
@@ -8,11 +8,8 @@ param location string
 @description('Name of the plan.')
 param planName string
 
-@description('Name of the app, the first part of its address.')
+@description('Name of the app, the first label of its host name.')
 param name string
-
-@description('Major version of Node.js.')
-param nodeVersion string
 
 @description('Resource id of the user-assigned managed identity.')
 param identityId string
@@ -20,50 +17,47 @@ param identityId string
 @description('Client id of that identity.')
 param identityClientId string
 
-@description('Address of the blobs of the account of the Functions host.')
+@description('URL of the blobs of the storage account of the Functions host.')
 param hostBlobEndpoint string
 
-@description('Container of that account that the package of the app is deployed to.')
+@description('Container of that account that holds the package of the app.')
 param deploymentContainer string
 
-@description('Address of the table service with the operations.')
+@description('URL of the table service.')
 param tablesEndpoint string
 
-@description('Connection string of Application Insights; it has no secret, as local authentication is off.')
+@description('Connection string of Application Insights; not a secret, since local authentication is off.')
 param appInsightsConnectionString string
 
-@description('Share of requests whose trace is told, such as 0.05; metrics are always whole.')
-param traceRatio string
+@description('Percentage of requests whose trace is recorded.')
+param tracePercentage int
 
 @description('Settings of the app.')
 param settings Settings
 
-@description('Version of TLS that callers must speak at least.')
-param minTlsVersion string
-
 @description('Resource id of the subnet that the app sends from.')
 param subnetId string
 
-@description('Whether instances are spread over the zones of the region.')
+@description('CIDR ranges and service tags that may call the app; empty admits everyone.')
+param allowedSources string[]
+
+@description('Whether instances span the zones of the region.')
 param zoneRedundant bool
 
-@description('Instances at most.')
+@description('Maximum number of instances.')
 param maximumInstanceCount int
 
 @description('Memory of an instance, in MiB.')
 param instanceMemoryMB int
 
-@description('Requests that an instance is given at once before another one is started.')
-param perInstanceConcurrency int
-
-@description('Instances that are always there for HTTP.')
+@description('Instances that are always ready for HTTP requests.')
 param alwaysReady int
-
-@description('Resource id of the Log Analytics workspace.')
-param workspaceId string
 
 @description('Tags of the app and its plan.')
 param tags Tags
+
+// The availability test of alerts.bicep comes from a service tag too.
+var sources = empty(allowedSources) ? [] : [...allowedSources, 'ApplicationInsightsAvailability']
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
@@ -80,7 +74,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
-  // The Azure Developer CLI finds the app that it deploys to by this tag.
+  // The Azure Developer CLI finds the app by this tag.
   tags: { ...tags, 'azd-service-name': 'app' }
   kind: 'functionapp,linux'
   identity: {
@@ -93,11 +87,25 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     clientAffinityEnabled: false
     virtualNetworkSubnetId: subnetId
     siteConfig: {
-      minTlsVersion: minTlsVersion
-      scmMinTlsVersion: '1.3'
+      // Not 1.3: Microsoft does not promise that every test location of an availability test speaks it, and callers on
+      // Windows Server 2019 do not: https://learn.microsoft.com/azure/azure-monitor/app/availability#supported-tls-configurations
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
       ftpsState: 'Disabled'
       http20Enabled: true
       remoteDebuggingEnabled: false
+      ipSecurityRestrictionsDefaultAction: empty(sources) ? 'Allow' : 'Deny'
+      ipSecurityRestrictions: [
+        for (source, index) in sources: {
+          name: 'allowed${index}'
+          action: 'Allow'
+          priority: 100 + index
+          ipAddress: source
+          tag: contains(source, '/') ? 'Default' : 'ServiceTag'
+        }
+      ]
+      // Deployment is authorized by Microsoft Entra ID alone, since basic credentials are off.
+      scmIpSecurityRestrictionsUseMain: false
     }
     functionAppConfig: {
       deployment: {
@@ -110,12 +118,15 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           }
         }
       }
-      runtime: { name: 'node', version: nodeVersion }
+      runtime: { name: 'node', version: '24' }
       scaleAndConcurrency: {
         maximumInstanceCount: maximumInstanceCount
         instanceMemoryMB: instanceMemoryMB
         alwaysReady: alwaysReady == 0 ? [] : [{ name: 'http', instanceCount: alwaysReady }]
-        triggers: { http: { perInstanceConcurrency: perInstanceConcurrency } }
+        // As many as host.json lets run at once; the scale controller then adds an instance before the host refuses one.
+        triggers: {
+          http: { perInstanceConcurrency: loadJsonContent('../../host.json').extensions.http.maxConcurrentRequests }
+        }
       }
     }
   }
@@ -123,17 +134,18 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   resource appSettings 'config' = {
     name: 'appsettings'
     properties: {
-      // The host of timers needs blobs only, so that it is told of no queues and no tables.
+      // The host needs blobs only; without URIs for queues and tables it does not look for them.
       AzureWebJobsStorage__blobServiceUri: hostBlobEndpoint
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identityClientId
-      // In bytes, above all that the app takes, so that it refuses a body in its own words.
+      // In bytes, above every limit of the app, so that the app answers with its own 413.
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
       APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio'
-      OTEL_TRACES_SAMPLER_ARG: traceRatio
-      // One that is empty counts as not set.
+      // The host knows two samplers, this one and microsoft.rate_limited: https://github.com/Azure/azure-functions-host/pull/11568
+      OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+      OTEL_TRACES_SAMPLER_ARG: tracePercentage == 100 ? '1' : '0.${padLeft(tracePercentage, 2, '0')}'
+      // An empty setting counts as not set.
       ...toObject(
         filter(items(settings), setting => !empty(setting.?value)),
         setting => setting.key,
@@ -154,21 +166,6 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     properties: { allow: false }
   }
 }
-
-// The only version that knows categories as they are today; Azure has no newer one.
-#disable-next-line use-recent-api-versions
-resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'logAnalytics'
-  scope: app
-  properties: {
-    workspaceId: workspaceId
-    logs: [{ category: 'FunctionAppLogs', enabled: true }]
-    metrics: [{ category: 'AllMetrics', enabled: true }]
-  }
-}
-
-@description('Resource id of the app.')
-output id string = app.id
 
 @description('Name of the app.')
 output name string = app.name
