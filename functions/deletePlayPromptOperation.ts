@@ -4,6 +4,7 @@ import { readPreconditions } from '../shared/http/preconditions.ts';
 import { refuseRepeatability } from '../shared/http/repeatability.ts';
 import { requireKey } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import { deleteOperation } from '../shared/operation/delete.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import type { GraphHandler } from './graphHandler.ts';
@@ -12,9 +13,11 @@ import type { GraphHandler } from './graphHandler.ts';
 export function createDeletePlayPromptOperation({
   authenticate,
   operations,
+  listen,
 }: {
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'getVersion' | 'remove'>;
+  readonly listen?: ListenToChange | undefined;
 }): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
     const caller = await authenticate(headers.get('authorization'));
@@ -23,7 +26,7 @@ export function createDeletePlayPromptOperation({
     refuseRepeatability(headers, Date.now());
     const preconditions = readPreconditions(headers);
     const id = requireKey(params);
-    await deleteOperation(operations, caller.tenant, id, preconditions, deadline);
+    await deleteOperation(operations, caller.tenant, id, preconditions, deadline, listen);
     return { status: 204, headers: {} };
   };
 }

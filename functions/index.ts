@@ -21,7 +21,7 @@ function description(name: 'readMetadata' | 'readOpenApi' | 'readServiceDocument
   return byMethod({ GET: lazy(async () => (await import('./description.ts'))[name]) });
 }
 
-async function serveAll({ auth, tables, retention, pages, telemetry }: Settings) {
+async function serveAll({ auth, tables, retention, pages, notifications, telemetry }: Settings) {
   // First of all: a meter that is created before the SDK is registered never records.
   if ((telemetry.otlpEndpoint ?? telemetry.applicationInsights) !== undefined) {
     const { registerTelemetry } = await import('../shared/telemetry/register.ts');
@@ -33,8 +33,15 @@ async function serveAll({ auth, tables, retention, pages, telemetry }: Settings)
   const [tenant = ''] = auth.tenants;
   const dependencies: readonly Dependency[] = [fetchKeys, (signal) => operations.get(tenant, '-', signal)];
 
+  const { hosts } = notifications;
+  const notifying =
+    hosts.length > 0
+      ? (await import('./notifications.ts')).createNotifications({ authenticate, operations, tables, hosts })
+      : undefined;
+
   const routes: readonly Route[] = [
-    ...createPlayPromptOperationRoutes({ authenticate, operations }),
+    ...createPlayPromptOperationRoutes({ authenticate, operations, listen: notifying?.listen }),
+    ...(notifying?.routes ?? []),
     { name: 'metadata', template: 'v1.0/$metadata', handler: description('readMetadata') },
     { name: 'serviceDocument', template: 'v1.0', handler: description('readServiceDocument') },
   ];
@@ -58,6 +65,7 @@ async function serveAll({ auth, tables, retention, pages, telemetry }: Settings)
   // The host tries functions in the order of their names: the name of this one must sort last.
   serve({ name: 'unknownAddress', template: '{*path}', handler: unlessRoot(byMethod({ GET: root }), notFound) });
 
+  if (notifying) app.timer('deliverNotifications', { schedule: '0 * * * * *', handler: notifying.deliver });
   const { days } = retention;
   if (days !== undefined) {
     app.timer('deleteEndedPlayPromptOperations', {

@@ -1,4 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
+import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
@@ -9,6 +10,7 @@ import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts'
 export function createPlayPromptOperationRoutes(collaborators: {
   readonly authenticate: Authenticate;
   readonly operations: OperationRepository;
+  readonly listen?: ListenToChange | undefined;
 }): readonly Route[] {
   const update = createUpdatePlayPromptOperation(collaborators);
   const read = createReadPlayPromptOperation(collaborators);

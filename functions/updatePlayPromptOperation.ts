@@ -8,6 +8,7 @@ import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
 import { validatePatch } from '../shared/odata/patchRequest.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import { repeatableRequest } from '../shared/operation/repeatability.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { createUpdateOperation } from '../shared/operation/update.ts';
@@ -18,11 +19,13 @@ import type { GraphHandler } from './graphHandler.ts';
 export function createUpdatePlayPromptOperation({
   authenticate,
   operations,
+  listen,
 }: {
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
+  readonly listen?: ListenToChange | undefined;
 }): GraphHandler {
-  const update = createUpdateOperation(operations);
+  const update = createUpdateOperation(operations, Date.now, listen);
 
   return async (request, deadline) => {
     const caller = await authenticate(request.headers.get('authorization'));

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { inspect } from 'node:util';
+import { Cron } from 'croner';
 import * as z from 'zod';
 import { serveUntilTold } from './childProcess.ts';
 import { type HttpAnswer, type TimerFunction, terminateApp } from './functionsWorker.ts';
@@ -12,7 +13,6 @@ import { loadApp } from './loadApp.ts';
 import { close, createLoopbackServer, listen } from './loopback.ts';
 import { requestLine } from './requestLine.ts';
 import { createRouter } from './router.ts';
-import { startHourly } from './timer.ts';
 
 /** Kestrel's limit, which the real host has. */
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -51,7 +51,7 @@ await serveUntilTold(async () => {
       response.end();
     });
   });
-  const running = timers.map((timer) => startHourly(timer.schedule, () => run(timer)));
+  const running = timers.map((timer) => new Cron(timer.schedule, { timezone: 'UTC', protect: true }, () => run(timer)));
   const port = await listen(server, Number(process.env.PORT), 'PORT');
   return {
     ready: {
@@ -60,7 +60,7 @@ await serveUntilTold(async () => {
       timers: timers.map(({ name, schedule }) => ({ name, schedule })),
     },
     async stop() {
-      for (const stopTimer of running) stopTimer();
+      for (const timer of running) timer.stop();
       await close(server);
       await terminateApp();
     },

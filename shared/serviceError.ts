@@ -1,7 +1,9 @@
-/** Why a request for an operation fails although it is valid. `odata/errorResponse.ts` has the message of each. */
+/** Why a request fails although it is valid. `odata/errorResponse.ts` has the message of each. */
 export type OperationFailure =
   /** The tenant has no operation with this id. */
   | 'notFound'
+  /** The application has no subscription with this id. */
+  | 'subscriptionNotFound'
   /** Concurrent changes of the operation never stopped. */
   | 'conflict'
   /** The request is conditional on a version, and there is no operation. */
@@ -26,6 +28,7 @@ export type ErrorReason =
   | 'tokenInvalid'
   | 'forbidden'
   | 'unknownUrl'
+  | 'validationFailed'
   | 'methodNotAllowed'
   | 'notAcceptable'
   | 'lengthRequired'

@@ -80,6 +80,14 @@ function isConnectionString(value: string) {
   );
 }
 
+/** A host name, `*.` and a name for all hosts below it, or an IP address, that of version 6 in brackets. */
+const receiverHost = z
+  .string()
+  .toLowerCase()
+  .refine((value) => URL.parse(`https://${value.replace(/^\*\./, '')}/`)?.host === value.replace(/^\*\./, ''), {
+    error: 'a comma-separated list of host names (such as bot.example.com or *.example.com) and IP addresses',
+  });
+
 /** In the host's syntax: `Authorization=AAD`, with `ClientId={id}` for a user-assigned identity. */
 const identityOfTelemetry = z
   .string()
@@ -118,6 +126,7 @@ const variables = z.object({
     .transform(Number)
     .optional(),
   PAGES: list(z.enum(pageNames, { error: `a comma-separated list of ${pageNames.join(', ')}` }), 'pages').default([]),
+  NOTIFICATION_HOSTS: list(receiverHost, 'host names and IP addresses').default([]),
   AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
   APPLICATIONINSIGHTS_CONNECTION_STRING: z
     .string()
@@ -170,6 +179,7 @@ const environment = variables
     },
     retention: { days: values.RETENTION_DAYS },
     pages: [...new Set(values.PAGES)],
+    notifications: { hosts: values.NOTIFICATION_HOSTS },
     telemetry: {
       serviceName: values.WEBSITE_SITE_NAME,
       applicationInsights: values.APPLICATIONINSIGHTS_CONNECTION_STRING,

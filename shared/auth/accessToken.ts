@@ -37,6 +37,9 @@ const tokenClaims = z.object({
   sub: z.string().optional(),
   oid: z.string().optional(),
   idtyp: z.string().optional(),
+  // The application: azp in version 2.0, appid in version 1.0.
+  azp: z.string().optional(),
+  appid: z.string().optional(),
   roles: z.array(z.string()).optional(),
   scp: z.string().optional(),
 });

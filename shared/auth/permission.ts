@@ -7,6 +7,8 @@ export interface Caller {
   readonly tenant: string;
   /** The object id of a service principal or a user. */
   readonly id: string;
+  /** The client id of the application, which every token of Entra names. */
+  readonly applicationId: string | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export function authorize(
       `The access token lacks the permission: an application needs the app role ${appRoles.join(' or ')}; ${user}.`,
     );
   }
-  return { tenant: claims.tid, id: claims.oid ?? claims.sub ?? '' };
+  return { tenant: claims.tid, id: claims.oid ?? claims.sub ?? '', applicationId: claims.azp ?? claims.appid };
 }
 
 /** Microsoft identity platform, optional claims: `idtyp` decides; without it, an app's token has no scopes, and its subject is its own object. */

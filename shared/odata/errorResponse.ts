@@ -11,6 +11,7 @@ interface WireError {
 /** The response to each reason. Microsoft Graph, "Errors"; RFC 9110, section 15; RFC 6750, section 3. */
 export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<OperationFailure, { message: string }>> = {
   invalidRequest: { status: 400, code: 'BadRequest' },
+  validationFailed: { status: 400, code: 'ValidationError' },
   repetitionDiffers: {
     status: 400,
     code: 'BadRequest',
@@ -28,6 +29,11 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
   },
   forbidden: { status: 403, code: 'Forbidden' },
   notFound: { status: 404, code: 'ResourceNotFound', message: 'There is no operation with this id.' },
+  subscriptionNotFound: {
+    status: 404,
+    code: 'ResourceNotFound',
+    message: 'There is no subscription with this id.',
+  },
   unknownUrl: { status: 404, code: 'ResourceNotFound' },
   methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
   notAcceptable: { status: 406, code: 'NotAcceptable' },

@@ -16,8 +16,7 @@ export function validatePatch(
   tenant: string,
   version: keyof typeof annotations = '4.0',
 ): PatchRequest {
-  if (!isObject(body)) throw new ServiceError('invalidRequest', 'The body must be a JSON object.');
-  const properties = withoutIgnoredAnnotations(body, annotations[version]);
+  const properties = propertiesOf(body, version);
   const parsed = playPromptOperationPatch.safeParse(properties);
   const faults = new Faults();
   if (keyInUrl !== undefined) addKeyFaults(faults, keyInUrl);
@@ -32,6 +31,16 @@ export function validatePatch(
 
   const { id = keyInUrl, clientContext } = parsed.data;
   return { id: id ?? idOfClientContext(tenant, String(clientContext)), patch: parsed.data };
+}
+
+/**
+ * The properties of a JSON object, and `@odata.type`, without the annotations that are ignored.
+ *
+ * @throws ServiceError `invalidRequest` when the body is not an object
+ */
+export function propertiesOf(body: unknown, version: keyof typeof annotations = '4.0'): Record<string, unknown> {
+  if (!isObject(body)) throw new ServiceError('invalidRequest', 'The body must be a JSON object.');
+  return withoutIgnoredAnnotations(body, annotations[version]);
 }
 
 const isObject = (value: unknown): value is object =>

@@ -1,5 +1,6 @@
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
+import { type ChangeListener, type ListenToChange, listening } from './changeListener.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
 import { KEPT_WRITES, type OperationRepository, type StoredVersion } from './repository.ts';
 import { isSuccessor } from './update.ts';
@@ -17,20 +18,35 @@ export async function deleteOperation(
   id: string,
   preconditions: Preconditions,
   signal: AbortSignal,
+  listen?: ListenToChange,
+): Promise<void> {
+  const listener = listen?.(tenant, id, crypto.randomUUID());
+  await listening(listener, () => remove(operations, tenant, id, preconditions, signal, listener));
+}
+
+async function remove(
+  operations: Pick<OperationRepository, 'getVersion' | 'remove'>,
+  tenant: string,
+  id: string,
+  preconditions: Preconditions,
+  signal: AbortSignal,
+  listener: ChangeListener | undefined,
 ): Promise<void> {
   let ambiguous: { base: StoredVersion; cause: unknown } | undefined;
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const current = await operations.getVersion(tenant, id, signal);
     // The operation existed, its removal was attempted, and now it is gone.
-    if (ambiguous && (!current || isAnother(current, ambiguous.base))) return;
+    if (ambiguous && (!current || isAnother(current, ambiguous.base))) return listener?.afterWrite(undefined);
     if (!current) throw new ServiceError('notFound');
     if (ambiguous && !isSuccessor(current, ambiguous.base)) throw ambiguous.cause;
     const failed = failedPrecondition(preconditions, current.etag);
     if (failed) throw failed;
 
     try {
-      if (await operations.remove(tenant, id, current.etag, signal)) return;
+      const { operation, writes } = current;
+      await listener?.beforeWrite({ changeType: 'deleted', operation, replaces: writes[0] }, signal);
+      if (await operations.remove(tenant, id, current.etag, signal)) return listener?.afterWrite(undefined);
       await backoff(attempt, CONFLICT_BACKOFF, signal);
     } catch (cause) {
       if (!isUnavailable(cause) || signal.aborted) throw cause;

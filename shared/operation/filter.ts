@@ -1,4 +1,4 @@
-import { completionReasons, operationStatuses } from './playPromptOperation.ts';
+import { completionReasons, operationStatuses, type PlayPromptOperation } from './playPromptOperation.ts';
 
 /** The properties that a filter can compare, with the members of their enumeration; undefined for any text. */
 export const filterable = {
@@ -15,3 +15,21 @@ export type Filter =
   | { readonly operator: 'in'; readonly property: FilterProperty; readonly values: readonly (string | null)[] }
   | { readonly operator: 'and' | 'or'; readonly left: Filter; readonly right: Filter }
   | { readonly operator: 'not'; readonly operand: Filter };
+
+/** Whether an operation matches a filter. */
+export function matches(operation: PlayPromptOperation, filter: Filter): boolean {
+  switch (filter.operator) {
+    case 'and':
+      return matches(operation, filter.left) && matches(operation, filter.right);
+    case 'or':
+      return matches(operation, filter.left) || matches(operation, filter.right);
+    case 'not':
+      return !matches(operation, filter.operand);
+    case 'in':
+      return filter.values.includes(operation[filter.property]);
+    case 'eq':
+      return operation[filter.property] === filter.value;
+    case 'ne':
+      return operation[filter.property] !== filter.value;
+  }
+}

@@ -50,8 +50,15 @@ export interface OperationRepository {
    */
   get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
 
-  /** Reads what a removal needs of an operation, which may be damaged; undefined when the tenant has none with that id. */
-  getVersion(tenant: string, id: string, signal: AbortSignal): Promise<StoredVersion | undefined>;
+  /**
+   * Reads what a removal needs of an operation, which may be damaged, and then has no `operation`; undefined when the tenant
+   * has none with that id.
+   */
+  getVersion(
+    tenant: string,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<(StoredVersion & { readonly operation: PlayPromptOperation | undefined }) | undefined>;
 
   /**
    * Writes an operation and its repeatable requests under the id of this write, on the condition that `current` is still

@@ -3,6 +3,7 @@ import { metrics } from '@opentelemetry/api';
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import { SCOPE, withSpan } from '../tracing.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
+import { type ChangeListener, type ListenToChange, listening } from './changeListener.ts';
 import { createKeyedMutex } from './keyedMutex.ts';
 import {
   applyPatch,
@@ -37,7 +38,11 @@ export type UpdateOperation = (
 ) => Promise<OperationVersion>;
 
 /** Makes the update of operations in a repository. An instance runs the updates of one operation one after the other. */
-export function createUpdateOperation(operations: Repository, now: () => number = Date.now): UpdateOperation {
+export function createUpdateOperation(
+  operations: Repository,
+  now: () => number = Date.now,
+  listen?: ListenToChange,
+): UpdateOperation {
   const mutex = createKeyedMutex();
   const meter = metrics.getMeter(SCOPE);
   const updates = meter.createCounter('playpromptoperation.updates', {
@@ -49,10 +54,12 @@ export function createUpdateOperation(operations: Repository, now: () => number 
 
   return (tenant, request, preconditions, signal, repeatable) =>
     withSpan('update', async () => {
+      const writeId = crypto.randomUUID();
+      const listener = listen?.(tenant, request.id, writeId);
+      const onRetry = (cause: RetryCause) => retries.add(1, { cause });
+      const writer = { operations, now, writeId, listener, onRetry };
       const updated = await mutex(`${tenant}/${request.id}`, signal, () =>
-        update(operations, tenant, request, preconditions, signal, repeatable, now, (cause) =>
-          retries.add(1, { cause }),
-        ),
+        listening(listener, () => update(writer, tenant, request, preconditions, signal, repeatable)),
       );
       updates.add(1, { status: updated.operation.status });
       return updated;
@@ -64,17 +71,23 @@ type Repository = Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
 /** Why an update is attempted again: the cached operation was stale, others changed the operation, or the store failed. */
 type RetryCause = 'stale' | 'conflict' | 'unavailable';
 
+/** What one update works with. */
+interface Writer {
+  readonly operations: Repository;
+  readonly now: () => number;
+  readonly writeId: string;
+  readonly listener: ChangeListener | undefined;
+  readonly onRetry: (cause: RetryCause) => void;
+}
+
 async function update(
-  operations: Repository,
+  { operations, now, writeId, listener, onRetry }: Writer,
   tenant: string,
   { id, patch }: PatchRequest,
   preconditions: Preconditions,
   signal: AbortSignal,
   repeatable: RepeatableRequest | undefined,
-  now: () => number,
-  onRetry: (cause: RetryCause) => void,
 ): Promise<OperationVersion> {
-  const writeId = crypto.randomUUID();
   const cached = operations.getCached(tenant, id);
   let ambiguous: { base: StoredOperation | undefined; cause: unknown } | undefined;
 
@@ -84,10 +97,14 @@ async function update(
     const isCached = attempt === 0 && (cached !== undefined || preconditions.ifNoneMatch === '*');
     const current = isCached ? cached : await operations.get(tenant, id, signal);
     const repetition = repeatable ? findRepetition(current, repeatable) : NOT_REPEATED;
+    // An earlier attempt took effect, although its response was lost.
+    if (ambiguous && current && (current.writes.includes(writeId) || repetition.isRepeated)) {
+      listener?.afterWrite(current);
+      return repetition.response ?? current;
+    }
     if (repetition.response) return repetition.response;
     // The first response is not kept any more: the store's version takes its place.
     if (repetition.isRepeated && current && !isCached) return current;
-    if (ambiguous && current?.writes.includes(writeId)) return current;
     if (ambiguous && isHistoryLost(ambiguous.base, current)) throw ambiguous.cause;
 
     const failed = failedPrecondition(preconditions, current?.etag);
@@ -100,8 +117,13 @@ async function update(
 
     try {
       const history = nextHistory(current, repeatable, now());
+      const changeType = current ? 'updated' : 'created';
+      await listener?.beforeWrite({ changeType, operation: next, replaces: current?.writes[0] }, signal);
       const stored = await operations.put(tenant, next, current, writeId, signal, history);
-      if (stored) return stored;
+      if (stored) {
+        listener?.afterWrite(stored);
+        return stored;
+      }
       onRetry(isCached ? 'stale' : 'conflict');
       if (!isCached) await backoff(attempt, CONFLICT_BACKOFF, signal);
     } catch (cause) {

@@ -7,7 +7,7 @@ import {
   playPromptOperation,
 } from '../operation/playPromptOperation.ts';
 import { type RepeatableHistory, repeatableHistory } from '../operation/repeatability.ts';
-import type { EndedOperation, StoredOperation, StoredVersion } from '../operation/repository.ts';
+import type { EndedOperation, StoredOperation } from '../operation/repository.ts';
 
 /**
  * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
@@ -124,14 +124,23 @@ export function fromListedEntity(row: unknown): OperationVersion {
   };
 }
 
+/** The operation in a row with only OPERATION_COLUMNS; undefined when the row is damaged. */
+export function tryFromListedEntity(row: unknown): OperationVersion | undefined {
+  try {
+    return fromListedEntity(row);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A row with only VERSION_COLUMNS, which may be damaged. */
-export const VERSION_COLUMNS = ['writes'];
+export const VERSION_COLUMNS = [...OPERATION_COLUMNS, 'writes'];
 const versionRow = z.object({ etag: z.string().min(1), writes: z.string().catch('') });
 
 /** The version of an operation in a row with only VERSION_COLUMNS. */
-export function fromVersionEntity(row: unknown): StoredVersion {
+export function fromVersionEntity(row: unknown) {
   const { etag, writes } = versionRow.parse(row);
-  return { etag, writes: writes === '' ? [] : writes.split(',') };
+  return { etag, writes: writes === '' ? [] : writes.split(','), operation: tryFromListedEntity(row)?.operation };
 }
 
 /** A row with only KEY_COLUMNS. */

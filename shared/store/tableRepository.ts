@@ -2,20 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { metrics } from '@opentelemetry/api';
 import QuickLRU from 'quick-lru';
 import * as z from 'zod';
-import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../operation/repository.ts';
 import type { TablesSettings } from '../settings.ts';
 import { CACHE_LOOKUPS, SCOPE } from '../tracing.ts';
 import { connectTable, type Keys, LARGEST_PAGE, type Page } from './table.ts';
 import {
   fromEndedEntity,
-  fromListedEntity,
   fromTableEntity,
   fromVersionEntity,
   KEY_COLUMNS,
   keysOf,
   OPERATION_COLUMNS,
   toTableEntity,
+  tryFromListedEntity,
   VERSION_COLUMNS,
 } from './tableEntity.ts';
 import { toEndedFilter, toTableFilter } from './tableFilter.ts';
@@ -87,7 +86,7 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
 
     async list(tenant, { filter, from, top }, signal) {
       const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
-      const operations = page.rows.flatMap(readableOperation);
+      const operations = page.rows.flatMap((row) => tryFromListedEntity(row) ?? []);
       const damaged = page.rows.length - operations.length;
       if (damaged > 0) damagedRows.add(damaged);
       return { operations, next: page.next, damaged };
@@ -121,14 +120,5 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     signal: AbortSignal,
   ): Promise<Page> {
     return filter === undefined ? { rows: [], next: undefined } : table.query({ filter, select, from, top }, signal);
-  }
-}
-
-/** The operation in a row of a list; none when the row is damaged. */
-function readableOperation(row: unknown): OperationVersion[] {
-  try {
-    return [fromListedEntity(row)];
-  } catch {
-    return [];
   }
 }

@@ -1,0 +1,156 @@
+// `/subscriptions`: change notifications. Microsoft Graph, "subscription resource type".
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Authenticate } from '../shared/auth/authentication.ts';
+import type { Caller } from '../shared/auth/permission.ts';
+import { withDeadline } from '../shared/deadline.ts';
+import { checkODataVersion, negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { readJsonBody } from '../shared/http/jsonBody.ts';
+import { refuseRepeatability } from '../shared/http/repeatability.ts';
+import { KNOWN_AFTER_MS } from '../shared/notifications/activeSubscriptions.ts';
+import type { Receivers } from '../shared/notifications/receiver.ts';
+import type { ReceiverHosts } from '../shared/notifications/receiverPolicy.ts';
+import {
+  MAX_SUBSCRIPTIONS,
+  type StoredSubscription,
+  type Subscription,
+  type SubscriptionRepository,
+} from '../shared/notifications/subscription.ts';
+import { toSubscriptionBody, toSubscriptionsBody } from '../shared/notifications/subscriptionBody.ts';
+import {
+  subscriptionSchemas,
+  validateSubscription,
+  validateSubscriptionUpdate,
+} from '../shared/notifications/subscriptionRequest.ts';
+import { validateReceiver } from '../shared/notifications/validateReceiver.ts';
+import { serviceRoot } from '../shared/odata/entityBody.ts';
+import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { ServiceError } from '../shared/serviceError.ts';
+import type { GraphHandler, GraphRequest } from './graphHandler.ts';
+
+/** How long the store may take after a receiver was validated: that alone may take as long as a request otherwise. */
+const STORE_DEADLINE_MS = 10_000;
+
+/** The handlers of `/subscriptions` and `/subscriptions/{id}`. */
+export interface SubscriptionHandlers {
+  readonly list: GraphHandler;
+  readonly create: GraphHandler;
+  readonly read: GraphHandler;
+  readonly update: GraphHandler;
+  readonly remove: GraphHandler;
+}
+
+export function createSubscriptionHandlers({
+  authenticate,
+  subscriptions,
+  receivers,
+  hosts,
+  knownAfter = () => delay(KNOWN_AFTER_MS),
+}: {
+  readonly authenticate: Authenticate;
+  readonly subscriptions: Pick<SubscriptionRepository, 'list' | 'create' | 'update' | 'remove'>;
+  readonly receivers: Pick<Receivers, 'post'>;
+  readonly hosts: ReceiverHosts;
+  /** Resolves when every instance knows what was written before. */
+  readonly knownAfter?: () => Promise<void>;
+}): SubscriptionHandlers {
+  const schemas = subscriptionSchemas(hosts);
+
+  return {
+    list: async (request, deadline) => {
+      const owner = await authorizeOwner(request);
+      negotiateJson(request.headers);
+      const owned = await ownedBy(owner, deadline);
+      return { status: 200, headers: {}, body: toSubscriptionsBody(serviceRoot(request.url), owned) };
+    },
+
+    create: async (request, deadline) => {
+      const owner = await authorizeOwner(request);
+      negotiateJson(request.headers);
+      const requested = validateSubscription(schemas, await readJsonBody(request));
+      await checkLimit(owner, MAX_SUBSCRIPTIONS - 1, deadline);
+      await validateReceiver(receivers, requested.notificationUrl);
+      if (requested.lifecycleNotificationUrl !== null) {
+        await validateReceiver(receivers, requested.lifecycleNotificationUrl);
+      }
+      const subscription = { ...requested, ...owner, id: crypto.randomUUID() };
+      await withDeadline(STORE_DEADLINE_MS, (signal) => createWithinLimit(subscription, signal));
+      await knownAfter();
+      const root = serviceRoot(request.url);
+      const headers = { Location: `${root}/subscriptions/${subscription.id}` };
+      return { status: 201, headers, body: toSubscriptionBody(root, subscription) };
+    },
+
+    read: async (request, deadline) => {
+      const owner = await authorizeOwner(request);
+      negotiateJson(request.headers);
+      const subscription = await find(owner, request, deadline);
+      return { status: 200, headers: {}, body: toSubscriptionBody(serviceRoot(request.url), subscription) };
+    },
+
+    update: async (request, deadline) => {
+      const owner = await authorizeOwner(request);
+      negotiateJson(request.headers);
+      const changes = validateSubscriptionUpdate(schemas, await readJsonBody(request));
+      const subscription = await find(owner, request, deadline);
+      if (changes.notificationUrl !== undefined) await validateReceiver(receivers, changes.notificationUrl);
+      const isUpdated = await withDeadline(STORE_DEADLINE_MS, (signal) =>
+        subscriptions.update(subscription, changes, signal),
+      );
+      if (!isUpdated) throw new ServiceError('subscriptionNotFound');
+      await knownAfter();
+      const body = toSubscriptionBody(serviceRoot(request.url), { ...subscription, ...changes });
+      return { status: 200, headers: {}, body };
+    },
+
+    remove: async (request, deadline) => {
+      const owner = await authorizeOwner(request);
+      checkODataVersion(request.headers);
+      const subscription = await find(owner, request, deadline);
+      await subscriptions.remove(subscription, deadline);
+      return { status: 204, headers: {} };
+    },
+  };
+
+  /** The application whose token it is: subscriptions belong to it, within its tenant. */
+  async function authorizeOwner({ headers, url }: GraphRequest): Promise<Owner> {
+    const { tenant, id: creatorId, applicationId } = await authenticate(headers.get('authorization'));
+    if (applicationId === undefined) {
+      throw new ServiceError('forbidden', 'A subscription belongs to an application, and the access token names none.');
+    }
+    readQueryOptions(url, []);
+    refuseRepeatability(headers, Date.now());
+    return { tenant, applicationId, creatorId };
+  }
+
+  /** The live subscriptions of an application. */
+  async function ownedBy({ tenant, applicationId }: Owner, signal: AbortSignal) {
+    const all = await subscriptions.list(tenant, signal);
+    return all.filter((each) => each.applicationId === applicationId && each.expiration.getTime() > Date.now());
+  }
+
+  async function find(owner: Owner, { params }: GraphRequest, signal: AbortSignal): Promise<StoredSubscription> {
+    const found = (await ownedBy(owner, signal)).find(({ id }) => id === params.id);
+    if (!found) throw new ServiceError('subscriptionNotFound');
+    return found;
+  }
+
+  async function checkLimit({ tenant }: Pick<Owner, 'tenant'>, most: number, signal: AbortSignal) {
+    const all = await subscriptions.list(tenant, signal);
+    if (all.length > most) {
+      throw new ServiceError('forbidden', `The tenant has ${MAX_SUBSCRIPTIONS} subscriptions, which is the most.`);
+    }
+  }
+
+  /** Of several that are created at once beyond the limit, none remains. */
+  async function createWithinLimit(subscription: Subscription, signal: AbortSignal) {
+    await subscriptions.create(subscription, signal);
+    try {
+      await checkLimit(subscription, MAX_SUBSCRIPTIONS, signal);
+    } catch (error) {
+      await subscriptions.remove(subscription, signal);
+      throw error;
+    }
+  }
+}
+
+type Owner = Required<Pick<Caller, 'tenant' | 'applicationId'>> & Pick<Subscription, 'creatorId' | 'applicationId'>;

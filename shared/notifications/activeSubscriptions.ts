@@ -1,0 +1,65 @@
+import { withDeadline } from '../deadline.ts';
+import type { StoredSubscription, SubscriptionRepository } from './subscription.ts';
+
+/**
+ * How long after it was asked for a list of subscriptions is used. A change that starts so long after a subscription was
+ * written is notified, whichever instance makes it.
+ */
+export const KNOWN_AFTER_MS = 3000;
+
+/** After this long a list is read again in the background, so that no request waits for it under steady load. */
+const REFRESH_AFTER_MS = 1500;
+
+/** How long a list may take to be read: it serves many requests, so that it has a deadline of its own. */
+const READ_DEADLINE_MS = 4000;
+
+/** Finds the subscriptions of a tenant, those included that have expired and are not removed yet. */
+export type FindSubscriptions = (tenant: string) => Promise<readonly StoredSubscription[]>;
+
+interface Listed {
+  readonly at: number;
+  readonly subscriptions: Promise<readonly StoredSubscription[]>;
+}
+
+/**
+ * Makes a cache of the subscriptions of each tenant.
+ *
+ * @param now a monotonic clock, in milliseconds
+ */
+export function createFindSubscriptions(
+  repository: Pick<SubscriptionRepository, 'list'>,
+  now: () => number = () => performance.now(),
+): FindSubscriptions {
+  const current = new Map<string, Listed>();
+  const pending = new Map<string, Listed>();
+
+  return async (tenant) => {
+    const known = current.get(tenant);
+    const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
+    if (known && age < REFRESH_AFTER_MS) return known.subscriptions;
+    const next = read(tenant);
+    if (!known || age >= KNOWN_AFTER_MS) return next.subscriptions;
+    next.subscriptions.catch(() => {});
+    return known.subscriptions;
+  };
+
+  /** One read serves all who wait for it, unless it began too long ago. */
+  function read(tenant: string): Listed {
+    const under = pending.get(tenant);
+    if (under && now() - under.at < KNOWN_AFTER_MS) return under;
+    const listed = {
+      at: now(),
+      subscriptions: withDeadline(READ_DEADLINE_MS, (signal) => repository.list(tenant, signal)),
+    };
+    pending.set(tenant, listed);
+    void listed.subscriptions
+      .then(
+        () => current.set(tenant, listed),
+        () => {},
+      )
+      .finally(() => {
+        if (pending.get(tenant) === listed) pending.delete(tenant);
+      });
+    return listed;
+  }
+}

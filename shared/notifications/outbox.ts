@@ -1,0 +1,98 @@
+// Notifications by a transactional outbox: every change that a subscription asks for is notified at least once.
+//
+// Why none is lost. Let W be an acknowledged write, and S a live subscription that asks for it and was acknowledged before
+// the request of W began.
+// 1. S is known to the instance that handles W: its list of subscriptions was read at most KNOWN_AFTER_MS before, and S was
+//    acknowledged that long after it was stored.
+// 2. Before each attempt to write W, an entry that names W and S is in the outbox; otherwise W is not attempted.
+// 3. The entry is removed only when (a) S accepted the notification, has expired, or did not accept it for 4 hours, and then
+//    an entry with `missed` is stored first; (b) W was refused for certain, so that nobody acknowledged it; (c) the
+//    operation descends from the version that W would have replaced, and W is not among its writes. Those are its last
+//    ones without a gap, so that W did not take effect; and its request has ended, since the lease is longer.
+// 4. Whoever dies, the entry stays, its lease runs out, and the timer of any instance takes it over (deliverDue.ts).
+import type { Change, ListenToChange } from '../operation/changeListener.ts';
+import type { OperationVersion } from '../operation/playPromptOperation.ts';
+import type { FindSubscriptions } from './activeSubscriptions.ts';
+import { type Delivery, FIRST_PAUSES_MS, LEASE_MS } from './delivery.ts';
+import { toChangeNotification } from './notification.ts';
+import type { OutboxRepository, StoredEntry } from './outboxRepository.ts';
+import { isAbout, isActive, type Subscription } from './subscription.ts';
+
+/**
+ * Listens to changes: before a change that subscriptions ask for is written, it is in the outbox; afterwards the instance
+ * that wrote it delivers the notifications, which nobody waits for.
+ */
+export function createOutbox({
+  entries,
+  findSubscriptions,
+  delivery,
+  now = Date.now,
+}: {
+  readonly entries: Pick<OutboxRepository, 'create'>;
+  readonly findSubscriptions: FindSubscriptions;
+  readonly delivery: Pick<Delivery, 'send' | 'finish' | 'postpone' | 'split'>;
+  readonly now?: (() => number) | undefined;
+}): ListenToChange {
+  return (tenant, operationId, writeId) => {
+    const stored: StoredEntry[] = [];
+    let last: { readonly change: Change; readonly subscriptions: readonly Subscription[] } | undefined;
+    let isWritten = false;
+
+    return {
+      async beforeWrite(change, signal) {
+        const all = await findSubscriptions(tenant);
+        const subscriptions = all.filter((each) => isActive(each, now()) && isAbout(each, operationId, change));
+        last = { change, subscriptions };
+        const named = new Set(stored.flatMap(subscriptionsOf));
+        const missing = subscriptions.map(({ id }) => id).filter((id) => !named.has(id));
+        if (missing.length === 0) return;
+        const { changeType, replaces } = change;
+        const content = { kind: 'change', operationId, writeId, changeType, replaces, subscriptions: missing } as const;
+        // An id of its own: when the response to an earlier attempt was lost, there may be an entry of the same write.
+        const entry = { id: crypto.randomUUID(), tenant, createdAt: new Date(now()), attempts: 0, content };
+        const created = await entries.create(entry, new Date(now() + LEASE_MS), signal);
+        if (created) stored.push(created);
+      },
+
+      afterWrite(version) {
+        isWritten = true;
+        for (const each of stored) inBackground(deliver(each, version));
+      },
+
+      afterRefusal() {
+        if (!isWritten) for (const each of stored) inBackground(delivery.finish(each));
+      },
+    };
+
+    async function deliver(each: StoredEntry, version: OperationVersion | undefined) {
+      if (!last) return;
+      const { change, subscriptions } = last;
+      const named = new Set(subscriptionsOf(each));
+      const sent = subscriptions
+        .filter(({ id }) => named.has(id))
+        .map(async (subscription) => {
+          // Whether it was renewed is for the timer to find out.
+          if (subscription.expiration.getTime() <= now()) return { subscriptionId: subscription.id, failure: EXPIRED };
+          const body = toChangeNotification(subscription, change.changeType, operationId, version);
+          const notification = { url: subscription.notificationUrl, body, subscription };
+          const failure = await delivery.send(notification, each.dueAt, FIRST_PAUSES_MS);
+          return failure && { subscriptionId: subscription.id, failure };
+        });
+      const failed = (await Promise.all(sent)).filter((part) => part !== undefined);
+      const [only] = failed;
+      if (only === undefined) await delivery.finish(each);
+      else if (named.size === 1) await delivery.postpone(each, only.failure);
+      else await delivery.split(each, failed);
+    }
+  };
+}
+
+const EXPIRED = { cause: 'expired', retryAfterMs: 0 };
+
+const subscriptionsOf = ({ entry: { content } }: StoredEntry) =>
+  content.kind === 'change' ? content.subscriptions : [];
+
+/** What fails here stays in the outbox. */
+function inBackground(work: Promise<unknown>) {
+  void work.catch(() => {});
+}

@@ -1,0 +1,82 @@
+import type { ChangeType } from '../operation/changeListener.ts';
+import type { Subscription } from './subscription.ts';
+
+/** A notification of a change, to one subscription or several. */
+export interface ChangeEntry {
+  readonly kind: 'change';
+  readonly operationId: string;
+  /** The id of the write. */
+  readonly writeId: string;
+  readonly changeType: ChangeType;
+  /** The id of the write that the change replaces; undefined when there was no operation. */
+  readonly replaces: string | undefined;
+  /** The ids of the subscriptions. */
+  readonly subscriptions: readonly string[];
+}
+
+/** A notification of what happened to a subscription, which may not exist any more. */
+export interface LifecycleEntry {
+  readonly kind: 'lifecycle';
+  readonly lifecycleEvent: 'missed' | 'subscriptionRemoved';
+  readonly subscriptionId: string;
+  readonly url: string;
+  readonly clientState: string | null;
+  readonly expiration: Date;
+}
+
+/** What has to be delivered. */
+export interface OutboxEntry {
+  readonly id: string;
+  readonly tenant: string;
+  readonly createdAt: Date;
+  /** How often delivery was attempted and given up for a while. */
+  readonly attempts: number;
+  readonly content: ChangeEntry | LifecycleEntry;
+}
+
+/** An entry as the store has it. Nobody but its owner works on it before `dueAt`. */
+export interface StoredEntry {
+  readonly entry: OutboxEntry;
+  readonly dueAt: Date;
+  readonly etag: string;
+}
+
+/** Stores what has to be delivered. Every method throws ServiceError `unavailable` when the store cannot serve. */
+export interface OutboxRepository {
+  /** Creates an entry; undefined when there is one with its id. */
+  create(entry: OutboxEntry, dueAt: Date, signal: AbortSignal): Promise<StoredEntry | undefined>;
+
+  /** Replaces an entry; undefined when another instance did before, or it is gone. */
+  replace(stored: StoredEntry, changes: EntryChanges, signal: AbortSignal): Promise<StoredEntry | undefined>;
+
+  /** Removes an entry unless another instance has changed it. */
+  remove(stored: StoredEntry, signal: AbortSignal): Promise<void>;
+
+  /** Lists a page of entries, in any order, and the continuation token of the next one. Damaged rows are left out. */
+  list(
+    from: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: readonly StoredEntry[]; readonly next: string | undefined }>;
+}
+
+export interface EntryChanges {
+  readonly dueAt: Date;
+  readonly attempts?: number;
+}
+
+/** The lifecycle entry of a subscription, which has one of each event at most; undefined when it wants none. */
+export function lifecycleEntry(
+  { id, tenant, lifecycleNotificationUrl, clientState, expiration }: Subscription,
+  lifecycleEvent: LifecycleEntry['lifecycleEvent'],
+  createdAt: Date,
+): OutboxEntry | undefined {
+  if (lifecycleNotificationUrl === null) return undefined;
+  const url = lifecycleNotificationUrl;
+  return {
+    id: `${id}.${lifecycleEvent}`,
+    tenant,
+    createdAt,
+    attempts: 0,
+    content: { kind: 'lifecycle', lifecycleEvent, subscriptionId: id, url, clientState, expiration },
+  };
+}

@@ -1,0 +1,66 @@
+// Where notifications may be sent to: what keeps them from becoming requests to the network of the service (SSRF).
+import ipaddr from 'ipaddr.js';
+
+/** The hosts that may receive notifications: names, `*.` and a name for all below it, and IP addresses. */
+export type ReceiverHosts = readonly string[];
+
+/** The longest URL of a receiver, in characters. */
+export const MAX_URL_LENGTH = 2048;
+
+/**
+ * Checks the URL of a receiver. It is `https`, or `http` to a loopback address that is listed, and its host is listed.
+ *
+ * @returns what the URL must be, or undefined when it may be used
+ */
+export function refusedUrl(text: string, hosts: ReceiverHosts): string | undefined {
+  const url = URL.parse(text);
+  if (!url || text.length > MAX_URL_LENGTH) return `a URL of at most ${MAX_URL_LENGTH} characters`;
+  const address = addressOf(url.hostname);
+  const isListedLoopback = address !== undefined && isListed(address, hosts) && rangeOf(address) === 'loopback';
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isListedLoopback)) return 'an https URL';
+  if (url.username !== '' || url.password !== '') return 'a URL without user and password';
+  if (text.includes('#')) return 'a URL without a fragment';
+  if (address !== undefined && !isAllowedAddress(address, hosts)) return 'a URL of a public host';
+  return isAllowedHost(url.hostname, hosts) ? undefined : 'a URL of a host that this service sends notifications to';
+}
+
+/** Whether a request to a host may be sent to an address that the host's name resolves to, or is. */
+export function isAllowedAddress(address: string, hosts: ReceiverHosts): boolean {
+  return isListed(address, hosts) || (rangeOf(address) === 'unicast' && !isInternal(address));
+}
+
+function isAllowedHost(hostname: string, hosts: ReceiverHosts) {
+  return hosts.some((host) =>
+    host.startsWith('*.') ? hostname.endsWith(host.slice(1)) && hostname.length > host.length - 1 : hostname === host,
+  );
+}
+
+/** The IP address that a host of a URL is, without brackets; undefined for a name. */
+function addressOf(hostname: string): string | undefined {
+  const bare = hostname.replace(/^\[(.*)\]$/, '$1');
+  return ipaddr.isValid(bare) ? bare : undefined;
+}
+
+const isListed = (address: string, hosts: ReceiverHosts) =>
+  hosts.some((host) => {
+    const listed = addressOf(host);
+    return listed !== undefined && normalized(listed) === normalized(address);
+  });
+
+/** An IPv6 address that contains an IPv4 address is that one. */
+const normalized = (address: string) => ipaddr.process(address).toNormalizedString();
+
+/** The range of the IANA registries of special-purpose addresses; `unicast` outside of them. RFC 6890. */
+const rangeOf = (address: string) => ipaddr.process(address).range();
+
+/**
+ * Addresses that are internal although no registry lists them: IPv4-compatible IPv6 (RFC 4291, 2.5.5.1, deprecated), and
+ * the virtual address of the Azure platform.
+ * https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+ */
+const INTERNAL = ['::/96', '168.63.129.16/32'].map((range) => ipaddr.parseCIDR(range));
+
+function isInternal(address: string) {
+  const parsed = ipaddr.process(address);
+  return INTERNAL.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits));
+}

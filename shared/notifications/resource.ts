@@ -1,0 +1,30 @@
+import { readFilter } from '../odata/filter.ts';
+import { readQueryOptions } from '../odata/queryOptions.ts';
+import { playPromptOperation } from '../operation/playPromptOperation.ts';
+import { invalidRequest } from '../serviceError.ts';
+import type { Resource } from './subscription.ts';
+
+/** `playPromptOperation` or `playPromptOperation/{id}`, with or without a leading slash. */
+const PATH = /^\/?playPromptOperation(?:\/([^/?#]+))?$/i;
+
+/**
+ * Reads the `resource` of a subscription: a path, and optionally `?$filter=` in the filter language of the list.
+ *
+ * @throws ServiceError `invalidRequest` that says what is wrong with it
+ */
+export function readResource(text: string): Resource {
+  const at = text.indexOf('?');
+  const [path, query] = at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at)];
+  const match = PATH.exec(path);
+  const operationId = match?.[1];
+  if (!match || (operationId !== undefined && !playPromptOperation.shape.id.safeParse(operationId).success)) {
+    throw invalidRequest(
+      'InvalidValue',
+      'resource',
+      'must be playPromptOperation or playPromptOperation/{id}, and may end in ?$filter={filter}',
+    );
+  }
+  const url = new URL(`https://localhost/${query.replaceAll('#', '%23')}`);
+  const { $filter } = readQueryOptions(url.href, ['$filter']);
+  return { text, operationId, filter: readFilter($filter) };
+}

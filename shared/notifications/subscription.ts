@@ -1,0 +1,92 @@
+import type { Change, ChangeType } from '../operation/changeListener.ts';
+import { type Filter, matches } from '../operation/filter.ts';
+
+/** How many subscriptions a tenant may have. */
+export const MAX_SUBSCRIPTIONS = 100;
+
+/** How far ahead a subscription may expire. */
+export const MAX_LIFETIME_MS = 3 * 24 * 60 * 60_000;
+
+/** For how long a cached list may still have the expiration that a subscription had before it was renewed. */
+export const EXPIRATION_GRACE_MS = 10_000;
+
+/** A subscription to changes of a tenant's operations. Microsoft Graph, "subscription resource type". */
+export interface Subscription {
+  readonly id: string;
+  readonly tenant: string;
+  /** The application, and the service principal or user, whose token created it. */
+  readonly applicationId: string;
+  readonly creatorId: string;
+  readonly changeTypes: readonly ChangeType[];
+  readonly resource: Resource;
+  readonly notificationUrl: string;
+  readonly lifecycleNotificationUrl: string | null;
+  readonly expiration: Date;
+  readonly clientState: string | null;
+}
+
+/** Which operations a subscription is about, and how its creator wrote that. */
+export interface Resource {
+  readonly text: string;
+  /** One operation; undefined for all of the tenant. */
+  readonly operationId: string | undefined;
+  readonly filter: Filter | undefined;
+}
+
+/** Whether a change is one that a subscription asks for. A damaged operation matches no filter. */
+export function isAbout(
+  { changeTypes, resource }: Subscription,
+  id: string,
+  { changeType, operation }: Change,
+): boolean {
+  if (!changeTypes.includes(changeType)) return false;
+  if (resource.operationId !== undefined && resource.operationId !== id) return false;
+  return resource.filter === undefined || (operation !== undefined && matches(operation, resource.filter));
+}
+
+/** Whether a subscription in a cached list may still be live: it may have been renewed just before it expired. */
+export function isActive({ expiration }: Subscription, now: number): boolean {
+  return expiration.getTime() + EXPIRATION_GRACE_MS > now;
+}
+
+/** How the last delivery to a subscription went. */
+export interface LastDelivery {
+  readonly at: Date;
+  /** `delivered`, or why it failed. */
+  readonly outcome: string;
+}
+
+/** A subscription, and how its last delivery went, if there was one. */
+export interface StoredSubscription extends Subscription {
+  readonly lastDelivery?: LastDelivery | undefined;
+}
+
+/** Stores the subscriptions of all tenants. Every method throws ServiceError `unavailable` when the store cannot serve. */
+export interface SubscriptionRepository {
+  /** Lists the subscriptions of a tenant, those that have expired included. */
+  list(tenant: string, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
+
+  /** Lists subscriptions of all tenants that expired before a time, a bounded number of them. */
+  listExpired(before: Date, signal: AbortSignal): Promise<readonly ExpiredSubscription[]>;
+
+  create(subscription: Subscription, signal: AbortSignal): Promise<void>;
+
+  /** Changes a subscription; false when there is none. */
+  update(
+    { tenant, id }: Pick<Subscription, 'tenant' | 'id'>,
+    changes: SubscriptionChanges,
+    signal: AbortSignal,
+  ): Promise<boolean>;
+
+  /** Removes a subscription; false when there is none. */
+  remove({ tenant, id }: Pick<Subscription, 'tenant' | 'id'>, signal: AbortSignal): Promise<boolean>;
+
+  /** Removes a subscription unless it has changed since it was listed. */
+  removeExpired({ tenant, id, etag }: ExpiredSubscription, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface ExpiredSubscription extends Subscription {
+  readonly etag: string;
+}
+
+export type SubscriptionChanges = Partial<Pick<StoredSubscription, 'expiration' | 'notificationUrl' | 'lastDelivery'>>;

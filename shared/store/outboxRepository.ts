@@ -1,0 +1,96 @@
+import * as z from 'zod';
+import type { OutboxEntry, OutboxRepository, StoredEntry } from '../notifications/outboxRepository.ts';
+import { changeTypes } from '../operation/changeListener.ts';
+import type { TablesSettings } from '../settings.ts';
+import { connectTable } from './table.ts';
+
+/** The partitions of the outbox, 256 of them, are outside of the key range of every tenant's operations. */
+const PREFIX = 'outbox_';
+/** The character after the underscore: the end of a range over the prefix. */
+const RANGE = `PartitionKey ge '${PREFIX}' and PartitionKey lt 'outbox\``;
+
+const date = z.iso.datetime().transform((text) => new Date(text));
+
+const content = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('change'),
+    operationId: z.string(),
+    writeId: z.string(),
+    changeType: z.enum(changeTypes),
+    replaces: z
+      .string()
+      .optional()
+      .transform((id) => id),
+    subscriptions: z.array(z.string()).min(1),
+  }),
+  z.object({
+    kind: z.literal('lifecycle'),
+    lifecycleEvent: z.enum(['missed', 'subscriptionRemoved']),
+    subscriptionId: z.string(),
+    url: z.string(),
+    clientState: z.string().nullable(),
+    expiration: date,
+  }),
+]);
+
+/** An entry as a row. What is only read together is JSON in one column. */
+const outboxRow = z.object({
+  rowKey: z.string(),
+  tenant: z.string(),
+  createdAt: date,
+  dueAt: date,
+  attempts: z.number(),
+  content: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(content),
+  etag: z.string(),
+});
+
+/** Stores the outbox in the table of the operations. */
+export function createOutboxRepository(settings: TablesSettings): OutboxRepository {
+  const table = connectTable(settings);
+
+  return {
+    async create(entry, dueAt, signal) {
+      const etag = await table.create(toRow(entry, dueAt), signal);
+      return etag === undefined ? undefined : { entry, dueAt, etag };
+    },
+
+    async replace({ entry, etag }, { dueAt, attempts = entry.attempts }, signal) {
+      const next = { ...entry, attempts };
+      const replaced = await table.replace(toRow(next, dueAt), etag, signal);
+      return replaced === undefined ? undefined : { entry: next, dueAt, etag: replaced };
+    },
+
+    async remove({ entry, etag }, signal) {
+      await table.remove(keysOf(entry.id), etag, signal);
+    },
+
+    async list(from, signal) {
+      const { rows, next } = await table.query({ filter: RANGE, from }, signal);
+      return { entries: rows.flatMap((row) => readableEntry(row) ?? []), next };
+    },
+  };
+}
+
+/** The first digits of an id are random. */
+const keysOf = (id: string) => ({ partitionKey: PREFIX + id.slice(0, 2), rowKey: id });
+
+function toRow({ id, tenant, createdAt, attempts, content: of }: OutboxEntry, dueAt: Date) {
+  return {
+    ...keysOf(id),
+    tenant,
+    createdAt: createdAt.toISOString(),
+    dueAt: dueAt.toISOString(),
+    attempts,
+    content: JSON.stringify(of),
+  };
+}
+
+function readableEntry(row: unknown): StoredEntry | undefined {
+  const { data } = outboxRow.safeParse(row);
+  if (!data) return undefined;
+  const { rowKey: id, tenant, createdAt, dueAt, attempts, content: of, etag } = data;
+  return { entry: { id, tenant, createdAt, attempts, content: of }, dueAt, etag };
+}

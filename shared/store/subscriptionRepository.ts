@@ -1,0 +1,99 @@
+import * as z from 'zod';
+import { readResource } from '../notifications/resource.ts';
+import type { StoredSubscription, Subscription, SubscriptionRepository } from '../notifications/subscription.ts';
+import { changeTypes } from '../operation/changeListener.ts';
+import type { TablesSettings } from '../settings.ts';
+import { connectTable } from './table.ts';
+
+/** The partitions of subscriptions, one for each tenant, are outside of the key range of every tenant's operations. */
+const PREFIX = 'subscriptions_';
+/** The character after the underscore: the end of a range over the prefix. */
+const END = 'subscriptions`';
+
+const date = z.iso.datetime().transform((text) => new Date(text));
+
+const subscriptionRow = z
+  .object({
+    partitionKey: z.string().startsWith(PREFIX),
+    rowKey: z.string(),
+    applicationId: z.string(),
+    creatorId: z.string(),
+    changeTypes: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.enum(changeTypes))),
+    resource: z.string(),
+    notificationUrl: z.string(),
+    lifecycleNotificationUrl: z.string().nullish(),
+    expiration: date,
+    clientState: z.string().nullish(),
+    lastDeliveryAt: date.nullish(),
+    lastDeliveryOutcome: z.string().nullish(),
+    etag: z.string(),
+  })
+  .transform(({ partitionKey, rowKey, lastDeliveryAt, lastDeliveryOutcome, resource, ...row }) => ({
+    ...row,
+    tenant: partitionKey.slice(PREFIX.length),
+    id: rowKey,
+    resource: readResource(resource),
+    lifecycleNotificationUrl: row.lifecycleNotificationUrl ?? null,
+    clientState: row.clientState ?? null,
+    ...(lastDeliveryAt &&
+      lastDeliveryOutcome && { lastDelivery: { at: lastDeliveryAt, outcome: lastDeliveryOutcome } }),
+  }));
+
+/** Stores subscriptions in the table of the operations. */
+export function createSubscriptionRepository(settings: TablesSettings): SubscriptionRepository {
+  const table = connectTable(settings);
+
+  return {
+    async list(tenant, signal) {
+      const { rows } = await table.query({ filter: `PartitionKey eq '${PREFIX}${tenant}'` }, signal);
+      return rows.map((row): StoredSubscription => subscriptionRow.parse(row));
+    },
+
+    async listExpired(before, signal) {
+      const range = `PartitionKey ge '${PREFIX}' and PartitionKey lt '${END}'`;
+      const { rows } = await table.query({ filter: `${range} and expiration lt '${before.toISOString()}'` }, signal);
+      return rows.map((row) => subscriptionRow.parse(row));
+    },
+
+    async create(subscription, signal) {
+      await table.create(toRow(subscription), signal);
+    },
+
+    update({ tenant, id }, { expiration, notificationUrl, lastDelivery }, signal) {
+      const columns = {
+        ...keysOf(tenant, id),
+        ...(expiration && { expiration: expiration.toISOString() }),
+        ...(notificationUrl !== undefined && { notificationUrl }),
+        ...(lastDelivery && {
+          lastDeliveryAt: lastDelivery.at.toISOString(),
+          lastDeliveryOutcome: lastDelivery.outcome,
+        }),
+      };
+      return table.merge(columns, signal);
+    },
+
+    remove: ({ tenant, id }, signal) => table.remove(keysOf(tenant, id), '*', signal),
+
+    removeExpired: ({ tenant, id, etag }, signal) => table.remove(keysOf(tenant, id), etag, signal),
+  };
+}
+
+const keysOf = (tenant: string, id: string) => ({ partitionKey: PREFIX + tenant, rowKey: id });
+
+function toRow({ tenant, id, changeTypes: types, resource, expiration, ...rest }: Subscription) {
+  const { applicationId, creatorId, notificationUrl, lifecycleNotificationUrl, clientState } = rest;
+  return {
+    ...keysOf(tenant, id),
+    applicationId,
+    creatorId,
+    changeTypes: types.join(),
+    resource: resource.text,
+    notificationUrl,
+    ...(lifecycleNotificationUrl !== null && { lifecycleNotificationUrl }),
+    expiration: expiration.toISOString(),
+    ...(clientState !== null && { clientState }),
+  };
+}
