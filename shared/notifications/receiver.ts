@@ -4,6 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import pLimit, { type LimitFunction } from 'p-limit';
+import QuickLRU from 'quick-lru';
 import { withDeadline } from '../deadline.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 
@@ -18,6 +19,9 @@ const DISCARD_MS = 1000;
 const CONCURRENT_REQUESTS = 256;
 const CONCURRENT_PER_HOST = 16;
 const CONCURRENT_PER_FAILING_HOST = 1;
+
+/** Of how many hosts at least it is remembered what runs, and whether they failed. */
+const REMEMBERED_HOSTS = 1000;
 
 /** How many requests to one host may wait. */
 const MAX_WAITING = 500;
@@ -63,7 +67,8 @@ export interface Receivers {
 
 export function createReceivers(hosts: ReceiverHosts): Receivers {
   const all = pLimit(CONCURRENT_REQUESTS);
-  const byHost = new Map<string, LimitFunction>();
+  // Bounded, since callers choose the hosts below a name that is allowed with `*.`.
+  const byHost = new QuickLRU<string, LimitFunction>({ maxSize: REMEMBERED_HOSTS });
   const options = { keepAlive: true, maxFreeSockets: CONCURRENT_PER_HOST, timeout: RESPONSE_DEADLINE_MS };
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
 
@@ -88,10 +93,6 @@ export function createReceivers(hosts: ReceiverHosts): Receivers {
       } catch (error) {
         limit.concurrency = CONCURRENT_PER_FAILING_HOST;
         throw error;
-      } finally {
-        if (limit.activeCount + limit.pendingCount === 0 && limit.concurrency === CONCURRENT_PER_HOST) {
-          byHost.delete(url.host);
-        }
       }
     },
   };
