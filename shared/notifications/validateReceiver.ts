@@ -1,6 +1,6 @@
 import { parseMediaType } from '../http/headers.ts';
 import { ServiceError } from '../serviceError.ts';
-import { ReceiverError, type Receivers } from './receiver.ts';
+import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers } from './receiver.ts';
 
 /**
  * Checks that the receiver at a URL expects notifications: it returns the decoded `validationToken` of a request, as
@@ -13,7 +13,10 @@ export async function validateReceiver({ post }: Pick<Receivers, 'post'>, url: s
   const token = `Validation of a subscription ${crypto.randomUUID()}`;
   const query = `validationToken=${encodeURIComponent(token)}`;
   const separator = new URL(url).search === '' ? '?' : '&';
-  const found = await post(`${url.replace(/\?$/, '')}${separator}${query}`, '', { readsBody: true }).then(
+  const found = await post(`${url.replace(/\?$/, '')}${separator}${query}`, '', {
+    readsBody: true,
+    startBy: Date.now() + RESPONSE_DEADLINE_MS,
+  }).then(
     ({ status, headers, body }) => fault(status, headers['content-type'], body === token),
     (error: unknown) => {
       if (error instanceof ReceiverError) return failures[error.failure];
