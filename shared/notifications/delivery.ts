@@ -89,7 +89,8 @@ export function createDelivery({
   return {
     async send({ url, body, subscription }, leasedUntil, pauses) {
       const startBy = leasedUntil.getTime() - RESPONSE_DEADLINE_MS;
-      let failure: Failure | undefined;
+      // Nothing was accepted before something was sent: the instance may have been frozen since it took the lease.
+      let failure: Failure | undefined = { cause: 'busy', retryAfterMs: 0 };
       for (const pause of pauses) {
         if (pause > 0) await delay(pause / 2 + (Math.random() * pause) / 2);
         if (now() > startBy) break;

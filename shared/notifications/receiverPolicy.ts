@@ -53,14 +53,17 @@ const normalized = (address: string) => ipaddr.process(address).toNormalizedStri
 /** The range of the IANA registries of special-purpose addresses; `unicast` outside of them. RFC 6890. */
 const rangeOf = (address: string) => ipaddr.process(address).range();
 
+/** The only IPv6 addresses that IANA has allocated as global unicast. RFC 4291, section 2.4. */
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
+
 /**
- * Addresses that are internal although no registry lists them: IPv4-compatible IPv6 (RFC 4291, 2.5.5.1, deprecated), and
- * the virtual address of the Azure platform.
+ * The virtual address of the Azure platform, which no registry lists.
  * https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
  */
-const INTERNAL = ['::/96', '168.63.129.16/32'].map((range) => ipaddr.parseCIDR(range));
+const AZURE_PLATFORM = '168.63.129.16';
 
+/** Whether an address is not public although no registry lists it as special. */
 function isInternal(address: string) {
   const parsed = ipaddr.process(address);
-  return INTERNAL.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits));
+  return parsed instanceof ipaddr.IPv6 ? !parsed.match(GLOBAL_UNICAST) : parsed.toString() === AZURE_PLATFORM;
 }

@@ -7,7 +7,7 @@ import { connectTable } from './table.ts';
 /** The partitions of the outbox, 256 of them, are outside of the key range of every tenant's operations. */
 const PREFIX = 'outbox_';
 /** The character after the underscore: the end of a range over the prefix. */
-const RANGE = `PartitionKey ge '${PREFIX}' and PartitionKey lt 'outbox\``;
+const RANGE = `PartitionKey ge '${PREFIX}' and PartitionKey lt 'outbox\`'`;
 
 const date = z.iso.datetime().transform((text) => new Date(text));
 

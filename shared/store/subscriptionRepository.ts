@@ -3,7 +3,7 @@ import { readResource } from '../notifications/resource.ts';
 import type { StoredSubscription, Subscription, SubscriptionRepository } from '../notifications/subscription.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
-import { connectTable } from './table.ts';
+import { connectTable, LARGEST_PAGE } from './table.ts';
 
 /** The partitions of subscriptions, one for each tenant, are outside of the key range of every tenant's operations. */
 const PREFIX = 'subscriptions_';
@@ -48,14 +48,15 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
 
   return {
     async list(tenant, signal) {
-      const { rows } = await table.query({ filter: `PartitionKey eq '${PREFIX}${tenant}'` }, signal);
+      const rows = await queryAll(`PartitionKey eq '${PREFIX}${tenant}'`, signal);
       return rows.map((row): StoredSubscription => subscriptionRow.parse(row));
     },
 
     async listExpired(before, signal) {
       const range = `PartitionKey ge '${PREFIX}' and PartitionKey lt '${END}'`;
-      const { rows } = await table.query({ filter: `${range} and expiration lt '${before.toISOString()}'` }, signal);
-      return rows.map((row) => subscriptionRow.parse(row));
+      const rows = await queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal, LARGEST_PAGE);
+      // A damaged row must not keep the others from being removed.
+      return rows.flatMap((row) => subscriptionRow.safeParse(row).data ?? []);
     },
 
     async create(subscription, signal) {
@@ -79,6 +80,18 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
 
     removeExpired: ({ tenant, id, etag }, signal) => table.remove(keysOf(tenant, id), etag, signal),
   };
+
+  /** The rows of all pages, until there are `most`: a page may hold few rows, or none, although more follow. */
+  async function queryAll(filter: string, signal: AbortSignal, most = Number.POSITIVE_INFINITY) {
+    const all: unknown[] = [];
+    let from: string | undefined;
+    do {
+      const { rows, next } = await table.query({ filter, from }, signal);
+      all.push(...rows);
+      from = next;
+    } while (from !== undefined && all.length < most);
+    return all;
+  }
 }
 
 const keysOf = (tenant: string, id: string) => ({ partitionKey: PREFIX + tenant, rowKey: id });

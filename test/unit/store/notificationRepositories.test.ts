@@ -1,0 +1,149 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { OutboxEntry } from '../../../shared/notifications/outboxRepository.ts';
+import { readResource } from '../../../shared/notifications/resource.ts';
+import type { Subscription } from '../../../shared/notifications/subscription.ts';
+import { createOutboxRepository } from '../../../shared/store/outboxRepository.ts';
+import { createSubscriptionRepository } from '../../../shared/store/subscriptionRepository.ts';
+import { startFaultProxy } from '../../support/faultProxy.ts';
+import { filters, textOf } from '../../support/filters.ts';
+import { aSubscription, changeEntry } from '../../support/notifications.ts';
+import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
+
+const signal = new AbortController().signal;
+const settings = (name = newTableName(), port?: number) => ({
+  name,
+  connection: azuriteConnection(port),
+  endpoint: undefined,
+  managedIdentityClientId: undefined,
+});
+
+const text = fc.string({ unit: 'binary', maxLength: 128 }).filter((value) => !value.includes('\0'));
+const date = fc.date({ min: new Date('2000-01-01'), max: new Date('2100-01-01'), noInvalidDate: true });
+const changeTypes = fc.subarray(['created', 'updated', 'deleted'] as const, { minLength: 1 });
+const resource = filters.map((filter) =>
+  readResource(`playPromptOperation?$filter=${encodeURIComponent(textOf(filter))}`),
+);
+
+const subscriptions: fc.Arbitrary<Subscription> = fc.record({
+  id: fc.uuid(),
+  tenant: fc.uuid(),
+  applicationId: fc.uuid(),
+  creatorId: fc.uuid(),
+  changeTypes,
+  resource,
+  notificationUrl: fc.webUrl(),
+  lifecycleNotificationUrl: fc.option(fc.webUrl()),
+  expiration: date,
+  clientState: fc.option(text),
+});
+
+const entries: fc.Arbitrary<OutboxEntry> = fc.record({
+  id: fc.uuid(),
+  tenant: fc.uuid(),
+  createdAt: date,
+  attempts: fc.nat(100),
+  content: fc.oneof(
+    fc.record({
+      kind: fc.constant('change' as const),
+      operationId: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/),
+      writeId: fc.uuid(),
+      changeType: fc.constantFrom('created' as const, 'updated' as const, 'deleted' as const),
+      replaces: fc.option(fc.uuid(), { nil: undefined }),
+      subscriptions: fc.array(fc.uuid(), { minLength: 1, maxLength: 100 }),
+    }),
+    fc.record({
+      kind: fc.constant('lifecycle' as const),
+      lifecycleEvent: fc.constantFrom('missed' as const, 'subscriptionRemoved' as const),
+      subscriptionId: fc.uuid(),
+      url: fc.webUrl(),
+      clientState: fc.option(text),
+      expiration: date,
+    }),
+  ),
+});
+
+describe('a subscription', () => {
+  test('is read as it was stored', async () => {
+    const repository = createSubscriptionRepository(settings());
+    const isReadAsStored = async (subscription: Subscription) => {
+      await repository.create(subscription, signal);
+      const listed = await repository.list(subscription.tenant, signal);
+      expect(listed).toEqual([{ ...subscription, etag: expect.any(String) }]);
+    };
+    await fc.assert(fc.asyncProperty(subscriptions, isReadAsStored), { numRuns: 40 });
+  });
+
+  test('belongs to one tenant', async () => {
+    const repository = createSubscriptionRepository(settings());
+    await repository.create(aSubscription(), signal);
+    expect(await repository.list('another', signal)).toEqual([]);
+  });
+
+  test('is found on a later page too, even after an empty one', async () => {
+    const table = newTableName();
+    const direct = createSubscriptionRepository(settings(table));
+    const subscription = aSubscription({ expiration: new Date(0) });
+    await direct.create(subscription, signal);
+    const proxy = await startFaultProxy();
+    const next = { 'x-ms-continuation-NextPartitionKey': '0', 'x-ms-continuation-NextRowKey': '0' };
+    proxy.fault = ({ url }) =>
+      url.includes('NextPartitionKey') ? 'pass' : { status: 200, body: '{"value":[]}', headers: next };
+    try {
+      const repository = createSubscriptionRepository(settings(table, proxy.port));
+      expect(await repository.list(subscription.tenant, signal)).toMatchObject([{ id: subscription.id }]);
+      expect(await repository.listExpired(new Date(1), signal)).toMatchObject([{ id: subscription.id }]);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test('that is damaged does not keep others from being removed after they have expired', async () => {
+    const table = newTableName();
+    const repository = createSubscriptionRepository(settings(table));
+    const expired = aSubscription({ expiration: new Date(0) });
+    await repository.create(expired, signal);
+    const row = { partitionKey: 'subscriptions_another', rowKey: 'damaged', expiration: new Date(0).toISOString() };
+    await tableClient(table).createEntity(row);
+    expect(await repository.listExpired(new Date(1), signal)).toMatchObject([{ id: expired.id }]);
+  });
+
+  test('that was renewed since it was listed is not removed', async () => {
+    const repository = createSubscriptionRepository(settings());
+    const subscription = aSubscription({ expiration: new Date(0) });
+    await repository.create(subscription, signal);
+    const [listed] = await repository.listExpired(new Date(1), signal);
+    if (!listed) throw new Error('It was not listed.');
+    expect(await repository.update(subscription, { expiration: new Date(10) }, signal)).toBe(true);
+    expect(await repository.removeExpired(listed, signal)).toBe(false);
+    expect(await repository.remove(subscription, signal)).toBe(true);
+    expect(await repository.remove(subscription, signal)).toBe(false);
+    expect(await repository.update(subscription, { expiration: new Date(20) }, signal)).toBe(false);
+  });
+});
+
+describe('an entry of the outbox', () => {
+  test('is read as it was stored', async () => {
+    const isReadAsStored = async (entry: OutboxEntry, dueAt: Date) => {
+      const stored = await repository.create(entry, dueAt, signal);
+      const listed = await repository.list(undefined, signal);
+      expect(listed).toEqual({ entries: [stored], next: undefined });
+      if (stored) await repository.remove(stored, signal);
+    };
+    const repository = createOutboxRepository(settings());
+    await fc.assert(fc.asyncProperty(entries, date, isReadAsStored), { numRuns: 40 });
+  });
+
+  test('is created once, and taken over by one of several', async () => {
+    const repository = createOutboxRepository(settings());
+    const entry = changeEntry();
+    const stored = await repository.create(entry, new Date(0), signal);
+    if (!stored) throw new Error('It was not created.');
+    expect(await repository.create(entry, new Date(0), signal)).toBeUndefined();
+    const take = () => repository.replace(stored, { dueAt: new Date(60_000) }, signal);
+    const taken = (await Promise.all([take(), take(), take()])).filter((each) => each !== undefined);
+    expect(taken).toHaveLength(1);
+    await repository.remove(stored, signal);
+    expect((await repository.list(undefined, signal)).entries).toEqual(taken);
+  });
+});
