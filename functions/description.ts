@@ -1,6 +1,7 @@
 // What describes the service. None of it needs a token.
 import { csdl } from '../shared/description/csdl.ts';
 import { toCsdlXml } from '../shared/description/csdlXml.ts';
+import type { Features } from '../shared/description/features.ts';
 import { openApi } from '../shared/description/openApi.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
 import { checkODataVersion, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
@@ -11,30 +12,42 @@ import type { GraphHandler } from './graphHandler.ts';
 
 const METADATA_MEDIA_TYPES = ['application/xml', 'application/json'] as const;
 
-/** `GET /v1.0/`: the service document. OData Protocol, 11.1.1. */
-export const readServiceDocument: GraphHandler = async ({ headers, url }) => {
-  negotiateJson(headers);
-  readQueryOptions(url, []);
-  return { status: 200, headers: {}, body: toServiceDocument(serviceRoot(url)) };
-};
+/** The handlers that describe a service with these features. */
+export interface DescriptionHandlers {
+  /** `GET /v1.0/`: the service document. OData Protocol, 11.1.1. */
+  readonly readServiceDocument: GraphHandler;
+  /** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
+  readonly readMetadata: GraphHandler;
+  /** `GET /openapi.json`: the API in OpenAPI 3.1. */
+  readonly readOpenApi: GraphHandler;
+}
 
-/** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
-export const readMetadata: GraphHandler = async ({ headers, url }) => {
-  const { $format } = readQueryOptions(url, ['$format']);
-  const wanted = new Headers(headers);
-  if ($format !== undefined) wanted.set('Accept', toMediaType($format));
-  checkODataVersion(headers);
-  const mediaType = chooseMediaType(wanted, METADATA_MEDIA_TYPES);
-  const body = mediaType === 'application/xml' ? toCsdlXml() : csdl;
-  return { status: 200, headers: { 'Content-Type': mediaType }, body };
-};
+export function createDescription(features: Features): DescriptionHandlers {
+  return {
+    readServiceDocument: async ({ headers, url }) => {
+      negotiateJson(headers);
+      readQueryOptions(url, []);
+      return { status: 200, headers: {}, body: toServiceDocument(serviceRoot(url), features) };
+    },
 
-/** `GET /openapi.json`: the API in OpenAPI 3.1. */
-export const readOpenApi: GraphHandler = async ({ headers, url }) => {
-  negotiateJson(headers);
-  readQueryOptions(url, []);
-  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi(originOf(url)) };
-};
+    readMetadata: async ({ headers, url }) => {
+      const { $format } = readQueryOptions(url, ['$format']);
+      const wanted = new Headers(headers);
+      if ($format !== undefined) wanted.set('Accept', toMediaType($format));
+      checkODataVersion(headers);
+      const mediaType = chooseMediaType(wanted, METADATA_MEDIA_TYPES);
+      const body = mediaType === 'application/xml' ? toCsdlXml(features) : csdl(features);
+      return { status: 200, headers: { 'Content-Type': mediaType }, body };
+    },
+
+    readOpenApi: async ({ headers, url }) => {
+      negotiateJson(headers);
+      readQueryOptions(url, []);
+      const body = openApi(originOf(url), features);
+      return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
+    },
+  };
+}
 
 /** OData Protocol, 11.2.12: a media type, or its subtype. */
 function toMediaType(format: string) {

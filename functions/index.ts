@@ -4,6 +4,7 @@ import { createAuthentication } from '../shared/auth/authentication.ts';
 import { createCheckReadiness, type Dependency, warmUp } from '../shared/readiness.ts';
 import { readSettings, type Settings } from '../shared/settings.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
+import type { DescriptionHandlers } from './description.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
@@ -14,11 +15,6 @@ try {
   await serveAll(readSettings(process.env));
 } catch (error) {
   (await import('./failedStart.ts')).serveFailedStart(error);
-}
-
-/** A document that describes the service, loaded when it is first requested. */
-function description(name: 'readMetadata' | 'readOpenApi' | 'readServiceDocument') {
-  return byMethod({ GET: lazy(async () => (await import('./description.ts'))[name]) });
 }
 
 async function serveAll({ auth, tables, retention, pages, notifications, telemetry }: Settings) {
@@ -38,6 +34,10 @@ async function serveAll({ auth, tables, retention, pages, notifications, telemet
     hosts.length > 0
       ? (await import('./notifications.ts')).createNotifications({ authenticate, operations, tables, hosts })
       : undefined;
+
+  const features = { notifications: notifying !== undefined };
+  const description = (name: keyof DescriptionHandlers) =>
+    byMethod({ GET: lazy(async () => (await import('./description.ts')).createDescription(features)[name]) });
 
   const routes: readonly Route[] = [
     ...createPlayPromptOperationRoutes({ authenticate, operations, listen: notifying?.listen }),

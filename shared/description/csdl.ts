@@ -5,6 +5,8 @@ import { filterProperties } from '../odata/filter.ts';
 import { MAX_TOP } from '../odata/queryOptions.ts';
 import type { Filter } from '../operation/filter.ts';
 import { type PropertyName, playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
+import type { Features } from './features.ts';
+import { subscriptionProperties } from './subscriptionProperties.ts';
 
 /** A path to a property: a string in CSDL JSON, an element of its own in CSDL XML. */
 export class PropertyPath {
@@ -42,6 +44,8 @@ export interface CsdlObject {
 export const NAMESPACE = 'microsoft.graph';
 const CONTAINER = 'GraphService';
 export const ENTITY_SET = 'playPromptOperation';
+export const SUBSCRIPTIONS = 'subscriptions';
+export const CSDL_VERSION = '4.0';
 
 /** Which of Graph's types declares each property: playPromptOperation is a commsOperation, which is an entity. */
 const declaredBy = {
@@ -61,6 +65,7 @@ const jsonSchema = z.object({
   enum: z.array(z.string()).optional(),
   maxLength: z.number().optional(),
   pattern: z.string().optional(),
+  format: z.string().optional(),
 });
 const nullableSchema = z
   .object({ description: z.string().optional(), anyOf: z.tuple([jsonSchema, z.object({ type: z.literal('null') })]) })
@@ -72,11 +77,16 @@ const nullableSchema = z
 const propertySchema = nullableSchema.or(jsonSchema.transform((schema) => ({ ...schema, isNullable: false })));
 type PropertySchema = z.infer<typeof propertySchema>;
 
+/** The types besides Edm.String, by the type or the format of a schema. */
+const primitiveTypes: Readonly<Record<string, string>> = { integer: 'Edm.Int32', 'date-time': 'Edm.DateTimeOffset' };
+
 /** A property; one whose schema has a title is of the type of that name. */
-function toProperty({ type, title, description, isNullable, maxLength, pattern }: PropertySchema): CsdlObject {
-  const typeName = title === undefined ? type === 'integer' && 'Edm.Int32' : `${NAMESPACE}.${title}`;
+function toProperty({ type, title, description, isNullable, ...facets }: PropertySchema): CsdlObject {
+  const { maxLength, pattern, format } = facets;
+  const typeName = title === undefined ? primitiveTypes[format ?? type] : `${NAMESPACE}.${title}`;
   return {
     ...(typeName && { $Type: typeName }),
+    ...(format === 'date-time' && { $Precision: 3 }),
     ...(isNullable && { $Nullable: true }),
     ...(maxLength !== undefined && { $MaxLength: maxLength }),
     ...(description !== undefined && { '@Core.Description': description }),
@@ -148,9 +158,44 @@ function isNotFilterable(name: PropertyName) {
   return !filterProperties.some((property) => property === name);
 }
 
-const container: CsdlObject = {
+/** The capabilities of the subscriptions, which are read, listed, created, updated and deleted by plain requests. */
+const subscriptionCapabilities: CsdlObject = {
+  '@Core.Description': 'The subscriptions of the application of the access token.',
+  '@Capabilities.IndexableByKey': true,
+  '@Capabilities.ReadRestrictions': { Readable: true, TypecastSegmentSupported: false },
+  '@Capabilities.FilterRestrictions': { Filterable: false },
+  '@Capabilities.SelectSupport': { Supported: false },
+  '@Capabilities.TopSupported': false,
+  '@Capabilities.CountRestrictions': { Countable: false },
+  '@Capabilities.SkipSupported': false,
+  '@Capabilities.SortRestrictions': { Sortable: false },
+  '@Capabilities.ExpandRestrictions': { Expandable: false },
+  '@Capabilities.SearchRestrictions': { Searchable: false },
+  '@Capabilities.ComputeSupported': false,
+  '@Capabilities.ChangeTracking': { Supported: false },
+  '@Capabilities.InsertRestrictions': { Insertable: true },
+  '@Capabilities.UpdateRestrictions': {
+    Updatable: true,
+    Upsertable: false,
+    DeltaUpdateSupported: false,
+    UpdateMethod: new EnumMember('Capabilities.HttpMethod', 'PATCH'),
+    FilterSegmentSupported: false,
+    TypecastSegmentSupported: false,
+  },
+  '@Capabilities.DeleteRestrictions': {
+    Deletable: true,
+    FilterSegmentSupported: false,
+    TypecastSegmentSupported: false,
+  },
+  '@Repeatability.Supported': false,
+};
+
+const container = ({ notifications }: Features): CsdlObject => ({
   $Kind: 'EntityContainer',
   [ENTITY_SET]: { $Collection: true, $Type: `${NAMESPACE}.playPromptOperation`, ...capabilities },
+  ...(notifications && {
+    [SUBSCRIPTIONS]: { $Collection: true, $Type: `${NAMESPACE}.subscription`, ...subscriptionCapabilities },
+  }),
   '@Core.ODataVersions': '4.0',
   '@Capabilities.SupportedFormats': ['application/json;odata.metadata=minimal'],
   '@Capabilities.SupportedMetadataFormats': ['application/xml', 'application/json'],
@@ -168,7 +213,7 @@ const container: CsdlObject = {
     RequestDependencyConditionsSupported: false,
     SupportedFormats: ['application/json'],
   },
-};
+});
 
 const vocabulary = (name: string) => ({
   [`https://oasis-tcs.github.io/odata-vocabularies/vocabularies/Org.OData.${name}.V1.json`]: {
@@ -176,29 +221,40 @@ const vocabulary = (name: string) => ({
   },
 });
 
+const subscription = z
+  .object({ properties: z.record(z.string(), propertySchema) })
+  .transform(({ properties: { id: _, ...own } }) =>
+    Object.fromEntries(Object.entries(own).map(([name, schema]) => [name, toProperty(schema)])),
+  )
+  .parse(z.toJSONSchema(subscriptionProperties));
+
 /** The model of the service in OData CSDL JSON 4.0: Microsoft Graph's types, as far as they are served here. */
-export const csdl = {
-  $Version: '4.0',
-  $EntityContainer: `${NAMESPACE}.${CONTAINER}`,
-  $Reference: {
-    ...vocabulary('Capabilities'),
-    ...vocabulary('Core'),
-    ...vocabulary('Repeatability'),
-    ...vocabulary('Validation'),
-  },
-  [NAMESPACE]: {
-    entity: { $Kind: 'EntityType', $Abstract: true, $Key: ['id'], ...propertiesOf('entity') },
-    commsOperation: {
-      $Kind: 'EntityType',
-      $BaseType: `${NAMESPACE}.entity`,
-      ...propertiesOf('commsOperation'),
+export const csdl = (features: Features) =>
+  ({
+    $Version: CSDL_VERSION,
+    $EntityContainer: `${NAMESPACE}.${CONTAINER}`,
+    $Reference: {
+      ...vocabulary('Capabilities'),
+      ...vocabulary('Core'),
+      ...vocabulary('Repeatability'),
+      ...vocabulary('Validation'),
     },
-    playPromptOperation: {
-      $Kind: 'EntityType',
-      $BaseType: `${NAMESPACE}.commsOperation`,
-      ...propertiesOf('playPromptOperation'),
+    [NAMESPACE]: {
+      entity: { $Kind: 'EntityType', $Abstract: true, $Key: ['id'], ...propertiesOf('entity') },
+      commsOperation: {
+        $Kind: 'EntityType',
+        $BaseType: `${NAMESPACE}.entity`,
+        ...propertiesOf('commsOperation'),
+      },
+      playPromptOperation: {
+        $Kind: 'EntityType',
+        $BaseType: `${NAMESPACE}.commsOperation`,
+        ...propertiesOf('playPromptOperation'),
+      },
+      ...(features.notifications && {
+        subscription: { $Kind: 'EntityType', $BaseType: `${NAMESPACE}.entity`, ...subscription },
+      }),
+      ...types,
+      [CONTAINER]: container(features),
     },
-    ...types,
-    [CONTAINER]: container,
-  },
-} satisfies CsdlObject;
+  }) satisfies CsdlObject;

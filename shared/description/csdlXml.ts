@@ -1,8 +1,9 @@
 import { type Csdl, csdl, EnumMember, NAMESPACE, PropertyPath } from './csdl.ts';
+import type { Features } from './features.ts';
 
 /** The same model in OData CSDL XML 4.0. */
-export function toCsdlXml(): string {
-  const { [NAMESPACE]: schema, $Reference, $Version } = csdl;
+export function toCsdlXml(features: Features): string {
+  const { [NAMESPACE]: schema, $Reference, $Version } = csdl(features);
   const references = Object.entries($Reference).map(([uri, { $Include }]) => {
     const included = $Include.map((each) => element('edmx:Include', facets(each)));
     return element('edmx:Reference', { Uri: uri.replace(/json$/, 'xml') }, included);

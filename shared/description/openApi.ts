@@ -3,25 +3,17 @@ import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
 import { VERSION } from '../version.ts';
-import { csdl } from './csdl.ts';
-import { type ParameterName, parameters } from './parameters.ts';
-import { headers, type Refusal, refusals, refusedFor, response } from './responses.ts';
-import { type SchemaName, schemas } from './schemas.ts';
+import { CSDL_VERSION } from './csdl.ts';
+import type { Features } from './features.ts';
+import { parameters } from './parameters.ts';
+import { anywhere, authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
+import { headersFor, type Refusal, refusalsFor, refusedFor, response } from './responses.ts';
+import { schemasFor } from './schemas.ts';
 import { toServiceDocument } from './serviceDocument.ts';
+import { subscriptionPaths } from './subscriptionPaths.ts';
 
 const OPENAPI_VERSION = '3.1.0';
 
-const schemaOf = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
-const parametersOf = (...names: readonly ParameterName[]) =>
-  names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
-const json = (schema: object, example: unknown) => ({ 'application/json': { schema, example } });
-
-/** The errors of every URL, of those that need a token, and of those that read a body. */
-const anywhere: readonly Refusal[] = ['invalidRequest', 'notAcceptable', 'internal'];
-const authorized: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
-const withBody: readonly Refusal[] = [...authorized, 'lengthRequired', 'contentTooLarge', 'unsupportedMediaType'];
-
-const common = parametersOf('clientRequestId', 'odataVersion', 'odataMaxVersion');
 const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');
 
 const ID = '2de5d046-7ec1-5201-b88a-7bf294b1932e';
@@ -32,9 +24,10 @@ const example = {
 const patch = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 200, message: 'played' } };
 
 /** The OpenAPI document of the service at an address, such as `https://host`. */
-export function openApi(server: string) {
+export function openApi(server: string, features: Features) {
   const root = `${server}/v1.0`;
   const entity = toEntityBody(root, example.operation, example.etag);
+  const { '@odata.context': _, ...resourceData } = entity;
 
   const update = (operationId: string, summary: string, schema: object) => ({
     operationId,
@@ -111,6 +104,7 @@ export function openApi(server: string) {
     security: [{ bearer: [] }],
     tags: [
       { name: 'playPromptOperation', description: 'The progress of prompts.' },
+      ...(features.notifications ? [{ name: 'subscriptions', description: 'Notifications of changes.' }] : []),
       { name: 'batch', description: 'Many requests in one.' },
       { name: 'health', description: 'For monitoring. No token is needed.' },
       { name: 'description', description: 'The description of the service. No token is needed.' },
@@ -145,6 +139,7 @@ export function openApi(server: string) {
         }),
       },
       '/v1.0/playPromptOperation/{id}': byId,
+      ...(features.notifications && subscriptionPaths(root, resourceData)),
       '/v1.0/$batch': {
         parameters: common,
         post: {
@@ -189,7 +184,11 @@ export function openApi(server: string) {
         get: {
           ...describing('readServiceDocument', 'The entity sets of the service', parametersOf()),
           responses: {
-            200: response('The service document.', [], json(schemaOf('serviceDocument'), toServiceDocument(root))),
+            200: response(
+              'The service document.',
+              [],
+              json(schemaOf('serviceDocument'), toServiceDocument(root, features)),
+            ),
             ...refusedFor(anywhere),
           },
         },
@@ -201,7 +200,7 @@ export function openApi(server: string) {
           responses: {
             200: response('The model, in XML or JSON.', [], {
               'application/xml': { schema: { type: 'string' } },
-              'application/json': { schema: objectWith('$Version', csdl.$Version) },
+              'application/json': { schema: objectWith('$Version', CSDL_VERSION) },
             }),
             ...refusedFor(anywhere),
           },
@@ -235,10 +234,10 @@ export function openApi(server: string) {
       },
     },
     components: {
-      schemas,
+      schemas: schemasFor(features),
       parameters,
-      headers,
-      responses: refusals,
+      headers: headersFor(features),
+      responses: refusalsFor(features),
       securitySchemes: {
         bearer: {
           type: 'http',

@@ -1,12 +1,13 @@
 import { ODATA_VERSION } from '../http/contentNegotiation.ts';
 import { toErrorResponse, wireErrors } from '../odata/errorResponse.ts';
 import { type ErrorReason, ServiceError } from '../serviceError.ts';
+import type { Features } from './features.ts';
 
 const header = (description: string, schema: object = { type: 'string' }) => ({ description, schema });
 const always = (description: string, schema?: object) => ({ ...header(description, schema), required: true });
 
 /** The headers of responses. */
-export const headers = {
+const headers = {
   'OData-Version': always('The OData version of the response.', { const: ODATA_VERSION }),
   'Cache-Control': always('Responses must not be cached.', { const: 'no-store' }),
   'X-Content-Type-Options': always('Clients must not guess another media type.', { const: 'nosniff' }),
@@ -22,7 +23,11 @@ export const headers = {
     pattern: '^[0-9]+$',
   }),
 };
-export type HeaderName = keyof typeof headers;
+const notificationHeaders = { Location: always('The URL of the subscription.') };
+export type HeaderName = keyof typeof headers | keyof typeof notificationHeaders;
+
+/** The headers of the responses of the features that are on. */
+export const headersFor = ({ notifications }: Features) => ({ ...headers, ...(notifications && notificationHeaders) });
 
 /** The headers that every response has or may have. */
 const common = ['OData-Version', 'Cache-Control', 'X-Content-Type-Options', 'request-id', 'client-request-id'] as const;
@@ -37,9 +42,11 @@ export const response = (description: string, names: readonly HeaderName[], cont
 /** Why a request is refused. 405 is not listed: `Allow` names the methods of a URL. */
 const descriptions = {
   invalidRequest: 'The body, the id, a header or a query option is not valid.',
+  validationFailed:
+    'The receiver of notifications failed its validation, or, with BadRequest, the request is not valid.',
   tokenInvalid: 'There is no access token, or it is not valid for this service.',
   forbidden: 'The access token is valid, but lacks the permission.',
-  notFound: 'There is no such operation.',
+  notFound: 'There is no such resource.',
   notAcceptable: 'Accept excludes the formats of the response.',
   conflict: 'The operation was changed concurrently at every attempt.',
   versionChanged: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
@@ -54,7 +61,7 @@ const descriptions = {
 export type Refusal = keyof typeof descriptions;
 
 /** The error responses, by their codes. */
-export const refusals = Object.fromEntries(
+const refusals = Object.fromEntries(
   Object.entries(descriptions).map(([reason, description]) => {
     const error = new ServiceError(reason as Refusal, description);
     const schema = { $ref: '#/components/schemas/graphError' };
@@ -65,7 +72,13 @@ export const refusals = Object.fromEntries(
   }),
 );
 
-/** The error responses of a request, by their statuses. */
+/** The error responses of the features that are on, by their codes. */
+export function refusalsFor({ notifications }: Features) {
+  const { [wireErrors.validationFailed.code]: validationFailed, ...others } = refusals;
+  return notifications ? refusals : others;
+}
+
+/** The error responses of a request, by their statuses: the last of several with the same one. */
 export const refusedFor = (reasons: readonly Refusal[]) =>
   Object.fromEntries(
     reasons.map((reason) => {

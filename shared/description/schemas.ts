@@ -1,9 +1,13 @@
 // The bodies of requests and responses as JSON Schema 2020-12. Those of requests are the schemas that parse them.
 import * as z from 'zod';
+import { subscriptionSchemas } from '../notifications/subscriptionRequest.ts';
 import { batch } from '../odata/batchRequest.ts';
 import { wireErrors } from '../odata/errorResponse.ts';
 import { annotations } from '../odata/patchRequest.ts';
+import { changeTypes } from '../operation/changeListener.ts';
 import { playPromptOperation, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
+import type { Features } from './features.ts';
+import { subscriptionProperties } from './subscriptionProperties.ts';
 
 const resultInfo = playPromptOperation.shape.resultInfo.unwrap();
 const properties = z.object({
@@ -57,6 +61,42 @@ const graphError = z.strictObject({
   }),
 });
 
+/** Subscriptions, as `subscriptionBody.ts` makes them. */
+const subscription = z.strictObject({
+  '@odata.type': z.literal('#microsoft.graph.subscription'),
+  '@playPromptOperation.lastDelivery': z
+    .strictObject({
+      dateTime: z.string().meta({ format: 'date-time' }),
+      outcome: z.string().describe('delivered, or why it failed.'),
+    })
+    .optional()
+    .describe('How the last delivery went.'),
+  ...subscriptionProperties.shape,
+});
+
+/** The members of every notification. `notification.ts` makes them. */
+const notification = {
+  subscriptionId: z.string(),
+  subscriptionExpirationDateTime: z.string().meta({ format: 'date-time' }),
+  clientState: z.string().nullable().describe('The clientState of the subscription.'),
+  tenantId: z.string(),
+};
+const changeNotification = z.strictObject({
+  ...notification,
+  changeType: z.enum(changeTypes),
+  resource: z.string().describe('playPromptOperation/{id}.'),
+  resourceData: z
+    .union([
+      z.strictObject({ ...controlInformation, ...properties.shape }),
+      z.strictObject({ '@odata.type': controlInformation['@odata.type'], id: properties.shape.id }),
+    ])
+    .describe('The operation; the id alone after a deletion.'),
+});
+const lifecycleNotification = z.strictObject({
+  ...notification,
+  lifecycleEvent: z.enum(['missed', 'subscriptionRemoved']),
+});
+
 const batchResponse = z.strictObject({
   responses: z.array(
     z.strictObject({
@@ -82,9 +122,9 @@ function toJsonSchema(schema: z.ZodType, io: 'input' | 'output') {
   return json;
 }
 
-/** The body of an update: closed, but for annotations, which are ignored. */
-function patchSchema() {
-  const { $schema, ...json } = z.toJSONSchema(playPromptOperationPatch, {
+/** The body of a request: closed, but for annotations, which are ignored. */
+function bodySchema(schema: z.ZodType) {
+  const { $schema, ...json } = z.toJSONSchema(schema, {
     io: 'input',
     override({ jsonSchema }) {
       if (jsonSchema.type === 'object') jsonSchema.patternProperties = { [annotations['4.0'].source]: true };
@@ -94,9 +134,9 @@ function patchSchema() {
 }
 
 /** Every schema that has a name. */
-export const schemas = {
+const schemas = {
   playPromptOperation: toJsonSchema(entity, 'output'),
-  playPromptOperationPatch: patchSchema(),
+  playPromptOperationPatch: bodySchema(playPromptOperationPatch),
   selectedPlayPromptOperation: toJsonSchema(selectedEntity, 'output'),
   playPromptOperationCollection: toJsonSchema(collection, 'output'),
   batchRequest: toJsonSchema(batch, 'input'),
@@ -106,7 +146,21 @@ export const schemas = {
   health: toJsonSchema(health, 'output'),
   graphError: toJsonSchema(graphError, 'output'),
 };
-export type SchemaName = keyof typeof schemas;
+const { toCreate, toUpdate } = subscriptionSchemas([]);
+const notificationSchemas = {
+  newSubscription: bodySchema(toCreate),
+  subscriptionUpdate: bodySchema(toUpdate),
+  subscription: toJsonSchema(subscription.safeExtend(context), 'output'),
+  subscriptionCollection: toJsonSchema(z.strictObject({ ...context, value: z.array(subscription) }), 'output'),
+  changeNotificationCollection: toJsonSchema(
+    z.strictObject({ value: z.array(z.union([changeNotification, lifecycleNotification])).min(1) }),
+    'output',
+  ),
+};
+export type SchemaName = keyof typeof schemas | keyof typeof notificationSchemas;
+
+/** Every schema of the features that are on. */
+export const schemasFor = ({ notifications }: Features) => ({ ...schemas, ...(notifications && notificationSchemas) });
 
 /** The JSON Schema of a value of the resource, such as that of a parameter. */
 export const jsonSchemaOf = (schema: z.ZodType) => toJsonSchema(schema, 'input');

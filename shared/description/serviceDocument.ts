@@ -1,7 +1,12 @@
-import { ENTITY_SET } from './csdl.ts';
+import { ENTITY_SET, SUBSCRIPTIONS } from './csdl.ts';
+import type { Features } from './features.ts';
 
 /** The service document. OData JSON Format, section 5. `root` is that of the service, such as `https://host/v1.0`. */
-export const toServiceDocument = (root: string) => ({
+export const toServiceDocument = (root: string, { notifications }: Features) => ({
   '@odata.context': `${root}/$metadata`,
-  value: [{ name: ENTITY_SET, kind: 'EntitySet', url: ENTITY_SET }],
+  value: [ENTITY_SET, ...(notifications ? [SUBSCRIPTIONS] : [])].map((name) => ({
+    name,
+    kind: 'EntitySet',
+    url: name,
+  })),
 });

@@ -98,13 +98,16 @@ test('the service document names the entity set, whose address is below its own'
   });
 });
 
-test.each(Object.keys(openApi('').paths))('%s takes the methods that are described, and no other', async (path) => {
-  for (const method of ['PUT', 'OPTIONS', 'POST', 'PATCH', 'DELETE', 'GET', 'HEAD']) {
-    const { status, headers } = await ask(path.replace('{id}', 'a'), {}, method);
-    const allowed = headers.get('allow')?.split(', ') ?? [method];
-    expect([method, status === 405]).toEqual([method, !allowed.includes(method)]);
-  }
-});
+test.each(Object.keys(openApi('', { notifications: false }).paths))(
+  '%s takes the methods that are described, and no other',
+  async (path) => {
+    for (const method of ['PUT', 'OPTIONS', 'POST', 'PATCH', 'DELETE', 'GET', 'HEAD']) {
+      const { status, headers } = await ask(path.replace('{id}', 'a'), {}, method);
+      const allowed = headers.get('allow')?.split(', ') ?? [method];
+      expect([method, status === 405]).toEqual([method, !allowed.includes(method)]);
+    }
+  },
+);
 
 test('openapi.json names the server that was asked', async () => {
   for (const server of ['http://127.0.0.1:7071', 'https://example.org']) {

@@ -108,14 +108,19 @@ describe('the service describes itself to whoever asks', () => {
   test('in OpenAPI, as the document that the answers of all these tests are held against', async () => {
     const { mediaType, body } = await describing('/openapi.json');
     expect(mediaType).toBe('application/json');
-    expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify(openApi(service.facts.baseUrl))));
+    expect(JSON.parse(body)).toEqual(
+      JSON.parse(JSON.stringify(openApi(service.facts.baseUrl, { notifications: true }))),
+    );
   });
 
   test('in CSDL, XML or JSON', async () => {
-    expect(await describing('/v1.0/$metadata')).toEqual({ mediaType: 'application/xml', body: toCsdlXml() });
+    expect(await describing('/v1.0/$metadata')).toEqual({
+      mediaType: 'application/xml',
+      body: toCsdlXml({ notifications: true }),
+    });
     expect(await describing('/V1.0/%24metadata?$format=json')).toEqual({
       mediaType: 'application/json',
-      body: JSON.stringify(csdl),
+      body: JSON.stringify(csdl({ notifications: true })),
     });
   });
 

@@ -8,6 +8,9 @@ import { openApi } from '../../shared/description/openApi.ts';
 /** The pages for people are no part of the API; where they are off, they are not found, as any other address. */
 const PAGE = /^\/(?:board|docs)(?:\/|$)/i;
 
+/** Where change notifications are off, these are not found, as any other address. */
+const SUBSCRIPTIONS = /^\/v1\.0\/subscriptions(?:\/|$)/i;
+
 /** A request, as far as its answer depends on it, and the answer. */
 export interface Exchange {
   readonly method: string;
@@ -33,7 +36,7 @@ const { paths, components } = z
       headers: z.record(z.string(), z.object({ required: z.boolean().default(false), schema: z.looseObject({}) })),
     }),
   })
-  .parse(openApi(''));
+  .parse(openApi('', { notifications: true }));
 const addresses = Object.entries(paths).map(([template, { parameters, ...methods }]) => ({
   // The key has a form in parentheses, which the document only mentions.
   pattern: new RegExp(`^${escaped(template).replace('/\\{id\\}', '(?:/[^/]+|\\([^/]+\\))')}/?$`, 'i'),
@@ -61,7 +64,8 @@ export function faultsOf(exchange: Exchange): string[] {
   const path = decodePath(new URL(url).pathname);
   const address = addresses.find(({ pattern }) => pattern.test(path));
   if (address === undefined && status !== 404 && PAGE.test(path)) return [];
-  if (address === undefined) return refusalFaults(exchange, 404, 'ResourceNotFound');
+  if (address === undefined || (status === 404 && SUBSCRIPTIONS.test(path)))
+    return refusalFaults(exchange, 404, 'ResourceNotFound');
   const { methods } = address;
   const served = methods[method === 'HEAD' ? 'get' : method.toLowerCase()];
   if (served === undefined) {
@@ -92,7 +96,9 @@ function refusalFaults(exchange: Exchange, status: number, code: string, more: r
   ];
   if (exchange.method === 'HEAD' || faults.length > 0) return faults;
   const { error } = z.object({ error: z.object({ code: z.string() }) }).parse(JSON.parse(exchange.body));
-  return error.code === code ? [] : [`the code is ${error.code}, not ${code}`];
+  // A receiver fails its validation with the status of a request that is not valid.
+  const codes = code === 'ValidationError' ? [code, 'BadRequest'] : [code];
+  return codes.includes(error.code) ? [] : [`the code is ${error.code}, not ${code}`];
 }
 
 function headerFaults(names: readonly string[], headers: Headers): string[] {

@@ -17,16 +17,19 @@ const { xml2json }: { xml2json: Xml2Json } = require('odata-csdl');
 type Csdl2OpenApi = (csdl: unknown, options: { messages: unknown[]; openapiVersion: string }) => unknown;
 const { csdl2openapi }: { csdl2openapi: Csdl2OpenApi } = require('odata-openapi');
 
-const json: unknown = JSON.parse(JSON.stringify(csdl));
+const ON = { notifications: true };
+const OFF = { notifications: false };
+const toJson = (features: typeof ON): unknown => JSON.parse(JSON.stringify(csdl(features)));
+const json = toJson(ON);
 
-test('odata-csdl makes of the XML the very JSON that is served', () => {
+test.each([ON, OFF])('odata-csdl makes of the XML the very JSON that is served, with %j', (features) => {
   const messages: unknown[] = [];
-  expect(xml2json(toCsdlXml(), { strict: true, messages })).toEqual(json);
+  expect(xml2json(toCsdlXml(features), { strict: true, messages })).toEqual(toJson(features));
   expect(messages).toEqual([]);
 });
 
 test('odata-csdl sees a difference', () => {
-  const xml = toCsdlXml().replace('MaxLength="256"', 'MaxLength="255"');
+  const xml = toCsdlXml(ON).replace('MaxLength="256"', 'MaxLength="255"');
   expect(xml2json(xml, { strict: true, messages: [] })).not.toEqual(json);
 });
 
@@ -39,6 +42,8 @@ test('odata-openapi makes of it the addresses and methods that are served', () =
   expect(Object.fromEntries(methods)).toEqual({
     '/playPromptOperation': ['get'],
     '/playPromptOperation/{id}': ['delete', 'get', 'patch'],
+    '/subscriptions': ['get', 'post'],
+    '/subscriptions/{id}': ['delete', 'get', 'patch'],
     '/$batch': ['post'],
   });
   const options = z
@@ -47,6 +52,10 @@ test('odata-openapi makes of it the addresses and methods that are served', () =
     .parameters.map((parameter) => ('name' in parameter ? parameter.name : parameter.$ref.replace(/.*\//, '$')));
   expect(options.sort()).toEqual(['$count', '$filter', '$select', '$top']);
   expect(messages).toEqual([]);
+});
+
+test('subscriptions are not in the model where notifications are off', () => {
+  expect(JSON.stringify(toJson(OFF))).not.toContain('subscription');
 });
 
 describe('the model', () => {

@@ -9,7 +9,8 @@ import { validatePatch } from '../../../shared/odata/patchRequest.ts';
 import { completionReasons, operationStatuses } from '../../../shared/operation/playPromptOperation.ts';
 import { TENANT } from '../../support/operations.ts';
 
-const document = openApi('http://127.0.0.1:7071');
+const document = openApi('http://127.0.0.1:7071', { notifications: true });
+const plain = openApi('http://127.0.0.1:7071', { notifications: false });
 
 describe('Redocly', () => {
   const lint = async (described: object) => {
@@ -19,8 +20,11 @@ describe('Redocly', () => {
     return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`);
   };
 
-  test('finds nothing to say of the document, examples included', async () => {
-    expect(await lint(document)).toEqual([]);
+  test.each([
+    ['with notifications', document],
+    ['without', plain],
+  ])('finds nothing to say of the document, examples included, %s', async (_title, described) => {
+    expect(await lint(described)).toEqual([]);
   });
 
   test('finds what is wrong with another', async () => {
@@ -36,6 +40,11 @@ test('every code of the table of causes is described, but for those that go with
   for (const other of ['MethodNotAllowed', 'FailedDependency', 'InsufficientStorage', 'TooManyRequests'])
     codes.delete(other);
   expect(Object.keys(document.components.responses).sort()).toEqual([...codes].sort());
+});
+
+test('nothing of notifications is described where they are off', () => {
+  expect(JSON.stringify(plain)).not.toMatch(/subscription|changeNotification|Location/i);
+  expect(Object.keys(plain.components.responses)).not.toContain('ValidationError');
 });
 
 test('no two operations have the same id', () => {

@@ -1,0 +1,5 @@
+/** What of the service is described only where it is on. */
+export interface Features {
+  /** Change notifications: `/subscriptions`. */
+  readonly notifications: boolean;
+}

@@ -1,0 +1,155 @@
+// `/subscriptions` in OpenAPI, and the requests that receivers of notifications get.
+
+import { MAX_LIFETIME_MS, MAX_SUBSCRIPTIONS, type Subscription } from '../notifications/subscription.ts';
+import { toSubscriptionBody, toSubscriptionsBody } from '../notifications/subscriptionBody.ts';
+import { changeTypes } from '../operation/changeListener.ts';
+import { authorized, common, json, schemaOf, withBody } from './parts.ts';
+import { refusedFor, response } from './responses.ts';
+
+const DAYS = MAX_LIFETIME_MS / (24 * 60 * 60_000);
+const tags = ['subscriptions'];
+
+const subscription: Subscription = {
+  id: '0c6d9b3e-6b5a-4b8f-9d0e-2f1a7c3e5b44',
+  tenant: '11111111-1111-4111-8111-111111111111',
+  applicationId: 'd8f7c1a2-3b4c-4d5e-8f60-718293a4b5c6',
+  creatorId: '5e1f0a9b-8c7d-4e6f-a5b4-c3d2e1f00918',
+  changeTypes: [...changeTypes],
+  resource: {
+    text: "playPromptOperation?$filter=status in ('Completed','Failed')",
+    operationId: undefined,
+    filter: undefined,
+  },
+  notificationUrl: 'https://bot.example.com/notifications',
+  lifecycleNotificationUrl: null,
+  expiration: new Date('2026-11-26T12:00:00Z'),
+  clientState: null,
+};
+const expirationDateTime = subscription.expiration.toISOString();
+
+/** The requests for subscriptions to a service whose root is `root`, such as `https://host/v1.0`. */
+export function subscriptionPaths(root: string, operation: object) {
+  const body = toSubscriptionBody(root, subscription);
+  const one = json(schemaOf('subscription'), body);
+
+  return {
+    '/v1.0/subscriptions': {
+      parameters: common,
+      get: {
+        operationId: 'listSubscriptions',
+        summary: 'List the subscriptions of the calling application',
+        tags,
+        responses: {
+          200: response(
+            'The subscriptions that have not expired.',
+            [],
+            json(schemaOf('subscriptionCollection'), toSubscriptionsBody(root, [subscription])),
+          ),
+          ...refusedFor([...authorized, 'notImplemented']),
+        },
+      },
+      post: {
+        operationId: 'createSubscription',
+        summary: 'Subscribe to changes of operations',
+        tags,
+        description:
+          'The receivers are validated first. Every change that starts after the response is notified. A tenant has at ' +
+          `most ${MAX_SUBSCRIPTIONS} subscriptions; one more is a 403. A request that is sent twice creates two.`,
+        requestBody: {
+          required: true,
+          content: json(schemaOf('newSubscription'), {
+            changeType: body.changeType,
+            resource: body.resource,
+            notificationUrl: body.notificationUrl,
+            expirationDateTime,
+            clientState: 'a secret',
+          }),
+        },
+        responses: {
+          201: response('The subscription.', ['Location'], one),
+          ...refusedFor([...withBody, 'validationFailed', 'notImplemented']),
+        },
+        callbacks: {
+          validation: { '{$request.body#/notificationUrl}': { post: validation } },
+          notification: { '{$request.body#/notificationUrl}': { post: notification(operation) } },
+        },
+      },
+    },
+    '/v1.0/subscriptions/{id}': {
+      parameters: [
+        {
+          name: 'id',
+          in: 'path',
+          required: true,
+          description: 'The id of a subscription of the calling application.',
+          schema: { type: 'string' },
+        },
+        ...common,
+      ],
+      get: {
+        operationId: 'readSubscription',
+        summary: 'Read a subscription',
+        tags,
+        responses: {
+          200: response('The subscription.', [], one),
+          ...refusedFor([...authorized, 'notFound', 'notImplemented']),
+        },
+      },
+      patch: {
+        operationId: 'updateSubscription',
+        summary: 'Renew a subscription, or move it to another receiver',
+        tags,
+        description: `It can expire at most ${DAYS} days ahead. Another notificationUrl is validated first.`,
+        requestBody: { required: true, content: json(schemaOf('subscriptionUpdate'), { expirationDateTime }) },
+        responses: {
+          200: response('The updated subscription.', [], one),
+          ...refusedFor([...withBody, 'validationFailed', 'notFound', 'notImplemented']),
+        },
+      },
+      delete: {
+        operationId: 'deleteSubscription',
+        summary: 'Unsubscribe',
+        tags,
+        responses: {
+          204: response('The subscription is deleted.', []),
+          ...refusedFor([...authorized, 'notFound', 'notImplemented']),
+        },
+      },
+    },
+  };
+}
+
+const validation = {
+  operationId: 'validateReceiver',
+  summary: 'Asks whether the receiver expects notifications',
+  security: [],
+  parameters: [
+    { name: 'validationToken', in: 'query', required: true, description: 'Random text.', schema: { type: 'string' } },
+  ],
+  responses: {
+    200: { description: 'The decoded validationToken.', content: { 'text/plain': { schema: { type: 'string' } } } },
+  },
+};
+
+const notification = (operation: object) => ({
+  operationId: 'notify',
+  summary: 'Notifies of a change, or of what happened to the subscription',
+  security: [],
+  requestBody: {
+    required: true,
+    content: json(schemaOf('changeNotificationCollection'), {
+      value: [
+        {
+          subscriptionId: subscription.id,
+          subscriptionExpirationDateTime: expirationDateTime,
+          changeType: 'updated',
+          clientState: 'a secret',
+          tenantId: subscription.tenant,
+          resource: 'playPromptOperation/2de5d046-7ec1-5201-b88a-7bf294b1932e',
+          resourceData: operation,
+        },
+      ],
+    }),
+  },
+  responses: { '2XX': { description: 'Accepted. Any other status is a failure, and the request is repeated.' } },
+});
