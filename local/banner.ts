@@ -29,7 +29,7 @@ export function banner(
   const isWindows = platform === 'win32';
   const lines = [
     '',
-    `The service answers at ${baseUrl}/v1.0/playPromptOperation`,
+    `The service is at ${baseUrl}/v1.0/playPromptOperation`,
     ...pages.map((page) => `  a page at ${baseUrl}/${page}`),
     `  tokens from ${issuer}`,
     `  operations in ${tables}`,

@@ -55,11 +55,11 @@ export interface Service {
  */
 export async function serveUntilTold(start: () => Promise<Service>): Promise<void> {
   process.on('SIGINT', () => {});
-  const told = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
+  const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
   try {
     const service = await start();
     process.send?.({ ready: service.ready });
-    await told;
+    await stopped;
     await service.stop();
     process.exit(0);
   } catch (error) {

@@ -211,7 +211,7 @@ describe('without --json', () => {
   });
 
   testEmbedded('a line is printed for every request, for a refusal with the code and the targets', async () => {
-    const [, baseUrl = ''] = /answers at (\S+)\/v1\.0/.exec(printed) ?? [];
+    const [, baseUrl = ''] = /service is at (\S+)\/v1\.0/.exec(printed) ?? [];
     const [, token = ''] = /Bearer ([\w.-]+)/.exec(printed) ?? [];
     const facts = { baseUrl, token };
     const good = await send({ facts }, 'GET', "/v1.0/playPromptOperation?$filter=clientContext eq 'secret context'");
