@@ -72,10 +72,12 @@ export function createDeliverDue({
 
     const listed = new Map<string, Promise<readonly Subscription[]>>();
     const prepare = pLimit(CONCURRENT_PREPARATIONS);
-    const prepared = await Promise.all(stored.map((each) => prepare(() => toDue(each))));
-    const byHost = Map.groupBy(prepared.flat(), ({ url }) => URL.parse(url)?.host);
-    const groups = [...byHost.values()].map(deliverToHost);
-    for (const result of await Promise.allSettled(groups)) if (result.status === 'rejected') throw result.reason;
+    // What fails for one tenant or one host does not keep the others from their notifications.
+    const prepared = await Promise.allSettled(stored.map((each) => prepare(() => toDue(each))));
+    const due = prepared.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+    const byHost = Map.groupBy(due, ({ url }) => URL.parse(url)?.host);
+    const delivered = await Promise.allSettled([...byHost.values()].map(deliverToHost));
+    for (const each of [...prepared, ...delivered]) if (each.status === 'rejected') throw each.reason;
     return report;
 
     async function readDue(): Promise<readonly StoredEntry[]> {

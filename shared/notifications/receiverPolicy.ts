@@ -19,6 +19,7 @@ export function refusedUrl(text: string, hosts: ReceiverHosts): string | undefin
   const isListedLoopback = address !== undefined && isListed(address, hosts) && rangeOf(address) === 'loopback';
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isListedLoopback)) return 'an https URL';
   if (url.username !== '' || url.password !== '') return 'a URL without user and password';
+  if (/\s/.test(text)) return 'a URL without white space';
   if (text.includes('#')) return 'a URL without a fragment';
   if (address !== undefined && !isAllowedAddress(address, hosts)) return 'a URL of a public host';
   return isAllowedHost(url.hostname, hosts) ? undefined : 'a URL of a host that this service sends notifications to';
