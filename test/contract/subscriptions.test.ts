@@ -1,0 +1,164 @@
+// Change notifications: Microsoft Graph, "subscription resource type".
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { close, listen } from '../../local/loopback.ts';
+import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { AUDIENCE, OTHER_TENANT, ROLE } from '../support/tokens.ts';
+
+const PATH = '/v1.0/subscriptions';
+const OPERATION = '/v1.0/playPromptOperation';
+
+let app: TestApp;
+let base = '';
+/** The notifications that arrived, by the path of their URL. */
+const arrived: { path: string; body: { value: Record<string, unknown>[] } }[] = [];
+const receiver = createServer((request, response) => {
+  void text(request).then((body) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
+    const token = searchParams.get('validationToken');
+    if (token === null) {
+      arrived.push({ path: pathname, body: JSON.parse(body) });
+      return response.writeHead(202).end();
+    }
+    if (pathname === '/refuses') return response.writeHead(500).end('secret of the inside');
+    if (pathname === '/redirects') return response.writeHead(302, { Location: '/good' }).end();
+    if (pathname === '/html') return response.writeHead(200, { 'Content-Type': 'text/html' }).end(token);
+    if (pathname === '/encoded')
+      return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(encodeURIComponent(token));
+    return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
+  });
+});
+
+beforeAll(async () => {
+  base = `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}`;
+  app = await startApp({ NOTIFICATION_HOSTS: '127.0.0.1' });
+});
+afterAll(async () => {
+  await app.close();
+  await close(receiver);
+});
+
+const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
+const subscription = (changes: object = {}) => ({
+  changeType: 'updated',
+  resource: 'playPromptOperation',
+  notificationUrl: `${base}/good`,
+  expirationDateTime: inAnHour(),
+  ...changes,
+});
+const subscribe = (changes: object = {}, request: TestRequest = {}) =>
+  app.send({ method: 'POST', path: PATH, body: subscription(changes), ...request });
+
+/** What arrived at a path, once something did. */
+async function notificationsAt(path: string) {
+  for (;;) {
+    const found = arrived.filter((one) => one.path === path).flatMap(({ body }) => body.value);
+    if (found.length > 0) return found;
+    await delay(20);
+  }
+}
+
+test('is created, read, listed, renewed and deleted by its application', async () => {
+  const created = await subscribe({
+    clientState: 'secret',
+    changeType: 'Updated, CREATED',
+    resource: '/playPromptOperation',
+  });
+  expect(created.status).toBe(201);
+  const { id } = created.json;
+  expect(created.headers.get('location')).toMatch(new RegExp(`${PATH.replace('.', '\\.')}/${id}$`));
+  expect(created.json).toMatchObject({
+    changeType: 'created,updated',
+    clientState: null,
+    lifecycleNotificationUrl: null,
+  });
+  const path = `${PATH}/${id}`;
+  expect((await app.send({ method: 'GET', path })).json).toMatchObject({ id, clientState: null });
+  const { value } = (await app.send({ method: 'GET', path: PATH })).json;
+  expect(value.map((each: { id: string }) => each.id)).toContain(id);
+  const expirationDateTime = new Date(Date.now() + 7_200_000).toISOString();
+  const renewed = await app.send({ method: 'PATCH', path, body: { expirationDateTime } });
+  expect([renewed.status, renewed.json.expirationDateTime]).toEqual([200, expirationDateTime]);
+
+  const token = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
+  for (const request of [{ method: 'GET' }, { method: 'DELETE' }, { method: 'PATCH', body: {} }]) {
+    expect((await app.send({ path, token, ...request })).status).toBe(404);
+  }
+  expect((await app.send({ method: 'GET', path: PATH, token })).json.value).toEqual([]);
+  expect((await app.send({ method: 'GET', path: PATH, token: undefined })).status).toBe(401);
+
+  expect((await app.send({ method: 'DELETE', path })).status).toBe(204);
+  expect((await app.send({ method: 'GET', path })).json.error.code).toBe('ResourceNotFound');
+});
+
+test('a change that matches is notified with the operation, its ETag and the client state', async () => {
+  const filter = "$filter=status in ('Completed','Failed')";
+  const notificationUrl = `${base}/ended?bot=7`;
+  await subscribe({
+    resource: `playPromptOperation?${filter}`,
+    notificationUrl,
+    clientState: 'mine',
+    changeType: 'updated,deleted',
+  });
+  const path = `${OPERATION}/${crypto.randomUUID()}`;
+  await app.send({ path, body: { status: 'Running' } });
+  await app.send({ path, body: { status: 'Running', clientContext: 'still' } });
+  const { headers, json } = await app.send({ path, body: { status: 'Completed' } });
+  await app.send({ path, body: { status: 'Completed' } });
+  const [notification, ...others] = await notificationsAt('/ended');
+  expect(others).toEqual([]);
+  const { '@odata.context': _, ...resourceData } = json;
+  expect(notification).toMatchObject({ changeType: 'updated', clientState: 'mine', resourceData });
+  expect(resourceData['@odata.etag']).toBe(headers.get('etag'));
+  expect(notification?.resource).toBe(`playPromptOperation/${json.id}`);
+
+  arrived.length = 0;
+  await app.send({ method: 'DELETE', path });
+  const [deleted] = await notificationsAt('/ended');
+  expect(deleted).toMatchObject({ changeType: 'deleted' });
+  expect(deleted?.resourceData).toEqual({ '@odata.type': '#microsoft.graph.playPromptOperation', id: json.id });
+});
+
+test('names every fault of a body at once', async () => {
+  const { status, json } = await subscribe({
+    changeType: 'renamed',
+    resource: 'users',
+    notificationUrl: 'https://169.254.169.254/',
+    lifecycleNotificationUrl: 'https://elsewhere.example/',
+    expirationDateTime: new Date(Date.now() + 4 * 24 * 3_600_000).toISOString(),
+    clientState: 'x'.repeat(129),
+    includeResourceData: true,
+  });
+  expect(status).toBe(400);
+  const targets = json.error.details.map((detail: { target: string }) => detail.target).toSorted();
+  expect(targets).toEqual([
+    'changeType',
+    'clientState',
+    'expirationDateTime',
+    'includeResourceData',
+    'lifecycleNotificationUrl',
+    'notificationUrl',
+    'resource',
+  ]);
+});
+
+describe('a receiver that does not return the token', () => {
+  test.each(['/refuses', '/redirects', '/html', '/encoded'])(
+    '%s is refused, and nothing of its response is repeated',
+    async (path) => {
+      const { status, json } = await subscribe({ notificationUrl: base + path });
+      expect([status, json.error.code]).toEqual([400, 'ValidationError']);
+      expect(JSON.stringify(json)).not.toContain('secret');
+    },
+  );
+});
+
+test('without NOTIFICATION_HOSTS there are no subscriptions', async () => {
+  const without = await startApp();
+  const { status } = await without.send({ method: 'GET', path: PATH });
+  const { json } = await without.send({ method: 'GET', path: '/openapi.json' });
+  await without.close();
+  expect([status, json.paths[PATH]]).toEqual([404, undefined]);
+});
