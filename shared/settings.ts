@@ -80,11 +80,14 @@ function isConnectionString(value: string) {
   );
 }
 
+/** Whether a name, or an address, is spelled as it is in the URL of a host. */
+const isHostName = (name: string) => !name.includes('*') && URL.parse(`https://${name}/`)?.hostname === name;
+
 /** A host name, `*.` and a name for all hosts below it, or an IP address, that of version 6 in brackets. */
 const receiverHost = z
   .string()
   .toLowerCase()
-  .refine((value) => URL.parse(`https://${value.replace(/^\*\./, '')}/`)?.host === value.replace(/^\*\./, ''), {
+  .refine((value) => isHostName(value.replace(/^\*\./, '')), {
     error: 'a comma-separated list of host names (such as bot.example.com or *.example.com) and IP addresses',
   });
 

@@ -17,13 +17,15 @@ import {
   tryFromListedEntity,
   VERSION_COLUMNS,
 } from './tableEntity.ts';
-import { toEndedFilter, toTableFilter } from './tableFilter.ts';
 
 /** The cache of operations holds up to twice as many; most take about 2 KB, the largest about 100 KB. */
 const CACHED_OPERATIONS = 500;
 
 /** The size of a page of operations that have ended. */
 const ENDED_PAGE = 100;
+
+/** Loaded with the first list: an update does not need it. */
+const filters = () => import('./tableFilter.ts');
 
 /** The row of the key that all instances share. It is outside of every tenant's key range. */
 const SHARED_KEY: Keys = { partitionKey: 'service', rowKey: 'key' };
@@ -85,6 +87,7 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     },
 
     async list(tenant, { filter, from, top }, signal) {
+      const { toTableFilter } = await filters();
       const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
       const operations = page.rows.flatMap((row) => tryFromListedEntity(row) ?? []);
       const damaged = page.rows.length - operations.length;
@@ -93,11 +96,13 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     },
 
     async count(tenant, { filter, from }, signal) {
+      const { toTableFilter } = await filters();
       const page = await query(toTableFilter(tenant, filter), KEY_COLUMNS, from, LARGEST_PAGE, signal);
       return { count: page.rows.length, next: page.next };
     },
 
     async listEnded(before, from, signal) {
+      const { toEndedFilter } = await filters();
       const page = await query(toEndedFilter(before), KEY_COLUMNS, from, ENDED_PAGE, signal);
       return { ended: page.rows.map(fromEndedEntity), next: page.next };
     },

@@ -104,6 +104,8 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     const calls = within(update?.spanId).map(({ name }) => name);
     expect(calls).toEqual([
       'TableClient.getEntity',
+      // The subscriptions of the tenant.
+      'TableClient.listEntitiesPage',
       'TableClient.createEntity',
       'TableClient.createTable',
       'TableClient.createEntity',
@@ -112,8 +114,8 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
 
   test('each request to the store is a span, whose trace it carries on', () => {
     const tries = collector.spans.filter(({ name, traceId }) => name.startsWith('HTTP ') && traceId === TRACE);
-    expect(tries.map(({ name }) => name)).toEqual(['HTTP GET', 'HTTP POST', 'HTTP POST', 'HTTP POST']);
-    expect(tries.map(({ attributes }) => attributes['http.response.status_code'])).toEqual([404, 404, 201, 204]);
+    expect(tries.map(({ name }) => name)).toEqual(['HTTP GET', 'HTTP GET', 'HTTP POST', 'HTTP POST', 'HTTP POST']);
+    expect(tries.map(({ attributes }) => attributes['http.response.status_code'])).toEqual([404, 404, 404, 201, 204]);
     const sent = store.traceParents.filter((traceParent) => String(traceParent).includes(TRACE));
     expect(sent).toEqual(tries.map(({ spanId }) => `00-${TRACE}-${spanId}-01`));
   });

@@ -43,6 +43,7 @@ test('what is not set has the default', () => {
     },
     retention: { days: undefined },
     pages: [],
+    notifications: { hosts: [] },
     telemetry: {
       serviceName: 'playpromptoperation',
       applicationInsights: undefined,
@@ -304,10 +305,10 @@ describe('local.settings.sample.json', () => {
     ]);
   });
 
-  test('holds each default as the service has it, but turns on the pages', () => {
+  test('holds each default as the service has it, but turns on the pages and notifications to loopback', () => {
     expect(readSettings({ ...values, PAGES: '' }).pages).toEqual([]);
-    const { PAGES, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION } = values;
-    const named = { PAGES, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION };
+    const { PAGES, NOTIFICATION_HOSTS, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION } = values;
+    const named = { PAGES, NOTIFICATION_HOSTS, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_AUTHORITY, TABLES_CONNECTION };
     expect(readSettings(values)).toEqual(readSettings(named));
   });
 });
@@ -394,4 +395,24 @@ describe('a complaint says what is wanted and what was got', () => {
     const connection = ' AccountName = a ; AccountKey = b== ';
     expect(readSettings({ ...good, TABLES_CONNECTION: connection }).tables.connection).toBe(connection);
   });
+});
+
+describe('NOTIFICATION_HOSTS', () => {
+  const hostsOf = (value: string) => readSettings({ ...valid, NOTIFICATION_HOSTS: value }).notifications.hosts;
+
+  test('are host names, names below a host, and addresses', () => {
+    expect(hostsOf('Bot.Example.com, *.example.org,127.0.0.1,[::1]')).toEqual([
+      'bot.example.com',
+      '*.example.org',
+      '127.0.0.1',
+      '[::1]',
+    ]);
+  });
+
+  test.each(['https://bot.example', 'bot.example/x', 'bot.example:8443', '*', '*.', '*.*.example', 'a b', '127.1'])(
+    '%s is none',
+    (value) => {
+      expect(() => hostsOf(value)).toThrow('NOTIFICATION_HOSTS must be');
+    },
+  );
 });
