@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import { ReceiverError } from '../../../shared/notifications/receiver.ts';
+import { validateReceiver } from '../../../shared/notifications/validateReceiver.ts';
+
+test.each([
+  ['https://bot.example/', 'https://bot.example/?validationToken='],
+  ['https://bot.example/?', 'https://bot.example/?validationToken='],
+  ['https://bot.example/?a=1', 'https://bot.example/?a=1&validationToken='],
+])('%s is asked with the token in its query', async (url, expected) => {
+  const asked: string[] = [];
+  const post = async (target: string) => {
+    asked.push(target);
+    const body = new URL(target).searchParams.get('validationToken') ?? '';
+    return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
+  };
+  await validateReceiver({ post }, url);
+  expect(asked).toEqual([expect.stringContaining(expected)]);
+});
+
+test.each(['busy', 'refused address', 'timeout', 'unreachable'] as const)(
+  'a receiver is refused: %s',
+  async (failure) => {
+    const post = async () => {
+      throw new ReceiverError(failure);
+    };
+    await expect(validateReceiver({ post }, 'https://bot.example/')).rejects.toMatchObject({
+      reason: 'validationFailed',
+    });
+  },
+);
+
+test('a response without a media type is refused, and a fault of the service is none of the receiver', async () => {
+  const post = async () => ({ status: 200, headers: {}, body: '' });
+  await expect(validateReceiver({ post }, 'https://bot.example/')).rejects.toMatchObject({
+    reason: 'validationFailed',
+  });
+  const broken = async () => {
+    throw new TypeError('broken');
+  };
+  await expect(validateReceiver({ post: broken }, 'https://bot.example/')).rejects.toThrow('broken');
+});
