@@ -12,12 +12,20 @@ export type PlayPromptOperation = Schemas['playPromptOperation'];
 export type ListedPlayPromptOperation = Schemas['playPromptOperationCollection']['value'][number];
 /** A property of an operation. */
 export type PropertyName = 'id' | 'clientContext' | 'resultInfo' | 'status' | 'completionReason';
+/** What a subscription is created from. */
+export type NewSubscription = Schemas['newSubscription'];
+/** What a subscription is renewed with: another expiration, another `notificationUrl`, or both. */
+export type SubscriptionUpdate = Schemas['subscriptionUpdate'];
+/** A subscription of the application whose access token it is. `clientState` is always null. */
+export type Subscription = Schemas['subscriptionCollection']['value'][number];
 export type GraphErrorBody = Schemas['graphError'];
 
 export type { Fetch, Retries } from './retries.ts';
 
 const OPERATIONS = '/v1.0/playPromptOperation';
 const OPERATION = '/v1.0/playPromptOperation/{id}';
+const SUBSCRIPTIONS = '/v1.0/subscriptions';
+const SUBSCRIPTION = '/v1.0/subscriptions/{id}';
 
 /** How often a change is made anew because the operation had changed meanwhile. */
 const MAX_CHANGES = 10;
@@ -171,9 +179,48 @@ export class PlayPromptClient {
   async delete(id: string, { ifMatch, signal }: { ifMatch?: string; signal?: AbortSignal } = {}): Promise<boolean> {
     const header = { ...(ifMatch !== undefined && { 'If-Match': ifMatch }) };
     const answer = await this.http.DELETE(OPERATION, { params: { path: { id }, header }, ...(signal && { signal }) });
-    if (answer.response.status === 404) return false;
-    if (!answer.response.ok) throw new PlayPromptError(answer.response, answer.error);
-    return true;
+    return isDone(answer);
+  }
+
+  /**
+   * Subscribes to changes of operations. It takes about three seconds; every change that starts afterwards is notified.
+   *
+   * The request is not repeatable: sent twice, it creates two subscriptions, each with notifications of its own. So it is
+   * sent again only after a 429, which does nothing. After any other failure the subscription may exist: look for it with
+   * `listSubscriptions`, and `renew` it, before you subscribe again.
+   */
+  async subscribe(subscription: NewSubscription, { signal }: { signal?: AbortSignal } = {}): Promise<Subscription> {
+    return dataOf(await this.http.POST(SUBSCRIPTIONS, { body: subscription, ...(signal && { signal }) }));
+  }
+
+  /**
+   * Renews a subscription, or moves it to another receiver; undefined where there is none, or it has expired. Every change
+   * that starts afterwards is notified.
+   */
+  async renew(
+    id: string,
+    update: SubscriptionUpdate,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Subscription | undefined> {
+    const rest = { body: update, ...(signal && { signal }) };
+    const answer = await this.http.PATCH(SUBSCRIPTION, { params: { path: { id } }, ...rest });
+    return answer.response.status === 404 ? undefined : dataOf(answer);
+  }
+
+  /** Ends a subscription; false where there is none. */
+  async unsubscribe(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+    return isDone(await this.http.DELETE(SUBSCRIPTION, { params: { path: { id } }, ...(signal && { signal }) }));
+  }
+
+  /** Reads a subscription; undefined where there is none. */
+  async readSubscription(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<Subscription | undefined> {
+    const answer = await this.http.GET(SUBSCRIPTION, { params: { path: { id } }, ...(signal && { signal }) });
+    return answer.response.status === 404 ? undefined : dataOf(answer);
+  }
+
+  /** Lists the subscriptions of the application that have not expired, at most 100. */
+  async listSubscriptions({ signal }: { signal?: AbortSignal } = {}): Promise<Subscription[]> {
+    return dataOf(await this.http.GET(SUBSCRIPTIONS, { ...(signal && { signal }) })).value;
   }
 }
 
@@ -186,4 +233,11 @@ interface Answer<Value> {
 function dataOf<Value>({ data, error, response }: Answer<Value>): Value {
   if (data === undefined) throw new PlayPromptError(response, error);
   return data;
+}
+
+/** Whether there was something to delete. */
+function isDone({ error, response }: Answer<unknown>): boolean {
+  if (response.status === 404) return false;
+  if (!response.ok) throw new PlayPromptError(response, error);
+  return true;
 }

@@ -4,6 +4,9 @@ export type Fetch = (request: Request) => Promise<Response>;
 /** Statuses that may be another at the next try: too many requests, or a service that cannot serve now. */
 const PASSING = [429, 502, 503, 504];
 
+/** The one of them which says that nothing was done. */
+const TOO_MANY_REQUESTS = 429;
+
 /** How long to wait at most where the service does not say, and where it does, in milliseconds. */
 const LONGEST_PAUSE_MS = 8000;
 const LONGEST_RETRY_AFTER_MS = 180_000;
@@ -17,8 +20,8 @@ export interface Retries {
 
 /**
  * Sends a request again while what hinders it may pass: after as long as `Retry-After` says (seconds, or a date; RFC 9110,
- * section 10.2.3), otherwise longer each time. All requests of the service are safe to send again, if a PATCH is
- * repeatable.
+ * section 10.2.3), otherwise longer each time. A POST creates something each time, so it is sent again after a 429 only.
+ * All other requests of the service are safe to send again, if a PATCH is repeatable.
  */
 export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retries = {}): Fetch {
   return async (request) => {
@@ -26,7 +29,11 @@ export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retri
       const isLast = retry >= maxRetries;
       // What is sent is used up, so a copy goes first.
       const outcome = await settle(send(isLast ? request : request.clone()));
-      const isPassing = 'error' in outcome ? !request.signal.aborted : PASSING.includes(outcome.response.status);
+      const isPassing =
+        'error' in outcome
+          ? isSafeToRepeat(request) && !request.signal.aborted
+          : outcome.response.status === TOO_MANY_REQUESTS ||
+            (isSafeToRepeat(request) && PASSING.includes(outcome.response.status));
       if (isLast || !isPassing) {
         if ('error' in outcome) throw outcome.error;
         return outcome.response;
@@ -38,6 +45,9 @@ export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retri
     }
   };
 }
+
+/** Whether a request may be sent again although the first one may have been executed. RFC 9110, section 9.2.2. */
+const isSafeToRepeat = ({ method }: Request) => method !== 'POST';
 
 async function settle(sent: Promise<Response>): Promise<{ response: Response } | { error: unknown }> {
   try {

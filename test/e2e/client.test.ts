@@ -1,8 +1,10 @@
 // The typed client against the service, over HTTP, with a real store and issuer.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Fetch, PlayPromptClient, PlayPromptError } from '../../client/index.ts';
+import { close, listen } from '../../local/loopback.ts';
 import { openApi } from '../../shared/description/openApi.ts';
 import { newFolder, startService, type TestService } from '../support/service.ts';
 
@@ -98,6 +100,38 @@ test('a list goes on over all pages, filtered and selected', async () => {
   const listed = client.list({ filter: `clientContext eq '${context}'`, select: ['id', 'status'], top: 2 });
   const found = await Array.fromAsync(listed, ({ id, status, clientContext }) => [id, status, clientContext]);
   expect(found.sort()).toEqual(ids.map((id) => [id, 'Failed', undefined]));
+});
+
+test('it subscribes, lists, reads, renews and ends a subscription', async () => {
+  const receiver = createServer((request, response) => {
+    const token = new URL(request.url ?? '', 'http://receiver').searchParams.get('validationToken') ?? '';
+    response.setHeader('Content-Type', 'text/plain').end(token);
+  });
+  const notificationUrl = `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}/`;
+  const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+  const expirationDateTime = inHours(1);
+  const asked = { changeType: 'updated', resource: 'playPromptOperation', notificationUrl, expirationDateTime };
+  try {
+    const created = await client.subscribe({ ...asked, clientState: 'a secret' });
+    const { id } = created;
+    expect(created).toMatchObject({ ...asked, clientState: null });
+    expect(await client.listSubscriptions()).toEqual([expect.objectContaining({ ...asked, id })]);
+    expect(await client.readSubscription(id)).toEqual(created);
+
+    const later = inHours(2);
+    expect(await client.renew(id, { expirationDateTime: later })).toEqual({ ...created, expirationDateTime: later });
+    const tooLate = client.renew(id, { expirationDateTime: inHours(73) });
+    await expect(tooLate).rejects.toMatchObject({ status: 400, details: [{ target: 'expirationDateTime' }] });
+
+    expect(await client.unsubscribe(id)).toBe(true);
+    expect(await client.unsubscribe(id)).toBe(false);
+    expect(await client.readSubscription(id)).toBeUndefined();
+    expect(await client.renew(id, { expirationDateTime: later })).toBeUndefined();
+    await expect(client.unsubscribe('')).rejects.toBeInstanceOf(PlayPromptError);
+  } finally {
+    await close(receiver);
+  }
+  await expect(client.subscribe(asked)).rejects.toMatchObject({ status: 400, code: 'ValidationError' });
 });
 
 test('all else that the service offers is there by its address', async () => {

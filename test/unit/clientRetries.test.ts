@@ -28,6 +28,18 @@ test.each([429, 502, 503, 504])('a %i is sent again, with the same body', async 
   expect(bodies).toEqual(['the body', 'the body', 'the body']);
 });
 
+test('a POST, which creates something each time, is sent again after a 429 only', async () => {
+  const post = () => new Request('http://host/', { method: 'POST', body: 'the body' });
+  for (const outcome of [busy(502), busy(503), busy(504)]) {
+    const { send, bodies } = sending([busy(429), outcome]);
+    expect((await send(post())).status).toBe(outcome.status);
+    expect(bodies).toHaveLength(2);
+  }
+  const { send, bodies } = sending([new TypeError('fetch failed')]);
+  await expect(send(post())).rejects.toThrow('fetch failed');
+  expect(bodies).toHaveLength(1);
+});
+
 test.each([200, 304, 400, 401, 404, 409, 412, 500, 501])('a %i is an answer', async (status) => {
   const { send, bodies } = sending([new Response(null, { status })]);
   expect((await send(request())).status).toBe(status);

@@ -1,0 +1,172 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createWebhook, type WebhookOptions } from '../../client/webhook.ts';
+import { toChangeNotification, toLifecycleNotification } from '../../shared/notifications/notification.ts';
+import { lifecycleEntry } from '../../shared/notifications/outboxRepository.ts';
+import { aSubscription } from '../support/notifications.ts';
+import { TENANT } from '../support/operations.ts';
+
+const CLIENT_STATE = 'a secret';
+const URL_OF_WEBHOOK = 'https://bot.example/notifications';
+
+type Body = string | Uint8Array | ReadableStream;
+
+/** A webhook whose callbacks note what they are called with. */
+function webhook(options: Partial<WebhookOptions> = {}) {
+  const calls: unknown[] = [];
+  const note = (call: unknown) => {
+    calls.push(call);
+  };
+  const handle = createWebhook({ clientState: CLIENT_STATE, onChange: note, onLifecycle: note, ...options });
+  const post = (body: Body, url = URL_OF_WEBHOOK) =>
+    handle(new Request(url, { method: 'POST', body, ...(body instanceof ReadableStream && { duplex: 'half' }) }));
+  return { handle, post, calls, statusOf: async (body: Body) => (await post(body)).status };
+}
+
+const subscription = aSubscription({ clientState: CLIENT_STATE });
+const deletion = toChangeNotification(subscription, 'deleted', 'prompt-1', undefined);
+const [deleted] = JSON.parse(deletion).value;
+const operation = {
+  '@odata.type': '#microsoft.graph.playPromptOperation',
+  '@odata.etag': 'W/"1"',
+  id: 'prompt-1',
+  clientContext: null,
+  resultInfo: { '@odata.type': 'microsoft.graph.resultInfo', code: 200, subcode: 0, message: null },
+  status: 'Completed',
+  completionReason: null,
+};
+const update = { ...deleted, changeType: 'updated', resourceData: operation };
+const bodyOf = (...value: unknown[]) => JSON.stringify({ value });
+
+describe('the validation of a subscription', () => {
+  test.each(['plain', 'Validation of a subscription 1', '<script>&?=%41+', 'é'])(
+    'returns %p decoded',
+    async (token) => {
+      const { post, calls } = webhook();
+      const response = await post('', `${URL_OF_WEBHOOK}?bot=7&validationToken=${encodeURIComponent(token)}`);
+      expect([response.status, await response.text(), calls]).toEqual([200, token, []]);
+      expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    },
+  );
+
+  test('is a POST', async () => {
+    const response = await webhook().handle(new Request(`${URL_OF_WEBHOOK}?validationToken=x`));
+    expect([response.status, response.headers.get('allow'), await response.text()]).toEqual([405, 'POST', '']);
+  });
+});
+
+describe('a notification', () => {
+  test('of a change is given to the callback, with the operation or its id', async () => {
+    const { statusOf, calls } = webhook();
+    expect(await statusOf(bodyOf(update, deleted))).toBe(202);
+    expect(calls).toEqual([update, deleted]);
+  });
+
+  test.each(['missed', 'subscriptionRemoved'] as const)('of %s is given to the callback of those', async (event) => {
+    const entry = lifecycleEntry({ ...subscription, lifecycleNotificationUrl: URL_OF_WEBHOOK }, event, new Date(0));
+    if (entry?.content.kind !== 'lifecycle') throw new Error('There is no entry.');
+    const onChange = jest.fn<WebhookOptions['onChange']>();
+    const { statusOf, calls } = webhook({ onChange });
+    expect(await statusOf(toLifecycleNotification(entry.content, TENANT))).toBe(202);
+    expect(calls).toMatchObject([{ lifecycleEvent: event, subscriptionId: subscription.id }]);
+    expect(onChange).not.toHaveBeenCalled();
+  });
+
+  test('is answered when the callback has finished, and no sooner', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { statusOf } = webhook({ onChange: () => promise });
+    let isAnswered = false;
+    const status = statusOf(deletion).finally(() => {
+      isAnswered = true;
+    });
+    // More turns of the event loop than the answer takes without the callback.
+    await webhook().statusOf(deletion);
+    await webhook().statusOf(deletion);
+    expect(isAnswered).toBe(false);
+    resolve();
+    expect(await status).toBe(202);
+  });
+
+  test('is a 500 when its callback fails, and those after it are left to the next attempt', async () => {
+    const failure = new Error('The database is down.');
+    const onError = jest.fn<(error: unknown) => void>();
+    const onChange = jest.fn<WebhookOptions['onChange']>(() => Promise.reject(failure));
+    const response = await webhook({ onChange, onError }).post(bodyOf(update, deleted));
+    expect([response.status, await response.text()]).toEqual([500, '']);
+    expect(onError.mock.calls).toEqual([[failure]]);
+    expect(onChange).toHaveBeenCalledTimes(1);
+  });
+
+  test('may have members that the client does not know', async () => {
+    const { statusOf, calls } = webhook();
+    const resourceData = { ...operation, later: 1 };
+    expect(await statusOf(JSON.stringify({ value: [{ ...update, resourceData, more: 2 }], also: 3 }))).toBe(202);
+    expect(calls).toEqual([update]);
+  });
+});
+
+describe('nothing is called', () => {
+  test.each([
+    ['another clientState', 'another'],
+    ['none', null],
+    ['a longer one', `${CLIENT_STATE} `],
+    ['the beginning of it', CLIENT_STATE.slice(0, -1)],
+  ])('when one of the notifications has %s', async (_, clientState) => {
+    const { statusOf, calls } = webhook();
+    expect(await statusOf(bodyOf(update, { ...deleted, clientState }))).toBe(403);
+    expect(calls).toEqual([]);
+  });
+
+  test('unless clientState is equal, whatever it is', async () => {
+    const texts = fc.string({ unit: 'grapheme', minLength: 1 });
+    await fc.assert(
+      fc.asyncProperty(texts, fc.option(texts), async (clientState, sent) => {
+        const { statusOf, calls } = webhook({ clientState });
+        const isEqual = (sent ?? clientState) === clientState;
+        expect(await statusOf(bodyOf({ ...deleted, clientState: sent ?? clientState }))).toBe(isEqual ? 202 : 403);
+        expect(calls).toHaveLength(isEqual ? 1 : 0);
+      }),
+    );
+  });
+
+  test.each([
+    ['no JSON', 'value'],
+    ['no UTF-8', Buffer.concat([Buffer.from('{"value":["'), Buffer.from([0xff]), Buffer.from('"]}')])],
+    ['nothing', ''],
+    ['null', 'null'],
+    ['no collection', bodyOf(update).slice(10, -2)],
+    ['an unknown type of change', bodyOf({ ...update, changeType: 'renamed' })],
+    ['an unknown event', bodyOf({ ...deleted, changeType: undefined, lifecycleEvent: 'renamed' })],
+    ['an operation with an unknown status', bodyOf({ ...update, resourceData: { ...operation, status: 'Paused' } })],
+    ['an operation without its status', bodyOf({ ...update, resourceData: { ...operation, status: undefined } })],
+    ['one fault among others', bodyOf(update, { ...update, resourceData: null })],
+  ])('for %s', async (_, body) => {
+    const { statusOf, calls } = webhook();
+    expect(await statusOf(body)).toBe(400);
+    expect(calls).toEqual([]);
+  });
+
+  test('for a body above 256 KiB, of which no more is read', async () => {
+    const { statusOf, post, calls } = webhook();
+    const padding = (length: number) => bodyOf(update).replace('"W/', `"${' '.repeat(length)}W/`);
+    const most = padding(256 * 1024 - bodyOf(update).length);
+    expect(await statusOf(most)).toBe(202);
+    calls.length = 0;
+    expect(await statusOf(`${most} `)).toBe(413);
+    let pulled = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        pulled += 1;
+        controller.enqueue(new Uint8Array(64 * 1024));
+      },
+    });
+    expect((await post(endless)).status).toBe(413);
+    expect(pulled).toBeLessThan(10);
+    expect(calls).toEqual([]);
+  });
+});
+
+test('a webhook without a secret is refused', () => {
+  expect(() => webhook({ clientState: '' })).toThrow(TypeError);
+});
