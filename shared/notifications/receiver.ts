@@ -1,5 +1,5 @@
 // Requests to receivers of notifications.
-import { lookup } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
@@ -65,7 +65,14 @@ export interface Receivers {
   post(url: string, body: string, options?: PostOptions): Promise<ReceiverResponse>;
 }
 
-export function createReceivers(hosts: ReceiverHosts): Receivers {
+/** Resolves a name as `dns.lookup` does. */
+export type ResolveName = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+export function createReceivers(hosts: ReceiverHosts, resolveName: ResolveName = lookup): Receivers {
   const all = pLimit(CONCURRENT_REQUESTS);
   // Bounded, since callers choose the hosts below a name that is allowed with `*.`.
   const byHost = new QuickLRU<string, LimitFunction>({ maxSize: REMEMBERED_HOSTS });
@@ -97,14 +104,15 @@ export function createReceivers(hosts: ReceiverHosts): Receivers {
     },
   };
 
-  async function send(url: URL, body: string, readsBody: boolean): Promise<ReceiverResponse> {
-    try {
-      return await withDeadline(RESPONSE_DEADLINE_MS, (signal) => request(url, body, readsBody, signal));
-    } catch (cause) {
-      if (cause instanceof ReceiverError) throw cause;
-      const isTimeout = cause instanceof Error && (cause.name === 'AbortError' || cause.name === 'TimeoutError');
-      throw new ReceiverError(isTimeout ? 'timeout' : 'unreachable', { cause });
-    }
+  function send(url: URL, body: string, readsBody: boolean): Promise<ReceiverResponse> {
+    return withDeadline(RESPONSE_DEADLINE_MS, async (signal) => {
+      try {
+        return await request(url, body, readsBody, signal);
+      } catch (cause) {
+        if (cause instanceof ReceiverError) throw cause;
+        throw new ReceiverError(signal.aborted ? 'timeout' : 'unreachable', { cause });
+      }
+    });
   }
 
   function request(url: URL, body: string, readsBody: boolean, signal: AbortSignal): Promise<ReceiverResponse> {
@@ -147,7 +155,7 @@ export function createReceivers(hosts: ReceiverHosts): Receivers {
    * Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked.
    */
   function lookUp(...[hostname, options, callback]: Parameters<LookupFunction>): void {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    resolveName(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
       if (!addresses.every(({ address }) => isAllowedAddress(address, hosts))) {
         return callback(new ReceiverError('refused address'), []);

@@ -42,6 +42,7 @@ beforeAll(async () => {
   const account = `AccountName=a;AccountKey=${Buffer.from('key').toString('base64')}`;
   app = await startApp({
     TABLES_CONNECTION: `DefaultEndpointsProtocol=http;${account};TableEndpoint=http://127.0.0.1:${port}/a;`,
+    NOTIFICATION_HOSTS: '127.0.0.1',
   });
 });
 afterAll(async () => {
@@ -50,6 +51,13 @@ afterAll(async () => {
 });
 
 const good = { clientContext: planted, resultInfo: { code: 1, message: planted } };
+const subscription = {
+  changeType: 'updated',
+  resource: `playPromptOperation?$filter=clientContext eq '${MARKER}'`,
+  notificationUrl: `http://127.0.0.1:9/${MARKER}?${MARKER}`,
+  expirationDateTime: new Date(Date.now() + 3_600_000).toISOString(),
+  clientState: planted,
+};
 const inBatch = (one: object) => ({ requests: [{ id: MARKER, method: 'PATCH', url: `${PATH.slice(5)}/a`, ...one }] });
 const json = { 'content-type': 'application/json' };
 const requests: [string, TestRequest][] = [
@@ -68,6 +76,11 @@ const requests: [string, TestRequest][] = [
   ['a bad header', { path: `${PATH}/a`, body: {}, headers: { 'if-match': MARKER, prefer: MARKER } }],
   ['a media type', { path: `${PATH}/a`, body: {}, headers: { 'content-type': `text/${MARKER}` } }],
   ['a token', { path: `${PATH}/a`, body: {}, token: `${MARKER}.${MARKER}.${MARKER}` }],
+  ['a subscription', { method: 'POST', path: '/v1.0/subscriptions', body: subscription }],
+  [
+    'a bad subscription',
+    { method: 'POST', path: '/v1.0/subscriptions', body: { ...subscription, [planted]: planted } },
+  ],
   ['a URL', { method: 'GET', path: `/v1.0/${MARKER}?${MARKER}=${MARKER}` }],
 ];
 

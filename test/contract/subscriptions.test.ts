@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../local/loopback.ts';
 import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
-import { AUDIENCE, OTHER_TENANT, ROLE } from '../support/tokens.ts';
+import { tableClient } from '../support/tables.ts';
+import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE } from '../support/tokens.ts';
 
 const PATH = '/v1.0/subscriptions';
 const OPERATION = '/v1.0/playPromptOperation';
@@ -14,6 +15,8 @@ let app: TestApp;
 let base = '';
 /** The notifications that arrived, by the path of their URL. */
 const arrived: { path: string; body: { value: Record<string, unknown>[] } }[] = [];
+/** The paths of the requests that validate a receiver. */
+const validated: string[] = [];
 const receiver = createServer((request, response) => {
   void text(request).then((body) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
@@ -22,6 +25,7 @@ const receiver = createServer((request, response) => {
       arrived.push({ path: pathname, body: JSON.parse(body) });
       return response.writeHead(202).end();
     }
+    validated.push(pathname);
     if (pathname === '/refuses') return response.writeHead(500).end('secret of the inside');
     if (pathname === '/redirects') return response.writeHead(302, { Location: '/good' }).end();
     if (pathname === '/html') return response.writeHead(200, { 'Content-Type': 'text/html' }).end(token);
@@ -82,15 +86,54 @@ test('is created, read, listed, renewed and deleted by its application', async (
   const renewed = await app.send({ method: 'PATCH', path, body: { expirationDateTime } });
   expect([renewed.status, renewed.json.expirationDateTime]).toEqual([200, expirationDateTime]);
 
-  const token = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
-  for (const request of [{ method: 'GET' }, { method: 'DELETE' }, { method: 'PATCH', body: {} }]) {
-    expect((await app.send({ path, token, ...request })).status).toBe(404);
-  }
-  expect((await app.send({ method: 'GET', path: PATH, token })).json.value).toEqual([]);
   expect((await app.send({ method: 'GET', path: PATH, token: undefined })).status).toBe(401);
-
   expect((await app.send({ method: 'DELETE', path })).status).toBe(204);
   expect((await app.send({ method: 'GET', path })).json.error.code).toBe('ResourceNotFound');
+});
+
+const tokenOfOtherTenant = () => app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
+
+test('does not exist for another tenant, or for another application of its tenant', async () => {
+  const { json } = await subscribe();
+  const path = `${PATH}/${json.id}`;
+  for (const token of [await tokenOfOtherTenant(), await app.issuer.sign(claimsOf(app.issuer, { azp: 'app-8' }))]) {
+    for (const request of [{ method: 'GET' }, { method: 'DELETE' }, { method: 'PATCH', body: {} }]) {
+      expect((await app.send({ path, token, ...request })).status).toBe(404);
+    }
+    expect((await app.send({ method: 'GET', path: PATH, token })).json.value).toEqual([]);
+  }
+  expect((await app.send({ method: 'DELETE', path })).status).toBe(204);
+});
+
+test('is notified of changes in its own tenant only', async () => {
+  const token = await tokenOfOtherTenant();
+  const [other, own] = await Promise.all([
+    subscribe({ notificationUrl: `${base}/other`, changeType: 'created' }, { token }),
+    subscribe({ notificationUrl: `${base}/own`, changeType: 'created' }),
+  ]);
+  const ids = { own: crypto.randomUUID(), other: crypto.randomUUID() };
+  await app.send({ path: `${OPERATION}/${ids.own}`, body: {} });
+  await app.send({ path: `${OPERATION}/${ids.other}`, body: {}, token });
+  expect(await notificationsAt('/own')).toMatchObject([{ resourceData: { id: ids.own } }]);
+  expect(await notificationsAt('/other')).toMatchObject([
+    { tenantId: OTHER_TENANT, subscriptionId: other.json.id, resourceData: { id: ids.other } },
+  ]);
+  await app.send({ method: 'DELETE', path: `${PATH}/${own.json.id}` });
+  await app.send({ method: 'DELETE', path: `${PATH}/${other.json.id}`, token });
+});
+
+test('is refused where the tenant has 100, before anything is sent to a receiver', async () => {
+  const token = await tokenOfOtherTenant();
+  const { json } = await subscribe({}, { token });
+  const table = tableClient(app.table);
+  const partitionKey = `subscriptions_${OTHER_TENANT}`;
+  const row = await table.getEntity(partitionKey, json.id);
+  const copies = Array.from({ length: 99 }, (_, n) => ({ ...row, partitionKey, rowKey: `copy-${n}` }));
+  await table.submitTransaction(copies.map((copy) => ['create', copy]));
+  const { status, json: refusal } = await subscribe({ notificationUrl: `${base}/refused` }, { token });
+  expect([status, refusal.error.code]).toEqual([403, expect.any(String)]);
+  expect(validated).not.toContain('/refused');
+  await table.submitTransaction(copies.map((copy) => ['delete', copy]));
 });
 
 test('a change that matches is notified with the operation, its ETag and the client state', async () => {

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
-import { createReceivers } from '../../../shared/notifications/receiver.ts';
+import { createReceivers, type ResolveName } from '../../../shared/notifications/receiver.ts';
+import { writeCertificate } from '../../support/certificate.ts';
+import { newFolder } from '../../support/service.ts';
 
 let respond: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
 const server = createServer((request, response) => respond(request, response));
@@ -60,10 +64,114 @@ describe('a request is not sent', () => {
   });
 });
 
-test('a name that resolves to an address that is listed is connected to', async () => {
-  respond = (_, response) => response.writeHead(202).end();
-  // Over http only loopback addresses are allowed; TLS fails here, after the connection.
-  await expect(receivers.post(url.replace('http://127.0.0.1', 'https://localhost'), '{}')).rejects.toMatchObject({
-    failure: expect.stringMatching(/^(?:unreachable|refused address)$/),
+describe('a name is resolved by the connection itself', () => {
+  const answers: string[][] = [];
+  const resolveName: ResolveName = (_name, _options, callback) => {
+    callback(
+      null,
+      (answers.shift() ?? []).map((address) => ({ address, family: 4 })),
+    );
+  };
+  let connections = 0;
+  const count = () => {
+    connections += 1;
+  };
+  beforeAll(() => {
+    server.on('connection', count);
   });
+  afterAll(() => {
+    server.off('connection', count);
+  });
+
+  test('so that no other address than the one that was checked is connected to', async () => {
+    const { post } = createReceivers(['bot.example', '127.0.0.1'], resolveName);
+    const target = url.replace('http://127.0.0.1', 'https://bot.example');
+    answers.push(['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']);
+    // The server does not speak TLS: the connection is made, and fails.
+    await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'unreachable' });
+    expect([connections, answers.length]).toEqual([1, 2]);
+    for (let n = 0; n < 2; n++) await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'refused address' });
+    expect([connections, answers.length]).toEqual([1, 0]);
+  });
+});
+
+test('a server whose certificate is not trusted gets no request', async () => {
+  const folder = newFolder();
+  const { cert, key } = await writeCertificate(folder.path);
+  let requests = 0;
+  const impostor = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_, response) => {
+    requests += 1;
+    response.end();
+  });
+  const port = await listen(impostor, 0, 'IMPOSTOR');
+  try {
+    await expect(receivers.post(`https://127.0.0.1:${port}/`, '{}')).rejects.toMatchObject({ failure: 'unreachable' });
+    expect(requests).toBe(0);
+  } finally {
+    await close(impostor);
+    folder.remove();
+  }
+});
+
+describe('requests to one host', () => {
+  /** Sends requests, which are answered from when `until` of them have arrived; returns how many waited at most. */
+  async function mostAtOnce(post: typeof receivers.post, requests: number, until: number, status = 200) {
+    const waiting: ServerResponse[] = [];
+    let most = 0;
+    let isReached = false;
+    respond = (_, response) => {
+      waiting.push(response);
+      most = Math.max(most, waiting.length);
+      isReached ||= most === until;
+      // After a turn of the event loop, so that any that come too early are seen.
+      if (isReached) {
+        setImmediate(() => {
+          for (const each of waiting.splice(0)) each.writeHead(status).end();
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: requests }, () => post(url, '{}')));
+    return most;
+  }
+
+  test('are at most 16 at once, and one where the last has failed', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    expect(await mostAtOnce(post, 40, 16)).toBe(16);
+    respond = (_, response) => response.writeHead(500).end();
+    await post(url, '{}');
+    expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
+  });
+
+  test('wait for others, up to 500 of them', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    const held: ServerResponse[] = [];
+    let isHolding = true;
+    respond = (_, response) => {
+      if (isHolding) held.push(response);
+      else response.end();
+    };
+    const accepted = Array.from({ length: 516 }, () => post(url, '{}'));
+    await expect(post(url, '{}')).rejects.toMatchObject({ failure: 'busy' });
+    isHolding = false;
+    for (const each of held) each.end();
+    const statuses = Promise.all(accepted.map(async (each) => (await each).status));
+    expect(new Set(await statuses)).toEqual(new Set([200]));
+  });
+});
+
+test('a receiver that does not respond is given up after 10 seconds, and delays no other', async () => {
+  const hanging = createServer();
+  const port = await listen(hanging, 0, 'HANGING');
+  const target = `http://127.0.0.1:${port}/`;
+  const { post } = createReceivers(['127.0.0.1']);
+  let isGivenUp = false;
+  const attempts = Promise.allSettled(Array.from({ length: 16 }, () => post(target, '{}'))).finally(() => {
+    isGivenUp = true;
+  });
+  respond = (_, response) => response.writeHead(202).end();
+  expect([(await post(url, '{}')).status, isGivenUp]).toEqual([202, false]);
+  const failures = (await attempts).map((each) => each.status === 'rejected' && each.reason.failure);
+  expect(new Set(failures)).toEqual(new Set(['timeout']));
+  hanging.closeAllConnections();
+  await close(hanging);
 });

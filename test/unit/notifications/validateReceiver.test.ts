@@ -15,6 +15,9 @@ test.each([
   };
   await validateReceiver({ post }, url);
   expect(asked).toEqual([expect.stringContaining(expected)]);
+  // Each validation has a token of its own, so that no earlier response is of use.
+  await validateReceiver({ post }, url);
+  expect(new Set(asked).size).toBe(2);
 });
 
 test.each(['busy', 'refused address', 'timeout', 'unreachable'] as const)(
