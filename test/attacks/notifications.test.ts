@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { close, listen } from '../../local/loopback.ts';
-import { ADMIN_KEY, isRunning, patch, startService, type TestService } from '../support/service.ts';
+import { ADMIN_KEY, killService, patch, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const ROUNDS = Number(process.env.NOTIFICATION_ROUNDS ?? 3);
@@ -82,18 +82,6 @@ function subscribe(path: string, resource: string) {
   });
 }
 
-async function kill() {
-  const processes = [...service.parts, { pid: service.process.pid ?? 0, module: '' }];
-  for (const { pid } of processes) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended already.
-    }
-  }
-  while (processes.some(isRunning)) await delay(10);
-}
-
 /** What a minute does: the leases of the instance that was killed run out. */
 async function expireLeases() {
   const client = tableClient(table);
@@ -141,7 +129,7 @@ test(
         }
       });
       await delay(200 + Math.random() * 800);
-      const killed = kill();
+      const killed = killService(service);
       isKilled = true;
       await Promise.all([killed, ...callers]);
       service = await startService(env);

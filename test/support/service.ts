@@ -109,8 +109,21 @@ export async function startService(env: NodeJS.ProcessEnv = {}, flags: readonly 
   };
 }
 
+/** Kills a service and every process that it started, and waits until they have ended. */
+export async function killService({ parts, process: { pid = 0 } }: TestService): Promise<void> {
+  const processes = [...parts, { pid }];
+  for (const each of processes) {
+    try {
+      process.kill(each.pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  }
+  while (processes.some(isRunning)) await delay(20);
+}
+
 /** Whether a process still runs. */
-export function isRunning({ pid }: { readonly pid: number }): boolean {
+export function isRunning({ pid }: Pick<TestPart, 'pid'>): boolean {
   try {
     return process.kill(pid, 0);
   } catch {

@@ -1,0 +1,38 @@
+// A bot that misses the end of no prompt, whatever is restarted: the service, the network, or the bot itself.
+import { serve } from '@hono/node-server';
+import { PlayPromptClient, type PlayPromptOperation } from 'playpromptoperation-client';
+import { createWebhook } from 'playpromptoperation-client/webhook';
+
+const { SERVICE_URL = '', ACCESS_TOKEN = '', WEBHOOK_URL = '', CLIENT_STATE = '', PORT } = process.env;
+const client = new PlayPromptClient({ baseUrl: SERVICE_URL, getToken: () => ACCESS_TOKEN });
+const filter = "status in ('Completed','Failed')";
+const resource = `playPromptOperation?$filter=${filter}`;
+
+/** May be called several times for the same prompt. The status is missing if the operation was deleted in the meantime. */
+const promptEnded = ({ id, status }: Partial<PlayPromptOperation>) => console.log(id, status);
+
+async function readEndedPrompts() {
+  for await (const operation of client.list({ filter })) promptEnded(operation);
+}
+
+/** Renews the subscription, or subscribes, and reads the prompts that ended before. */
+async function subscribe() {
+  const expirationDateTime = new Date(Date.now() + 24 * 3600 * 1000).toISOString();
+  const urls = { notificationUrl: WEBHOOK_URL, lifecycleNotificationUrl: WEBHOOK_URL };
+  const created = { resource, changeType: 'created,updated', ...urls, clientState: CLIENT_STATE, expirationDateTime };
+  const subscriptions = await client.listSubscriptions();
+  const known = subscriptions.find((each) => each.resource === resource && each.notificationUrl === WEBHOOK_URL);
+  const renewed = known && (await client.renew(known.id, { expirationDateTime }));
+  if (!renewed) await client.subscribe(created);
+  await readEndedPrompts();
+}
+
+const webhook = createWebhook({
+  clientState: CLIENT_STATE,
+  onChange: ({ resourceData }) => promptEnded(resourceData),
+  onLifecycle: ({ lifecycleEvent }) => (lifecycleEvent === 'missed' ? readEndedPrompts() : subscribe()),
+});
+serve({ fetch: webhook, hostname: '127.0.0.1', port: Number(PORT) }, async () => {
+  await subscribe();
+  setInterval(() => subscribe().catch(console.error), 3600 * 1000);
+});
