@@ -9,7 +9,9 @@ import {
   HTTPMessageHandler,
   type Middleware,
 } from '@microsoft/microsoft-graph-client';
-import type { PlayPromptOperation } from '@microsoft/microsoft-graph-types';
+import type { ChangeNotificationCollection, PlayPromptOperation, Subscription } from '@microsoft/microsoft-graph-types';
+import type { components } from '../../client/schema.ts';
+import type { toSubscriptionBody, toSubscriptionsBody } from '../../shared/notifications/subscriptionBody.ts';
 import type { toEntityBody } from '../../shared/odata/entityBody.ts';
 import { checkAnswer } from '../support/openApi.ts';
 import { newFolder, startService, type TestService } from '../support/service.ts';
@@ -115,8 +117,14 @@ test('and turns a 401 into one too', async () => {
   expect(error).toMatchObject({ statusCode: 401, code: 'InvalidAuthenticationToken' });
 });
 
-test('the type PlayPromptOperation of microsoft-graph-types accepts our answer', () => {
-  // Held by the type checker: this assignment does not compile when the answer's type is not a PlayPromptOperation.
-  const accepted = (answer: ReturnType<typeof toEntityBody>): PlayPromptOperation => answer;
-  expect(accepted).toBeInstanceOf(Function);
+test('the types of microsoft-graph-types accept our responses and notifications', () => {
+  // The type checker holds these: an assignment does not compile when our type is not assignable to theirs.
+  const accepted = [
+    (operation: ReturnType<typeof toEntityBody>): PlayPromptOperation => operation,
+    (subscription: ReturnType<typeof toSubscriptionBody>): Subscription => subscription,
+    ({ value }: ReturnType<typeof toSubscriptionsBody>): Subscription[] => value,
+    // Notifications are sent as this schema of /openapi.json describes them, which the client checks at run time.
+    (body: components['schemas']['changeNotificationCollection']): ChangeNotificationCollection => body,
+  ];
+  expect(accepted).toHaveLength(4);
 });

@@ -1,6 +1,7 @@
 // Microsoft's own client libraries, unmodified, against `npm start -- --https`. They refuse plain http.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import * as z from 'zod';
 import { runClient } from '../support/microsoft/report.ts';
 import { newFolder, patch, startService, type TestService } from '../support/service.ts';
 
@@ -13,6 +14,17 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.end('SIGINT');
   folder.remove();
+});
+
+const entity = z.record(z.string(), z.unknown());
+const subscribed = z.object({
+  asked: z.looseObject({ expirationDateTime: z.string() }),
+  created: entity,
+  all: z.array(entity),
+  notification: entity,
+  renewed: entity,
+  read: entity,
+  none: z.array(entity),
 });
 
 describe('@microsoft/microsoft-graph-client', () => {
@@ -42,6 +54,26 @@ describe('@microsoft/microsoft-graph-client', () => {
       { status: 200, body: expect.objectContaining({ id: 'batched', status: 'Running' }) },
       { status: 200, body: expect.objectContaining({ status: 'Running' }) },
     ]);
+  });
+
+  test('creates, lists, reads, renews and deletes a subscription, and is notified', () => {
+    const { asked, created, all, notification, renewed, read, none } = subscribed.parse(seen.subscription);
+    const { id } = created;
+    expect(created).toMatchObject({ ...asked, id: expect.any(String), clientState: null });
+    expect(created.applicationId).toEqual(expect.any(String));
+    expect(all).toMatchObject([{ ...asked, id, clientState: null }]);
+    expect(notification).toEqual({
+      subscriptionId: id,
+      subscriptionExpirationDateTime: asked.expirationDateTime,
+      changeType: 'created',
+      clientState: asked.clientState,
+      tenantId: service.facts.tenant,
+      resource: 'playPromptOperation/notified',
+      resourceData: expect.objectContaining({ id: 'notified', status: 'Completed', '@odata.etag': expect.any(String) }),
+    });
+    expect(Date.parse(String(renewed.expirationDateTime))).toBeGreaterThan(Date.parse(asked.expirationDateTime));
+    expect(read).toMatchObject({ id, expirationDateTime: renewed.expirationDateTime });
+    expect(none).toEqual([]);
   });
 
   test('turns errors into GraphError, with status, code, request id and details', () => {

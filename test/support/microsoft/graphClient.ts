@@ -1,4 +1,6 @@
 // @microsoft/microsoft-graph-client as it is: its own authentication, retries, redirects and paging.
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import {
   BatchRequestContent,
   BatchResponseContent,
@@ -6,6 +8,9 @@ import {
   GraphError,
   PageIterator,
 } from '@microsoft/microsoft-graph-client';
+import type { ChangeNotification, Subscription } from '@microsoft/microsoft-graph-types';
+import { createWebhook } from '../../../client/webhook.ts';
+import { close, listen } from '../../../local/loopback.ts';
 import { report } from './report.ts';
 
 await report(async ({ baseUrl, token }) => {
@@ -63,6 +68,7 @@ await report(async ({ baseUrl, token }) => {
     updated,
     read,
     listed,
+    subscription: await subscribe(client),
     paged: {
       firstPage: first.value.length,
       nextLink: first['@odata.nextLink'],
@@ -78,3 +84,34 @@ await report(async ({ baseUrl, token }) => {
     },
   };
 });
+
+/** Creates, lists, reads, renews and deletes a subscription, and is notified in between. */
+async function subscribe(client: Client) {
+  const { promise: notified, resolve, reject } = Promise.withResolvers<ChangeNotification>();
+  const clientState = 'a secret';
+  const webhook = createWebhook({ clientState, onChange: resolve, onLifecycle: () => {}, onError: reject });
+  const receiver = createServer(getRequestListener(webhook));
+  const port = await listen(receiver, 0, 'RECEIVER');
+  try {
+    const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+    const asked: Subscription = {
+      changeType: 'created',
+      resource: 'playPromptOperation/notified',
+      notificationUrl: `http://127.0.0.1:${port}/`,
+      expirationDateTime: inHours(1),
+      clientState,
+    };
+    const created: Subscription = await client.api('/subscriptions').post(asked);
+    const path = `/subscriptions/${created.id}`;
+    const all: { value: Subscription[] } = await client.api('/subscriptions').get();
+    await client.api('/playPromptOperation/notified').update({ status: 'completed' });
+    const notification = await notified;
+    const renewed: Subscription = await client.api(path).update({ expirationDateTime: inHours(2) });
+    const read: Subscription = await client.api(path).get();
+    await client.api(path).delete();
+    const none: { value: Subscription[] } = await client.api('/subscriptions').get();
+    return { asked, created, all: all.value, notification, renewed, read, none: none.value };
+  } finally {
+    await close(receiver);
+  }
+}
