@@ -41,16 +41,14 @@ export function createNotifications({
   const findSubscriptions = createFindSubscriptions(subscriptions);
   const handlers = createSubscriptionHandlers({ authenticate, subscriptions, receivers, hosts });
   const { list, create, read, update, remove } = handlers;
+  const subscription = byMethod({ GET: read, PATCH: update, DELETE: remove });
 
   return {
     listen: createOutbox({ entries, findSubscriptions, delivery }),
     routes: [
       { name: 'subscriptions', template: 'v1.0/subscriptions', handler: byMethod({ GET: list, POST: create }) },
-      {
-        name: 'subscription',
-        template: 'v1.0/subscriptions/{id}',
-        handler: byMethod({ GET: read, PATCH: update, DELETE: remove }),
-      },
+      { name: 'subscription', template: 'v1.0/subscriptions/{id}', handler: subscription },
+      { name: 'subscriptionByKey', template: 'v1.0/subscriptions({key})', handler: subscription },
     ],
     deliver: createDeliverNotifications(createDeliverDue({ entries, subscriptions, operations, delivery })),
   };

@@ -23,12 +23,16 @@ import {
 } from '../shared/notifications/subscriptionRequest.ts';
 import { validateReceiver } from '../shared/notifications/validateReceiver.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
+import { readKey } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
-import { ServiceError } from '../shared/serviceError.ts';
+import { isUnavailable, ServiceError } from '../shared/serviceError.ts';
 import type { GraphHandler, GraphRequest } from './graphHandler.ts';
 
 /** How long the store may take after a receiver was validated: that alone may take as long as a request otherwise. */
 const STORE_DEADLINE_MS = 10_000;
+
+const MAY_EXIST =
+  'The store is not available, and the subscription may exist. List the subscriptions before you create it again.';
 
 /** The handlers of `/subscriptions` and `/subscriptions/{id}`. */
 export interface SubscriptionHandlers {
@@ -129,7 +133,8 @@ export function createSubscriptionHandlers({
   }
 
   async function find(owner: Owner, { params }: GraphRequest, signal: AbortSignal): Promise<StoredSubscription> {
-    const found = (await ownedBy(owner, signal)).find(({ id }) => id === params.id);
+    const key = readKey(params);
+    const found = (await ownedBy(owner, signal)).find(({ id }) => id === key);
     if (!found) throw new ServiceError('subscriptionNotFound');
     return found;
   }
@@ -143,12 +148,17 @@ export function createSubscriptionHandlers({
 
   /** Of several that are created at once beyond the limit, none remains. */
   async function createWithinLimit(subscription: Subscription, signal: AbortSignal) {
-    await subscriptions.create(subscription, signal);
     try {
+      await subscriptions.create(subscription, signal);
       await checkLimit(subscription, MAX_SUBSCRIPTIONS, signal);
     } catch (error) {
-      await subscriptions.remove(subscription, signal);
-      throw error;
+      const isRemoved = await subscriptions.remove(subscription, signal).then(
+        () => true,
+        () => false,
+      );
+      // A write whose response was lost can arrive after the removal.
+      if (isRemoved && !isUnavailable(error)) throw error;
+      throw new ServiceError('unavailable', MAY_EXIST, { cause: error });
     }
   }
 }

@@ -56,7 +56,7 @@ const descriptions = {
   internal: 'An error of the service.',
   notImplemented: 'The request has repeatability headers, which this resource does not support.',
   unavailable:
-    'The store or the token issuer is not available. The change may have taken effect; it is safe to repeat it.',
+    'The store or the token issuer is not available. A change of an operation may have taken effect; it is safe to repeat.',
 } as const satisfies Partial<Record<ErrorReason, string>>;
 export type Refusal = keyof typeof descriptions;
 

@@ -54,7 +54,8 @@ export function subscriptionPaths(root: string, operation: object) {
         tags,
         description:
           'The receivers are validated first. Every change that starts after the response is notified. A tenant has at ' +
-          `most ${MAX_SUBSCRIPTIONS} subscriptions; one more is a 403. A request that is sent twice creates two.`,
+          `most ${MAX_SUBSCRIPTIONS} subscriptions; one more is a 403. A request that is sent twice ` +
+          'creates two. After a 503 or a lost response, list the subscriptions before you send it again.',
         requestBody: {
           required: true,
           content: json(schemaOf('newSubscription'), {

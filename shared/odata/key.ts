@@ -17,10 +17,7 @@ export function readKey({ id, key }: KeyParameters): string | undefined {
   if (key === undefined) return id || undefined;
   const [, quoted] = KEY_PREDICATE.exec(key) ?? [];
   if (quoted === undefined) {
-    throw new ServiceError(
-      'invalidRequest',
-      "The key in the URL must be an id in quotes: playPromptOperation('{id}').",
-    );
+    throw new ServiceError('invalidRequest', "The key in the URL must be an id in quotes: ('{id}').");
   }
   return quoted.replaceAll("''", "'");
 }

@@ -136,6 +136,20 @@ test('is refused where the tenant has 100, before anything is sent to a receiver
   await table.submitTransaction(copies.map((copy) => ['delete', copy]));
 });
 
+test('is read, renewed and deleted by a key in parentheses too', async () => {
+  const { id } = (await subscribe()).json;
+  const path = `${PATH}('${id}')`;
+  expect((await app.send({ method: 'GET', path })).json).toMatchObject({ id });
+  expect((await app.send({ method: 'GET', path: `${PATH}(id='${id}')` })).json).toMatchObject({ id });
+  const expirationDateTime = new Date(Date.now() + 7_200_000).toISOString();
+  expect((await app.send({ method: 'PATCH', path, body: { expirationDateTime } })).json).toMatchObject({
+    expirationDateTime,
+  });
+  expect((await app.send({ method: 'GET', path: `${PATH}(${id})` })).json.error.code).toBe('BadRequest');
+  expect((await app.send({ method: 'DELETE', path })).status).toBe(204);
+  expect((await app.send({ method: 'DELETE', path })).status).toBe(404);
+});
+
 test('a change that matches is notified with the operation, its ETag and the client state', async () => {
   const filter = "$filter=status in ('Completed','Failed')";
   const notificationUrl = `${base}/ended?bot=7`;

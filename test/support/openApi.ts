@@ -9,7 +9,7 @@ import { openApi } from '../../shared/description/openApi.ts';
 const PAGE = /^\/(?:board|docs)(?:\/|$)/i;
 
 /** Where change notifications are off, these are not found, as any other address. */
-const SUBSCRIPTIONS = /^\/v1\.0\/subscriptions(?:\/|$)/i;
+const SUBSCRIPTIONS = /^\/v1\.0\/subscriptions(?:[/(]|$)/i;
 
 /** A request, as far as its answer depends on it, and the answer. */
 export interface Exchange {

@@ -36,7 +36,7 @@ describe('the id in an address', () => {
     expect(() => readKey({ key })).toThrow(
       expect.objectContaining({
         reason: 'invalidRequest',
-        message: expect.stringContaining("playPromptOperation('{id}')"),
+        message: expect.stringContaining("('{id}')"),
       }),
     );
   });
