@@ -5,6 +5,7 @@ param settings = {
   AUTH_TENANTS: readEnvironmentVariable('AUTH_TENANTS')
   AUTH_AUDIENCES: readEnvironmentVariable('AUTH_AUDIENCES')
   RETENTION_DAYS: readEnvironmentVariable('RETENTION_DAYS', '')
+  NOTIFICATION_HOSTS: readEnvironmentVariable('NOTIFICATION_HOSTS', '')
 }
 param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(trim(address)))
 

@@ -36,6 +36,9 @@ type Settings = {
   @description('Web pages to serve, comma-separated: board, docs.')
   PAGES: string?
 
+  @description('Hosts that may receive change notifications, comma-separated; none turns notifications off.')
+  NOTIFICATION_HOSTS: string?
+
   @description('URL of an OpenTelemetry collector (OTLP over HTTP) to export to as well.')
   OTEL_EXPORTER_OTLP_ENDPOINT: string?
 }

@@ -1,5 +1,5 @@
-// Alerts on what the app answers, on what it costs to watch it, on its store, and on whether it answers at all; and the
-// workbook that shows the same.
+// Alerts on what the app answers, on notifications that wait, on what it costs to watch it, on its store, and on whether
+// it answers at all; and the workbook that shows the same.
 
 import { Tags } from '../types.bicep'
 
@@ -67,6 +67,13 @@ var queryAlerts = [
     description: 'More than 10 % of requests lack a valid token or the permission: a client is set up wrongly, or someone is probing.'
     query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status in (401, 403)) | ${percentage}'
     threshold: 10
+  }
+  {
+    name: 'notifications'
+    severity: 2
+    description: 'The oldest change notification has waited for more than 15 minutes, or none is sent again since the timer does not run.'
+    query: 'AppMetrics | extend isRun = Name == "playpromptoperation.outbox.oldest" | where isRun or Name == "playpromptoperation.notifications" | summarize runs = countif(isRun), total = count(), oldest = maxif(Sum, isRun) | where total > 0 | project value = iff(runs == 0, 3600.0, oldest)'
+    threshold: 900
   }
   {
     name: 'logVolume'

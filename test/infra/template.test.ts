@@ -21,6 +21,7 @@ const chosen = {
   AUTH_V1_ISSUER: 'https://sts.windows.net/{tenantid}/',
   RETENTION_DAYS: '30',
   PAGES: 'board',
+  NOTIFICATION_HOSTS: 'bot.example,*.bots.example',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example',
 };
 
@@ -387,7 +388,9 @@ function describeInfrastructure(bicep: Bicep) {
 
     test('gets everything that a deployment chooses, and nothing for what it leaves empty', () => {
       expect(settingsOf('cosmos')).toMatchObject(chosen);
-      expect(Object.keys(settingsOf('production'))).not.toContain('RETENTION_DAYS');
+      for (const name of ['RETENTION_DAYS', 'NOTIFICATION_HOSTS']) {
+        expect(Object.keys(settingsOf('production'))).not.toContain(name);
+      }
       const { properties } = templateOfMain.parse(JSON.parse(compiled.get('main') ?? '')).definitions.Settings;
       expect(Object.keys(properties)).toEqual(expect.arrayContaining(Object.keys(chosen)));
       const required = Object.entries(properties).filter(([, { nullable }]) => !nullable);
@@ -461,7 +464,16 @@ function describeInfrastructure(bicep: Bicep) {
     );
     const names = rules.map(({ id }) => id.split('-').at(-1));
     expect(names.sort()).toEqual(
-      ['appErrors', 'availability', 'hostErrors', 'latency', 'logVolume', 'refusedCallers', 'storeThrottling'].sort(),
+      [
+        'appErrors',
+        'availability',
+        'hostErrors',
+        'latency',
+        'logVolume',
+        'notifications',
+        'refusedCallers',
+        'storeThrottling',
+      ].sort(),
     );
     for (const name of names) expect(runbook).toContain(`| \`${name}\` |`);
     for (const { properties } of rules) expect(JSON.stringify(properties)).toContain('outputs.actionGroupId');
