@@ -4,17 +4,23 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
+import { environmentFor, startReceiver, type TestReceiver } from '../support/receiver.ts';
 import { newFolder, startService, type TestService } from '../support/service.ts';
 
 const run = promisify(execFile);
 
 const folder = newFolder();
 let service: TestService;
+let receiver: TestReceiver;
+let receiverUrl = '';
 beforeAll(async () => {
   service = await startService({ AZURITE_LOCATION: folder.path });
+  receiver = startReceiver(service);
+  receiverUrl = await receiver.printed(/(?<=at )http:.*(?=\/$)/m);
 });
 afterAll(async () => {
-  await service.end('SIGINT');
+  await receiver?.stop();
+  await service?.end('SIGINT');
   folder.remove();
 });
 
@@ -24,11 +30,15 @@ interface Example {
   readonly shown?: { readonly language: string; readonly text: string } | undefined;
 }
 
-/** The blocks of a page: each in `sh`, with the block that follows it at once if that is output. */
-function examplesOf(page: string): Example[] {
-  const blocks = [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(
+function blocksOf(page: string) {
+  return [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(
     ([, language = '', text = '']) => ({ language, text }),
   );
+}
+
+/** The blocks of a page: each in `sh`, with the block that follows it at once if that is output. */
+function examplesOf(page: string): Example[] {
+  const blocks = blocksOf(page);
   return blocks.flatMap(({ language, text }, n) => {
     if (language !== 'sh') return [];
     const next = blocks[n + 1];
@@ -38,17 +48,25 @@ function examplesOf(page: string): Example[] {
 
 /** Runs the examples of a page in one shell, as a reader would, and returns what each printed. */
 async function outputsOf(examples: readonly Example[]) {
-  const { baseUrl, tokenEndpoint } = service.facts;
-  const script = examples.map(({ command }) => `${command}\nprintf '\\0'`).join('\n');
-  const env = { ...process.env, ISSUER_PORT: new URL(tokenEndpoint).port };
-  const { stdout } = await run('bash', ['-euc', script.replaceAll('http://127.0.0.1:7071', baseUrl)], { env });
-  return stdout.replaceAll(baseUrl, 'http://127.0.0.1:7071').split('\0');
+  const urls = [
+    ['http://127.0.0.1:7071', service.facts.baseUrl],
+    ['http://127.0.0.1:7073', receiverUrl],
+  ] as const;
+  const written = examples.map(({ command }) => `${command}\nprintf '\\0'`).join('\n');
+  const script = urls.reduce((text, [shown, url]) => text.replaceAll(shown, url), written);
+  const { stdout } = await run('bash', ['-euc', script], { env: environmentFor(service) });
+  return urls.reduce((text, [shown, url]) => text.replaceAll(url, shown), stdout).split('\0');
 }
 
 const object = z.record(z.string(), z.unknown());
 
-/** What must be there of JSON as it is shown: ETags differ, and `...` stands for further members. */
+/** Random GUIDs (version 4) and times of now, which differ each time. */
+const VARYING = [/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/];
+
+/** What must be there of JSON as it is shown: ETags, GUIDs and times differ, and `...` stands for further members. */
 function expected(shown: unknown): unknown {
+  const varying = VARYING.find((pattern) => typeof shown === 'string' && pattern.test(shown));
+  if (varying) return expect.stringMatching(varying);
   if (Array.isArray(shown)) return shown.map(expected);
   const members = object.safeParse(shown).data;
   if (!members) return shown;
@@ -76,4 +94,12 @@ describe.each(['README.md', 'docs/api.md'])('%s', (page) => {
     if (shown?.language === 'json') expect(JSON.parse(output)).toEqual(expected(JSON.parse(shown.text)));
     if (shown?.language === 'text') expect(output.trim()).toBe(shown.text.trim());
   });
+
+  const notified = blocksOf(page).flatMap(({ language, text }) => (language === 'log' ? text.trim().split('\n') : []));
+  if (notified.length > 0) {
+    test.each(notified)('the receiver of notifications prints %s, but for the time', async (line) => {
+      const printed = line.replace(/^\d\d:\d\d:\d\d /, '');
+      expect(await receiver.printed(new RegExp(`(?<= )${printed}$`, 'm'))).toBe(printed);
+    });
+  }
 });
