@@ -4,35 +4,37 @@ import { PlayPromptClient, type PlayPromptOperation } from 'playpromptoperation-
 import { createWebhook } from 'playpromptoperation-client/webhook';
 
 const { SERVICE_URL = '', ACCESS_TOKEN = '', WEBHOOK_URL = '', CLIENT_STATE = '', PORT } = process.env;
+// A token lasts about an hour: in production, let getToken ask @azure/identity.
 const client = new PlayPromptClient({ baseUrl: SERVICE_URL, getToken: () => ACCESS_TOKEN });
 const filter = "status in ('Completed','Failed')";
 const resource = `playPromptOperation?$filter=${filter}`;
 
-/** May be called several times for the same prompt. The status is missing if the operation was deleted in the meantime. */
+/** May be called several times for a prompt. Without a status, the operation was deleted in the meantime. */
 const promptEnded = ({ id, status }: Partial<PlayPromptOperation>) => console.log(id, status);
 
 async function readEndedPrompts() {
   for await (const operation of client.list({ filter })) promptEnded(operation);
 }
 
-/** Renews the subscription, or subscribes, and reads the prompts that ended before. */
-async function subscribe() {
+/** Renews the subscription; if there is none, subscribes and reads the prompts that ended without one. */
+async function keepSubscribed() {
   const expirationDateTime = new Date(Date.now() + 24 * 3600 * 1000).toISOString();
-  const urls = { notificationUrl: WEBHOOK_URL, lifecycleNotificationUrl: WEBHOOK_URL };
-  const created = { resource, changeType: 'created,updated', ...urls, clientState: CLIENT_STATE, expirationDateTime };
   const subscriptions = await client.listSubscriptions();
   const known = subscriptions.find((each) => each.resource === resource && each.notificationUrl === WEBHOOK_URL);
-  const renewed = known && (await client.renew(known.id, { expirationDateTime }));
-  if (!renewed) await client.subscribe(created);
+  if (known && (await client.renew(known.id, { expirationDateTime }))) return;
+  const urls = { notificationUrl: WEBHOOK_URL, lifecycleNotificationUrl: WEBHOOK_URL };
+  const secret = { clientState: CLIENT_STATE };
+  await client.subscribe({ changeType: 'created,updated', resource, ...urls, ...secret, expirationDateTime });
   await readEndedPrompts();
 }
 
 const webhook = createWebhook({
   clientState: CLIENT_STATE,
   onChange: ({ resourceData }) => promptEnded(resourceData),
-  onLifecycle: ({ lifecycleEvent }) => (lifecycleEvent === 'missed' ? readEndedPrompts() : subscribe()),
+  onLifecycle: ({ lifecycleEvent }) => (lifecycleEvent === 'missed' ? readEndedPrompts() : keepSubscribed()),
 });
 serve({ fetch: webhook, hostname: '127.0.0.1', port: Number(PORT) }, async () => {
-  await subscribe();
-  setInterval(() => subscribe().catch(console.error), 3600 * 1000);
+  await keepSubscribed();
+  await readEndedPrompts();
+  setInterval(() => keepSubscribed().catch(console.error), 3600 * 1000);
 });
