@@ -12,6 +12,7 @@ import {
   showRows,
   showSort,
   showStatuses,
+  showSubscriptions,
 } from './view.js';
 
 /** @import { Known } from './history.js' */
@@ -106,6 +107,7 @@ function signOut(why) {
   showSignedIn(false);
   showRows([], { selected: undefined, changed: new Set(), now: new Date() });
   showDetail(undefined, new Date());
+  showSubscriptions([], new Date());
   setText(byId('news'), '');
   setText(byId('error'), why);
   byId('token').focus();
@@ -173,8 +175,9 @@ async function look() {
 async function refresh(current, signal) {
   const { client, history } = current;
   const { status: wanted, id: selected } = view;
-  const [{ operations, isWhole }, ...counts] = await Promise.all([
+  const [{ operations, isWhole }, subscriptions, ...counts] = await Promise.all([
     client.list(wanted || undefined, signal),
+    client.subscriptions(signal),
     ...STATUSES.map((each) => client.count(each, signal)),
   ]);
   const listed = new Set(operations.map(({ id }) => id));
@@ -198,6 +201,7 @@ async function refresh(current, signal) {
   const isFirst = byId('board').hidden;
   showSignedIn(true);
   showCounts(new Map(STATUSES.map((each, n) => [each, counts[n]])));
+  showSubscriptions(subscriptions, now);
   draw(changed);
   const isMissing = apart !== undefined && !history.get(apart);
   if (isMissing) changeView({ id: undefined });

@@ -2,8 +2,21 @@
 
 /** @import { Operation } from './history.js' */
 /** @typedef {{ operations: Operation[], isWhole: boolean }} Listed */
+/**
+ * A subscription to change notifications, with how its last delivery went.
+ * @typedef {{
+ *   id: string,
+ *   resource: string,
+ *   changeType: string,
+ *   notificationUrl: string,
+ *   expirationDateTime: string,
+ *   '@playPromptOperation.lastDelivery'?: { dateTime: string, outcome: string },
+ * }} Subscription
+ */
 
-const COLLECTION = '/v1.0/playPromptOperation';
+const ROOT = '/v1.0/';
+const COLLECTION = `${ROOT}playPromptOperation`;
+const SUBSCRIPTIONS = 'subscriptions';
 const PAGE_SIZE = 200;
 /** A page of the list may be short though more follow, so the number of calls has a limit of its own. */
 const MAX_PAGES = 10;
@@ -28,7 +41,9 @@ export class ApiError extends Error {
  * @param {string} token
  */
 export function createClient(token) {
-  return { list, count, read };
+  /** @type {boolean | undefined} */
+  let hasSubscriptions;
+  return { list, count, read, subscriptions };
 
   /**
    * The operations of a status, or of all: whatever there is, in a bounded number of calls.
@@ -80,6 +95,28 @@ export function createClient(token) {
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return null;
       throw error;
+    }
+  }
+
+  /**
+   * The subscriptions of the application that the token belongs to: none where the service sends no notifications, which
+   * the service document shows, or where the token belongs to no application.
+   * @param {AbortSignal} signal
+   * @returns {Promise<Subscription[]>}
+   */
+  async function subscriptions(signal) {
+    if (hasSubscriptions === undefined) {
+      const { body } = await get(ROOT, signal);
+      hasSubscriptions = body.value.some((/** @type {{ name: string }} */ { name }) => name === SUBSCRIPTIONS);
+    }
+    if (!hasSubscriptions) return [];
+    try {
+      const { body } = await get(ROOT + SUBSCRIPTIONS, signal);
+      return body.value;
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 403)) throw error;
+      hasSubscriptions = false;
+      return [];
     }
   }
 

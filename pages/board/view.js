@@ -1,6 +1,7 @@
 // What the board shows. All that comes from the service is set as text, never as markup.
 import { propertiesOf, STATUSES } from './history.js';
 
+/** @import { Subscription } from './client.js' */
 /** @import { Entry, Known, Value } from './history.js' */
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
@@ -283,4 +284,44 @@ function entryItem({ at, what }, now) {
     element('p', {}, [element('b', { text: property }), ' from ', valueText(from), ' to ', valueText(to)]),
   );
   return element('li', {}, [when, ...lines]);
+}
+
+let subscribed = '[]';
+
+/**
+ * The subscriptions, and how the last delivery of each went. Without any, the section is hidden.
+ * @param {Subscription[]} subscriptions
+ * @param {Date} now
+ */
+export function showSubscriptions(subscriptions, now) {
+  const text = JSON.stringify(subscriptions);
+  if (text === subscribed) return;
+  subscribed = text;
+  byId('subscriptions').hidden = subscriptions.length === 0;
+  byId('subscription-rows').replaceChildren(...subscriptions.map((each) => subscriptionRow(each, now)));
+}
+
+/**
+ * @param {Subscription} subscription
+ * @param {Date} now
+ */
+function subscriptionRow(subscription, now) {
+  const { resource, changeType, notificationUrl, expirationDateTime } = subscription;
+  const lastDelivery = subscription['@playPromptOperation.lastDelivery'];
+  const expires = element('time');
+  setTime(expires, new Date(expirationDateTime), now);
+  // Without its query, which may hold a key of the receiver.
+  const { origin, pathname } = new URL(notificationUrl);
+  const receiver = element('span', { text: `${changeType} to ${origin}${pathname}`, class: 'result' });
+  const first = element('th', {}, [element('span', { text: resource }), receiver]);
+  first.scope = 'row';
+  const last = element('td', { text: lastDelivery ? '' : 'none yet' });
+  if (lastDelivery) {
+    const { outcome, dateTime } = lastDelivery;
+    const at = element('time');
+    setTime(at, new Date(dateTime), now);
+    const status = outcome === 'delivered' ? 'Completed' : 'Failed';
+    last.append(element('span', { text: outcome, class: `status ${status}` }), ' ', at);
+  }
+  return element('tr', {}, [first, last, element('td', { class: 'wide' }, [expires])]);
 }

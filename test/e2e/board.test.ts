@@ -1,21 +1,52 @@
 // The board as an operator meets it: in a real browser, over HTTP, beside others who change the operations.
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page, Request, Route } from 'playwright-core';
 import * as z from 'zod';
+import { close, listen } from '../../local/loopback.ts';
 import { accessibilityFaults, isTooWide, launch, openPage } from '../support/browser.ts';
 import { describeInChromium } from '../support/describeInChromium.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
+/** The resource of a subscription, which is text and no markup. */
+const HOSTILE = `playPromptOperation?$filter=clientContext eq '<img src=x onerror="document.title=1">'`;
+
 describeInChromium('the board', () => {
+  /** A receiver of notifications that accepts those at /good. */
+  const receiver = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
+    const token = searchParams.get('validationToken');
+    if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
+    return response.writeHead(pathname === '/good' ? 202 : 500).end();
+  });
   const folder = newFolder();
   let service: TestService;
   let browser: Browser;
   let opened: Awaited<ReturnType<typeof openPage>> | undefined;
   beforeAll(async () => {
-    service = await startService({ AZURITE_LOCATION: folder.path, PAGES: 'board' });
+    const receiverUrl = `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}`;
+    service = await startService({ AZURITE_LOCATION: folder.path, PAGES: 'board', NOTIFICATION_HOSTS: '127.0.0.1' });
     browser = await launch();
+    const subscriptions = [
+      { resource: 'playPromptOperation/notified', notificationUrl: `${receiverUrl}/good?code=key-of-the-receiver` },
+      { resource: 'playPromptOperation/notified', notificationUrl: `${receiverUrl}/bad` },
+      { resource: HOSTILE, notificationUrl: `${receiverUrl}/good` },
+    ];
+    const expirationDateTime = new Date(Date.now() + 24 * 3_600_000).toISOString();
+    const answers = await Promise.all(
+      subscriptions.map((each) =>
+        send(service, 'POST', '/v1.0/subscriptions', { body: { ...each, changeType: 'created', expirationDateTime } }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
+    await patch(service, { id: 'notified' });
+    for (let delivered = 0; delivered < 2; await delay(100)) {
+      const { json } = await send(service, 'GET', '/v1.0/subscriptions');
+      delivered = json.value.filter((each: object) => '@playPromptOperation.lastDelivery' in each).length;
+    }
     await patch(service, { id: 'run', status: 'Running', clientContext: 'the lobby' });
     await patch(service, { id: 'done', status: 'Completed', completionReason: 'completedSuccessfully' });
     await patch(service, { id: 'lost', status: 'Failed', resultInfo: { code: 500, message: 'Media lost.' } });
@@ -23,6 +54,7 @@ describeInChromium('the board', () => {
   afterAll(async () => {
     await browser?.close();
     await service?.end('SIGINT');
+    await close(receiver);
     folder.remove();
   });
   afterEach(async () => {
@@ -118,7 +150,10 @@ describeInChromium('the board', () => {
       expect(withToken.length).toBeGreaterThan(0);
       for (const request of requests) expect(new URL(request.url()).origin).toBe(service.facts.baseUrl);
       for (const request of withToken) {
-        expect([request.method(), new URL(request.url()).pathname]).toEqual(['GET', '/v1.0/playPromptOperation']);
+        expect(request.method()).toBe('GET');
+        expect(['/v1.0/', '/v1.0/playPromptOperation', '/v1.0/subscriptions']).toContain(
+          new URL(request.url()).pathname,
+        );
         expect(request.url()).not.toContain(service.facts.token);
       }
     });
@@ -188,7 +223,7 @@ describeInChromium('the board', () => {
       const page = await open();
       const { json: template } = await send(service, 'GET', '/v1.0/playPromptOperation/run');
       let pages = 0;
-      await page.route('**/v1.0/**', (route) => {
+      await page.route('**/v1.0/playPromptOperation?**', (route) => {
         if (route.request().url().includes('$count')) {
           return route.fulfill({ status: 400, json: { error: { message: 'There are too many.' } } });
         }
@@ -279,6 +314,57 @@ describeInChromium('the board', () => {
       expect((await order(page)).slice(0, 2)).toEqual(['arrived', 'done']);
       expect(await rowOf(page, 'still').count()).toBe(0);
       await send(service, 'DELETE', '/v1.0/playPromptOperation/arrived');
+    });
+  });
+
+  describe('the subscriptions', () => {
+    const section = (page: Page) => page.locator('#subscriptions');
+
+    test('show how the last delivery of each went, and the receiver without its query', async () => {
+      const page = await openSignedIn();
+      const rowTo = (text: string) => section(page).getByRole('row').filter({ hasText: text });
+      const rows = await section(page).locator('tbody tr').allInnerTexts();
+      expect(rows).toHaveLength(3);
+      expect(rows.join()).not.toContain('key-of-the-receiver');
+      expect(await rowTo('/bad').innerText()).toMatch(/^playPromptOperation\/notified\s+created to .*\s+status 500 /);
+      const [hostile] = rows.filter((row) => row.includes(HOSTILE));
+      expect(hostile).toContain('none yet');
+      expect(rows.filter((row) => /\/good\s+delivered /.test(row))).toHaveLength(1);
+      expect(await page.title()).not.toBe('1');
+    });
+
+    test('are gone after signing out', async () => {
+      const page = await openSignedIn();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      expect(await page.locator('body').innerHTML()).not.toContain('/bad');
+    });
+
+    test('are not asked for where the service sends no notifications', async () => {
+      const page = await open();
+      const paths = new Set<string>();
+      page.on('request', (request) => paths.add(new URL(request.url()).pathname));
+      await page.route('**/v1.0/', async (route) => {
+        const response = await route.fetch();
+        const { value, ...others } = await response.json();
+        const without = value.filter(({ name }: { name: string }) => name !== 'subscriptions');
+        await route.fulfill({ response, json: { ...others, value: without } });
+      });
+      await signIn(page, service.facts.token ?? '');
+      await rowOf(page, 'run').waitFor();
+      expect(paths).toContain('/v1.0/');
+      expect(paths).not.toContain('/v1.0/subscriptions');
+      expect(await section(page).isVisible()).toBe(false);
+    });
+
+    test('are not shown to a token of no application', async () => {
+      const page = await open();
+      await page.route('**/v1.0/subscriptions', (route) =>
+        route.fulfill({ status: 403, json: { error: { message: 'The access token names no application.' } } }),
+      );
+      await signIn(page, service.facts.token ?? '');
+      await rowOf(page, 'run').waitFor();
+      expect(await section(page).isVisible()).toBe(false);
+      expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('403'))).toBe(true);
     });
   });
 
