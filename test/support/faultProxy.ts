@@ -20,6 +20,8 @@ export type Fault =
   | { readonly latency: number }
   /** The connection breaks, and the request arrives at the store all the same, so many milliseconds later. */
   | { readonly lateBy: number }
+  /** The store does what it is asked, and its answer waits for this. */
+  | { readonly beforeAnswer: () => Promise<void> }
   /** An answer that is not the store's own. */
   | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> };
 
@@ -53,12 +55,13 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
       return;
     }
     try {
-      if (typeof fault === 'object') {
-        if ('lateBy' in fault) request.socket.destroy();
+      if (typeof fault === 'object' && 'lateBy' in fault) request.socket.destroy();
+      if (typeof fault === 'object' && !('beforeAnswer' in fault)) {
         await delay('lateBy' in fault ? fault.lateBy : fault.latency);
       }
       const answer = await ask(request, body);
       const content = await buffer(answer);
+      if (typeof fault === 'object' && 'beforeAnswer' in fault) await fault.beforeAnswer();
       if (fault === 'resetAfter') {
         request.socket.destroy();
         return;
