@@ -1,7 +1,7 @@
 // The outbox, step by step: the service is killed before and after each request that it sends to the store and to
 // receivers while it writes a change and delivers its notifications; and what it asks of the store.
 // KILL_POINTS=all npm test -- --coverage=false test/attacks/outbox tries every point; KILL_SEED repeats a choice.
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
 import { randomOf } from '../support/random.ts';
 import {
@@ -12,38 +12,44 @@ import {
   type TestReceiver,
   untilDelivered,
 } from '../support/receiver.ts';
-import { patch, startService } from '../support/service.ts';
+import { patch, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32);
 const isWhole = process.env.KILL_POINTS === 'all';
-const CHOSEN_POINTS = 4;
+const CHOSEN_POINTS = 3;
 
 const ENDED = "/playPromptOperation?$filter=status in ('Completed','Failed')";
 
 let receiver: TestReceiver;
 let store: FaultProxy;
-const start = (table: string) =>
-  startService({
-    TABLES_CONNECTION: azuriteConnection(store.port),
-    TABLES_NAME: table,
-    NOTIFICATION_HOSTS: '127.0.0.1',
-  });
+let table: string;
+let service: TestService | undefined;
+
+async function start() {
+  const connection = azuriteConnection(store.port);
+  service = await startService({ TABLES_CONNECTION: connection, TABLES_NAME: table, NOTIFICATION_HOSTS: '127.0.0.1' });
+  return service;
+}
 
 beforeAll(async () => {
   [receiver, store] = await Promise.all([startReceiver(), startFaultProxy()]);
 });
-afterEach(() => {
+beforeEach(() => {
+  table = newTableName();
+});
+afterEach(async () => {
   store.fault = undefined;
   receiver.reply = undefined;
+  await service?.kill();
+  await tableClient(table).deleteTable();
 });
 afterAll(async () => {
   await Promise.all([receiver?.close(), store?.close()]);
 });
 
 test('a warm update asks the store once without a subscription, and at most twice before its answer with one', async () => {
-  const table = newTableName();
-  const service = await start(table);
+  const service = await start();
   let requests = 0;
   store.fault = ({ method, url }) => {
     // Lists of subscriptions are read in the background, every few seconds for each tenant.
@@ -64,8 +70,6 @@ test('a warm update asks the store once without a subscription, and at most twic
   await subscribe(service, receiver, '/ended', ENDED);
   await untilDelivered(table);
   expect(await warm(4)).toBe(2);
-  await service.end('SIGINT');
-  await tableClient(table).deleteTable();
 }, 60_000);
 
 /** Whether the receiver at `/one` is down until the timer runs, and how many requests the service sends at least. */
@@ -77,8 +81,7 @@ const scenarios = [
 test.each(scenarios)(
   `an acknowledged change reaches every subscription, wherever the instance that $title dies (seed ${seed})`,
   async ({ isDown, requests }) => {
-    const table = newTableName();
-    let service = await start(table);
+    let service = await start();
     await Promise.all(['/one', '/other'].map((path) => subscribe(service, receiver, path)));
     const random = randomOf(seed);
     const points = Array.from({ length: requests }, (_, point) => ({ point, order: random() }));
@@ -90,8 +93,6 @@ test.each(scenarios)(
     for (let point = requests; isWhole && (await killAt(point, 'before')); point++) {
       await killAt(point, 'after');
     }
-    await service.end('SIGINT');
-    await tableClient(table).deleteTable();
 
     /** Makes a change, and kills the service at a request; whether it came so far. */
     async function killAt(point: number, when: 'before' | 'after'): Promise<boolean> {
@@ -137,7 +138,7 @@ test.each(scenarios)(
       const wasKilled = killed !== undefined;
       if (killed) {
         await killed;
-        service = await start(table);
+        service = await start();
       }
       for (let run = 0; run < 2; run++) {
         await expireLeases(table);
@@ -165,5 +166,5 @@ test.each(scenarios)(
       }
     }
   },
-  isWhole ? 1_200_000 : 180_000,
+  isWhole ? 3_600_000 : 300_000,
 );
