@@ -2,8 +2,14 @@
 // NOTIFICATION_ROUNDS=50 npm test -- --coverage=false test/attacks/notifications runs longer.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { expireLeases, runTimer, startReceiver, subscribe, type TestReceiver } from '../support/receiver.ts';
-import { patch, startService, type TestService } from '../support/service.ts';
+import {
+  expireLeases,
+  type RecordingReceiver,
+  runTimer,
+  startRecordingReceiver,
+  subscribe,
+} from '../support/recordingReceiver.ts';
+import { killService, patch, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const ROUNDS = Number(process.env.NOTIFICATION_ROUNDS ?? 3);
@@ -12,11 +18,11 @@ const OPERATIONS = 8;
 const table = newTableName();
 const env = { TABLES_CONNECTION: azuriteConnection(), TABLES_NAME: table, NOTIFICATION_HOSTS: '127.0.0.1' };
 
-let receiver: TestReceiver;
+let receiver: RecordingReceiver;
 let service: TestService;
 
 beforeAll(async () => {
-  receiver = await startReceiver();
+  receiver = await startRecordingReceiver();
   service = await startService(env);
 }, 60_000);
 
@@ -51,7 +57,7 @@ test(
         }
       });
       await delay(200 + Math.random() * 800);
-      const killed = service.kill();
+      const killed = killService(service);
       isKilled = true;
       await Promise.all([killed, ...callers]);
       service = await startService(env);

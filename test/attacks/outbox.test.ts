@@ -6,13 +6,13 @@ import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
 import { randomOf } from '../support/random.ts';
 import {
   expireLeases,
+  type RecordingReceiver,
   runTimer,
-  startReceiver,
+  startRecordingReceiver,
   subscribe,
-  type TestReceiver,
   untilDelivered,
-} from '../support/receiver.ts';
-import { patch, startService, type TestService } from '../support/service.ts';
+} from '../support/recordingReceiver.ts';
+import { killService, patch, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32);
@@ -21,7 +21,7 @@ const CHOSEN_POINTS = 3;
 
 const ENDED = "/playPromptOperation?$filter=status in ('Completed','Failed')";
 
-let receiver: TestReceiver;
+let receiver: RecordingReceiver;
 let store: FaultProxy;
 let table: string;
 let service: TestService | undefined;
@@ -33,7 +33,7 @@ async function start() {
 }
 
 beforeAll(async () => {
-  [receiver, store] = await Promise.all([startReceiver(), startFaultProxy()]);
+  [receiver, store] = await Promise.all([startRecordingReceiver(), startFaultProxy()]);
 });
 beforeEach(() => {
   table = newTableName();
@@ -41,7 +41,7 @@ beforeEach(() => {
 afterEach(async () => {
   store.fault = undefined;
   receiver.reply = undefined;
-  await service?.kill();
+  if (service) await killService(service);
   await tableClient(table).deleteTable();
 });
 afterAll(async () => {
@@ -105,7 +105,7 @@ test.each(scenarios)(
       let count = 0;
       let killed: Promise<void> | undefined;
       const kill = () => {
-        killed ??= service.kill();
+        killed ??= killService(service);
         return killed;
       };
       store.fault = async () => {

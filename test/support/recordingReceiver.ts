@@ -32,7 +32,7 @@ export type Received = z.infer<typeof notification>;
 /** What becomes of a request with notifications that arrived at a path. */
 export type Reply = { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
-export interface TestReceiver {
+export interface RecordingReceiver {
   /** Its address, to which paths are appended; each path stands for a receiver, and is the `clientState` it expects. */
   readonly url: string;
   /** What was accepted at a path. */
@@ -43,7 +43,7 @@ export interface TestReceiver {
 }
 
 /** A receiver of change notifications on loopback, which answers every handshake. */
-export async function startReceiver(): Promise<TestReceiver> {
+export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const accepted = new Map<string, Received[]>();
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
@@ -58,7 +58,7 @@ export async function startReceiver(): Promise<TestReceiver> {
     }
     return response.writeHead(status, headers).end();
   });
-  const receiver: TestReceiver = {
+  const receiver: RecordingReceiver = {
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
     at: (path) => accepted.get(path) ?? [],
     reply: undefined,
@@ -75,7 +75,7 @@ type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> }
 /** Subscribes a path of a receiver with the service's own token; its `clientState` is the path. */
 export async function subscribe(
   { facts: { baseUrl, token } }: Facts,
-  { url }: Pick<TestReceiver, 'url'>,
+  { url }: Pick<RecordingReceiver, 'url'>,
   path: string,
   resource = 'playPromptOperation',
   changeType = 'created,updated',
