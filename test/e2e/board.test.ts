@@ -427,6 +427,15 @@ describeInChromium('the board', () => {
     expect(new Set(z.array(z.number()).parse(heights))).toEqual(new Set([1]));
   });
 
+  test('a time of another day has its date, and fits on a phone', async () => {
+    const page = await openSignedIn({ viewport: { width: 320, height: 800 } });
+    await page.clock.setSystemTime(Date.now() + 3 * 24 * 3_600_000);
+    await lookAgain(page);
+    const date = new Date().toLocaleDateString('en-US', { dateStyle: 'short' });
+    await rowOf(page, 'run').getByText(date).waitFor();
+    expect(await isTooWide(page)).toBe(false);
+  });
+
   describe('what others do meanwhile', () => {
     test('appears, is announced, and stays in the history of the operation', async () => {
       await patch(service, { id: 'watched', status: 'NotStarted' });
