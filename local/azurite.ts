@@ -1,8 +1,8 @@
-// The local table store: Azurite in a process of its own, so that whatever ends the app, Azurite is stopped in order
+// The local table store: Azurite in a process of its own, so that however the app ends, Azurite is stopped in order
 // and so writes to disk what it acknowledged.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { serveUntilTold } from './childProcess.ts';
+import { serveUntilStopped } from './childProcess.ts';
 import { LOOPBACK, portError } from './loopback.ts';
 
 interface TableServer {
@@ -19,7 +19,7 @@ const {
   default: TableServer,
 }: { default: new (configuration: object) => TableServer } = require('azurite/dist/src/table/TableServer.js');
 
-await serveUntilTold(async () => {
+await serveUntilStopped(async () => {
   const port = Number(process.env.AZURITE_TABLE_PORT);
   const location = process.env.AZURITE_LOCATION ?? '';
   const keepAliveSeconds = 30;

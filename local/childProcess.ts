@@ -7,7 +7,7 @@ export interface Child {
   /** What it reported when it was ready. */
   readonly ready: unknown;
   readonly process: ChildProcess;
-  /** Settles when it has ended, for whatever reason. */
+  /** Settles when it has ended, for any reason. */
   readonly ended: Promise<unknown>;
   /** Stops it in order, and waits until it has ended. */
   stop(): Promise<void>;
@@ -53,7 +53,7 @@ export interface Service {
  * Runs this process as a child of startChild: starts, reports to the parent that it is ready, and stops in order when the
  * parent asks for it or is gone, or on SIGTERM. An interrupt of the terminal is for the parent to handle.
  */
-export async function serveUntilTold(start: () => Promise<Service>): Promise<void> {
+export async function serveUntilStopped(start: () => Promise<Service>): Promise<void> {
   process.on('SIGINT', () => {});
   const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
   try {

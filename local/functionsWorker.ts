@@ -142,7 +142,7 @@ export function log(level: string, _category: string, message: string): void {
   console.error(`[${level}] ${message}`);
 }
 
-/** Ends the registration of functions and tells the app that it starts. */
+/** Ends the registration of functions and notifies the app that it starts. */
 export async function startApp(): Promise<AppFunctions> {
   if (!model || functions.http.length === 0) throw new Error('The app registered no function.');
   await model.getCapabilities({});
@@ -150,7 +150,7 @@ export async function startApp(): Promise<AppFunctions> {
   return functions;
 }
 
-/** Tells the app that it ends. */
+/** Notifies the app that it ends. */
 export async function terminateApp(): Promise<void> {
   await runHooks('appTerminate', {});
 }

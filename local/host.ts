@@ -1,12 +1,12 @@
 // The embedded host: loads the built app, unchanged, as the Functions worker does, serves its HTTP functions on loopback
-// and runs its timers. It runs as a child process of start.ts, and stops in order when its parent says so or is gone.
+// and runs its timers. It runs as a child process of start.ts, and stops in order when its parent asks for it or is gone.
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { Cron } from 'croner';
 import * as z from 'zod';
-import { serveUntilTold } from './childProcess.ts';
+import { serveUntilStopped } from './childProcess.ts';
 import { type HttpAnswer, type TimerFunction, terminateApp } from './functionsWorker.ts';
 import { declaredLength, headersOf, isSendable, refusalOf, urlOf } from './hostRules.ts';
 import { loadApp } from './loadApp.ts';
@@ -30,7 +30,7 @@ const hostJson = z.object({
     .default({ http: { routePrefix: 'api' } }),
 });
 
-await serveUntilTold(async () => {
+await serveUntilStopped(async () => {
   const { http: functions, timers } = await loadApp(process.cwd());
   const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
   const route = createRouter(extensions.http.routePrefix, functions);

@@ -65,7 +65,7 @@ export async function keptSigningKey(folder: string): Promise<SigningKey> {
 
 /**
  * Reads the certificate that is kept in a folder, or makes one there; one that is about to expire is replaced. It is not
- * a certificate authority: whoever trusts it trusts nothing but this machine's loopback address.
+ * a certificate authority: to trust it is to trust this machine's loopback address only.
  */
 export async function keptCertificate(folder: string): Promise<Certificate> {
   const file = resolve(folder, 'certificate.pem');

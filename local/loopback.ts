@@ -33,7 +33,7 @@ export async function listen(server: TcpServer, port: number, variable: string):
   return (server.address() as AddressInfo).port;
 }
 
-/** Makes the error of a port that cannot be had one that says what to do. */
+/** Turns the error of a port that is in use into one that explains what to do. */
 export function portError(error: NodeJS.ErrnoException, port: number, variable: string): Error {
   return error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use. Set ${variable} to another one.`) : error;
 }
@@ -41,7 +41,7 @@ export function portError(error: NodeJS.ErrnoException, port: number, variable: 
 /** Refuses new connections, finishes the requests that were begun, and closes the server. */
 export async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A connection is kept alive after its last answer; nobody will use it any more.
+  // A connection is kept alive after its last answer, although no further request will come.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
   const force = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
   await closed;

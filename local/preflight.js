@@ -1,4 +1,4 @@
-// Loaded before every script: says in one sentence what is missing. It is JavaScript and imports nothing but Node's own
+// Loaded before every script: reports in one sentence what is missing. It is JavaScript and imports nothing but Node's own
 // modules, since a Node that cannot run TypeScript, or a folder without packages, is what it is there for.
 import { existsSync } from 'node:fs';
 

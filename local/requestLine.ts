@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import * as z from 'zod';
 
-/** A request that was served, as far as it is logged: nothing of its query, its token or its body. */
+/** The parts of a served request that are logged: never its query, its token or its body. */
 export interface ServedRequest {
   readonly method: string;
   readonly path: string;

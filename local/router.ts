@@ -9,7 +9,7 @@ export interface Match<Served> {
 }
 
 /**
- * Matches addresses as the Functions host does: the routes are tried in the order of the functions' names, whatever the
+ * Matches addresses as the Functions host does: the routes are tried in the order of the functions' names, in any
  * casing, and the first that fits serves, even where another would fit better. A template may have `{name}`, with or
  * without text around it, `{name?}` and `{*name}`; one with anything else is refused.
  */

@@ -1,8 +1,8 @@
-// Loads the app of the current folder, and tells how long that took.
-import { serveUntilTold } from '../../local/childProcess.ts';
+// Loads the app of the current folder and reports how long that took.
+import { serveUntilStopped } from '../../local/childProcess.ts';
 import { loadApp } from '../../local/loadApp.ts';
 
-await serveUntilTold(async () => {
+await serveUntilStopped(async () => {
   const start = performance.now();
   await loadApp(process.cwd());
   return { ready: { milliseconds: performance.now() - start }, stop: async () => {} };

@@ -101,7 +101,7 @@ async function startTlsAzurite({ cert, key }: { readonly cert: string; readonly 
   const flags = ['--oauth', 'basic', '--cert', cert, '--key', key, '--silent', '--disableTelemetry'];
   const azurite = spawn(process.execPath, [main, ...place, ...flags, '--skipApiVersionCheck'], { stdio: 'ignore' });
   const exited = once(azurite, 'exit');
-  // Whatever it answers without a trusted certificate, something listens.
+  // Without a trusted certificate any answer will do: it shows that something listens.
   const isListening = () =>
     fetch(`http://${LOOPBACK}:${port}`).then(
       () => true,

@@ -3,7 +3,7 @@ import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functio
 import * as z from 'zod';
 import { toHttpHandler } from '../../functions/graphHandler.ts';
 import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromptOperation.ts';
-import { serveUntilTold } from '../../local/childProcess.ts';
+import { serveUntilStopped } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { createAuthentication } from '../../shared/auth/authentication.ts';
 import { createTenantKeys } from '../../shared/auth/signingKeys.ts';
@@ -29,7 +29,7 @@ const context = new InvocationContext({ invocationId: crypto.randomUUID(), funct
 const order = z.object({ batches: z.number(), storedInProcess: z.array(z.number()) });
 const { batches, storedInProcess } = order.parse(JSON.parse(process.env.BENCH_COMPUTE ?? ''));
 
-await serveUntilTold(async () => {
+await serveUntilStopped(async () => {
   const issuer = await startIssuer(0);
   const { auth } = readSettings({
     AUTH_AUTHORITY: issuer.authority,

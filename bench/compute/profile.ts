@@ -4,10 +4,10 @@ import type { Compute } from './figures.ts';
 
 const SAMPLING_MICROSECONDS = 100;
 
-/** What takes less than this share is not told apart. */
+/** Modules with less than this share of the time are reported as one. */
 const LEAST_SHARE = 0.01;
 
-/** Profiles work, and tells which modules its time goes to; the largest share first. */
+/** Profiles work and returns the share of each module in its time, the largest first. */
 export async function profile(work: () => Promise<unknown>): Promise<Compute['profile']> {
   const session = new Session();
   session.connect();

@@ -1,7 +1,7 @@
 // The bare SDK: no server, no token, no body; the same updates of the same rows.
 import { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
-import { serveUntilTold } from '../../local/childProcess.ts';
+import { serveUntilStopped } from '../../local/childProcess.ts';
 import { merge, type Row } from '../peers/parts/operation.ts';
 import { type Send, sendAtRate, sendByCallers } from './drive.ts';
 import { bodyOf, type Update, updatesOf } from './updates.ts';
@@ -17,7 +17,7 @@ const order = z.object({
 });
 export type Order = z.infer<typeof order>;
 
-await serveUntilTold(async () => {
+await serveUntilStopped(async () => {
   const { TABLES_CONNECTION = '', TABLES_NAME = '', BENCH_WRITE_ONLY } = process.env;
   const table = TableClient.fromConnectionString(TABLES_CONNECTION, TABLES_NAME, { allowInsecureConnection: true });
   const etags = new Map<string, string | undefined>();

@@ -1,4 +1,4 @@
-// The two kinds of load: at a fixed rate whatever the answers (open loop), and by callers that wait for each answer.
+// The two kinds of load: at a fixed rate that does not depend on the answers (open loop), and by callers that wait for each answer.
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Update } from './updates.ts';

@@ -1,4 +1,4 @@
-// Loaded into each server before its own code: tells the bench, when asked, what the process has used so far.
+// Loaded into each server before its own code: reports to the bench, on request, what the process has used so far.
 import type { Usage } from './usage.ts';
 
 process.on('message', (message) => {

@@ -49,7 +49,7 @@ export class Ledger {
     this.#updates.set(update.id, [...(this.#updates.get(update.id) ?? []), entry]);
     return () => {
       entry.acknowledged = this.#clock++;
-      // Whatever was acknowledged before this one was sent has been overwritten.
+      // Every update that was acknowledged before this one was sent has been overwritten.
       const possible = (this.#updates.get(update.id) ?? []).filter(
         ({ acknowledged = Number.POSITIVE_INFINITY }) => acknowledged >= entry.sent,
       );

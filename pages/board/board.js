@@ -24,7 +24,7 @@ const TIMEOUT_MS = 60_000;
 const REST = 9;
 
 /**
- * The state of a signed-in user; nothing of it outlives signing out.
+ * The state of a signed-in user; signing out discards all of it.
  * @typedef {object} Session
  * @property {ReturnType<typeof createClient>} client
  * @property {History} history
@@ -251,7 +251,7 @@ function select(id) {
 }
 
 /**
- * Copies a text, and says so.
+ * Copies a text and announces it.
  * @param {HTMLElement} button
  */
 async function copy({ dataset }) {

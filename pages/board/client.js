@@ -1,4 +1,4 @@
-// The API as the board uses it: nothing but reads, with the token of whoever signed in.
+// The part of the API that the board uses: reads only, with the token of the user who signed in.
 
 /** @import { Operation } from './history.js' */
 /** @typedef {{ operations: Operation[], isWhole: boolean }} Listed */
@@ -46,7 +46,7 @@ export function createClient(token) {
   return { list, count, read, subscriptions };
 
   /**
-   * The operations of a status, or of all: whatever there is, in a bounded number of calls.
+   * The operations of a status, or all operations, in a bounded number of calls.
    * @param {string | undefined} status
    * @param {AbortSignal} signal
    * @returns {Promise<Listed>}
@@ -126,7 +126,7 @@ export function createClient(token) {
    * @param {Record<string, string>} [headers]
    */
   async function get(address, signal, headers) {
-    // The token goes to no other origin, whatever a link says: that of a service behind a gateway may have another name.
+    // The token is sent to no other origin, even if a link names one: behind a gateway, links may name another host.
     const { pathname, search } = new URL(address, location.href);
     const init = {
       headers: { Authorization: `Bearer ${token}`, ...headers },

@@ -23,7 +23,7 @@ const MAX_KNOWN = 5000;
 const MAX_ENTRIES = 100;
 
 /**
- * When an operation was last written, as the store says: the ETags of Table Storage are made of that time.
+ * When an operation was last written: the ETags of Table Storage contain that time.
  * @param {string} etag
  * @returns {Date | undefined}
  */
@@ -118,7 +118,7 @@ export class History {
   }
 
   /**
-   * Notes that an operation is there no more.
+   * Notes that an operation no longer exists.
    * @param {string} id
    * @param {Date} now
    * @returns {boolean} whether it was there before

@@ -22,7 +22,7 @@ SwaggerUIBundle({
   dom_id: '#docs',
   deepLinking: true,
   displayRequestDuration: true,
-  // Nothing is asked of others: no validator, no token kept in the browser's storage.
+  // No external validator is called, and no token is kept in the browser's storage.
   validatorUrl: null,
   persistAuthorization: false,
   withCredentials: false,

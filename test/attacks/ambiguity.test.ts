@@ -1,4 +1,4 @@
-// A caller who is told that an update failed must be able to tell whether it may have taken effect all the same.
+// The error of a failed update must show the caller whether the update may have taken effect nevertheless.
 import { expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../shared/operation/backoff.ts';
 import type { OperationRepository, StoredOperation } from '../../shared/operation/repository.ts';
@@ -6,7 +6,7 @@ import { createUpdateOperation } from '../../shared/operation/update.ts';
 import { ServiceError } from '../../shared/serviceError.ts';
 import { TENANT } from '../support/operations.ts';
 
-test('an update whose last attempt took effect without an answer is not told to be a conflict', async () => {
+test('an update whose last attempt took effect without an answer is not reported as a conflict', async () => {
   let stored: StoredOperation | undefined;
   let tries = 0;
   const operations: Pick<OperationRepository, 'getCached' | 'get' | 'put'> = {

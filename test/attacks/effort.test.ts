@@ -260,7 +260,7 @@ describe('lists', () => {
     );
   }, 60_000);
 
-  test('of large operations end where they are full, and the next page goes on', async () => {
+  test('of large operations end where they are full, and the next page continues', async () => {
     const found: string[] = [];
     let path: string | undefined = `${PATH}?$top=999`;
     for (let pages = 0; path !== undefined && pages < 10; pages++) {

@@ -1,5 +1,5 @@
-// Whatever is sent, the service answers in its own words, below 500, and writes nothing that it did not acknowledge.
-// FUZZ_REQUESTS says how many requests, FUZZ_SEED repeats a run.
+// To any input, the service itself answers with a status below 500, and it writes nothing that it did not acknowledge.
+// FUZZ_REQUESTS is the number of requests, FUZZ_SEED repeats a run.
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -95,7 +95,7 @@ async function shoot(whole: Shot): Promise<Hit> {
   // A kept connection may have been closed by the other side before anything was sent on it.
   shot.on('error', (error) => (shot.reusedSocket ? shoot(whole).then(resolve, reject) : reject(error)));
   shot.on('timeout', () => shot.destroy(new Error(`No answer in ${DEADLINE_MS} ms.`)));
-  // Node says it by itself only for the methods that usually have a body.
+  // Node sets it by itself only for the methods that usually have a body.
   shot.setHeader('Content-Length', body.length);
   for (const [name, value] of whole.headers) shot.appendHeader(name, value);
   shot.end(body);
@@ -430,7 +430,7 @@ test('any request is answered below 500, in the one shape, and only what was ack
   expect((await patch(service, { id: 'first', status: 'Running' })).status).toBe(200);
 }, 3_600_000);
 
-/** Sends bytes as they are and reads what comes back, until the other side ends it. */
+/** Sends raw bytes and reads the answer until the other side ends the connection. */
 function raw(begin: string, more: (() => string) | undefined) {
   const { hostname, port } = new URL(service.facts.baseUrl);
   const { promise, resolve } = Promise.withResolvers<{ answer: string; sent: number }>();
@@ -445,7 +445,7 @@ function raw(begin: string, more: (() => string) | undefined) {
   };
   socket.setEncoding('utf8').on('data', (chunk) => {
     answer += chunk;
-    // The service has said all that it will; it reads no more.
+    // The answer is complete, and the service reads no further.
     if (answer.includes('\r\n\r\n')) socket.end();
   });
   socket.on('connect', () => {
@@ -476,7 +476,7 @@ test.each([
   expect(bytesSent).toBeLessThan(64 * 1024 * 1024);
 });
 
-test('bodies that stall are given up, and keep nobody else waiting', async () => {
+test('bodies that stall are abandoned, and delay no other request', async () => {
   const stalled = Array.from({ length: 200 }, () => raw(`${start()}Content-Length: 100\r\n\r\n{"id":`, undefined));
   const answers = await Promise.all(Array.from({ length: 20 }, () => patch(service, { id: 'first' })));
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));

@@ -1,5 +1,5 @@
-// Many callers on few operations while the store fails at random: whatever they saw, one order of their requests must
-// explain it. HISTORY_SEED repeats a run, HISTORY_ROUNDS makes it longer.
+// Many callers on few operations while the store fails at random: some order of their requests must explain what they
+// saw. HISTORY_SEED repeats a run, HISTORY_ROUNDS makes it longer.
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { call, type Entity } from '../support/caller.ts';
@@ -16,7 +16,7 @@ const [OPERATIONS, CALLERS, STEPS] = [4, 6, 6];
 type Patch = Partial<Omit<Entity, 'id' | 'resultInfo'>> & { resultInfo?: Partial<Entity['resultInfo']> | null };
 type Step = Recorded<Entity, Patch>;
 
-/** What a patch makes of an operation, by SPEC section 3 and not by the code that is tested. */
+/** The result of a patch, by SPEC section 3 and not by the code that is tested. */
 const mergeInto =
   (id: string) =>
   (current: Entity | undefined, patch: Patch): Entity => {

@@ -40,7 +40,7 @@ test(`nothing acknowledged is lost and nothing new is refused, seed ${seed}`, as
     return answer.stored;
   };
 
-  /** Sets the code, whoever else writes. */
+  /** Sets the code while others write. */
   async function plain(id: string) {
     for (let code = 1; code <= updates; code++) {
       expect(acknowledged(await send(id, { resultInfo: { code } }))?.entity.resultInfo?.code).toBe(code);

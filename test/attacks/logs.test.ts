@@ -1,4 +1,4 @@
-// No log line holds anything of a row, a body, a header, a query or a token, whatever fails: markers are planted in all of
+// No failure logs a part of a row, a body, a header, a query or a token: markers are planted in all of
 // them, and a store that repeats what it was sent in its errors, in the form of a stack too.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +11,7 @@ const MARKER = 'PLANTED';
 const planted = `${MARKER}\n    at ${MARKER} (file:///${MARKER}.ts:1:1)\n    at ${MARKER}\n${MARKER}`;
 const PATH = '/v1.0/playPromptOperation';
 
-/** What a store says of a request that it refuses. */
+/** How a store refuses a request. */
 type Refusal = (received: string) => { readonly status: number; readonly type: string; readonly body: string };
 const refusals: Record<string, Refusal> = {
   'as OData': (received) => ({

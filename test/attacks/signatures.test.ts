@@ -90,7 +90,7 @@ const vectors: Readonly<Record<'RS256' | 'PS256' | 'ES256', readonly Vector[]>> 
   ],
   ES256: [
     ['as it should be', true, (input) => ecdsa(input)],
-    // ECDSA allows both: a token cannot be told by its signature.
+    // ECDSA allows both, so that a signature does not identify a token.
     ['whose s is the other one', true, (input) => changed(input, (r, s) => [r, ORDER - s])],
     ['in DER', false, (input) => sign('sha256', Buffer.from(input), p256.privateKey)],
     ['of SHA-384', false, (input) => ecdsa(input, p256.privateKey, 'sha384')],

@@ -13,7 +13,7 @@ const busy = '{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","val
 const timedOut = '{"odata.error":{"code":"OperationTimedOut","message":{"lang":"en-US","value":"Timed out."}}}';
 
 /**
- * Every way in which the store fails, and what becomes of an update when that happens to each of its writes: one that
+ * Every way in which the store fails, and the result of an update when that happens to each of its writes: one that
  * took effect is found when it is read back, although its answer never came.
  */
 const faults: readonly [title: string, fault: Fault, onWrite: 200 | 503][] = [
@@ -41,7 +41,7 @@ const faultById = new Map(faults.map(([title, fault]) => [idOf(title), fault]));
 /** The fault of the operation that a request to the store names. */
 const faultIn = (url: string) => faultById.get(/RowKey='([^']*)'/.exec(decodeURIComponent(url))?.[1] ?? '') ?? 'pass';
 
-/** Callers with an operation each, who write to it one value after the other until they are told to stop. */
+/** Callers with an operation each, who write one value after the other to it until they are stopped. */
 function startLoad(service: TestService, count: number, most = 1000) {
   let isOn = true;
   const answers: Answer[] = [];
@@ -273,7 +273,7 @@ describe('a store that fails', () => {
   });
 });
 
-/** An operation of which only a patch says something. */
+/** An operation that has only the values of a patch. */
 const nothing: Entity = { id: '', clientContext: null, resultInfo: null, status: 'NotStarted', completionReason: null };
 
 describe('a table that is deleted underneath', () => {

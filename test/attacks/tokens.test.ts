@@ -36,7 +36,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** A request with these headers, as they are, however often one comes. */
+/** A request with exactly these headers, including repeated ones. */
 async function send(method: string, path: string, headers: readonly (readonly [string, string])[], content?: object) {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
   const sent = request(`${service.facts.baseUrl}/v1.0${path}`, { method }, (answer) => {
@@ -118,7 +118,7 @@ describe('what only HTTP can carry', () => {
     }
   });
 
-  test('headers that a front end may set make nobody of the caller', async () => {
+  test('headers that a front end may set do not authenticate the caller', async () => {
     const principal = Buffer.from(JSON.stringify({ auth_typ: 'aad', claims: [{ typ: 'roles', val: ROLE }] }));
     const headers = [
       ['X-MS-CLIENT-PRINCIPAL', principal.toString('base64')],

@@ -135,7 +135,7 @@ describe('errors', () => {
     }
   });
 
-  test('a damaged row is a 500 that names nothing of the row, in the response or in the log', async () => {
+  test('a damaged row is a 500, without any of its content in the response or the log', async () => {
     const path = newPath();
     await app.send({ path, body: { status: 'Running' } });
     const table = tableClient(app.table);

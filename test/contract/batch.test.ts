@@ -28,7 +28,7 @@ interface Response {
   readonly id: string;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks at whatever was answered.
+  // biome-ignore lint/suspicious/noExplicitAny: a test inspects any answer.
   readonly body?: any;
 }
 
@@ -131,7 +131,7 @@ describe('dependsOn', () => {
     expect(answers.get('3')?.body).toMatchObject({ status: 'Running', clientContext: 'second' });
   });
 
-  test('that was not successful is 424, and so is what depends on that; nothing of it is done', async () => {
+  test('that was not successful is 424 without being run, and so is what depends on that', async () => {
     const [one, two] = [id(), id()];
     const failing = update('1', one, { status: 'String' });
     expect(
@@ -187,7 +187,7 @@ describe('a body', () => {
     expect(await statusesOf(requests)).toEqual({ 1: 200, 2: 413 });
   });
 
-  test('says what it says alone: a number beyond a double is no null', async () => {
+  test('has the values of the same request alone: a number beyond a double is not null', async () => {
     const one = `{"id":"1","method":"PATCH","url":"/playPromptOperation/a","headers":{"Content-Type":"application/json"},"body":{"clientContext":1e999}}`;
     const { status, json } = await app.send({ method: 'POST', path: PATH, body: `{"requests":[${one}]}` });
     expect([status, json.error.details[0].target]).toEqual([400, 'requests/0/body']);
@@ -243,7 +243,7 @@ describe('is refused', () => {
     if (target !== undefined) expect(answer.json.error.details[0].target).toBe(target);
   });
 
-  test('501 when the batch itself is to be repeatable', async () => {
+  test('501 when the batch itself asks to be repeatable', async () => {
     const headers = {
       'repeatability-request-id': crypto.randomUUID(),
       'repeatability-first-sent': new Date().toUTCString(),
@@ -282,7 +282,7 @@ test('describes the service, as XML in base64url too', async () => {
   expect(Buffer.from(answers.get('2')?.body, 'base64url').toString()).toMatch(/^<\?xml .*<\/edmx:Edmx>$/);
 });
 
-test('reaches nothing of another tenant', async () => {
+test('does not reach operations of another tenant', async () => {
   await app.send({ path: '/v1.0/playPromptOperation/mine', body: {} });
   const token = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
   expect((await answersTo([read('1', 'mine')], { token })).get('1')?.status).toBe(404);

@@ -39,7 +39,7 @@ test('is by the key, too', async () => {
   expect((await remove(`/v1.0/playPromptOperation('${id}')`)).status).toBe(204);
 });
 
-test('of what is not there is 404, the second time too, whatever the preconditions', async () => {
+test('of an operation that does not exist is 404, with any preconditions and when it is repeated', async () => {
   const path = newPath();
   await create(path);
   await remove(path);
@@ -48,7 +48,7 @@ test('of what is not there is 404, the second time too, whatever the preconditio
   }
 });
 
-test('takes nothing of another tenant', async () => {
+test('deletes no operation of another tenant', async () => {
   const path = newPath();
   await create(path);
   const token = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });

@@ -1,4 +1,4 @@
-// What the service says of itself, without a token.
+// The descriptions of the service, which need no token.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openApi } from '../../shared/description/openApi.ts';
 import { startApp, type TestApp } from '../support/app.ts';

@@ -15,7 +15,7 @@ describe.each([
   ['/health/live', 'live'],
   ['/health/ready', 'ready'],
 ])('%s', (path, status) => {
-  test('is 200 and says no more than that, to whoever asks', async () => {
+  test('is 200 with the status alone, without a token', async () => {
     const answer = await ask(path);
     expect([answer.status, answer.text]).toEqual([200, JSON.stringify({ status })]);
     expect(answer.headers.get('content-type')).toBe('application/json');

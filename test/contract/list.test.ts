@@ -84,7 +84,7 @@ describe('$top', () => {
 });
 
 describe('$filter', () => {
-  test('answers what fulfils it, page by page, and $count says how many', async () => {
+  test('returns what matches it, page by page, and $count is the number', async () => {
     await fc.assert(
       fc.asyncProperty(filters, fc.integer({ min: 1, max: 40 }), async (filter, top) => {
         const pages = await pagesOf(q({ $filter: textOf(filter), $top: top, $count: 'true' }));
@@ -97,7 +97,7 @@ describe('$filter', () => {
     );
   });
 
-  test('that is not understood is a 400 that says where', async () => {
+  test('that cannot be parsed is a 400 that names the position', async () => {
     const { status, json } = await get(q({ $filter: "status eq 'Exploded'" }));
     expect([status, json.error.details[0].target]).toEqual([400, '$filter']);
     expect(json.error.message).toContain('at character 11');
@@ -121,7 +121,7 @@ describe('$filter', () => {
 });
 
 describe('$select', () => {
-  test('answers what it names, on every page, and the context says so', async () => {
+  test('returns the properties that it names, on every page, and the context names them', async () => {
     const pages = await pagesOf(q({ $select: 'id,status', $top: 20 }));
     expect(pages).toHaveLength(2);
     for (const page of pages) {
@@ -216,7 +216,7 @@ test.each(['$orderby=status', '$skip=1', '$search=x', '$expand=x', '$apply=x', '
   },
 );
 
-test('all options at fault are told at once', async () => {
+test('reports all invalid options at once', async () => {
   const { json } = await get('?$skip=1&$orderby=id&$top=1&$top=2');
   expect(json.error.details.map(({ target }: { target: string }) => target)).toEqual(['$skip', '$orderby', '$top']);
 });

@@ -28,7 +28,7 @@ describe('PAGES=board', () => {
   });
   afterAll(() => app.close());
 
-  test.each(['/board', '/Board/', '/board/board.js'])('serves %s to whoever asks', async (path) => {
+  test.each(['/board', '/Board/', '/board/board.js'])('serves %s without a token', async (path) => {
     const { status, headers, text } = await app.send({ method: 'GET', path, token: undefined });
     expect(status).toBe(200);
     expect(headers.get('x-content-type-options')).toBe('nosniff');

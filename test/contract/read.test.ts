@@ -49,7 +49,7 @@ test('an update finds it by its key, too', async () => {
 });
 
 describe('404', () => {
-  test('is the answer where there is none, whatever the preconditions', async () => {
+  test('is the answer where there is none, with any preconditions', async () => {
     for (const headers of [{}, { 'if-match': '*' }, { 'if-none-match': '*' }]) {
       const { status, json } = await get({ path: '/v1.0/playPromptOperation/none', headers });
       expect([status, json.error.code]).toEqual([404, 'ResourceNotFound']);
@@ -103,7 +103,7 @@ describe('preconditions', () => {
 });
 
 describe('$select', () => {
-  test('answers what it names, in the order of the resource, and says so in the context', async () => {
+  test('returns the properties that it names, in the order of the resource, and the context names them', async () => {
     const { json } = await get({ path: `${path}?$select=Status,id` });
     expect(Object.entries(json)).toEqual([
       ['@odata.context', 'http://127.0.0.1:7071/v1.0/$metadata#playPromptOperation(id,status)/$entity'],

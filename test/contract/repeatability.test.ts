@@ -127,7 +127,7 @@ test('one id is one request of each operation', async () => {
   }
 });
 
-test('reading ignores the headers, whatever they say', async () => {
+test('reading ignores the headers, even invalid ones', async () => {
   const path = newPath();
   await app.send({ path, body: {} });
   for (const address of [path, '/v1.0/playPromptOperation']) {
@@ -138,6 +138,6 @@ test('reading ignores the headers, whatever they say', async () => {
   }
 });
 
-test('without the headers nothing is said of it', async () => {
+test('without the headers the response has none either', async () => {
   expect(resultOf(await app.send({ path: newPath(), body: {} }))).toEqual([200, null]);
 });

@@ -65,7 +65,7 @@ describe('which operation a request names', () => {
   });
 
   test.each([[{}], [{ clientContext: null }], [{ clientContext: '' }], [{ status: 'Running' }]])(
-    'none of them is a 400 that says which three ways there are: %j',
+    'none of them is a 400 that names the three ways: %j',
     async (body) => {
       const { status, json } = await app.send({ body });
       expect(status).toBe(400);
@@ -349,7 +349,7 @@ describe('headers', () => {
     expect((await answerTo({ 'content-encoding': 'gzip' })).status).toBe(415);
   });
 
-  test('Prefer: return=minimal answers 204 with the ETag and says so', async () => {
+  test('Prefer: return=minimal answers 204 with the ETag and Preference-Applied', async () => {
     const path = at(newId());
     const { status, headers, text } = await app.send({
       path,
@@ -370,7 +370,7 @@ describe('headers', () => {
     expect(headers.get('odata-entityid')).toBe(`http://127.0.0.1:7071/v1.0/playPromptOperation/${read.json.id}`);
   });
 
-  test('Prefer: return=representation answers 200 and says so', async () => {
+  test('Prefer: return=representation answers 200 and Preference-Applied', async () => {
     const { status, headers } = await answerTo({ prefer: 'return=representation' });
     expect([status, headers.get('preference-applied')]).toEqual([200, 'return=representation']);
   });
@@ -424,7 +424,7 @@ describe('the body as bytes', () => {
     expect([status, json.error.code]).toEqual([413, 'RequestEntityTooLarge']);
   });
 
-  testInProcess('a Content-Length above 64 KiB is 413 whatever follows', async () => {
+  testInProcess('a Content-Length above 64 KiB is 413 for any body', async () => {
     const headers = { 'content-length': String(limit + 1) };
     expect((await app.send({ path: at(newId()), headers, body: {} })).status).toBe(413);
   });

@@ -22,7 +22,7 @@ test('a new operation starts NotStarted, with everything else null', async () =>
   });
 });
 
-test('what the request says lies over what a new operation starts with', async () => {
+test('the values of the request replace the defaults of a new operation', async () => {
   const body = {
     clientContext: 'call 7',
     resultInfo: { code: 200, subcode: -1, message: 'played' },
@@ -49,8 +49,8 @@ describe('enumerations are taken in any casing and answered in the declared one'
   });
 });
 
-describe('a resultInfo that comes into being', () => {
-  test('has code 0, subcode 0 and message null where the request does not say', async () => {
+describe('a new resultInfo', () => {
+  test('has code 0, subcode 0 and message null where the request has no value', async () => {
     expect((await patch('info-1', { resultInfo: {} })).json.resultInfo).toMatchObject({
       code: 0,
       subcode: 0,

@@ -21,15 +21,15 @@ const EXPIRED = /^exp (?:long over|just beyond)/;
 describe('401', () => {
   const send = (token: string | undefined) => app.send({ token, body: {} });
 
-  test('says that a token is wanted, without an error where none came', async () => {
+  test('asks for a token, without an error, where none was sent', async () => {
     expect((await send(undefined)).headers.get('www-authenticate')).toBe('Bearer realm=""');
   });
 
-  test('says that the token is not valid where one came', async () => {
+  test('reports that the token is not valid where one was sent', async () => {
     expect((await send('a.b.c')).headers.get('www-authenticate')).toBe('Bearer realm="", error="invalid_token"');
   });
 
-  test('is the same, whatever is wrong with a token that has not expired', async () => {
+  test('is the same for every fault of a token that has not expired', async () => {
     const answers = new Set<string>();
     for (const { title, status, authorization } of tokenCases) {
       const header =
@@ -117,7 +117,7 @@ describe('a user', () => {
     ['with the scope', { scp: 'Calls.Use' }, 200],
     ['with the scope among others', { scp: 'openid Calls.Manage profile' }, 200],
     ['with another scope', { scp: 'Calls.UseOther' }, 403],
-    ['with a role, whatever it is', { roles: [ROLE], scp: undefined }, 403],
+    ['with any role', { roles: [ROLE], scp: undefined }, 403],
     ['without idtyp, with the scope', { scp: 'Calls.Use', idtyp: undefined }, 200],
   ])('%s, where scopes are configured', async (_title, changes, status) => {
     const user = { idtyp: 'user', oid: 'user-7', sub: 'pairwise', roles: undefined };
@@ -147,7 +147,7 @@ async function stored(id: string, { table }: TestApp = app): Promise<string[]> {
   });
 }
 
-/** Sends an Authorization header as it is, to an operation that does not exist. */
+/** Sends an unchanged Authorization header, to an operation that does not exist. */
 async function sendTo(authorization: string | undefined, to: TestApp = app) {
   const id = crypto.randomUUID();
   const answer = await to.send({
@@ -172,7 +172,7 @@ test('the answer to a bad signature is, but for ids and date, that to any other 
   }
 });
 
-describe('whatever the body is, the answer to who may not call is the same', () => {
+describe('a caller without permission gets the same answer for any body', () => {
   const bodies: [string, Record<string, string | undefined>, string | Uint8Array][] = [
     ['JSON that is broken', {}, '{"status":'],
     ['no JSON', { 'content-type': 'text/html' }, '<html>'],
@@ -210,7 +210,7 @@ describe('what exists', () => {
     ['a bad token', 401, () => app.issuer.sign(claimsOf(app.issuer, { ver: '3.0' }))],
     ['no permission', 403, () => app.issuer.sign(claimsOf(app.issuer, { idtyp: 'user', sub: 'pairwise' }))],
   ];
-  test.each(callers)('is neither changed nor told to who comes with %s', async (_title, status, token) => {
+  test.each(callers)('is neither changed nor disclosed with %s', async (_title, status, token) => {
     const path = `/v1.0/playPromptOperation/${crypto.randomUUID()}`;
     const before = await app.send({ path, body: { status: 'Running', clientContext: 'mine' } });
     const refused = await app.send({ path, token: await token(), body: { status: 'Failed' } });
@@ -345,7 +345,7 @@ describe('an issuer that is down', () => {
     }
   });
 
-  test('leaves no more in the log than any other refusal: neither the token nor whose it is', async () => {
+  test('is logged as any other refusal is, without the token or its owner', async () => {
     const personal = { name: 'Ada Lovelace', oid: 'oid-of-ada', sub: 'oid-of-ada', azp: 'azp-of-ada' };
     const token = await cut.issuer.sign(claimsOf(cut.issuer, personal));
     cut.logged.length = 0;
@@ -357,7 +357,7 @@ describe('an issuer that is down', () => {
   });
 });
 
-test('no log line holds a token, a part of one or a claim of it, whatever became of it', async () => {
+test('no log line holds a token, a part of one or a claim, accepted or not', async () => {
   const mark = `mark-${crypto.randomUUID()}`;
   const personal = {
     ...{ azp: `azp-${mark}`, name: `name-${mark}`, upn: `upn-${mark}`, email: `${mark}@example.org` },

@@ -109,7 +109,7 @@ describeInChromium('the board', () => {
       for (const text of words) expect(await page.getByRole('button', { name: text }).count()).toBe(1);
     });
 
-    test('with a bad token is told why, and asked again', async () => {
+    test('with a bad token sees why, and can try again', async () => {
       const page = await open();
       await signIn(page, 'not.a.token');
       const why = page.getByRole('alert').filter({ hasText: /token/i });
@@ -121,7 +121,7 @@ describeInChromium('the board', () => {
       expect(await why.count()).toBe(0);
     });
 
-    test('is asked again when the token is good no more, and nothing of the operations stays', async () => {
+    test('must sign in again when the token has expired, and the operations are removed from the page', async () => {
       const page = await openSignedIn();
       await page.route('**/v1.0/**', (route) =>
         route.continue({ headers: { ...route.request().headers(), authorization: 'Bearer expired' } }),
@@ -159,7 +159,7 @@ describeInChromium('the board', () => {
     });
   });
 
-  test('the token stays at the origin of the page, whatever origin a link of the list has', async () => {
+  test('the token is sent to the origin of the page only, even if a link of the list names another', async () => {
     const page = await open();
     const origins = new Set<string>();
     page.on('request', (request) => origins.add(new URL(request.url()).origin));
@@ -219,7 +219,7 @@ describeInChromium('the board', () => {
       for (const id of ids) await send(service, 'DELETE', `/v1.0/playPromptOperation/${id}`);
     });
 
-    test('is a bounded part of very many, and says so', async () => {
+    test('is limited to a number of operations, and there is a notice', async () => {
       const page = await open();
       const { json: template } = await send(service, 'GET', '/v1.0/playPromptOperation/run');
       let pages = 0;
@@ -239,7 +239,7 @@ describeInChromium('the board', () => {
       expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('400'))).toBe(true);
     });
 
-    test('is text, whatever somebody wrote', async () => {
+    test('is text, even if it looks like markup', async () => {
       const clientContext = '<img src=x onerror="document.title=\'attacked\'">';
       const message = '<script>document.title="attacked"</script>';
       await patch(service, { id: 'hostile', clientContext, resultInfo: { message } });
@@ -400,7 +400,7 @@ describeInChromium('the board', () => {
       expect(hash(page)).toBe('');
     });
 
-    test('to what does not exist says so', async () => {
+    test('to an operation that does not exist shows a message', async () => {
       const page = await openAt('#id=nowhere');
       await page.getByRole('alert').getByText('There is no operation nowhere.').waitFor();
       expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('404'))).toBe(true);
@@ -490,7 +490,7 @@ describeInChromium('the board', () => {
       return () => count;
     };
 
-    test('not while it is paused, and at once when it goes on', async () => {
+    test('not while it is paused, and at once when it resumes', async () => {
       const page = await openSignedIn();
       await page.getByRole('button', { name: 'Pause' }).click();
       const count = countCalls(page);
@@ -501,7 +501,7 @@ describeInChromium('the board', () => {
       expect(count()).toBeGreaterThan(0);
     });
 
-    test('not while nobody can see it, and at once when somebody can', async () => {
+    test('not while its tab is hidden, and at once when it is visible', async () => {
       const page = await openSignedIn();
       const show = (hidden: boolean) =>
         page.evaluate(
@@ -527,7 +527,7 @@ describeInChromium('the board', () => {
         60,
       ],
     ];
-    test.each(failures)('and says so when %s, later, until it can', async (_title, fail, says, seconds) => {
+    test.each(failures)('later, with a message, while %s', async (_title, fail, says, seconds) => {
       const page = await openSignedIn();
       await page.route('**/v1.0/**', fail);
       await page.clock.pauseAt(Date.now() + 600_000);

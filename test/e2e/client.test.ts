@@ -51,7 +51,7 @@ test('it creates, reads, updates and deletes an operation', async () => {
   expect(await client.read(created.id)).toBeUndefined();
 });
 
-test('a refusal is an error with all that the service said of it', async () => {
+test('a refusal is an error with the details that the service returned', async () => {
   const refused = await client
     .update({ status: 'Running', resultInfo: { code: 1.5 } })
     .catch((error: unknown) => error);
@@ -93,7 +93,7 @@ test('an update whose answer is lost is done once', async () => {
   expect(await client.read(id)).toMatchObject({ status: 'Completed', '@odata.etag': done['@odata.etag'] });
 });
 
-test('a list goes on over all pages, filtered and selected', async () => {
+test('a list continues over all pages, filtered and selected', async () => {
   const context = crypto.randomUUID();
   const ids = Array.from({ length: 5 }, (_, n) => `${context}-${n}`);
   await Promise.all(ids.map((id) => client.update({ clientContext: context, status: 'Failed' }, { id })));

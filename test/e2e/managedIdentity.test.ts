@@ -75,7 +75,7 @@ async function startHttpsStore({ cert, key }: { cert: string; key: string }) {
   const flags = ['--oauth', 'basic', '--cert', cert, '--key', key, '--silent', '--disableTelemetry'];
   const azurite = spawn(process.execPath, [main, ...place, ...flags, '--skipApiVersionCheck'], { stdio: 'ignore' });
   const exited = once(azurite, 'exit');
-  // Whatever it answers without a trusted certificate, something listens.
+  // Without a trusted certificate any answer will do: it shows that something listens.
   while (
     !(await fetch(`http://127.0.0.1:${port}`).then(
       () => true,

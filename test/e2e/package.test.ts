@@ -67,7 +67,7 @@ describe('what is loaded before the first request', () => {
     expect(bytes).toBeLessThanOrEqual(420_000);
   });
 
-  test('is nothing of what describes the service', () => {
+  test('includes no module that describes the service', () => {
     const isDescription = (source: string) => source.includes('/shared/description/');
     const all = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name));
     expect(all.flatMap(sourcesOf).filter(isDescription)).not.toEqual([]);

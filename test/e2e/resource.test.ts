@@ -20,7 +20,7 @@ const ENTITIES = '/v1.0/playPromptOperation';
 const get = (path: string, headers: Record<string, string> = {}) => send(service, 'GET', path, { headers });
 
 describe('an operation', () => {
-  test('is read back as it was written, by either form of its address, and whatever the casing', async () => {
+  test('is read back as it was written, by either form of its address, and in any casing', async () => {
     const written = await patch(service, { id: 'read', status: 'Running', clientContext: 'é😀' });
     for (const path of [`${ENTITIES}/read`, `${ENTITIES}('read')`, `${ENTITIES.toUpperCase()}/read/`]) {
       const { status, headers, json } = await get(path);
@@ -38,7 +38,7 @@ describe('an operation', () => {
     expect((await get(`${ENTITIES}/known`, { 'if-none-match': etag })).json.status).toBe('Completed');
   });
 
-  test('has headers that can be had without it', async () => {
+  test('has headers that HEAD returns too', async () => {
     const { headers } = await patch(service, { id: 'headed' });
     const head = await send(service, 'HEAD', `${ENTITIES}/headed`);
     expect([head.status, head.json, head.headers.get('etag')]).toEqual([200, undefined, headers.get('etag')]);
@@ -97,7 +97,7 @@ describe('a list', () => {
   });
 });
 
-describe('the service describes itself to whoever asks', () => {
+describe('the service describes itself without a token', () => {
   const describing = async (path: string, headers: Record<string, string> = {}) => {
     const answer = await fetch(new URL(path, service.facts.baseUrl), { headers });
     const body = await answer.text();

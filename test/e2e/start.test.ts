@@ -49,7 +49,7 @@ describe('a service that was started', () => {
     folder.remove();
   });
 
-  test('says in one line of JSON where everything is', () => {
+  test('prints where everything is, in one line of JSON', () => {
     const { baseUrl, issuer, tokenEndpoint, tenant, tables, host } = service.facts;
     expect(service.facts).not.toHaveProperty('certificate');
     expect(baseUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
@@ -59,7 +59,7 @@ describe('a service that was started', () => {
     expect(host).toBe(testHost());
   });
 
-  test('answers the reference page’s own example, with the token that it said', async () => {
+  test('answers the reference page’s own example, with the token that it printed', async () => {
     const body = {
       '@odata.type': '#microsoft.graph.playPromptOperation',
       clientContext: 'String',
@@ -145,13 +145,13 @@ describe('a service that was started', () => {
     expect((await patch({ facts: { ...service.facts, token: stdout.trim() } }, { id: 'by-token' })).status).toBe(200);
   });
 
-  test('npm run token says so when no issuer answers', async () => {
+  test('npm run token reports that no issuer answers', async () => {
     const env = { ...process.env, ISSUER_PORT: '9' };
     const failed = run(process.execPath, ['local/token.ts'], { env });
     await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('No issuer answers') });
   });
 
-  test('lets every one of 200 concurrent updates of one operation survive, or says 409 or 503', async () => {
+  test('keeps every one of 200 concurrent updates of one operation, or answers 409 or 503', async () => {
     const path = `/${crypto.randomUUID()}`;
     const members = ['clientContext', 'code', 'subcode', 'message'] as const;
     const sent = Array.from({ length: 200 }, (_, n) => {
@@ -251,7 +251,7 @@ describe('what was stored', () => {
   test.each([
     ['Ctrl-C', 'SIGINT'] as const,
     ['SIGTERM', 'SIGTERM'] as const,
-    // Core Tools go on when their parent is killed.
+    // Core Tools keep running when their parent is killed.
     ...(testHost() === 'embedded' ? [['SIGKILL right after an answer', 'SIGKILL'] as const] : []),
   ])('outlives %s, and nothing is left running', async (_title, signal) => {
     const folder = newFolder();
@@ -291,7 +291,7 @@ describe('what was stored', () => {
   }
 });
 
-describe('a start that fails says why, exits with 1 and leaves nothing running', () => {
+describe('a start that fails reports why, exits with 1 and leaves nothing running', () => {
   const failing = async (env: NodeJS.ProcessEnv, flags?: string[]) => {
     const folder = newFolder();
     const { errors, exited } = spawnService({ AZURITE_LOCATION: folder.path, ...env }, flags);
@@ -340,7 +340,7 @@ describe('a start that fails says why, exits with 1 and leaves nothing running',
     expect(await failing({}, ['--app', 'dist/none'])).toContain('npm run package');
   });
 
-  test('when an option is none, and --help says which there are', async () => {
+  test('when an option is unknown, and --help lists the options', async () => {
     expect(await failing({}, ['--prot', '1'])).toContain('--prot');
     const { stdout } = await run(process.execPath, ['local/start.ts', '--help']);
     for (const option of ['--port', '--https', '--json', '--quiet', '--host', '--app'])
@@ -418,7 +418,7 @@ describe('the built entry point', () => {
     }
   });
 
-  test('that cannot start answers every request with a 500 that does not say why', async () => {
+  test('that cannot start answers every request with a 500 that does not reveal why', async () => {
     const host = await startChild('host.ts', { ...env, AUTH_AUDIENCES: '' });
     const { port } = z.object({ port: z.number() }).parse(host.ready);
     for (const path of ['/health/live', '/health/ready', '/v1.0/playPromptOperation', '/']) {

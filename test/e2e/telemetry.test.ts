@@ -1,4 +1,4 @@
-// What the service tells of itself: to a collector that speaks OTLP, to Application Insights, or to nobody.
+// The telemetry of the service: to an OTLP collector, to Application Insights, or none.
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
@@ -79,7 +79,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     await collector.close();
   });
 
-  test('a request is a span of the trace that its caller began, and says its outcome and its request-id', () => {
+  test('a request is a span of the trace of its caller, with its outcome and its request-id', () => {
     const [request, ...others] = named('playPromptOperations');
     expect(others).toEqual([]);
     expect(request).toMatchObject({
@@ -151,19 +151,19 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(collector.total(metric, attributes)).toBe(count);
   });
 
-  test('nothing is told of who called, what was sent, or the token', () => {
+  test('the caller, the content and the token are not exported', () => {
     const { oid, sub, tid } = decodeJwt(token);
     expect(collector.bodies.length).toBeGreaterThan(1);
-    for (const told of collector.bodies) {
+    for (const exported of collector.bodies) {
       for (const secret of [SECRET, oid, sub, tid, 'RowKey', ...token.split('.')]) {
         expect(secret).toBeTruthy();
-        expect(told).not.toContain(String(secret));
+        expect(exported).not.toContain(String(secret));
       }
     }
   });
 });
 
-test('without it no SDK of OpenTelemetry is loaded, and no trace is carried on', async () => {
+test('without it the OpenTelemetry SDK is not loaded, and no trace context is propagated', async () => {
   const store = await startFaultProxy();
   const connection = azuriteConnection(store.port);
   const service = await startService({ TABLES_CONNECTION: connection, TABLES_NAME: newTableName(), ...WATCH_LOADS });
@@ -178,7 +178,7 @@ test('without it no SDK of OpenTelemetry is loaded, and no trace is carried on',
   expect(new Set(store.traceParents)).toEqual(new Set([undefined]));
 });
 
-test('Application Insights is told with the managed identity that its setting names', async () => {
+test('the export to Application Insights uses the managed identity that its setting names', async () => {
   const folder = newFolder();
   const { cert, key } = await writeCertificate(folder.path);
   const asked: URLSearchParams[] = [];

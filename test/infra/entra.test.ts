@@ -72,7 +72,7 @@ test('to repeat it changes nothing', async () => {
   expect(az.changes).toEqual([]);
 });
 
-test('a dry run tells all that it would do, and does none of it', async () => {
+test('a dry run prints everything that it would do, and does nothing', async () => {
   const planned = (await run({ isDryRun: true })).match(/^ {2}\+ .*/gm);
   expect(az.changes).toEqual([]);
   const done = (await run()).match(/^ {2}\+ .*/gm);

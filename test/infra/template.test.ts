@@ -51,7 +51,7 @@ const bootstraps = {
   bootstrap: bootstrap(`${budget}\nparam alertEmails = [' a@example.com']`),
   bootstrapWithoutOptions: bootstrap('param lock = false'),
 };
-/** Parameters that a deployment must not accept, and what it must say of each. */
+/** Parameters that a deployment must refuse, and what its messages must name. */
 const invalid: Record<string, { readonly file: string; readonly complaints: readonly string[] }> = {
   main: {
     file: main(
@@ -370,7 +370,7 @@ function describeInfrastructure(bicep: Bicep) {
   });
 
   describe('the app', () => {
-    test.each(services)('of %s starts with its settings, and gets none that nobody reads', (name) => {
+    test.each(services)('of %s starts with its settings, and gets none that is not used', (name) => {
       const settings = settingsOf(name);
       const ofHost = /^(?:AzureWebJobsStorage__\w+|FUNCTIONS_\w+)$/;
       expect(Object.keys(settings).filter((key) => !settingNames.includes(key) && !ofHost.test(key))).toEqual([]);

@@ -17,7 +17,7 @@ import { AUDIENCE, ROLE } from '../support/tokens.ts';
 
 const MINUTE = 60_000;
 const CALLERS = 16;
-/** A caller goes on to another operation after so many steps, and looks at the one before for the last time. */
+/** A caller continues with another operation after so many steps, and looks at the one before for the last time. */
 const STEPS_PER_OPERATION = 200;
 const MAX_STEPS = 200_000;
 const TOKEN_EVERY_MS = 20_000;
@@ -110,7 +110,7 @@ async function keepCalling() {
       await takeStep(id, n, context, code, known).catch((error: unknown) => {
         tally(`error: ${error instanceof Error ? error.name : 'unknown'}`);
         broken.push(`${id}, step ${n}: ${error instanceof Error ? error.message : error}`);
-        // What became of this step is not known.
+        // The result of this step is not known.
         context.note(`context ${n}`, 503);
         code.note(n, 503);
       });

@@ -27,7 +27,7 @@ export interface TestAnswer {
   readonly headers: Headers;
   readonly text: string;
   /** The body, parsed; undefined where there is none in JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks at whatever was answered.
+  // biome-ignore lint/suspicious/noExplicitAny: a test inspects any answer.
   readonly json: any;
 }
 

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { close, listen } from '../../local/loopback.ts';
 
-/** What becomes of one request on its way to the store. */
+/** What happens to one request on its way to the store. */
 export type Fault =
   | 'pass'
   /** The connection breaks before the store sees the request. */
@@ -12,11 +12,11 @@ export type Fault =
   | 'resetAfter'
   /** The store does what it is asked, and half of its answer arrives before the connection breaks. */
   | 'halfAnswer'
-  /** The store does what it is asked, and half of its answer arrives, and then nothing more ever. */
+  /** The store does what it is asked, and half of its answer arrives, and never the rest. */
   | 'stalledAnswer'
   /** No answer ever. */
   | 'hang'
-  /** The request waits on its way, and arrives even where nobody waits for its answer any more. */
+  /** The request is delayed, and arrives even if its sender no longer waits for the answer. */
   | { readonly latency: number }
   /** The connection breaks, and the request arrives at the store all the same, so many milliseconds later. */
   | { readonly lateBy: number }
@@ -31,7 +31,7 @@ export interface FaultProxy {
   readonly requests: string[];
   /** The `traceparent` of each of them. */
   readonly traceParents: unknown[];
-  /** Decides, for each request from now on, what becomes of it, and when; `undefined` lets all pass. */
+  /** Decides, for each request from now on, what happens to it, and when; `undefined` lets all pass. */
   fault: ((request: { readonly method: string; readonly url: string }) => Fault | Promise<Fault>) | undefined;
   close(): Promise<void>;
 }

@@ -77,7 +77,7 @@ export function comparisonsOf(filter: Filter): number {
   }
 }
 
-/** A filter as it is written, with no parentheses but those that its meaning needs. */
+/** The text of a filter, with only the parentheses that its meaning needs. */
 export function textOf(filter: Filter): string {
   const inner = (operand: Filter, ...loose: Filter['operator'][]) =>
     loose.includes(operand.operator) ? `(${textOf(operand)})` : textOf(operand);

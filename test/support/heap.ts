@@ -1,4 +1,4 @@
-// Loaded into the service by WATCH_HEAP: the host says every second how long its event loop was held at most, and how
+// Loaded into the service by WATCH_HEAP: the host reports every second how long its event loop was held at most, and how
 // much of its heap is in use after a collection.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';

@@ -72,7 +72,7 @@ export function isLinearizable<Entity, Patch>(
     return found;
   }
 
-  /** How one step can go on from here: how far it comes, and what is stored then. */
+  /** How one step can continue from here: how far it comes, and what is stored then. */
   function successors(
     { patch, ifMatch, answer }: Recorded<Entity, Patch>,
     i: number,

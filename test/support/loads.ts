@@ -1,4 +1,4 @@
-// Loaded by `--import` into the host that a test watches: says on standard error which modules it loads.
+// Loaded by `--import` into the host that a test watches: reports on standard error which modules it loads.
 import { registerHooks } from 'node:module';
 
 registerHooks({

@@ -1,4 +1,4 @@
-// Holds answers against what /openapi.json says of them, strictly: whatever is not described is a fault.
+// Compares answers with their descriptions in /openapi.json, strictly: anything that is not described is a fault.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import * as z from 'zod';
@@ -50,7 +50,7 @@ const validators = new Map<object, ReturnType<typeof ajv.compile>>();
 /** Headers that the host adds, or that are about the body. */
 const TRANSPORT = ['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'server', 'transfer-encoding'];
 
-/** @throws Error that names everything in which an answer is not as it is described */
+/** @throws Error that names every difference between an answer and its description */
 export function checkAnswer(exchange: Exchange): void {
   const faults = faultsOf(exchange);
   if (faults.length === 0) return;
@@ -58,7 +58,7 @@ export function checkAnswer(exchange: Exchange): void {
   throw new Error([`${method} ${url} ${status} is not as described:`, ...faults, body.slice(0, 1000)].join('\n  '));
 }
 
-/** Everything in which an answer is not as it is described. */
+/** Every difference between an answer and its description. */
 export function faultsOf(exchange: Exchange): string[] {
   const { method, url, status, headers } = exchange;
   const path = decodePath(new URL(url).pathname);
@@ -147,7 +147,7 @@ const batchResponse = z.object({
   ),
 });
 
-/** What is wrong with the answers within the answer to a batch, each of which is as if its request had come alone. */
+/** The faults of the answers within a batch, each of which must be the answer to its request alone. */
 function batchFaults({ url, sent, body }: Exchange): string[] {
   const { requests } = batchRequest.parse(typeof sent === 'string' ? JSON.parse(sent) : sent);
   const { responses } = batchResponse.parse(JSON.parse(body));

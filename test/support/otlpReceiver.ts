@@ -107,8 +107,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     total: (metric, wanted = {}) =>
       last
         .filter(
-          ({ name, attributes: said }) =>
-            name === metric && Object.entries(wanted).every(([key, value]) => said[key] === value),
+          ({ name, attributes: recorded }) =>
+            name === metric && Object.entries(wanted).every(([key, value]) => recorded[key] === value),
         )
         .reduce((sum, { value }) => sum + value, 0),
     close: () => close(server),

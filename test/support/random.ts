@@ -9,7 +9,7 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** Takes one of several, each as likely as its weight says. */
+/** Takes one of several, each with the probability of its weight. */
 export function pick<Value>(random: () => number, weighted: readonly (readonly [number, Value])[]): Value {
   const last = weighted.at(-1);
   if (!last) throw new RangeError('There is nothing to pick from.');

@@ -65,7 +65,7 @@ export const testHost = () => process.env.TEST_HOST ?? 'embedded';
 /** The key of the embedded host. Core Tools ask for none. */
 export const ADMIN_KEY = 'test';
 
-/** Runs `npm start`'s own program on free ports and with keys of its own; `env` says what is different. */
+/** Runs `npm start`'s own program on free ports and with keys of its own; `env` overrides the environment. */
 export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json', '--quiet']) {
   const keys = newFolder();
   const child = spawn(process.execPath, ['local/start.ts', '--host', testHost(), '--app', appFolder(), ...flags], {
@@ -173,10 +173,10 @@ export async function send(
   return { status, headers: answered, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
-/** What a service is started with so that `heapSamples` has something to say. */
+/** The environment of a service that `heapSamples` reads. */
 export const WATCH_HEAP = { NODE_OPTIONS: `--import ${new URL('heap.ts', import.meta.url)}` };
 
-/** What a service is started with so that `loadedModules` has something to say. */
+/** The environment of a service that `loadedModules` reads. */
 export const WATCH_LOADS = { NODE_OPTIONS: `--import ${new URL('loads.ts', import.meta.url)}` };
 
 /** The addresses of the modules that the host has loaded. */

@@ -90,7 +90,7 @@ function withToken(
   return { title, status, authorization: async (issuer) => change(await issuer.sign(claimsOf(issuer))) };
 }
 
-/** A row whose token says that the issuer's key signed it, but another did, and the header says where that one is. */
+/** A row whose token names the issuer's key, but another one signed it, whose location the header names. */
 function forged(title: string, header: (jwk: JWK, watched: string) => object, algorithm = 'RS256'): TokenCase {
   return {
     title,

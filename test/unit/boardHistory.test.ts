@@ -1,4 +1,4 @@
-// What the board makes of the operations that it sees.
+// The history that the board keeps of the operations that it sees.
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { byTime, changedAt, changesBetween, History } from '../../pages/board/history.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readBounded } from '../../shared/boundedRead.ts';
 
-/** A stream of chunks of these sizes, each filled with its number, that says what was asked of it. */
+/** A stream of chunks of these sizes, each filled with its number, that records how it was read. */
 function streamOf(sizes: readonly number[]) {
   const asked = { pulls: 0, cancelled: false };
   const stream = new ReadableStream<Uint8Array>(

@@ -16,11 +16,11 @@ describe('work with a deadline', () => {
     await expect(withDeadline(10_000, () => Promise.reject(failure))).rejects.toBe(failure);
   });
 
-  test('is told when its time is over', async () => {
+  test('is aborted when its time is over', async () => {
     await expect(withDeadline(1, untilAborted)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
-  test('is told when the time of the whole is over, and why', async () => {
+  test('is aborted when the time of the whole is over, with its reason', async () => {
     const outer = new AbortController();
     const reason = new Error('over');
     const result = withDeadline(10_000, untilAborted, outer.signal);

@@ -17,7 +17,7 @@ test('it is ready when all that it needs answers', async () => {
   expect(need).toHaveBeenCalledTimes(1);
 });
 
-test('it is a 503 when one does not; who asks is told no more, the log is told the cause', async () => {
+test('it is a 503 when one does not; the response has no details, and the log has the cause', async () => {
   const { checkReady, state } = aService();
   state.wrong = new Error('10.0.0.4 refused');
   const ready = checkReady();
@@ -25,7 +25,7 @@ test('it is a 503 when one does not; who asks is told no more, the log is told t
   await expect(ready).rejects.toThrow('The service is not ready.');
 });
 
-test('however many ask, what it needs is asked once in 5 seconds, whatever the answer was', async () => {
+test('for any number of callers, its dependencies are checked once in 5 seconds, with any result', async () => {
   const { checkReady, state, need } = aService();
   const asking = () => Promise.allSettled(Array.from({ length: 100 }, checkReady));
   expect(new Set((await asking()).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
@@ -45,7 +45,7 @@ test('however many ask, what it needs is asked once in 5 seconds, whatever the a
   await expect(checkReady()).resolves.toBeUndefined();
 });
 
-test('what does not answer in time is told to give up', async () => {
+test('a check that takes too long is aborted', async () => {
   jest.useFakeTimers();
   try {
     const checkReady = createCheckReadiness([

@@ -50,7 +50,7 @@ describe('an error', () => {
 });
 
 describe('the error of a request with faults', () => {
-  test('says what the only one is', () => {
+  test('is the text of the only one', () => {
     const error = { reason: 'invalidRequest', message: 'a is wrong.', details: [one] };
     expect(invalidRequest('InvalidValue', 'a', 'is wrong')).toMatchObject(error);
     expect(() => faultsOf(1).throwIfAny()).toThrow(expect.objectContaining(error));
@@ -65,7 +65,7 @@ describe('the error of a request with faults', () => {
     expect(() => faultsOf(0).throwIfAny()).not.toThrow();
   });
 
-  test(`names ${MAX_DETAILS}, and says how many more there are`, () => {
+  test(`names ${MAX_DETAILS}, and the number of the others`, () => {
     expect(faultsOf(MAX_DETAILS).toError().details).toEqual(Array.from({ length: MAX_DETAILS }, () => one));
     const { details, message } = faultsOf(MAX_DETAILS + 7).toError();
     expect(details).toHaveLength(MAX_DETAILS + 1);
@@ -109,7 +109,7 @@ test('a path has the names on the way to a property', () => {
   expect(pathOf(Array.from({ length: 16 }, () => 'x'.repeat(1000))).length).toBe(MAX_QUOTED_LENGTH);
 });
 
-test('an error response is at most 16 KiB, whatever its faults are', () => {
+test('an error response is at most 16 KiB, for any faults', () => {
   const text = fc.string({ unit: fc.constantFrom('\u0000', '"', '\u20ac', '\ud83d\ude00', 'a'), maxLength: 300 });
   void fc.assert(
     fc.property(fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 40 }), text, (named, clientRequestId) => {

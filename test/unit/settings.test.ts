@@ -205,7 +205,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ['RETENTION_DAYS', 'x', /whole number of days from 1 to 9999/],
     ['PAGES', 'x', /comma-separated list of board, docs/],
     ['AZURE_CLIENT_ID', 'x', /client id/],
-  ])('%s says what it wants', (name, value, wanted) => {
+  ])('%s reports what is expected', (name, value, wanted) => {
     expect(complaints({ ...valid, [name]: value })[0]?.[1]).toMatch(wanted);
   });
 });
@@ -256,7 +256,7 @@ describe('TABLES_CONNECTION', () => {
   });
 });
 
-describe('all that is bad is told at once', () => {
+describe('all faults are reported at once', () => {
   test('each setting by its name', () => {
     const bad = {
       AUTH_AUTHORITY: 'x',
@@ -326,7 +326,7 @@ describe('a secure address', () => {
   });
 });
 
-describe('a complaint says what is wanted and what was got', () => {
+describe('a message names what is expected and what was found', () => {
   const good = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'a', TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
   const elsewhere = { ...good, TABLES_CONNECTION: '' };
   const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519';
@@ -387,7 +387,7 @@ describe('a complaint says what is wanted and what was got', () => {
     expect(() => readSettings(env)).toThrow(complaint);
   });
 
-  test('under a line that says what they are about', () => {
+  test('under a line that introduces them', () => {
     expect(() => readSettings({})).toThrow(/^The service cannot start:\n {2}AUTH_TENANTS /);
   });
 

@@ -21,7 +21,7 @@ export const operationPatch = z.strictObject({
 });
 export type OperationPatch = z.infer<typeof operationPatch>;
 
-/** An operation as it is kept, in the columns that the service has too. */
+/** An operation as it is stored, in the same columns as in the service. */
 export interface Row {
   readonly clientContext?: string;
   readonly resultInfoCode?: number;

@@ -4,7 +4,7 @@ import type { PeerSettings } from './peer.ts';
 
 const MAX_ATTEMPTS = 20;
 
-/** Opens the table the plain way: read, merge, write on the condition that nobody has written since; else once more. */
+/** Opens the table the plain way: read, merge, write unless it has changed since, otherwise try again. */
 export function openOperations({ connection, table }: PeerSettings) {
   const client = TableClient.fromConnectionString(connection, table, { allowInsecureConnection: true });
 

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
-import { serveUntilTold } from '../../../local/childProcess.ts';
+import { serveUntilStopped } from '../../../local/childProcess.ts';
 import { close, LOOPBACK, listen } from '../../../local/loopback.ts';
 
-/** What every peer is told, by the names of the service's own settings. */
+/** The settings of every peer, under the names of the service's own settings. */
 export interface PeerSettings {
   readonly authority: string;
   readonly tenant: string;
@@ -12,7 +12,7 @@ export interface PeerSettings {
   readonly table: string;
 }
 
-/** What a peer says of itself when it listens. */
+/** What a peer reports once it listens. */
 export interface PeerReady {
   readonly title: string;
   readonly port: number;
@@ -29,7 +29,7 @@ export async function servePeer(
   store: PeerReady['store'],
   start: (settings: PeerSettings) => Promise<Server> | Server,
 ): Promise<void> {
-  await serveUntilTold(async () => {
+  await serveUntilStopped(async () => {
     const server = await start(readPeerSettings(process.env));
     const port = server.listening ? portOf(server) : await listen(server, 0, 'PORT');
     const ready: PeerReady = { title, port, store };

@@ -1,4 +1,4 @@
-// @microsoft/microsoft-graph-client as it is: its own authentication, retries, redirects and paging.
+// The unmodified @microsoft/microsoft-graph-client: its own authentication, retries, redirects and paging.
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import {

@@ -1,4 +1,4 @@
-// @azure/identity as it is, against the local issuer.
+// The unmodified @azure/identity, against the local issuer.
 import { ClientSecretCredential } from '@azure/identity';
 import { report } from './report.ts';
 

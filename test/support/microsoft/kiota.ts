@@ -1,4 +1,4 @@
-// Kiota's request adapter as it is, used as a client that Kiota generates uses it: with its own middleware, serialization,
+// Kiota's unmodified request adapter, used as a client that Kiota generates uses it: with its own middleware, serialization,
 // token provider and error mapping.
 import {
   AllowedHostsValidator,

@@ -1,4 +1,4 @@
-// @azure/msal-node as it is, against the local issuer.
+// The unmodified @azure/msal-node, against the local issuer.
 import { ConfidentialClientApplication } from '@azure/msal-node';
 import { report } from './report.ts';
 

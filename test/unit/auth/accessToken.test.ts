@@ -274,7 +274,7 @@ describe('a token that was found good', () => {
   });
 });
 
-test('when the keys cannot be had, neither good nor bad can be said', async () => {
+test('when the keys are unavailable, a token is neither accepted nor refused', async () => {
   const failing = createVerifyAccessToken(
     { authority: '', tenants: [TENANT], audiences: [], appRoles: [], scopes: [], v1Issuer: '', algorithms: ['RS256'] },
     () => Promise.reject(new ServiceError('unavailable', 'no keys')),
@@ -320,7 +320,7 @@ const goodHeader = { typ: 'JWT', alg: 'RS256', kid: 'one' };
 const base64url = (value: unknown) =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
-/** Header and payload as they are given, signed with the published key: what they say is all that can be wrong. */
+/** The given header and payload, signed with the published key: only their content can be wrong. */
 const signedParts = (header: string, payload: string) => {
   const input = `${header}.${payload}`;
   return `${input}.${signBytes('sha256', Buffer.from(input), KeyObject.from(privateKey)).toString('base64url')}`;
@@ -330,7 +330,7 @@ const signedAsItIs = (header: unknown, claims: unknown = goodClaims) =>
 const checkSigned = (header: unknown, claims?: unknown) =>
   outcome(authenticate()(`Bearer ${signedAsItIs(header, claims)}`));
 
-describe('the form, of a token whose signature is good as it is written', () => {
+describe('the form, of a token whose signature is good for its text', () => {
   test.each([
     ['nothing', 'tokenMissing', () => null],
     ['a tab after the scheme', 'tokenMissing', (token: string) => `Bearer\t${token}`],
@@ -365,7 +365,7 @@ describe('the form, of a token whose signature is good as it is written', () => 
     expect(await outcome(authenticate()(`Bearer ${signedParts(header, payload)}`))).toBe('good');
   });
 
-  test.each([header, payload])('differs from what the rows below make of it: %#', (part) => {
+  test.each([header, payload])('differs from its variants in the rows below: %#', (part) => {
     for (const change of [base64, padded, strayBits]) expect(change(part)).not.toBe(part);
   });
 
@@ -579,7 +579,7 @@ test('no character of a good token can be changed', async () => {
   );
 });
 
-test('whatever else an Authorization header holds is refused, and never a failure of the service', async () => {
+test('any other Authorization header is refused, and never a failure of the service', async () => {
   const part = fc.oneof(fc.base64String(), fc.json().map(base64url), fc.string({ unit: 'binary' }));
   const token = fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.'));
   const header = fc.oneof(

@@ -11,7 +11,7 @@ const forbidden = expect.objectContaining({ reason: 'forbidden' });
 describe('an application', () => {
   const rows: [string, Partial<AccessTokenClaims>][] = [
     ['by idtyp', { idtyp: 'app' }],
-    ['by idtyp, whatever oid and sub are', { idtyp: 'app', oid: 'a', sub: 'b' }],
+    ['by idtyp, for any oid and sub', { idtyp: 'app', oid: 'a', sub: 'b' }],
     ['by an oid that equals sub, where there is no idtyp', { oid: 'a', sub: 'a' }],
   ];
   test.each(rows)('%s is admitted by any of the roles, as its tenant', (_title, app) => {
@@ -34,7 +34,7 @@ describe('an application', () => {
 describe('a user', () => {
   const rows: [string, Partial<AccessTokenClaims>][] = [
     ['by idtyp', { idtyp: 'user' }],
-    ['by idtyp, whatever oid and sub are', { idtyp: 'user', oid: 'a', sub: 'a' }],
+    ['by idtyp, for any oid and sub', { idtyp: 'user', oid: 'a', sub: 'a' }],
     ['by an oid that is not sub', { oid: 'a', sub: 'b' }],
     ['by nothing at all', {}],
     ['by a sub alone', { sub: 'a' }],
@@ -94,7 +94,7 @@ describe('the names of roles and scopes', () => {
   });
 });
 
-test('whatever the claims, only a role admits an application and only a scope admits a user', () => {
+test('with any claims, only a role admits an application and only a scope admits a user', () => {
   const text = fc.constantFrom(undefined, 'app', 'user', 'a', 'b', '');
   const role = fc.constantFrom<string[]>('Role.A', 'Role.B', 'Scope.A', 'Other', '');
   const scope = fc.constantFrom<string[]>('Scope.A', 'Scope.B', 'Role.A', 'Other');

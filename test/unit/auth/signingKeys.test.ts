@@ -149,7 +149,7 @@ describe('an issuer that does not answer', () => {
     response.end();
   };
 
-  test('leaves the last good keys in service for 24 hours, and is asked once in 5 minutes', async () => {
+  test('leaves the last good keys in use for 24 hours, and gets one request in 5 minutes', async () => {
     await find(TENANT, 'one');
     answerKeys = down;
     let requests = 1;
@@ -228,7 +228,7 @@ describe('a key', () => {
     expect(await keyIds()).toEqual(['one']);
   });
 
-  test('that says it is for verification is used', async () => {
+  test('that is marked for verification is used', async () => {
     published = [rsa('one', { key_ops: ['verify'], use: undefined })];
     expect(await keyIds()).toEqual(['one']);
   });
@@ -239,7 +239,7 @@ describe('a key', () => {
     expect(await keyIds()).toEqual(['ec']);
   });
 
-  test('keeps what it says of its algorithm and its issuer', async () => {
+  test('keeps its algorithm and its issuer', async () => {
     published = [rsa('one', { alg: 'RS256', issuer: 'https://login.example/{tenantid}/v2.0' })];
     const key = (await find(TENANT, 'one')).keys.get('one');
     expect(key).toMatchObject({ algorithm: 'RS256', issuer: 'https://login.example/{tenantid}/v2.0' });
@@ -252,7 +252,7 @@ describe('a key', () => {
 });
 
 describe('one fetch', () => {
-  test('renews keys that are an hour old, whatever key id is asked for', async () => {
+  test('renews keys that are an hour old, for any key id', async () => {
     await find(TENANT, 'one');
     time += KEYS_RENEWAL_MS;
     published = [rsa('one'), rsa('two')];
@@ -287,7 +287,7 @@ describe('one fetch', () => {
 describe('200 key ids at once that no key has', () => {
   const flood = () => Promise.all(Array.from({ length: 200 }, (_, n) => keyIds(`unknown ${n}`)));
 
-  test('cause one fetch in 30 seconds, and leave the known keys as they are', async () => {
+  test('cause one fetch in 30 seconds, and keep the known keys', async () => {
     await find(TENANT, 'one');
     expect(await flood()).toEqual(Array(200).fill(['one']));
     expect(await flood()).toEqual(Array(200).fill(['one']));
@@ -361,7 +361,7 @@ describe('several tenants', () => {
 });
 
 describe('no keys at all', () => {
-  test('is asked about again after 1 second, and not a millisecond before', async () => {
+  test('causes another fetch after 1 second, and not a millisecond before', async () => {
     answerKeys = (response) => response.writeHead(500).end();
     for (const [later, requests] of [
       [0, 1],
@@ -409,7 +409,7 @@ describe('an issuer whose discovery goes wrong', () => {
     ],
     ['a redirect', (response) => response.writeHead(307, { Location: `${authority}/elsewhere` }).end()],
   ];
-  test.each(wrong)('with %s is unavailable, and is asked nothing more', async (_title, answer) => {
+  test.each(wrong)('with %s is unavailable, and gets no further request', async (_title, answer) => {
     answerDiscovery = answer;
     await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
     expect(keyRequests).toBe(0);

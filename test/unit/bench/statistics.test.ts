@@ -33,7 +33,7 @@ describe('estimate', () => {
     expect(estimate(oneTo(50)).interval).toEqual([18, 33]);
   });
 
-  test('the interval holds the median, whatever the order of the rounds', async () => {
+  test('the interval contains the median, for any order of the rounds', async () => {
     await fc.assert(
       fc.property(rounds, (all) => {
         const { median, interval: [low, high] = [Number.NaN, Number.NaN] } = estimate(all);

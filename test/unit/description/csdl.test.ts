@@ -1,4 +1,4 @@
-// The tools of OASIS read what $metadata says.
+// The tools of OASIS read $metadata.
 import { createRequire } from 'node:module';
 import { describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
@@ -22,7 +22,7 @@ const OFF = { notifications: false };
 const toJson = (features: typeof ON): unknown => JSON.parse(JSON.stringify(csdl(features)));
 const json = toJson(ON);
 
-test.each([ON, OFF])('odata-csdl makes of the XML the very JSON that is served, with %j', (features) => {
+test.each([ON, OFF])('odata-csdl converts the XML to exactly the JSON that is served, with %j', (features) => {
   const messages: unknown[] = [];
   expect(xml2json(toCsdlXml(features), { strict: true, messages })).toEqual(toJson(features));
   expect(messages).toEqual([]);
@@ -33,7 +33,7 @@ test('odata-csdl sees a difference', () => {
   expect(xml2json(xml, { strict: true, messages: [] })).not.toEqual(json);
 });
 
-test('odata-openapi makes of it the addresses and methods that are served', () => {
+test('odata-openapi converts it to the addresses and methods that are served', () => {
   const messages: unknown[] = [];
   const { paths } = z
     .object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })

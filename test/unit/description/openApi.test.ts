@@ -14,7 +14,7 @@ const plain = openApi('http://127.0.0.1:7071', { notifications: false });
 
 describe('Redocly', () => {
   const lint = async (described: object) => {
-    // Whoever asks whether the service is healthy does nothing wrong, and is never answered 4xx.
+    // A health check has no parameters that could be wrong, so that it is never answered 4xx.
     const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
     const problems = await lintFromString({ source: JSON.stringify(described), absoluteRef: 'openapi.json', config });
     return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`);
@@ -23,7 +23,7 @@ describe('Redocly', () => {
   test.each([
     ['with notifications', document],
     ['without', plain],
-  ])('finds nothing to say of the document, examples included, %s', async (_title, described) => {
+  ])('finds no fault in the document, examples included, %s', async (_title, described) => {
     expect(await lint(described)).toEqual([]);
   });
 
@@ -35,14 +35,14 @@ describe('Redocly', () => {
   });
 });
 
-test('every code of the table of causes is described, but for those that go without saying or never come alone', () => {
+test('every code of the table of causes is described, except those that every service has or that occur only within others', () => {
   const codes = new Set<string>(Object.values(wireErrors).map(({ code }) => code));
   for (const other of ['MethodNotAllowed', 'FailedDependency', 'InsufficientStorage', 'TooManyRequests'])
     codes.delete(other);
   expect(Object.keys(document.components.responses).sort()).toEqual([...codes].sort());
 });
 
-test('nothing of notifications is described where they are off', () => {
+test('notifications are not described where they are off', () => {
   expect(JSON.stringify(plain)).not.toMatch(/subscription|changeNotification|Location/i);
   expect(Object.keys(plain.components.responses)).not.toContain('ValidationError');
 });
@@ -120,7 +120,7 @@ describe('the body of an update', () => {
     );
   });
 
-  test('and refused if the service refuses it, where no text holds what JSON Schema cannot tell', async () => {
+  test('and refused if the service refuses it, with texts for which JSON Schema can express the limits', async () => {
     let accepted = 0;
     await fc.assert(
       fc.property(bodies(short), (body) => {
@@ -133,7 +133,7 @@ describe('the body of an update', () => {
     expect(accepted).toBeGreaterThan(50);
   });
 
-  test('may be more than its schema says in the casing of enumerations alone', () => {
+  test('differs from its schema only in the casing of enumerations, which is free', () => {
     const body = { id: 'a', status: 'running' };
     expect([isNamed(body), accepts(() => validatePatch(body, undefined, TENANT))]).toEqual([false, true]);
   });

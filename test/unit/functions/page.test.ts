@@ -31,7 +31,7 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
     }
   });
 
-  test('may run nothing but its own scripts, call nobody but this service, and be framed by nobody', async () => {
+  test('may run its own scripts only, call this service only, and not be framed', async () => {
     const { headers } = await get(page);
     const policy = new Map(
       (headers.get('content-security-policy') ?? '').split('; ').map((directive): [string, string] => {

@@ -45,7 +45,7 @@ describe('a path finds its route, as on the host', () => {
     expect(find(path)).toBeUndefined();
   });
 
-  test.each(['%', '%ff', 'a%zz'])('%j, which is badly encoded, stays as it is', (id) => {
+  test.each(['%', '%ff', 'a%zz'])('%j, which is badly encoded, is left unchanged', (id) => {
     expect(find(`v1.0/items/${id}`)).toEqual(['v1.0/items/{id}', { id }]);
   });
 });

@@ -64,7 +64,7 @@ test.each<[string, Partial<SubscriptionRepository>]>([
   ['the write', { create: unavailable }],
   ['the write, and the removal', { create: unavailable, remove: unavailable }],
   ['the removal of one beyond the limit', { create: fillUp, remove: unavailable }],
-])('when %s fails, the error says that the subscription may exist', async (_, failing) => {
+])('when %s fails, the error mentions that the subscription may exist', async (_, failing) => {
   const { answer } = create(failing);
   const message = expect.stringContaining('may exist. List the subscriptions');
   await expect(answer).rejects.toMatchObject({ reason: 'unavailable', message, cause: expect.any(ServiceError) });

@@ -107,7 +107,7 @@ describe('Accept', () => {
   });
 });
 
-describe('what a caller is told', () => {
+describe('the message to a caller', () => {
   test.each([
     ['odata-version', '3.0', 'OData-Version must be 4.0 or 4.01.'],
     ['odata-maxversion', '3.0', 'OData-MaxVersion must be 4.0 or above.'],
@@ -149,7 +149,7 @@ describe('of the media types that an address offers', () => {
     expect(chooseMediaType(headers, ['application/xml', 'application/json'])).toBe(mediaType);
   });
 
-  test('none may be acceptable, which is said of all', () => {
+  test('none may be acceptable, and the message names all', () => {
     const refused = () =>
       chooseMediaType(new Headers({ accept: 'text/html' }), ['application/xml', 'application/json']);
     expect(refused).toThrow('The response is application/xml or application/json, which Accept does not allow.');

@@ -46,8 +46,8 @@ const members = fc.uniqueArray(fc.tuple(awkwardName, awkwardValue.value), {
 const escaped = (name: string) =>
   `"${Array.from({ length: name.length }, (_, index) => `\\u${name.charCodeAt(index).toString(16).padStart(4, '0')}`).join('')}"`;
 
-describe('what JSON.parse makes of a text is what is read', () => {
-  test('whatever its members', () =>
+describe('a text is read as JSON.parse reads it', () => {
+  test('with any members', () =>
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: MAX_DEPTH }), (value) => {
         fc.pre(depthOf(value) <= MAX_DEPTH);
@@ -56,7 +56,7 @@ describe('what JSON.parse makes of a text is what is read', () => {
       }),
     ));
 
-  test('whatever quotes, backslashes, braces, colons and commas are in names and strings, and whatever white space', () =>
+  test('with any quotes, backslashes, braces, colons and commas in names and strings, and any white space', () =>
     fc.assert(
       fc.property(awkwardValue.value, fc.constantFrom(undefined, 1, '\t', '\n\r'), (value, space) => {
         const text = JSON.stringify(value, null, space);
@@ -110,7 +110,7 @@ describe('a member named twice is refused by its path', () => {
     expect(() => parseJson(text)).toThrow(repeated(...targets));
   });
 
-  test('whatever the name, and whatever the members before, between and after', () =>
+  test('for any name, and any members before, between and after', () =>
     fc.assert(
       fc.property(members, fc.nat(), fc.nat(), fc.boolean(), (entries, from, to, asEscapes) => {
         const written = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -212,7 +212,7 @@ test.each([
   expect(() => parseJson(text)).toThrow(badRequest);
 });
 
-/** A body in chunks, which says how many of them were asked for and whether it was cancelled. */
+/** A body in chunks, which records how many of them were read and whether it was cancelled. */
 function streamOf(chunks: readonly Uint8Array[]) {
   const asked = { pulls: 0, cancelled: false };
   const body = new ReadableStream<Uint8Array>(
@@ -271,7 +271,7 @@ describe('Content-Type', () => {
     'application/json;charset=utf-32',
     'application/json; charset=iso-8859-1',
     'application/json; CharSet=UTF-16LE',
-  ])('%j is a 415, and nothing of the body is read', async (contentType) => {
+  ])('%j is a 415, and the body is not read', async (contentType) => {
     const { body, asked } = streamOf([Buffer.from('{}')]);
     await expect(readJsonBody({ headers: new Headers({ 'Content-Type': contentType }), body })).rejects.toMatchObject({
       reason: 'unsupportedMediaType',
@@ -293,7 +293,7 @@ describe('Content-Encoding', () => {
     await expect(read('{}', { 'Content-Encoding': coding })).rejects.toMatchObject({ reason: 'unsupportedMediaType' });
   });
 
-  test.each(['identity', 'Identity'])('%s says nothing', async (coding) => {
+  test.each(['identity', 'Identity'])('%s is ignored', async (coding) => {
     expect(await read('{}', { 'Content-Encoding': coding })).toEqual({});
   });
 });
@@ -320,20 +320,20 @@ describe('a body', () => {
   });
 
   test.each([
-    ['that says nothing of its length', {}],
-    ['that says it is shorter', { 'Content-Length': '2' }],
-    ['that says no number', { 'Content-Length': 'many' }],
-  ])('one byte longer is a 413, and is cancelled without its rest being read: %s', async (_title, said) => {
+    ['without a Content-Length', {}],
+    ['with a shorter Content-Length', { 'Content-Length': '2' }],
+    ['with a Content-Length that is no number', { 'Content-Length': 'many' }],
+  ])('one byte longer is a 413, and is cancelled without its rest being read: %s', async (_title, declared) => {
     const size = 1024;
     const { body, asked } = streamOf(inChunksOf(ofLength(4 * MAX_BODY_BYTES), size));
-    const headers = new Headers({ 'Content-Type': 'application/json', ...said });
+    const headers = new Headers({ 'Content-Type': 'application/json', ...declared });
     await expect(readJsonBody({ headers, body })).rejects.toMatchObject({ reason: 'contentTooLarge' });
     expect(asked).toEqual({ pulls: MAX_BODY_BYTES / size + 1, cancelled: true });
 
-    await expect(read(ofLength(MAX_BODY_BYTES + 1), said)).rejects.toMatchObject({ reason: 'contentTooLarge' });
+    await expect(read(ofLength(MAX_BODY_BYTES + 1), declared)).rejects.toMatchObject({ reason: 'contentTooLarge' });
   });
 
-  test('that says it is longer is a 413 before any of it is read', async () => {
+  test('with a longer Content-Length is a 413 before any of it is read', async () => {
     const { body, asked } = streamOf([Buffer.from('{}')]);
     const headers = new Headers({ 'Content-Type': 'application/json', 'Content-Length': String(MAX_BODY_BYTES + 1) });
     await expect(readJsonBody({ headers, body })).rejects.toMatchObject({ reason: 'contentTooLarge' });
@@ -393,7 +393,7 @@ describe('a body', () => {
   });
 });
 
-describe('what a caller is told', () => {
+describe('the message to a caller', () => {
   test.each([
     [{ 'Content-Type': 'text/plain' }, '{}', 'Content-Type must be application/json.'],
     [{ 'Content-Type': 'json' }, '{}', 'Content-Type must be application/json.'],

@@ -20,12 +20,12 @@ const read = (id?: string, firstSent?: string, caller = 'me') =>
 const rejected = (reason: string) => expect.objectContaining({ reason });
 
 describe('the headers', () => {
-  test('that were not sent say nothing', () => {
+  test('that were not sent have no effect', () => {
     expect(read()).toBeUndefined();
     expect(() => refuseRepeatability(new Headers(), NOW)).not.toThrow();
   });
 
-  test('tell a request of one caller from all others, whatever the casing of its id', () => {
+  test('distinguish a request of one caller from all others, in any casing of its id', () => {
     const one = read(ID, dateOf(NOW));
     expect(one?.firstSent).toBe(NOW);
     expect(read(ID.toUpperCase(), dateOf(NOW))).toEqual(one);
@@ -72,7 +72,7 @@ describe('the headers', () => {
   });
 });
 
-describe('the message of a refusal says what is wrong', () => {
+describe('the message of a refusal names what is wrong', () => {
   const date =
     'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT, and is needed with Repeatability-Request-ID.';
   const id = 'Repeatability-Request-ID must be a UUID, and is needed with Repeatability-First-Sent.';

@@ -13,7 +13,7 @@ describe('the lines of a request of notifications', () => {
     ]);
   });
 
-  test('have no more than the id where an operation was deleted', () => {
+  test('have only the id where an operation was deleted', () => {
     expect(linesOf({ changeType: 'deleted', resourceData: { id: 'prompt-1' } })).toEqual(['09:05:07 deleted prompt-1']);
   });
 
@@ -33,7 +33,7 @@ describe('the lines of a request of notifications', () => {
     expect(notificationLines(body, now)).toBeUndefined();
   });
 
-  test('hold nothing that controls a terminal, whatever the text', () => {
+  test('have no control characters of a terminal, for any text', () => {
     const anyText = fc.string({ unit: 'binary' });
     fc.assert(
       fc.property(anyText, anyText, anyText, (changeType, id, clientContext) => {

@@ -16,7 +16,7 @@ const line = (change: Partial<typeof served>) =>
 const refusal = (error: object) => JSON.stringify({ error });
 
 describe('the line of a request', () => {
-  test('has method, path, status, duration and request id, and nothing of the body', () => {
+  test('has method, path, status, duration and request id, and no part of the body', () => {
     expect(line({})).toBe('PATCH /v1.0/playPromptOperation 200 4 ms an-id');
     expect(line({ headers: {} as typeof served.headers })).toBe('PATCH /v1.0/playPromptOperation 200 4 ms -');
   });

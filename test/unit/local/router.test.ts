@@ -23,7 +23,7 @@ describe('a literal route', () => {
   const find = finder('', 'v1.0/playPromptOperation');
 
   test.each(['/v1.0/playPromptOperation', '/V1.0/PLAYPROMPTOPERATION', '/v1.0/playpromptoperation/'])(
-    '%s is matched whatever the casing, and with a slash at the end',
+    '%s is matched in any casing, and with a slash at the end',
     (path) => {
       expect(find(path)).toEqual(['v1.0/playPromptOperation', {}]);
     },
@@ -67,7 +67,7 @@ describe('a parameter', () => {
     expect(find('/other/a')).toBeUndefined();
   });
 
-  test('may have text around it, which is matched decoded and whatever the casing', () => {
+  test('may have text around it, which is matched decoded and in any casing', () => {
     const find = finder('', 'items({key})', 'v-{id}.json');
     expect(find("/items('a')")).toEqual(['items({key})', { key: "'a'" }]);
     expect(find('/ITEMS%28%27a%27%29')).toEqual(['items({key})', { key: "'a'" }]);
@@ -85,7 +85,7 @@ describe('a parameter', () => {
     expect(finder('', '{set}/{id}/items')('/a/b/ITEMS')).toEqual(['{set}/{id}/items', { set: 'a', id: 'b' }]);
   });
 
-  test.each(['%', '%zz', '%ff', 'a%'])('whose percent-encoding is broken stays as it is: %s', (id) => {
+  test.each(['%', '%zz', '%ff', 'a%'])('whose percent-encoding is broken is left unchanged: %s', (id) => {
     expect(finder('', 'items/{id}')(`/items/${id}`)).toEqual(['items/{id}', { id }]);
   });
 
@@ -94,7 +94,7 @@ describe('a parameter', () => {
   });
 });
 
-describe('the functions are tried in the order of their names, whatever the casing, and the first that fits serves', () => {
+describe('the functions are tried in the order of their names, in any casing, and the first that matches is used', () => {
   const named = [
     { ...serve('{*rest}'), name: 'zebra' },
     { ...serve('items/{id}'), name: 'Lion' },

@@ -53,7 +53,7 @@ describe('a notification', () => {
     expect(sent()).toBe(0);
   });
 
-  test('is not sent again at once to a receiver that is busy, or says when to retry', async () => {
+  test('is not sent again at once to a receiver that is busy or that sends Retry-After', async () => {
     const busy = deliveryTo(new ReceiverError('busy'));
     expect(await busy.send(notification, leased, [0, 1])).toEqual({ cause: 'busy', retryAfterMs: 0 });
     expect(busy.sent()).toBe(1);
@@ -70,7 +70,7 @@ describe('a notification', () => {
     [new Date(NOW - 30_000).toUTCString(), 0],
     ['soon', 0],
     ['-5', 0],
-  ])('that is to be retried after %s waits %d ms', async (retryAfter, retryAfterMs) => {
+  ])('with Retry-After: %s waits %d ms', async (retryAfter, retryAfterMs) => {
     const failure = await deliveryTo({ status: 503, retryAfter }).send(notification, leased, [0]);
     expect(failure?.retryAfterMs).toBe(retryAfterMs);
   });
@@ -116,7 +116,7 @@ describe('an entry', () => {
     expect(entries.only()).toEqual(taken);
   });
 
-  test('is split into one for each subscription, those that exist already left as they are', async () => {
+  test('is split into one for each subscription, without changing those that exist already', async () => {
     const { split, entries } = deliveryTo();
     const whole = changeEntry({ subscriptions: ['a', 'b'] });
     const stored = await entries.create(whole, leased, signal);

@@ -30,7 +30,7 @@ function setUp(subscriptions: Subscription[], status = 200) {
 const settled = () => delay(20);
 
 describe('a change', () => {
-  test('that nobody asks for leaves nothing', async () => {
+  test('that no subscription asks for leaves no entry', async () => {
     const other = aSubscription({ resource: { text: '', operationId: 'another', filter: undefined } });
     const { entries, posted, listener } = setUp([other, aSubscription({ changeTypes: ['deleted'] })]);
     await listener.beforeWrite(change, signal);
@@ -51,7 +51,7 @@ describe('a change', () => {
     expect([entries.all().length, posted.length]).toEqual([0, 2]);
   });
 
-  test('that is refused leaves nothing', async () => {
+  test('that is refused leaves no entry', async () => {
     const { entries, posted, listener } = setUp([aSubscription()]);
     await listener.beforeWrite(change, signal);
     listener.afterRefusal();
@@ -104,7 +104,7 @@ describe('the list of subscriptions', () => {
     expect(await idsAt(2000 + KNOWN_AFTER_MS)).toEqual(['3']);
   });
 
-  test('that cannot be read fails who needs it, and is asked for again', async () => {
+  test('that cannot be read fails the requests that need it, and is read again', async () => {
     let isDown = true;
     const list = async () => {
       if (isDown) throw new Error('down');

@@ -6,7 +6,7 @@ test.each([
   ['https://bot.example/', 'https://bot.example/?validationToken='],
   ['https://bot.example/?', 'https://bot.example/?validationToken='],
   ['https://bot.example/?a=1', 'https://bot.example/?a=1&validationToken='],
-])('%s is asked with the token in its query', async (url, expected) => {
+])('%s gets the token in its query', async (url, expected) => {
   const asked: string[] = [];
   const post = async (target: string) => {
     asked.push(target);

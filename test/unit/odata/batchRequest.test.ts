@@ -97,7 +97,7 @@ describe('a request of a batch', () => {
     ['body must be JSON, or a string in base64', { body: 'a b' }],
     ['dependsOn must have at most 19 ids', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
     ['dependsOn must have ids of other requests, none of which depends on this one', { dependsOn: ['1'] }],
-  ])('is refused in words that say what would be right: %s', (words, changes) => {
+  ])('is refused with a message that names what is allowed: %s', (words, changes) => {
     const message = `requests/0/${words}.`;
     expect(() => validateBatch(batch(request(changes)))).toThrow(
       expect.objectContaining({
@@ -107,7 +107,7 @@ describe('a request of a batch', () => {
     );
   });
 
-  test('tells all its faults, and those of the others', () => {
+  test('reports all its faults, and those of the others', () => {
     expect(faultsOf({ ...batch(request({ id: '', body: '%' }), request({ url: 1 })), extra: 1 }).sort()).toEqual([
       ...['extra', 'requests/0/body', 'requests/0/id', 'requests/1/url'],
     ]);

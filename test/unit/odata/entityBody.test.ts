@@ -20,7 +20,7 @@ describe('the root of the service', () => {
   });
 });
 
-describe('the entity as it is answered', () => {
+describe('the entity in a response', () => {
   const root = 'https://host/v1.0';
 
   test('has its annotations first, then its properties in the order of the reference page', () => {
@@ -65,7 +65,7 @@ describe('the entity as it is answered', () => {
   });
 });
 
-test('an entity of which properties are selected has these alone, says so, and keeps its annotations', () => {
+test('an entity of which properties are selected has only these and its annotations, and its context names them', () => {
   const body = toEntityBody('https://host/v1.0', anOperation({ id: 'a' }), 'W/"1"', ['id', 'status']);
   expect(Object.entries(body)).toEqual([
     ['@odata.context', 'https://host/v1.0/$metadata#playPromptOperation(id,status)/$entity'],

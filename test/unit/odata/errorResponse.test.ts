@@ -140,7 +140,7 @@ test('a ServiceError without a cause has none, not even undefined', () => {
   expect(new ServiceError('notFound', 'why')).not.toHaveProperty('cause');
 });
 
-test('what is no ServiceError becomes one that says nothing of the inside', () => {
+test('any other error becomes a ServiceError that reveals no internals', () => {
   const error = toServiceError(new TypeError('secret'));
   expect([error.name, error.message]).toEqual(['ServiceError', 'The service failed to process the request.']);
 });

@@ -63,7 +63,7 @@ test('what is written of a filter is read as that filter', async () => {
   );
 });
 
-/** What the caller is told of a filter, which is refused. */
+/** The message to the caller of a filter that is refused. */
 function refusalOf(text: string): string {
   try {
     readFilter(text);

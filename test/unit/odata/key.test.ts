@@ -41,7 +41,7 @@ describe('the id in an address', () => {
     );
   });
 
-  test('in parentheses is the one that was quoted, whatever it is', async () => {
+  test('in parentheses is the one that was quoted, for any id', async () => {
     await fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (id, isNamed) => {
         const key = `${isNamed ? 'id=' : ''}'${id.replaceAll("'", "''")}'`;

@@ -137,7 +137,7 @@ describe('what is not a property is refused by its name', () => {
 });
 
 describe('annotations', () => {
-  test('other than @odata.type are ignored, whatever they hold', () => {
+  test('other than @odata.type are ignored, with any value', () => {
     const body = {
       '@odata.context': 5,
       '@odata.etag': 'W/"1"',
@@ -186,7 +186,7 @@ describe('annotations', () => {
   });
 });
 
-test('all faults are told at once', () => {
+test('all faults are reported at once', () => {
   const body = JSON.parse(`{
     "@odata.type": "#microsoft.graph.call",
     "id": 7,
@@ -245,7 +245,7 @@ test.each<[string, object, string | undefined, Fault[]]>([
       ['UnknownProperty', 'foo'],
     ],
   ],
-])('%s is told along with the faults of the body', (_title, body, addressId, faults) => {
+])('%s is reported with the faults of the body', (_title, body, addressId, faults) => {
   expect(faultsOf(body, addressId)).toEqual(inOrder(faults));
 });
 
@@ -375,18 +375,18 @@ describe('a resultInfo', () => {
   });
 });
 
-test('an empty object is a patch that says nothing', () => {
+test('an empty object is a patch without changes', () => {
   expect(validatePatch({}, 'a', TENANT)).toStrictEqual({ id: 'a', patch: {} });
 });
 
-test('the body is left as it is', () => {
+test('the body is not modified', () => {
   const body = { '@odata.etag': 'x', status: 'running', resultInfo: { '@odata.etag': 'x', code: 1 } };
   const before = structuredClone(body);
   validatePatch(body, 'a', TENANT);
   expect(body).toStrictEqual(before);
 });
 
-describe('what a caller is told', () => {
+describe('the message to a caller', () => {
   test.each([
     [{ status: 7 }, 'status must be one of NotStarted, Running, Completed, Failed.'],
     [{ clientContext: 7 }, 'clientContext must be a string.'],

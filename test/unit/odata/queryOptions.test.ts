@@ -106,7 +106,7 @@ describe('$select', () => {
   });
 });
 
-describe('the message of a fault says what there is, or would be right', () => {
+describe('the message of a fault names what exists or is allowed', () => {
   const none = () => readQueryOptions('https://host/?a=1', []);
   test.each<[string, () => unknown]>([
     ['x is not a query option of this URL; supported are $filter, $select, $top.', () => read('x=1')],

@@ -33,11 +33,11 @@ describe('a fault that zod found', () => {
       { code: 'OutOfRange', message: 'a must be a whole number from -2147483648 to 2147483647.' },
     ]),
   ];
-  test.each(rows)('says what there must be: %s', (_title, schema, value, detail) => {
+  test.each(rows)('names what is allowed: %s', (_title, schema, value, detail) => {
     expect(detailsOf(z.object({ a: schema }), { a: value })).toEqual([{ target: 'a', ...detail }]);
   });
 
-  test('is told with the path to it', () => {
+  test('is reported with the path to it', () => {
     expect(detailsOf(z.object({ a: z.array(z.object({ b: z.string() })) }), { a: [{ b: '' }, { b: 1 }] })).toEqual([
       { code: 'InvalidType', message: 'a/1/b must be a string.', target: 'a/1/b' },
     ]);

@@ -33,7 +33,7 @@ async function newOperation() {
   return { id, ...(await update(id, { status: 'Running' })) };
 }
 
-/** The store, but that the first removal is answered by nobody: it is done or not, and then `after` happens. */
+/** The store, except that the first removal gets no answer: it is done or not, and then `after` happens. */
 function losingTheFirstAnswer({
   isDone = true,
   after = async () => {},
@@ -56,7 +56,7 @@ function losingTheFirstAnswer({
 }
 
 describe('a removal', () => {
-  test('takes the operation away, for other instances too, whatever they remember', async () => {
+  test('removes the operation, for other instances too, even if they have cached it', async () => {
     const { id } = await newOperation();
     await elsewhere.get(TENANT, id, signal);
     await remove(id);
@@ -73,7 +73,7 @@ describe('a removal', () => {
     });
   });
 
-  test('of what is not there is not found, whatever the preconditions', async () => {
+  test('of an operation that does not exist is not found, with any preconditions', async () => {
     const notFound = { reason: 'notFound' };
     await expect(remove(crypto.randomUUID())).rejects.toMatchObject(notFound);
     await expect(remove(crypto.randomUUID(), { ifMatch: '*' })).rejects.toMatchObject(notFound);
@@ -178,7 +178,7 @@ describe('a removal whose answer was lost', () => {
     });
   });
 
-  test('and that can no longer be told from what came after it is unavailable, and done no second time', async () => {
+  test('and that can no longer be distinguished from later writes is unavailable, and not repeated', async () => {
     const { id } = await newOperation();
     const after = async () => {
       for (let n = 0; n <= KEPT_WRITES; n++) await update(id, { clientContext: `${n}` }, elsewhere);

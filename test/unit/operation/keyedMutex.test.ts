@@ -19,7 +19,7 @@ describe('work of one key', () => {
     expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
   });
 
-  test('goes on after work that fails', async () => {
+  test('continues after work that fails', async () => {
     const inTurn = createKeyedMutex();
     const failing = inTurn('key', signal, () => Promise.reject(new Error('failed')));
     const following = inTurn('key', signal, async () => 'done');

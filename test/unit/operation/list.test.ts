@@ -8,7 +8,7 @@ import { anOperation, TENANT } from '../../support/operations.ts';
 const { signal } = new AbortController();
 const unbounded = { maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 1 };
 
-/** A store that answers each step with as many of its operations as `steps` says in turn, be it none. */
+/** A store that answers each step with as many of its operations as `steps` lists in turn, which may be none. */
 function storeOf(count: number, steps: readonly number[]) {
   const all = Array.from({ length: count }, (_, n) => ({ operation: anOperation({ id: `op-${n}` }), etag: `"${n}"` }));
   let calls = 0;
@@ -143,7 +143,7 @@ describe('a page that is full in bytes', () => {
     return { all, store: { list }, asked };
   };
 
-  test('ends there, and the next one goes on', async () => {
+  test('ends there, and the next one continues', async () => {
     const { store } = storeOfSizes([40, 40, 40]);
     const request = { top: 3, maxBytes: 100, sizeOf };
     const first = await listOperations(store, TENANT, request, signal);
@@ -158,7 +158,7 @@ describe('a page that is full in bytes', () => {
     expect([operations.length, asked]).toEqual([999, [...Array(9).fill(100), 99]]);
   });
 
-  test('asks for fewer rows where the page is small, and for no more than are likely to fit', async () => {
+  test('asks for fewer rows where the page is small, and for as many as are likely to fit', async () => {
     const { store, asked } = storeOfSizes([...Array(30).fill(10), ...Array(30).fill(200)]);
     await listOperations(store, TENANT, { top: 999, maxBytes: 40_960, sizeOf }, signal);
     expect(asked).toEqual(Array(6).fill(10));
@@ -174,7 +174,7 @@ describe('a page that is full in bytes', () => {
     expect([operations.length, next, asked]).toEqual([13, '13', [10, 3, 1]]);
   });
 
-  test('is full with what fits exactly, and asks for no more', async () => {
+  test('is full with what fits exactly, without another query', async () => {
     const { store, asked } = storeOfSizes([50, 50, 50]);
     const { operations, next } = await listOperations(store, TENANT, { top: 3, maxBytes: 100, sizeOf }, signal);
     expect([operations.length, next, asked]).toEqual([2, '2', [1, 1]]);

@@ -57,7 +57,7 @@ function mergePatch(target: unknown, patch: unknown): unknown {
   return merged;
 }
 
-/** What RFC 7396 makes of an operation: null is absence there, and what is absent has its default here. */
+/** The result of RFC 7396: null is absence there, and what is absent has its default here. */
 function expected(operation: PlayPromptOperation, patch: PlayPromptOperationPatch): unknown {
   const merged = mergePatch(mergePatch({}, operation), { ...patch, id: operation.id });
   const { resultInfo, ...rest } = isObject(merged) ? merged : {};
@@ -77,7 +77,7 @@ function composed(first: PlayPromptOperationPatch, second: PlayPromptOperationPa
 }
 
 describe('a patch', () => {
-  test('does what JSON Merge Patch says', () =>
+  test('has the result of JSON Merge Patch', () =>
     fc.assert(
       fc.property(operations, patches, (operation, patch) => {
         expect(applyPatch(operation, patch)).toStrictEqual(expected(operation, patch));
@@ -128,7 +128,7 @@ describe('a patch', () => {
       }),
     ));
 
-  test('clears what it names with null, and no more', () =>
+  test('clears only what it names with null', () =>
     fc.assert(
       fc.property(
         operations,
@@ -148,7 +148,7 @@ describe('a patch', () => {
       }),
     ));
 
-  test('leaves the operation that it was given, and itself, as they are', () => {
+  test('modifies neither the operation that it was given nor itself', () => {
     const operation = anOperation();
     const patch = { clientContext: null, resultInfo: { code: 1 } };
     const before = structuredClone([operation, patch]);
@@ -156,7 +156,7 @@ describe('a patch', () => {
     expect([operation, patch]).toStrictEqual(before);
   });
 
-  test('says nothing of the operation by its annotations', () => {
+  test('changes nothing by its annotations', () => {
     const operation = anOperation();
     const patch = {
       '@odata.type': '#microsoft.graph.playPromptOperation',
@@ -175,7 +175,7 @@ describe('a resultInfo', () => {
     [{ code: 7 }, { code: 7, subcode: 0, message: null }],
     [{ subcode: 7 }, { code: 0, subcode: 7, message: null }],
     [{ message: 'x' }, { code: 0, subcode: 0, message: 'x' }],
-  ])('that comes into being by %j has the defaults for the rest', (resultInfo, merged) => {
+  ])('that is created by %j has the defaults for the rest', (resultInfo, merged) => {
     expect(applyPatch(withoutOne, { resultInfo }).resultInfo).toStrictEqual(merged);
   });
 
@@ -249,7 +249,7 @@ describe('the id of a clientContext', () => {
     ));
 
   test.each(['00000000-0000-0000-0000-000000000000', '12345678-1234-f234-0234-123456789abc'])(
-    'can be had in every tenant, also in %s',
+    'can be used in every tenant, also in %s',
     (tenant) => {
       expect(idOfClientContext(tenant, 'c')).toBe(uuidv5(tenant, 'c'));
     },

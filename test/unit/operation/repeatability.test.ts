@@ -49,7 +49,7 @@ describe('the history of an operation', () => {
     expect(findRepetition(versionOf(0), requestOf(1))).toEqual(unknown);
   });
 
-  test('has the first response to each request, whatever came after it', () => {
+  test('has the first response to each request, after any later ones', () => {
     const requests = many(3);
     const current = afterRequests(requests);
     const later = { ...versionOf(9), history: nextHistory(current, undefined, NOW) };
@@ -113,7 +113,7 @@ describe('the history of an operation', () => {
     expect(nextHistory({ ...versionOf(0), history: emptied }, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
   });
 
-  test('fits into the columns of a row, whatever the responses are', async () => {
+  test('fits into the columns of a row, for any responses', async () => {
     const versions = fc.array(anyOperation, { minLength: 1, maxLength: 12 });
     const messages = fc.constantFrom(null, '\u0001'.repeat(8192), 'x'.repeat(8192), '\u20ac'.repeat(8192));
     await fc.assert(
@@ -185,7 +185,7 @@ describe('an update', () => {
     expect((await operations.get(TENANT, id, signal))?.operation.status).toBe('Completed');
   });
 
-  test('that only may create, or only may change what was, gets the first answer though that is no more', async () => {
+  test('that may only create, or only change what exists, gets the first answer even though the operation has changed since', async () => {
     const id = newId();
     const created = await update(operations, id, {}, requestOf(1), { ifNoneMatch: '*' });
     expect((await update(elsewhere, id, {}, requestOf(1), { ifNoneMatch: '*' })).etag).toBe(created.etag);

@@ -33,7 +33,7 @@ async function storedIds() {
   return (await Array.fromAsync(tableClient(table).listEntities(), ({ rowKey }) => rowKey)).sort();
 }
 
-/** The store, but that something happens before it is asked to remove an operation. */
+/** The store, except that something happens before it removes an operation. */
 const beforeRemoving = (happens: (id: string, n: number) => Promise<unknown> | undefined): OperationRepository => {
   let n = 0;
   return {
@@ -80,7 +80,7 @@ describe('with more than the store answers at once', () => {
     expect(await storedIds()).toEqual([]);
   });
 
-  test('a run whose time is up stops in between, and the next one goes on', async () => {
+  test('a run whose time is up stops in between, and the next one continues', async () => {
     const deadline = new AbortController();
     const run = createDeleteEnded(
       beforeRemoving(async (_id, n) => {
@@ -97,7 +97,7 @@ describe('with more than the store answers at once', () => {
     expect([second.isDone, await storedIds()]).toEqual([true, []]);
   });
 
-  test('a run that meets a store that is down fails, and the next one goes on', async () => {
+  test('a run fails while the store is down, and the next one continues', async () => {
     const run = createDeleteEnded(
       beforeRemoving((_id, n) => (n === 150 ? Promise.reject(new ServiceError('unavailable', 'down')) : undefined)),
       DAYS,

@@ -114,7 +114,7 @@ describe('a write whose answer was lost', () => {
     ['an operation', true],
     ['none yet', false],
   ])(
-    'and that can no longer be told from the writes after it is unavailable, not done twice: to %s',
+    'and that can no longer be distinguished from later writes is unavailable, not repeated: to %s',
     async (_title, exists) => {
       const id = newId();
       if (exists) await update(operations, id, {});
@@ -274,7 +274,7 @@ describe('of what is remembered, nothing is concluded: another instance may have
     return { id, old: etag.replace('W/', ''), current: now.etag.replace('W/', '') };
   };
 
-  test('a patch that changes nothing of it is answered with what is stored', async () => {
+  test('a patch that changes nothing returns what is stored', async () => {
     const { id } = await seen();
     expect((await update(operations, id, {})).operation.status).toBe('Completed');
     expect((await update(operations, id, { status: 'Running' })).operation.status).toBe('Running');
@@ -319,7 +319,7 @@ test('updates of one operation by one instance wait for each other', async () =>
   expect((await stored(id))?.operation.clientContext).toBe('49');
 });
 
-test('an unknown operation comes into being as a new one, under what the patch says', async () => {
+test('an unknown operation is created with the values of the patch', async () => {
   const id = newId();
   await update(operations, id, { clientContext: 'c' });
   expect((await stored(id))?.operation).toEqual({ ...newPlayPromptOperation(id), clientContext: 'c' });

@@ -127,7 +127,7 @@ describe('a filter in the words of the store', () => {
     expect(toTableFilter(TENANT, filter)).toBe(`${range} and ${words}`);
   });
 
-  test('never says not, and never makes more comparisons than the store allows', async () => {
+  test('never contains not, and never more comparisons than the store allows', async () => {
     await fc.assert(
       fc.property(filters, (filter) => {
         const words = String(toTableFilter(TENANT, filter)).replaceAll(/'(?:[^']|'')*'/g, "''");
@@ -170,7 +170,7 @@ describe('a filter in the words of the store', () => {
     expect(toTableFilter(TENANT, filter)).toBe(query);
   });
 
-  test('is refused when it is longer, as it is sent, than the store accepts', () => {
+  test('is refused when its encoded form is longer than the store accepts', () => {
     const filter = (values: number) =>
       ({
         operator: 'in',

@@ -140,7 +140,7 @@ describe('a walk through a tenant', () => {
   const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);
   const operationsOf = (found: readonly OperationVersion[]) => found.map(({ operation }) => operation).sort(byId);
 
-  test('meets every operation once, with its ETag, whatever the size of a step, in one order', async () => {
+  test('returns every operation once, with its ETag, in one order, for any size of a step', async () => {
     const whole = await walk(1000);
     expect(operationsOf(whole)).toEqual([...all].sort(byId));
     for (const { operation, etag } of whole) {

@@ -16,7 +16,7 @@ const common = {
 };
 const entity = toEntityBody(ROOT, anOperation(), '"1"');
 
-/** A good answer to a PATCH, but for what a test says. */
+/** A good answer to a PATCH, except for the changes of a test. */
 function exchange({
   headers = {},
   json = entity,

@@ -19,7 +19,7 @@ let collector: OtlpReceiver;
 beforeAll(async () => {
   collector = await startOtlpReceiver();
   const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: collector.endpoint });
-  await tell();
+  await recordTelemetry();
   await shutdown();
 });
 afterAll(() => collector.close());
@@ -30,7 +30,7 @@ const thrown = (error: unknown) => () => {
   throw error;
 };
 
-async function tell() {
+async function recordTelemetry() {
   const result = await withSpan('outer', async () => {
     await new Promise(setImmediate);
     return withSpan('inner', async () => 1);
@@ -138,7 +138,7 @@ test('that there is no row is an answer, and no failure', () => {
   expect(the('TableClient.RangeError').status?.code).toBe(2);
 });
 
-test('no message of an error and no address is told', () => {
+test('no message of an error and no address is exported', () => {
   for (const body of collector.bodies) expect(body).not.toContain('secret');
 });
 
@@ -203,7 +203,7 @@ test('calls that an exporter makes are neither traced nor measured', async () =>
   expect(receiver.total('http.client.request.duration')).toBe(0);
 });
 
-test('nothing fails when the collector cannot be reached; the log says so', async () => {
+test('nothing fails when the collector cannot be reached; the log reports it', async () => {
   for (const api of [context, metrics, propagation, trace]) api.disable();
   const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: 'http://127.0.0.1:1' });
   const logged: string[] = [];
