@@ -131,7 +131,7 @@ describe('dependsOn', () => {
     expect(answers.get('3')?.body).toMatchObject({ status: 'Running', clientContext: 'second' });
   });
 
-  test('that was not successful is 424 without being run, and so is what depends on that', async () => {
+  test('a request that failed: those that depend on it are 424 and not run, and so are those that depend on them', async () => {
     const [one, two] = [id(), id()];
     const failing = update('1', one, { status: 'String' });
     expect(
