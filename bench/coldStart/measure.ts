@@ -1,4 +1,4 @@
-// From the spawn of a process to its first 200, and loading the app alone; each in a new process, in turn.
+// From the spawn of a process to its first 200, and loading the app alone; each in a new process, alternating.
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-// All contenders under the same loads, in one go and in turn.
+// All contenders under the same loads, alternating, in one run.
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Environment, startEnvironment } from '../environment.ts';

@@ -19,7 +19,7 @@ export async function usageOf(child: Child): Promise<Usage> {
 export async function ask<Answer>({ process, ended }: Child, message: unknown, answer: z.ZodType<Answer>) {
   process.send(message as object);
   const lost = ended.then(() => {
-    throw new Error('A process of the bench has ended by itself.');
+    throw new Error('A process of the bench has ended unexpectedly.');
   });
   for (;;) {
     const [received] = await Promise.race([once(process, 'message'), lost]);

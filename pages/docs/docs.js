@@ -1,4 +1,4 @@
-// Swagger UI on the service's own description of itself. A token that it is given is kept in memory only.
+// Swagger UI with the description of this service. The token that a user enters is kept in memory only.
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const followScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
 dark.addEventListener('change', followScheme);

@@ -151,7 +151,7 @@ function judge({ status, headers, body }: Hit, { method, path: address, body: co
   else if (status === 204 && method === 'PATCH') acknowledged.add(idOf(headers.get('odata-entityid')));
   else if (status === 204) deleted.add(idOf(address));
   else if (status === 304 || (status === 200 && method === 'HEAD')) expect(body).toBe('');
-  // The host answers by itself, in no words, what is no request to the app: a broken address or header.
+  // The host answers a broken address or header itself, without a body.
   else if (body !== '' || (method !== 'HEAD' && ![400, 404, 431].includes(status))) graphError.parse(JSON.parse(body));
 }
 
@@ -345,7 +345,7 @@ const batch = fc
   })
   .map((content) => Buffer.from(JSON.stringify(content)));
 
-/** Mostly as it should be, so that what is not is met behind the checks that come first. */
+/** Mostly valid, so that an invalid part gets past the checks before its own. */
 const shot: fc.Arbitrary<Shot> = fc
   .oneof(
     { weight: 8, arbitrary: fc.record({ method, path, headers, body, hasToken: fc.nat(9), hasType: fc.nat(9) }) },
@@ -395,7 +395,7 @@ function inBatch(shots: readonly Shot[]): Shot {
   return { method: 'POST', path: '/v1.0/$batch', headers, body: Buffer.from(`{"requests":[${requests}]}`) };
 }
 
-/** Waits until the heap was looked at once more. */
+/** Waits until the heap was measured again. */
 async function nextHeapSample() {
   const { length } = heapSamples(service);
   while (heapSamples(service).length === length) await delay(100);

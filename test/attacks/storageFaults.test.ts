@@ -23,7 +23,7 @@ const faults: readonly [title: string, fault: Fault, onWrite: 200 | 503][] = [
   ['an answer that stops in its midst', 'stalledAnswer', 200],
   ['no answer ever', 'hang', 503],
   ['an answer later than any deadline', { latency: 11_000 }, 503],
-  ['a reset, and a request that arrives later all the same', { lateBy: 700 }, 200],
+  ['a reset, and a request that nevertheless arrives later', { lateBy: 700 }, 200],
   ['500 OperationTimedOut', { status: 500, body: timedOut }, 503],
   ['503 ServerBusy', { status: 503, body: busy }, 503],
   ['503 ServerBusy with Retry-After', { status: 503, body: busy, headers: { 'Retry-After': '2' } }, 503],
@@ -262,7 +262,7 @@ describe('a store that fails', () => {
     for (const [ledger, , read] of writers) expect(ledger.possible).toContain(stored && read(stored.entity));
   });
 
-  test('to be fast serves all the same', async () => {
+  test('to be fast is served nevertheless', async () => {
     proxy.fault = () => ({ latency: 300 });
     const load = startLoad(service, 20);
     await load.untilAcknowledged(60);

@@ -1,4 +1,4 @@
-// Every token of SPEC section 5 once more, over HTTP to the running service; and what only HTTP can carry.
+// Every token of SPEC section 5, over HTTP to the running service; and cases that only HTTP can carry.
 import { createServer, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

@@ -163,7 +163,7 @@ describe('merge', () => {
 });
 
 describe('upsert', () => {
-  test('an unknown operation is created, and the status is 200 all the same', async () => {
+  test('an unknown operation is created, and the status is 200', async () => {
     const id = newId();
     expect((await app.send({ path: at(id), body: {} })).status).toBe(200);
     expect(await rows(id)).toHaveLength(1);

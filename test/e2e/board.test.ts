@@ -436,7 +436,7 @@ describeInChromium('the board', () => {
     expect(await isTooWide(page)).toBe(false);
   });
 
-  describe('what others do meanwhile', () => {
+  describe('a change by another caller', () => {
     test('appears, is announced, and stays in the history of the operation', async () => {
       await patch(service, { id: 'watched', status: 'NotStarted' });
       const page = await openSignedIn();
@@ -517,21 +517,26 @@ describeInChromium('the board', () => {
       await again;
     });
 
-    const failures: readonly [title: string, fail: (route: Route) => Promise<void>, says: string, seconds: number][] = [
+    const failures: readonly [
+      title: string,
+      fail: (route: Route) => Promise<void>,
+      message: string,
+      seconds: number,
+    ][] = [
       ['it cannot be reached', (route) => route.abort(), 'The service cannot be reached.', 10],
       [
-        'it says when to come back',
+        'it sends Retry-After',
         (route) =>
           route.fulfill({ status: 503, headers: { 'Retry-After': '60' }, json: { error: { message: 'Away.' } } }),
         'Away.',
         60,
       ],
     ];
-    test.each(failures)('later, with a message, while %s', async (_title, fail, says, seconds) => {
+    test.each(failures)('later, with a message, while %s', async (_title, fail, message, seconds) => {
       const page = await openSignedIn();
       await page.route('**/v1.0/**', fail);
       await page.clock.pauseAt(Date.now() + 600_000);
-      await page.getByRole('alert').getByText(says).waitFor();
+      await page.getByRole('alert').getByText(message).waitFor();
       await page.getByText(/^Not live; tries again at/).waitFor();
       expect(await rowOf(page, 'run').count()).toBe(1);
       const count = countCalls(page);

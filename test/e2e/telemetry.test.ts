@@ -56,7 +56,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
       body: { requests: [{ id: '1', method: 'GET', url: `/playPromptOperation/${SECRET}` }] },
     });
 
-    // The store refuses once, which the SDK tries again, and once finds what another has written meanwhile.
+    // The store refuses once, which the SDK tries again, and once finds that another caller has written.
     let refusals = 1;
     store.fault = ({ method }) => (method === 'GET' && refusals-- > 0 ? { status: 503 } : 'pass');
     await send(service, 'GET', `/v1.0/playPromptOperation/${first.json.id}`);

@@ -10,7 +10,7 @@ import { ADMIN_KEY, startService } from './service.ts';
 import { azuriteConnection, newTableName } from './tables.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from './tokens.ts';
 
-/** A request as a test describes it: valid where the test says nothing. */
+/** A request as a test describes it: valid where the test sets nothing. */
 export interface TestRequest {
   readonly method?: string;
   readonly path?: string;

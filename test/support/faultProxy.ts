@@ -18,7 +18,7 @@ export type Fault =
   | 'hang'
   /** The request is delayed, and arrives even if its sender no longer waits for the answer. */
   | { readonly latency: number }
-  /** The connection breaks, and the request arrives at the store all the same, so many milliseconds later. */
+  /** The connection breaks, and the request nevertheless arrives at the store, so many milliseconds later. */
   | { readonly lateBy: number }
   /** The store does what it is asked, and its answer waits for this. */
   | { readonly beforeAnswer: () => Promise<void> }

@@ -30,7 +30,7 @@ const UNSEEN = '';
 const [WAITING, EFFECTIVE, DONE] = ['.', 'e', 'd'];
 
 /**
- * Says whether a history has an explanation, where nothing was stored before it.
+ * Whether a history has an explanation, if nothing was stored before it.
  *
  * A version that a write makes gets, at once, one of the ETags that some answer gives to the very entity, or one that
  * nobody sees: so ETags stay opaque, and every order that is tried knows which one is current.

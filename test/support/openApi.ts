@@ -86,7 +86,7 @@ export function faultsOf(exchange: Exchange): string[] {
   ];
 }
 
-/** What is wrong with the answer to a request that was refused; one whose code nobody describes is as the others are. */
+/** What is wrong with the answer to a request that was refused; one whose code is not described must look like the others. */
 function refusalFaults(exchange: Exchange, status: number, code: string, more: readonly string[] = []): string[] {
   const { headers, content } = components.responses[code] ?? components.responses.BadRequest ?? answer.parse({});
   const faults = [

@@ -103,7 +103,7 @@ export async function runTimer({ facts: { baseUrl } }: Facts) {
   expect(response.status).toBe(202);
 }
 
-/** Makes all that is in the outbox due, as time does, and says how much that is. */
+/** Makes every entry of the outbox due, as time does, and returns their number. */
 export async function expireLeases(table: string): Promise<number> {
   const client = tableClient(table);
   const filter = "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'";

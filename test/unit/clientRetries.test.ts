@@ -46,7 +46,7 @@ test.each([200, 304, 400, 401, 404, 409, 412, 500, 501])('a %i is an answer', as
   expect(bodies).toHaveLength(1);
 });
 
-test('it waits for as long as Retry-After says, in seconds or by a date, but not for ever', async () => {
+test('it waits for as long as Retry-After asks, in seconds or by a date, up to a limit', async () => {
   const soon = new Date(Date.now() + 60_000).toUTCString();
   const { send, waited } = sending([busy(503, '2'), busy(503, soon), busy(503, '999999')]);
   await send(request());
@@ -56,7 +56,7 @@ test('it waits for as long as Retry-After says, in seconds or by a date, but not
   expect(waited[2]).toBe(180_000);
 });
 
-test('where it does not say, it waits longer each time, never quite as long as another', async () => {
+test('without it, the pauses grow, with jitter', async () => {
   const { send, waited } = sending([busy(503), busy(503, 'soon'), new TypeError('fetch failed')]);
   await send(request());
   for (const [retry, milliseconds] of waited.entries()) {

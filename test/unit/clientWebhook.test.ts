@@ -118,7 +118,7 @@ describe('nothing is called', () => {
     expect(calls).toEqual([]);
   });
 
-  test('unless clientState is equal, whatever it is', async () => {
+  test('unless clientState is equal, for any value', async () => {
     const texts = fc.string({ unit: 'grapheme', minLength: 1 });
     await fc.assert(
       fc.asyncProperty(texts, fc.option(texts), async (clientState, sent) => {
@@ -147,7 +147,7 @@ describe('nothing is called', () => {
     expect(calls).toEqual([]);
   });
 
-  test('for a body above 256 KiB, of which no more is read', async () => {
+  test('for a body above 256 KiB, which is read no further', async () => {
     const { statusOf, post, calls } = webhook();
     const padding = (length: number) => bodyOf(update).replace('"W/', `"${' '.repeat(length)}W/`);
     const most = padding(256 * 1024 - bodyOf(update).length);

@@ -94,7 +94,7 @@ describe('the tokens of SPEC section 5', () => {
   });
 });
 
-describe('the log learns which part of a token was at fault, the caller does not', () => {
+describe('the log has the faulty part of a token, the response does not', () => {
   const elsewhere = createVerifyAccessToken(
     {
       authority: '',

@@ -82,7 +82,7 @@ describe('a request of a batch', () => {
     ['requests/0/dependsOn', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('2') }],
     ['requests/0/atomicityGroup', { atomicityGroup: 'g' }],
     ['requests/0/if', { if: 'x' }],
-  ])('is refused by the name of what is at fault, %s: %j', (target, changes) => {
+  ])('is refused with the name of the faulty part, %s: %j', (target, changes) => {
     expect(faultsOf(batch(request(changes)))).toEqual([target]);
   });
 

@@ -60,7 +60,7 @@ describe('query options', () => {
         ['UnsupportedQueryOption', '$search'],
       ],
     ],
-  ])('%s is a 400 that names every option at fault', (query, faults) => {
+  ])('%s is a 400 that names every faulty option', (query, faults) => {
     expect(faultsOf(() => read(query))).toEqual(faults);
   });
 

@@ -60,7 +60,7 @@ describe('the history of an operation', () => {
     expect(findRepetition(later, requestOf(3))).toEqual(unknown);
   });
 
-  test('knows that a request was done when its response is not kept any more', () => {
+  test('knows that a request was done when its response is no longer stored', () => {
     const requests = many(KEPT_RESPONSES + 5);
     const current = afterRequests(requests);
     for (const [n, request] of requests.entries()) {
@@ -96,7 +96,7 @@ describe('the history of an operation', () => {
     );
   });
 
-  test('is dropped when no repeat is accepted any more', () => {
+  test('is dropped when repeats are no longer accepted', () => {
     const current = afterRequests(many(3));
     expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1)).toBeDefined();
     expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
@@ -260,7 +260,7 @@ describe('an update', () => {
     expect([answer.operation, writes]).toMatchObject([{ status: 'Running', clientContext: null }, 1]);
   });
 
-  test('whose response is not kept any more gets what the store has, and not what an instance has cached', async () => {
+  test('whose response is no longer stored gets the version of the store, and not that of a cache', async () => {
     const id = newId();
     for (let n = 0; n <= KEPT_RESPONSES + 1; n++) {
       await update(operations, id, { clientContext: `${n}` }, requestOf(n));

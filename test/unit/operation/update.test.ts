@@ -69,7 +69,7 @@ describe('a write whose answer was lost', () => {
     expect([answer.operation.status, writes()]).toEqual(['Failed', 1]);
   });
 
-  test('is not done once more over what others wrote after it', async () => {
+  test('is not repeated over later writes of others', async () => {
     const id = newId();
     await update(operations, id, {});
     const others = async () => {

@@ -107,7 +107,7 @@ describe('a history is refused', () => {
         step([1, 8], {}, ok(0, 1, 'b')),
       ],
     ],
-    ['of a value that nobody wrote', [step([0, 1], { x: 1 }, ok(1, 0, 'a')), step([2, 3], {}, ok(7, 0, 'b'))]],
+    ['of a value that was never written', [step([0, 1], { x: 1 }, ok(1, 0, 'a')), step([2, 3], {}, ok(7, 0, 'b'))]],
     ['of a read that knows the future', [step([0, 1], {}, ok(1, 0, 'a')), step([2, 3], { x: 1 }, ok(1, 0, 'a'))]],
     [
       'of If-Match that was accepted though stale',
