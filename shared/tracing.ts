@@ -10,6 +10,12 @@ export const CACHE_LOOKUPS = {
   description: 'Cache lookups, by cache and whether the entry was found.',
 } as const;
 
+/** The counter of damaged rows. */
+export const DAMAGED_ROWS = {
+  name: 'playpromptoperation.damaged.rows',
+  description: 'Rows that a list left out because they are damaged.',
+} as const;
+
 /** A histogram of durations in seconds, with the boundaries of OpenTelemetry's semantic conventions. */
 export const DURATION_IN_SECONDS = {
   unit: 's',

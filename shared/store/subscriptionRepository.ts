@@ -1,8 +1,11 @@
+import { metrics } from '@opentelemetry/api';
 import * as z from 'zod';
 import { readResource } from '../notifications/resource.ts';
-import type { StoredSubscription, Subscription, SubscriptionRepository } from '../notifications/subscription.ts';
+import type { Subscription, SubscriptionRepository } from '../notifications/subscription.ts';
 import { changeTypes } from '../operation/changeListener.ts';
+import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
+import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { connectTable, LARGEST_PAGE } from './table.ts';
 
 /** The partitions of subscriptions, one for each tenant, are outside of the key range of every tenant's operations. */
@@ -22,7 +25,15 @@ const subscriptionRow = z
       .string()
       .transform((text) => text.split(','))
       .pipe(z.array(z.enum(changeTypes))),
-    resource: z.string(),
+    resource: z.string().transform((text, { addIssue }) => {
+      try {
+        return readResource(text);
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        addIssue('must be a resource');
+        return z.NEVER;
+      }
+    }),
     notificationUrl: z.string(),
     lifecycleNotificationUrl: z.string().nullish(),
     expiration: date,
@@ -31,11 +42,10 @@ const subscriptionRow = z
     lastDeliveryOutcome: z.string().nullish(),
     etag: z.string(),
   })
-  .transform(({ partitionKey, rowKey, lastDeliveryAt, lastDeliveryOutcome, resource, ...row }) => ({
+  .transform(({ partitionKey, rowKey, lastDeliveryAt, lastDeliveryOutcome, ...row }) => ({
     ...row,
     tenant: partitionKey.slice(PREFIX.length),
     id: rowKey,
-    resource: readResource(resource),
     lifecycleNotificationUrl: row.lifecycleNotificationUrl ?? null,
     clientState: row.clientState ?? null,
     ...(lastDeliveryAt &&
@@ -45,18 +55,18 @@ const subscriptionRow = z
 /** Stores subscriptions in the table of the operations. */
 export function createSubscriptionRepository(settings: TablesSettings): SubscriptionRepository {
   const table = connectTable(settings);
+  const damagedRows = metrics.getMeter(SCOPE).createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
 
   return {
     async list(tenant, signal) {
       const rows = await queryAll(`PartitionKey eq '${PREFIX}${tenant}'`, signal);
-      return rows.map((row): StoredSubscription => subscriptionRow.parse(row));
+      return readable(rows);
     },
 
     async listExpired(before, signal) {
       const range = `PartitionKey ge '${PREFIX}' and PartitionKey lt '${END}'`;
       const rows = await queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal, LARGEST_PAGE);
-      // A damaged row must not keep the others from being removed.
-      return rows.flatMap((row) => subscriptionRow.safeParse(row).data ?? []);
+      return readable(rows);
     },
 
     async create(subscription, signal) {
@@ -80,6 +90,16 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
 
     removeExpired: ({ tenant, id, etag }, signal) => table.remove(keysOf(tenant, id), etag, signal),
   };
+
+  /**
+   * The subscriptions that are not damaged. What one that is asked for is unknown, and it must not keep the others from
+   * their notifications, nor the tenant from its operations.
+   */
+  function readable(rows: readonly unknown[]) {
+    const subscriptions = rows.flatMap((row) => subscriptionRow.safeParse(row).data ?? []);
+    if (subscriptions.length < rows.length) damagedRows.add(rows.length - subscriptions.length);
+    return subscriptions;
+  }
 
   /** The rows of all pages, until there are `most`: a page may hold few rows, or none, although more follow. */
   async function queryAll(filter: string, signal: AbortSignal, most = Number.POSITIVE_INFINITY) {

@@ -4,7 +4,7 @@ import QuickLRU from 'quick-lru';
 import * as z from 'zod';
 import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../operation/repository.ts';
 import type { TablesSettings } from '../settings.ts';
-import { CACHE_LOOKUPS, SCOPE } from '../tracing.ts';
+import { CACHE_LOOKUPS, DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { connectTable, type Keys, LARGEST_PAGE, type Page } from './table.ts';
 import {
   fromEndedEntity,
@@ -42,9 +42,7 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
   const cache = new QuickLRU<string, StoredOperation>({ maxSize: CACHED_OPERATIONS });
   const meter = metrics.getMeter(SCOPE);
   const lookups = meter.createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
-  const damagedRows = meter.createCounter('playpromptoperation.damaged.rows', {
-    description: 'Rows that a list left out because they are damaged.',
-  });
+  const damagedRows = meter.createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
 
   return {
     getCached(tenant, id) {

@@ -37,7 +37,7 @@ const folder = newFolder();
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path, ...WATCH_HEAP });
+  service = await startService({ AZURITE_LOCATION: folder.path, NOTIFICATION_HOSTS: '127.0.0.1', ...WATCH_HEAP });
   await patch(service, { id: 'first' });
   acknowledged.add('first');
 });
@@ -195,14 +195,42 @@ const nearlyGood = fc
     fc.oneof(value, fc.dictionary(fc.constantFrom('code', 'message', 'x'), value)),
   )
   .map((object) => JSON.stringify(object));
+/** A subscription, whose receiver does not exist. */
+const nearlySubscription = fc
+  .record(
+    {
+      changeType: fc.oneof(fc.constantFrom('created,updated', 'deleted', ','.repeat(20_000)), value),
+      resource: fc.oneof(
+        fc.constantFrom('playPromptOperation', "playPromptOperation/a?$filter=status eq 'Running'"),
+        fc.constantFrom('(', ' not', "''").map((part) => `playPromptOperation?$filter=${part.repeat(5000)}`),
+        value,
+      ),
+      notificationUrl: fc.oneof(
+        fc.constantFrom(
+          'http://127.0.0.1:9/',
+          'https://169.254.169.254/',
+          'https://[::ffff:127.0.0.1]/',
+          'http://a@b#c',
+        ),
+        fc.webUrl(),
+        value,
+      ),
+      lifecycleNotificationUrl: value,
+      expirationDateTime: fc.oneof(fc.constant(new Date(Date.now() + 3_600_000).toISOString()), value),
+      clientState: value,
+      extra: value,
+    },
+    { requiredKeys: [] },
+  )
+  .map((object) => JSON.stringify(object));
 /** A text with one character taken away, doubled or replaced. */
 const broken = fc
-  .tuple(nearlyGood, fc.nat(), fc.constantFrom('', '"', '{', ',', '\\', '\u0001'))
+  .tuple(fc.oneof(nearlyGood, nearlySubscription), fc.nat(), fc.constantFrom('', '"', '{', ',', '\\', '\u0001'))
   .map(([json, at, by]) => {
     const place = at % (json.length + 1);
     return json.slice(0, place) + by + json.slice(place + 1);
   });
-const plain = fc.oneof(bytes, asBytes(awkward), asBytes(nearlyGood), asBytes(broken));
+const plain = fc.oneof(bytes, ...[awkward, nearlyGood, nearlySubscription, broken].map(asBytes));
 const body = fc.oneof(
   { weight: 6, arbitrary: asBytes(fc.constantFrom('{}', '{"status":"Running"}', '{"clientContext":"a"}')) },
   { weight: 8, arbitrary: plain },
@@ -291,6 +319,10 @@ const path = fc.oneof(
     ),
   },
   {
+    weight: 2,
+    arbitrary: fc.constantFrom(...['', '/a', "('a')", '/%', '?$filter=x'].map((rest) => `/v1.0/subscriptions${rest}`)),
+  },
+  {
     weight: 3,
     arbitrary: fc
       .tuple(fc.constantFrom('$filter', '$top', '$select', '$count', '$skiptoken', 'x'), queryValue)
@@ -349,6 +381,17 @@ const batch = fc
 const shot: fc.Arbitrary<Shot> = fc
   .oneof(
     { weight: 8, arbitrary: fc.record({ method, path, headers, body, hasToken: fc.nat(9), hasType: fc.nat(9) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        method: fc.constant('POST'),
+        path: fc.constant('/v1.0/subscriptions'),
+        headers,
+        body: asBytes(nearlySubscription),
+        hasToken: fc.nat(9),
+        hasType: fc.nat(9),
+      }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({

@@ -74,6 +74,27 @@ describe('a subscription', () => {
     await fc.assert(fc.asyncProperty(subscriptions, isReadAsStored), { numRuns: 40 });
   });
 
+  test.each([
+    ['without a URL', { notificationUrl: null }],
+    ['whose change type is unknown', { changeTypes: 'renamed' }],
+    ['whose filter is none', { resource: 'playPromptOperation?$filter=x' }],
+    ['whose expiration is no date', { expiration: '0' }],
+  ])('%s is left out, and the others are found', async (_title, columns) => {
+    const known = settings();
+    const repository = createSubscriptionRepository(known);
+    const [whole, damaged] = [aSubscription(), aSubscription()];
+    for (const each of [whole, damaged]) await repository.create(each, signal);
+    const keys = { partitionKey: `subscriptions_${damaged.tenant}`, rowKey: damaged.id };
+    const { notificationUrl: _, ...row } = await tableClient(known.name).getEntity(keys.partitionKey, keys.rowKey);
+    await tableClient(known.name).updateEntity(
+      { ...row, notificationUrl: 'https://bot.example/', ...columns, ...keys },
+      'Replace',
+    );
+    expect(await repository.list(whole.tenant, signal)).toMatchObject([{ id: whole.id }]);
+    const expired = await repository.listExpired(new Date('2200-01-01'), signal);
+    expect(expired.map(({ id }) => id)).toEqual([whole.id]);
+  });
+
   test('belongs to one tenant', async () => {
     const repository = createSubscriptionRepository(settings());
     await repository.create(aSubscription(), signal);

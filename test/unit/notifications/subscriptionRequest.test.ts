@@ -1,0 +1,144 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { refusedUrl } from '../../../shared/notifications/receiverPolicy.ts';
+import { MAX_LIFETIME_MS } from '../../../shared/notifications/subscription.ts';
+import {
+  MAX_CLIENT_STATE_LENGTH,
+  subscriptionSchemas,
+  validateSubscription,
+  validateSubscriptionUpdate,
+} from '../../../shared/notifications/subscriptionRequest.ts';
+import { MAX_DETAILS, ServiceError } from '../../../shared/serviceError.ts';
+
+const HOSTS = ['bot.example'];
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const schemas = subscriptionSchemas(HOSTS, () => NOW);
+const at = (milliseconds: number) => new Date(NOW + milliseconds).toISOString();
+
+const good = {
+  changeType: 'updated',
+  resource: 'playPromptOperation',
+  notificationUrl: 'https://bot.example/',
+  expirationDateTime: at(60_000),
+};
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The properties at fault, or undefined where there are none. */
+function targetsOf(work: () => unknown): string[] | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    expect(error.reason).toBe('invalidRequest');
+    return error.details.map(({ target }) => target).toSorted();
+  }
+}
+
+describe('a subscription to create', () => {
+  test('is read, with its defaults', () => {
+    expect(validateSubscription(schemas, { ...good, changeType: ' Deleted,CREATED, created' })).toMatchObject({
+      changeTypes: ['created', 'deleted'],
+      resource: { text: 'playPromptOperation', operationId: undefined, filter: undefined },
+      notificationUrl: 'https://bot.example/',
+      lifecycleNotificationUrl: null,
+      expiration: new Date(NOW + 60_000),
+      clientState: null,
+    });
+  });
+
+  test.each([
+    ['changeType', ['created', 'created,updated,deleted'], ['', 'created,', 'changed', 'created;deleted', null, 1]],
+    [
+      'resource',
+      ['/playPromptOperation/a', "PLAYPROMPTOPERATION?$filter=status eq 'Running'", 'playPromptOperation?'],
+      ['', 'playPromptOperations', 'playPromptOperation/', 'playPromptOperation/a/b', '//playPromptOperation', null],
+    ],
+    [
+      'resource',
+      ["playPromptOperation/a?$filter=clientContext eq '#'", 'playPromptOperation?$filter=not(status eq null)'],
+      ['playPromptOperation?$top=1', 'playPromptOperation?$filter=', 'playPromptOperation?$filter=x eq 1', 'x?y'],
+    ],
+    ['notificationUrl', ['https://bot.example/a?b'], ['https://evil.example/', 'http://bot.example/', '', null]],
+    ['lifecycleNotificationUrl', ['https://bot.example/', null], ['https://evil.example/', 1]],
+    [
+      'expirationDateTime',
+      [at(1), at(MAX_LIFETIME_MS), '2026-01-01T03:00:00+02:00'],
+      [at(0), at(-1), at(MAX_LIFETIME_MS + 1), '2026-01-02', '2026-01-01T01:00:00', 'x', null, NOW + 1000],
+    ],
+    [
+      'clientState',
+      ['', 'a'.repeat(MAX_CLIENT_STATE_LENGTH), null],
+      ['a'.repeat(MAX_CLIENT_STATE_LENGTH + 1), '\ud800', 'a\0', 1],
+    ],
+    ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', null]],
+  ])('has a %s', (property, accepted, refused) => {
+    for (const value of accepted) {
+      expect([value, targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))]).toEqual([
+        value,
+        undefined,
+      ]);
+    }
+    for (const value of refused) {
+      expect([value, targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))]).toEqual([
+        value,
+        [property],
+      ]);
+    }
+  });
+
+  test('names every property that is missing or unknown', () => {
+    const required = ['changeType', 'expirationDateTime', 'notificationUrl', 'resource'];
+    expect(targetsOf(() => validateSubscription(schemas, {}))).toEqual(required);
+    expect(targetsOf(() => validateSubscription(schemas, { ...good, extra: 1, id: 'a' }))).toEqual(['extra', 'id']);
+  });
+
+  test('is either read or refused for its faults, whatever it is; a URL that is read may be notified', () => {
+    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl(), fc.jsonValue({ maxDepth: 2 }));
+    const names = fc.oneof(fc.constantFrom(...Object.keys(good), 'clientState', '__proto__', 'id'), fc.string());
+    const body = fc.oneof(
+      fc.jsonValue(),
+      fc.dictionary(names, value).map((changes) => ({ ...good, ...changes })),
+    );
+    void fc.assert(
+      fc.property(body, (content) => {
+        const targets = targetsOf(() => {
+          const { notificationUrl, expiration } = validateSubscription(schemas, content);
+          expect(refusedUrl(notificationUrl, HOSTS)).toBeUndefined();
+          expect(expiration.getTime()).toBeGreaterThan(NOW);
+        });
+        // What is not an object has no property at fault.
+        if (isObject(content)) expect(targets?.length).not.toBe(0);
+        expect(targets?.length ?? 0).toBeLessThanOrEqual(MAX_DETAILS + 1);
+      }),
+    );
+  });
+
+  test.each([
+    ["'".repeat(20_000), 'quotes'],
+    ['('.repeat(20_000), 'parentheses'],
+    ['not '.repeat(20_000), 'negations'],
+    [`status in (${"'Running',".repeat(20_000)}'Running')`, 'values'],
+    [`clientContext eq '${'é'.repeat(20_000)}'`, 'characters'],
+  ])('with a filter of too many %#', (filter) => {
+    const resource = `playPromptOperation?$filter=${filter}`;
+    expect(targetsOf(() => validateSubscription(schemas, { ...good, resource }))).toEqual(['resource']);
+  });
+});
+
+describe('a subscription to change', () => {
+  test('has a new end, or a new URL', () => {
+    expect(validateSubscriptionUpdate(schemas, { expirationDateTime: at(5) })).toEqual({
+      expiration: new Date(NOW + 5),
+    });
+    expect(validateSubscriptionUpdate(schemas, { notificationUrl: 'https://bot.example/b' })).toEqual({
+      notificationUrl: 'https://bot.example/b',
+    });
+    expect(validateSubscriptionUpdate(schemas, {})).toEqual({});
+  });
+
+  test.each(['changeType', 'resource', 'clientState', 'lifecycleNotificationUrl', 'id'])('keeps its %s', (name) => {
+    expect(targetsOf(() => validateSubscriptionUpdate(schemas, { [name]: 'created' }))).toEqual([name]);
+  });
+});
