@@ -121,6 +121,10 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
       const failed = all.reduce((sum, turn) => sum + (turn.contender === key ? turn.failed : 0), 0);
       return { key, title, failed, lost: lost.get(key) ?? 0 };
     });
+    if (lost.get(SERVICE.key) !== 0) {
+      console.error(`${titleOf(SERVICE.key)} acknowledged updates that are not in the store.`);
+      process.exitCode = 1;
+    }
     const service = trips.find(({ contender }) => contender === SERVICE.key);
     const own = plotted.filter(
       ({ contender, callers }) => contender === titleOf(SERVICE.key) && callers >= COMPARED_AT,
