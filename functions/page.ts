@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import { ServiceError } from '../shared/serviceError.ts';
 import type { GraphHandler } from './graphHandler.ts';
 
@@ -63,9 +63,9 @@ export const pagesByName = {
 
 export type PageName = keyof typeof pagesByName;
 
-/** Filters out the pages that the deployed package does not contain. */
-export function packagedPages(pages: readonly PageName[]): readonly PageName[] {
-  return pages.filter((name) => existsSync(pagesByName[name].files['']));
+/** Filters out the pages that the app in a folder, by default the working directory, does not contain. */
+export function packagedPages(pages: readonly PageName[], folder = '.'): readonly PageName[] {
+  return pages.filter((name) => existsSync(join(folder, pagesByName[name].files[''])));
 }
 
 /** Where the HTML of a page has links to the others. */

@@ -1,16 +1,31 @@
-// `TOKEN=... npm run smoke https://host`: tests a deployed service with a token of its issuer. It creates an operation,
-// reads it and deletes it, and expects a 401 without the token.
+// `npm run smoke`: tests a deployed service with a token of its issuer.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { readCommandLine } from '../local/commandLine.ts';
 
 /** How often, and at what interval, the service is asked whether it is ready. */
 const ATTEMPTS = 30;
 const ATTEMPT_PAUSE_MS = 5000;
 const REQUEST_DEADLINE_MS = 30_000;
 
-const [host] = process.argv.slice(2).map((url) => url.replace(/\/$/, ''));
+const USAGE = `
+npm run smoke https://HOST
+
+Creates an operation in the service of that host, reads it and deletes it, and expects a 401 without an access token. The
+variable TOKEN has the access token.
+
+  --help  print this text
+`;
+
+const { positionals } = readCommandLine(USAGE, {}, true);
+const [host] = positionals.map((url) => url.replace(/\/$/, ''));
 const { TOKEN: token } = process.env;
-if (!host || !token) throw new Error('Usage: TOKEN={access token} npm run smoke https://{host}');
+if (!host || !token) {
+  console.error(
+    `${host ? 'The variable TOKEN has no access token' : 'The URL of the service is missing'}. See --help.`,
+  );
+  process.exit(1);
+}
 
 const address = `${host}/v1.0/playPromptOperation/smoke-${crypto.randomUUID()}`;
 const authorization = { Authorization: `Bearer ${token}` };

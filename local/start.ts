@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { packagedPages } from '../functions/page.ts';
 import { readSettings } from '../shared/settings.ts';
-import { askLoopback } from './askLoopback.ts';
 import { banner, type Facts } from './banner.ts';
 import { startChild } from './childProcess.ts';
 import { readCommandLine } from './commandLine.ts';
@@ -37,8 +37,6 @@ the data, KEYS_LOCATION (.keys) that of the signing key and the certificate.
 
 /** How long Core Tools may take to serve the first request: it builds nothing, but it may fetch its extensions. */
 const FUNC_START_DEADLINE_MS = 120_000;
-const PAGE_DEADLINE_MS = 5000;
-
 /** Azurite's account, whose key is public. Microsoft Learn, "Connect to Azurite with SDKs and tools". */
 const AZURITE_ACCOUNT = 'devstoreaccount1';
 const AZURITE_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
@@ -126,10 +124,9 @@ async function startAll() {
     ...(certificate && { certificate: certificate.file }),
   };
   if (options.json) return console.log(JSON.stringify(facts));
-  const served = await Promise.all(pages.map(async (page) => ((await isServed(baseUrl, page)) ? [page] : [])));
   console.log(
     banner(facts, {
-      pages: served.flat(),
+      pages: packagedPages(pages, app),
       tokenSeconds: DEFAULT_LIFETIME_SECONDS,
       platform: process.platform,
       ...(host === 'embedded' && { adminKey }),
@@ -155,11 +152,6 @@ function trustedBy(others: string | undefined, { cert, file }: Certificate, fold
   const both = resolve(folder, 'trusted.pem');
   writeFileSync(both, `${readFileSync(others, 'utf8')}\n${cert}`, { mode: 0o600 });
   return both;
-}
-
-async function isServed(baseUrl: string, page: string) {
-  const response = await askLoopback(Number(new URL(baseUrl).port), `/${page}`, { deadlineMs: PAGE_DEADLINE_MS });
-  return response?.status === 200;
 }
 
 function anyEnds(started: readonly Part[]) {
