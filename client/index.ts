@@ -4,19 +4,19 @@ import { type Fetch, type Retries, withRetries } from './retries.ts';
 import type { components, paths } from './schema.ts';
 
 type Schemas = components['schemas'];
-/** What may be said of an operation: what is left out stays, null clears. */
+/** A change of an operation: a property that is left out keeps its value, null clears it. */
 export type PlayPromptOperationPatch = Schemas['playPromptOperationPatch'];
 /** An operation as it is stored; its ETag is `@odata.etag`. */
 export type PlayPromptOperation = Schemas['playPromptOperation'];
-/** An operation of a list, or what was selected of it. */
+/** An operation of a list, or its selected properties. */
 export type ListedPlayPromptOperation = Schemas['playPromptOperationCollection']['value'][number];
 /** A property of an operation. */
 export type PropertyName = 'id' | 'clientContext' | 'resultInfo' | 'status' | 'completionReason';
-/** What a subscription is created from. */
+/** The properties of a new subscription. */
 export type NewSubscription = Schemas['newSubscription'];
-/** What a subscription is renewed with: another expiration, another `notificationUrl`, or both. */
+/** The changes of a renewal: a new expiration, a new `notificationUrl`, or both. */
 export type SubscriptionUpdate = Schemas['subscriptionUpdate'];
-/** A subscription of the application whose access token it is. `clientState` is always null. */
+/** A subscription of the application that the access token names. `clientState` is always null. */
 export type Subscription = Schemas['subscriptionCollection']['value'][number];
 export type GraphErrorBody = Schemas['graphError'];
 
@@ -27,38 +27,38 @@ const OPERATION = '/v1.0/playPromptOperation/{id}';
 const SUBSCRIPTIONS = '/v1.0/subscriptions';
 const SUBSCRIPTION = '/v1.0/subscriptions/{id}';
 
-/** How often a change is made anew because the operation had changed meanwhile. */
+/** How often a change is attempted again because another caller changed the operation in the meantime. */
 const MAX_CHANGES = 10;
 
 export interface ClientOptions extends Retries {
   /** Address of the service, such as `https://my-function-app.azurewebsites.net`. */
   readonly baseUrl: string;
-  /** An access token for the service; asked for before each request, so it should be remembered until it expires. */
+  /** Returns an access token for the service. It is called before each request, so it should cache the token until it expires. */
   readonly getToken: () => string | Promise<string>;
-  /** How requests are sent, if not by the global `fetch`. */
+  /** Sends requests; by default the global `fetch`. */
   readonly fetch?: Fetch;
 }
 
-/** What an operation must be for a change of it to be made. Without `id` it is the one of the patch's id or context. */
+/** Preconditions of a change. Without `id` the patch names the operation by its own id or clientContext. */
 export interface UpdateOptions {
   readonly id?: string;
-  /** The ETag that it must still have. */
+  /** The ETag that the operation must still have. */
   readonly ifMatch?: string;
-  /** `*`: it must not exist. */
+  /** `*`: the operation must not exist. */
   readonly ifNoneMatch?: string;
   readonly signal?: AbortSignal;
 }
 
-/** The service refused a request, or failed. */
+/** The service rejected a request, or failed. */
 export class PlayPromptError extends Error {
   override readonly name = 'PlayPromptError';
   /** The HTTP status. */
   readonly status: number;
-  /** Such as `PreconditionFailed`; undefined where it was not the service that answered. */
+  /** Such as `PreconditionFailed`; undefined when the response did not come from the service. */
   readonly code: string | undefined;
-  /** Each fault of the request. */
+  /** The faults of the request, one by one. */
   readonly details: NonNullable<GraphErrorBody['error']['details']>;
-  /** Under which the service's log has it. */
+  /** The id by which the service's log identifies the request. */
   readonly requestId: string | null;
 
   constructor(response: Response, body: Partial<GraphErrorBody> | undefined) {
@@ -70,14 +70,14 @@ export class PlayPromptError extends Error {
   }
 }
 
-/** The operations of the tenant of the access token. Every method throws a PlayPromptError when it is refused. */
+/** The operations of the tenant of the access token. Every method throws a PlayPromptError when the service rejects it. */
 export class PlayPromptClient {
-  /** All else that the service offers, typed by address: `http.POST('/v1.0/$batch', ...)`. */
+  /** Everything else that the service offers, typed by URL: `http.POST('/v1.0/$batch', ...)`. */
   readonly http: Client<paths>;
 
   constructor({ baseUrl, getToken, fetch = globalThis.fetch, ...retries }: ClientOptions) {
     const send = withRetries((request) => fetch(request), retries);
-    // OData separates the members of a list by commas.
+    // OData separates the items of a list by commas.
     const querySerializer = { array: { style: 'form', explode: false } } as const;
     this.http = createFetchClient<paths>({ baseUrl, fetch: send, querySerializer });
     this.http.use({
@@ -87,17 +87,16 @@ export class PlayPromptClient {
     });
   }
 
-  /** Reads an operation; undefined where there is none. */
+  /** Reads an operation; undefined if it does not exist. */
   async read(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<PlayPromptOperation | undefined> {
     const answer = await this.http.GET(OPERATION, { params: { path: { id } }, ...(signal && { signal }) });
     if (answer.response.status === 404) return undefined;
-    // Nothing was selected, so that everything is there.
+    // Without $select every property is present.
     return dataOf(answer) as PlayPromptOperation;
   }
 
   /**
-   * Updates an operation, which comes into being where there is none. The request is repeatable, so that it is done once
-   * however often it has to be sent.
+   * Updates an operation, or creates it. The request is repeatable: it takes effect once, however often it is sent.
    */
   async update(
     patch: PlayPromptOperationPatch,
@@ -118,11 +117,11 @@ export class PlayPromptClient {
   }
 
   /**
-   * Changes an operation by what it is: reads it, asks what to change, and updates it if it is still as it was read;
-   * otherwise begins anew.
+   * Changes an operation depending on its current state: reads it, calls `patchFor`, and updates it unless another caller
+   * changed it in the meantime; then it starts over.
    *
-   * @param patchFor what to change, undefined for nothing; it may be asked several times
-   * @returns the operation as it is then; undefined where there is none, or nothing was to be changed of none
+   * @param patchFor returns the change, or undefined for none; it may be called several times
+   * @returns the operation afterwards; undefined if it does not exist and was not created
    */
   async change(
     id: string,
@@ -143,16 +142,16 @@ export class PlayPromptClient {
     }
   }
 
-  /** Lists operations, page by page as they are asked for, in an order that never changes. */
+  /** Lists operations in a stable order. Pages are requested as they are needed. */
   async *list({
     signal,
     ...query
   }: {
-    /** OData, such as `status eq 'Failed'`. */
+    /** An OData filter, such as `status eq 'Failed'`. */
     filter?: string;
     /** Only these properties. */
     select?: PropertyName[];
-    /** How many a page has at most, 1 to 999. */
+    /** The largest number of operations of a page, 1 to 999. */
     top?: number;
     signal?: AbortSignal;
   } = {}): AsyncGenerator<ListedPlayPromptOperation> {
@@ -175,7 +174,7 @@ export class PlayPromptClient {
     }
   }
 
-  /** Deletes an operation, if it still has the ETag where one is given; false where there is none. */
+  /** Deletes an operation, if `ifMatch` is still its ETag; false if it does not exist. */
   async delete(id: string, { ifMatch, signal }: { ifMatch?: string; signal?: AbortSignal } = {}): Promise<boolean> {
     const header = { ...(ifMatch !== undefined && { 'If-Match': ifMatch }) };
     const answer = await this.http.DELETE(OPERATION, { params: { path: { id }, header }, ...(signal && { signal }) });
@@ -194,7 +193,7 @@ export class PlayPromptClient {
   }
 
   /**
-   * Renews a subscription, or moves it to another receiver; undefined where there is none, or it has expired. Every change
+   * Renews a subscription, or moves it to another receiver; undefined if it does not exist or has expired. Every change
    * that starts afterwards is notified.
    */
   async renew(
@@ -207,12 +206,12 @@ export class PlayPromptClient {
     return answer.response.status === 404 ? undefined : dataOf(answer);
   }
 
-  /** Ends a subscription; false where there is none. */
+  /** Deletes a subscription; false if it does not exist. */
   async unsubscribe(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
     return isDone(await this.http.DELETE(SUBSCRIPTION, { params: { path: { id } }, ...(signal && { signal }) }));
   }
 
-  /** Reads a subscription; undefined where there is none. */
+  /** Reads a subscription; undefined if it does not exist. */
   async readSubscription(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<Subscription | undefined> {
     const answer = await this.http.GET(SUBSCRIPTION, { params: { path: { id } }, ...(signal && { signal }) });
     return answer.response.status === 404 ? undefined : dataOf(answer);

@@ -1,33 +1,33 @@
-/** How a request is sent: as `fetch` does. */
+/** Sends a request, as `fetch` does. */
 export type Fetch = (request: Request) => Promise<Response>;
 
-/** Statuses that may be another at the next try: too many requests, or a service that cannot serve now. */
+/** Transient failures: too many requests, or a service that is unavailable. */
 const PASSING = [429, 502, 503, 504];
 
-/** The one of them which says that nothing was done. */
+/** The one that guarantees that the request had no effect. */
 const TOO_MANY_REQUESTS = 429;
 
-/** How long to wait at most where the service does not say, and where it does, in milliseconds. */
+/** The longest pauses without and with `Retry-After`, in milliseconds. */
 const LONGEST_PAUSE_MS = 8000;
 const LONGEST_RETRY_AFTER_MS = 180_000;
 
 export interface Retries {
-  /** How often a request is sent again at most; 3 where nothing is said. */
+  /** How often a request is retried; 3 by default. */
   readonly maxRetries?: number;
-  /** Waits so many milliseconds. */
+  /** Waits for a number of milliseconds. */
   readonly wait?: (milliseconds: number) => Promise<void>;
 }
 
 /**
- * Sends a request again while what hinders it may pass: after as long as `Retry-After` says (seconds, or a date; RFC 9110,
- * section 10.2.3), otherwise longer each time. A POST creates something each time, so it is sent again after a 429 only.
- * All other requests of the service are safe to send again, if a PATCH is repeatable.
+ * Retries a request after a transient failure: after `Retry-After` (seconds or a date; RFC 9110, section 10.2.3), or with
+ * exponential backoff. A POST creates something each time, so it is retried only after a 429. All other requests of the
+ * service are safe to retry, if a PATCH is repeatable.
  */
 export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retries = {}): Fetch {
   return async (request) => {
     for (let retry = 0; ; retry++) {
       const isLast = retry >= maxRetries;
-      // What is sent is used up, so a copy goes first.
+      // Sending consumes the body, so a copy is sent.
       const outcome = await settle(send(isLast ? request : request.clone()));
       const isPassing =
         'error' in outcome
@@ -46,7 +46,7 @@ export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retri
   };
 }
 
-/** Whether a request may be sent again although the first one may have been executed. RFC 9110, section 9.2.2. */
+/** Whether a request may be retried although the first one may have taken effect. RFC 9110, section 9.2.2. */
 const isSafeToRepeat = ({ method }: Request) => method !== 'POST';
 
 async function settle(sent: Promise<Response>): Promise<{ response: Response } | { error: unknown }> {

@@ -113,15 +113,39 @@ const propertiesOf = (type: string): CsdlObject =>
     propertyNames.filter((name) => declaredBy[name] === type).map((name) => [name, toProperty(schemas[name])]),
   );
 
-/** The capabilities of the entity set, in the OASIS vocabularies Capabilities and Repeatability. */
+const updateRestrictions: CsdlObject = {
+  Updatable: true,
+  DeltaUpdateSupported: false,
+  UpdateMethod: new EnumMember('Capabilities.HttpMethod', 'PATCH'),
+  FilterSegmentSupported: false,
+  TypecastSegmentSupported: false,
+};
+
+/** The capabilities that both entity sets have, in the OASIS vocabulary Capabilities. */
+const commonCapabilities: CsdlObject = {
+  '@Capabilities.IndexableByKey': true,
+  '@Capabilities.ReadRestrictions': { Readable: true, TypecastSegmentSupported: false },
+  '@Capabilities.SkipSupported': false,
+  '@Capabilities.SortRestrictions': { Sortable: false },
+  '@Capabilities.ExpandRestrictions': { Expandable: false },
+  '@Capabilities.SearchRestrictions': { Searchable: false },
+  '@Capabilities.ComputeSupported': false,
+  '@Capabilities.ChangeTracking': { Supported: false },
+  '@Capabilities.DeleteRestrictions': {
+    Deletable: true,
+    FilterSegmentSupported: false,
+    TypecastSegmentSupported: false,
+  },
+};
+
+/** The capabilities of the operations, in the OASIS vocabularies Capabilities and Repeatability. */
 const capabilities: CsdlObject = {
+  ...commonCapabilities,
   '@Core.Description': 'The operations of the tenant of the access token.',
   '@Core.LongDescription':
     `Pages have at most ${MAX_TOP} operations and are linked by @odata.nextLink, whose $skiptoken is opaque. There is ` +
     '$count=true, but no segment $count. A PATCH of the set updates or inserts the operation that its body names by ' +
     'its id, or else by its clientContext.',
-  '@Capabilities.IndexableByKey': true,
-  '@Capabilities.ReadRestrictions': { Readable: true, TypecastSegmentSupported: false },
   '@Capabilities.FilterFunctions': ['eq', 'ne', 'in', 'and', 'or', 'not'] satisfies readonly Filter['operator'][],
   '@Capabilities.FilterRestrictions': {
     Filterable: true,
@@ -130,26 +154,11 @@ const capabilities: CsdlObject = {
   '@Capabilities.SelectSupport': { Supported: true },
   '@Capabilities.TopSupported': true,
   '@Capabilities.CountRestrictions': { Countable: true },
-  '@Capabilities.SkipSupported': false,
-  '@Capabilities.SortRestrictions': { Sortable: false },
-  '@Capabilities.ExpandRestrictions': { Expandable: false },
-  '@Capabilities.SearchRestrictions': { Searchable: false },
-  '@Capabilities.ComputeSupported': false,
-  '@Capabilities.ChangeTracking': { Supported: false },
   '@Capabilities.InsertRestrictions': { Insertable: false },
   '@Capabilities.UpdateRestrictions': {
-    Updatable: true,
+    ...updateRestrictions,
     Upsertable: true,
-    DeltaUpdateSupported: false,
-    UpdateMethod: new EnumMember('Capabilities.HttpMethod', 'PATCH'),
-    FilterSegmentSupported: false,
-    TypecastSegmentSupported: false,
     QueryOptions: { SelectSupported: false, ExpandSupported: false },
-  },
-  '@Capabilities.DeleteRestrictions': {
-    Deletable: true,
-    FilterSegmentSupported: false,
-    TypecastSegmentSupported: false,
   },
   '@Repeatability.Supported': true,
 };
@@ -160,33 +169,14 @@ function isNotFilterable(name: PropertyName) {
 
 /** The capabilities of the subscriptions, which are read, listed, created, updated and deleted by plain requests. */
 const subscriptionCapabilities: CsdlObject = {
+  ...commonCapabilities,
   '@Core.Description': 'The subscriptions of the application of the access token.',
-  '@Capabilities.IndexableByKey': true,
-  '@Capabilities.ReadRestrictions': { Readable: true, TypecastSegmentSupported: false },
   '@Capabilities.FilterRestrictions': { Filterable: false },
   '@Capabilities.SelectSupport': { Supported: false },
   '@Capabilities.TopSupported': false,
   '@Capabilities.CountRestrictions': { Countable: false },
-  '@Capabilities.SkipSupported': false,
-  '@Capabilities.SortRestrictions': { Sortable: false },
-  '@Capabilities.ExpandRestrictions': { Expandable: false },
-  '@Capabilities.SearchRestrictions': { Searchable: false },
-  '@Capabilities.ComputeSupported': false,
-  '@Capabilities.ChangeTracking': { Supported: false },
   '@Capabilities.InsertRestrictions': { Insertable: true },
-  '@Capabilities.UpdateRestrictions': {
-    Updatable: true,
-    Upsertable: false,
-    DeltaUpdateSupported: false,
-    UpdateMethod: new EnumMember('Capabilities.HttpMethod', 'PATCH'),
-    FilterSegmentSupported: false,
-    TypecastSegmentSupported: false,
-  },
-  '@Capabilities.DeleteRestrictions': {
-    Deletable: true,
-    FilterSegmentSupported: false,
-    TypecastSegmentSupported: false,
-  },
+  '@Capabilities.UpdateRestrictions': { ...updateRestrictions, Upsertable: false },
   '@Repeatability.Supported': false,
 };
 

@@ -119,7 +119,7 @@ export function fromListedEntity(row: unknown): OperationVersion {
       resultInfo: code === null && subcode === null ? null : { code, subcode, message },
       status: columns.status,
       completionReason: columns.completionReason,
-    }),
+    } satisfies Record<keyof PlayPromptOperation, unknown>),
     etag,
   };
 }
