@@ -5,6 +5,7 @@ import { measureCompute } from './compute/measure.ts';
 import { measureLists } from './lists/measure.ts';
 import { measureLoads } from './load/measure.ts';
 import { describeRun } from './machine.ts';
+import { measureNotifications } from './notifications/measure.ts';
 import { type Plan, plans } from './plan.ts';
 import { writeReport } from './report/report.ts';
 import { addResults, type Kind, kinds, type Part, type Results } from './results.ts';
@@ -14,6 +15,7 @@ type Measure = (plan: Plan, progress: (what: string) => void, folder: string) =>
 const measures: Record<Kind, Measure> = {
   load: measureLoads,
   lists: measureLists,
+  notifications: measureNotifications,
   compute: measureCompute,
   coldstart: measureColdStart,
 };

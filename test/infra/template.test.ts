@@ -143,7 +143,8 @@ function describeInfrastructure(bicep: Bicep) {
         }
       })(),
     ]);
-  }, 180_000);
+    // Some twenty runs of the CLI, which take minutes on a busy machine.
+  }, 600_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const allOf = (name: Deployment) => snapshots.get(name)?.predictedResources ?? [];

@@ -1,0 +1,176 @@
+// Change notifications: whether receivers that misbehave delay those of one that does not.
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { type Child, startChild } from '../../local/childProcess.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { type Environment, listening, startEnvironment } from '../environment.ts';
+import { SERVICE } from '../load/contenders.ts';
+import type { Plan } from '../plan.ts';
+import { figureOf } from '../report/markdown.ts';
+import type { Part } from '../results.ts';
+import { estimate, quantile } from '../statistics.ts';
+
+const PER_SECOND = 50;
+const UPDATES = 100;
+const MOST_ROUNDS = 16;
+
+/** How long a notification is waited for, in milliseconds. */
+const DEADLINE_MS = 30_000;
+
+const notifications = z.object({ value: z.array(z.object({ resourceData: z.object({ clientContext: z.string() }) })) });
+
+export async function measureNotifications(plan: Plan, progress: (what: string) => void): Promise<Part> {
+  const environment = await startEnvironment();
+  const misbehaving = await startMisbehaving();
+  const alone = await startNotified(environment, 'alone', []);
+  const beside = await startNotified(environment, 'beside', misbehaving.urls);
+  try {
+    const p50s = { alone: [] as number[], beside: [] as number[] };
+    const p99s = { alone: [] as number[], beside: [] as number[] };
+    const rounds = Math.min(MOST_ROUNDS, plan.leastRounds * 2);
+    // The first round is not counted: it compiles the code.
+    for (let round = 0; round <= rounds; round++) {
+      progress(`notifications, round ${round} of ${rounds}`);
+      const order = round % 2 === 0 ? ([alone, beside] as const) : ([beside, alone] as const);
+      for (const { name, deliver } of order) {
+        const latencies = await deliver();
+        if (round === 0) continue;
+        p50s[name].push(quantile(latencies, 0.5));
+        p99s[name].push(quantile(latencies, 0.99));
+      }
+    }
+    const ratio = p99s.beside.map((time, round) => time / (p99s.alone[round] ?? Number.NaN));
+    return {
+      goals: [
+        {
+          measure: 'p99 of delivery beside receivers that misbehave, to that without them',
+          most: 1.5,
+          figure: estimate(ratio),
+        },
+      ],
+      sections: [
+        {
+          title: 'Change notifications',
+          text: `From an update of an operation to the arrival of its notification, in ms, at ${PER_SECOND} updates a second: at a receiver that is
+alone, and at one beside three others that are notified of the same changes. One of those never responds, one returns 500,
+and one never ends its response.`,
+          columns: ['', 'p50', 'p99'],
+          rows: [
+            ['alone', figureOf(p50s.alone), figureOf(p99s.alone)],
+            ['beside receivers that misbehave', figureOf(p50s.beside), figureOf(p99s.beside)],
+          ],
+        },
+      ],
+    };
+  } finally {
+    for (const each of [alone, beside]) await each.stop();
+    await misbehaving.stop();
+    await environment.close();
+  }
+}
+
+/** The service with one receiver that responds at once, and others. */
+async function startNotified<Name extends string>(environment: Environment, name: Name, others: readonly string[]) {
+  const arrived = new Map<string, (time: number) => void>();
+  const receiver = createServer(async (request, response) => {
+    const body = await text(request);
+    if (answersHandshake(request.url, response)) return;
+    const time = performance.now();
+    response.writeHead(202).end();
+    for (const { resourceData } of notifications.parse(JSON.parse(body)).value) {
+      arrived.get(resourceData.clientContext)?.(time);
+    }
+  });
+  const url = `http://127.0.0.1:${await listen(receiver, 0, '')}/`;
+  const table = `${name}Notified`;
+  await environment.openTable(table);
+  const settings = { ...environment.settings(table), NOTIFICATION_HOSTS: '127.0.0.1' };
+  const service: Child = await startChild(
+    SERVICE.module,
+    settings,
+    SERVICE.cwd === undefined ? {} : { cwd: SERVICE.cwd },
+  );
+  const root = `http://127.0.0.1:${listening.parse(service.ready).port}/v1.0`;
+  await Promise.all([url, ...others].map(subscribe));
+
+  return {
+    name,
+    /** Updates operations at the rate, and returns how long each notification took, in milliseconds. */
+    async deliver(): Promise<number[]> {
+      const begin = performance.now();
+      const latencies: Promise<number>[] = [];
+      for (let n = 0; n < UPDATES; n++) {
+        await delay(Math.max(0, begin + (n * 1000) / PER_SECOND - performance.now()));
+        latencies.push(notified(`operation-${n}`));
+      }
+      return Promise.all(latencies);
+    },
+    async stop() {
+      await service.stop();
+      receiver.closeAllConnections();
+      await close(receiver);
+    },
+  };
+
+  async function notified(id: string): Promise<number> {
+    const context = crypto.randomUUID();
+    const sent = performance.now();
+    const time = new Promise<number>((resolve, reject) => {
+      arrived.set(context, resolve);
+      setTimeout(() => reject(new Error(`No notification in ${DEADLINE_MS} ms.`)), DEADLINE_MS).unref();
+    });
+    await send('PATCH', `/playPromptOperation/${id}`, { clientContext: context });
+    const latency = (await time) - sent;
+    arrived.delete(context);
+    return latency;
+  }
+
+  async function subscribe(notificationUrl: string) {
+    const expirationDateTime = new Date(Date.now() + 3_600_000).toISOString();
+    const subscription = { changeType: 'created,updated', resource: 'playPromptOperation', notificationUrl };
+    await send('POST', '/subscriptions', { ...subscription, expirationDateTime });
+  }
+
+  async function send(method: string, path: string, body: object) {
+    const headers = { authorization: `Bearer ${environment.token}`, 'content-type': 'application/json' };
+    const response = await fetch(root + path, { method, headers, body: JSON.stringify(body) });
+    const content = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} returned ${response.status}: ${content}`);
+  }
+}
+
+/** Receivers that answer the handshake, and misbehave afterwards. */
+async function startMisbehaving() {
+  const servers: Server[] = [
+    createServer((request, response) => void answersHandshake(request.url, response)),
+    createServer((request, response) => {
+      if (!answersHandshake(request.url, response)) response.writeHead(500).end();
+    }),
+    createServer((request, response) => {
+      if (answersHandshake(request.url, response)) return;
+      response.writeHead(200);
+      const timer = setInterval(() => response.write('x'.repeat(1024)), 10);
+      response.on('close', () => clearInterval(timer));
+    }),
+  ];
+  const ports = await Promise.all(servers.map((server) => listen(server, 0, '')));
+  return {
+    urls: ports.map((port) => `http://127.0.0.1:${port}/`),
+    async stop() {
+      for (const server of servers) {
+        server.closeAllConnections();
+        await close(server);
+      }
+    },
+  };
+}
+
+/** Answers a request that is a handshake; whether it was one. */
+function answersHandshake(url: string | undefined, response: ServerResponse): boolean {
+  const token = new URL(url ?? '', 'http://receiver').searchParams.get('validationToken');
+  if (token === null) return false;
+  response.setHeader('Content-Type', 'text/plain').end(token);
+  return true;
+}
