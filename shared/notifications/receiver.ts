@@ -121,7 +121,14 @@ export function createReceivers(hosts: ReceiverHosts, resolveName: ResolveName =
     const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     const headers = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) };
     const sent = start(url, { method: 'POST', agent, headers, lookup: lookUp, signal });
+    // Whatever the receiver does to the connection, the request ends.
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     sent.on('error', reject);
+    // 101 Switching Protocols: without a listener, the request would neither get a response nor fail.
+    sent.once('upgrade', ({ statusCode = 0, headers }, socket) => {
+      socket.destroy();
+      resolve({ status: statusCode, headers, body: '' });
+    });
     sent.once('response', (response) => {
       const chunks: Buffer[] = [];
       const respond = () =>

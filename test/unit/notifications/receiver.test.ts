@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { createServer as createRawServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
 import { createReceivers, type ResolveName } from '../../../shared/notifications/receiver.ts';
@@ -174,4 +175,55 @@ test('a receiver that does not respond is given up after 10 seconds, and delays 
   expect(new Set(failures)).toEqual(new Set(['timeout']));
   hanging.closeAllConnections();
   await close(hanging);
+});
+
+describe('a receiver that does not speak HTTP as servers do', () => {
+  const attacks = {
+    'switches to another protocol': (socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    },
+    'only sends informational responses': (socket) => {
+      const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'), 50);
+      socket.once('close', () => clearInterval(timer));
+    },
+    'sends half a status line': (socket) => {
+      socket.write('HTTP/1.1 20');
+    },
+    'sends headers without an end': (socket) => {
+      const more = () => {
+        while (socket.writable && socket.write(`x: ${'x'.repeat(65_536)}\r\n`));
+      };
+      socket.write('HTTP/1.1 200 OK\r\n');
+      socket.on('drain', more);
+      more();
+    },
+    'closes the connection': (socket) => {
+      socket.destroy();
+    },
+  } as const satisfies Record<string, (socket: Socket) => void>;
+
+  test.concurrent.each([
+    ['switches to another protocol', 'status 101'],
+    ['only sends informational responses', 'timeout'],
+    ['sends half a status line', 'timeout'],
+    ['sends headers without an end', 'unreachable'],
+    ['closes the connection', 'unreachable'],
+  ] as const)('%s: %s', async (attack, expected) => {
+    const open = new Set<Socket>();
+    const raw = createRawServer((socket) => {
+      open.add(socket);
+      socket.on('error', () => {}).once('close', () => open.delete(socket));
+      socket.once('data', () => attacks[attack](socket));
+    });
+    const target = `http://127.0.0.1:${await listen(raw, 0, 'RAW')}/`;
+    const { post } = createReceivers(['127.0.0.1']);
+    const outcome = post(target, '{}').then(
+      ({ status }) => `status ${status}`,
+      ({ failure }) => failure,
+    );
+    expect(await outcome).toBe(expected);
+    // The connection is closed from this side.
+    while (open.size > 0) await new Promise(setImmediate);
+    raw.close();
+  });
 });
