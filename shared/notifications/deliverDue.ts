@@ -1,6 +1,7 @@
 // What the timer does: takes over what instances have left in the outbox.
+import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { OperationRepository } from '../operation/repository.ts';
 import { isUnavailable } from '../serviceError.ts';
@@ -10,15 +11,18 @@ import { toChangeNotification, toLifecycleNotification } from './notification.ts
 import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
 import { EXPIRATION_GRACE_MS, type Subscription, type SubscriptionRepository } from './subscription.ts';
 
-/** How many entries of one subscription a run works on. */
-const ENTRIES_PER_SUBSCRIPTION = 1000;
+/** How many notifications of a receiver are delivered concurrently, and how many more wait in this process. */
+const CONCURRENT_PER_RECEIVER = 16;
+const WAITING_PER_RECEIVER = 64;
 
-/** How many notifications of a host are delivered concurrently, and after how many failures in a row the run leaves it. */
-const CONCURRENT_PER_HOST = 16;
+/** After how many failures in a row a run leaves a receiver to the next one. */
 const FAILURES_PER_RUN = 3;
 
 /** How many entries are prepared concurrently. */
 const CONCURRENT_PREPARATIONS = 32;
+
+/** How long a run waits before it looks for entries again that it had no room for. */
+const PASS_PAUSE_MS = 100;
 
 /** What a run did. */
 export interface DeliveryReport {
@@ -32,10 +36,10 @@ export interface DeliveryReport {
 }
 
 /**
- * Delivers the notifications that are due, and removes subscriptions that have expired, until `signal` is aborted. Several
- * instances may run it at the same time.
+ * Delivers the notifications that are due, and removes subscriptions that have expired, until `signal` is aborted; what
+ * remains is for the next run. Several instances may run it at the same time.
  *
- * @throws ServiceError `unavailable` when the store cannot serve
+ * @throws ServiceError `unavailable` when the store cannot serve, after everything else is done
  */
 export type DeliverDue = (signal: AbortSignal) => Promise<DeliveryReport>;
 
@@ -44,6 +48,13 @@ interface Due {
   readonly stored: StoredEntry;
   readonly url: string;
   readonly subscription?: Subscription;
+}
+
+/** Where notifications are sent, and what a run knows of it. */
+interface Receiver {
+  readonly limit: LimitFunction;
+  failures: number;
+  readonly deliveries: Set<Promise<unknown>>;
 }
 
 export function createDeliverDue({
@@ -66,43 +77,93 @@ export function createDeliverDue({
 
   return async (signal) => {
     const report = { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 };
-    await removeExpired(signal);
-    const stored = await readDue();
-    oldestEntry.record(report.oldestSeconds);
-
+    const errors: unknown[] = [];
     const listed = new Map<string, Promise<readonly Subscription[]>>();
+    const receivers = new Map<string, Receiver>();
+    const taken = new Set<string>();
     const prepare = pLimit(CONCURRENT_PREPARATIONS);
-    // What fails for one tenant or one host does not keep the others from their notifications.
-    const prepared = await Promise.allSettled(stored.map((each) => prepare(() => toDue(each))));
-    const due = prepared.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-    const byHost = Map.groupBy(due, ({ url }) => URL.parse(url)?.host);
-    const delivered = await Promise.allSettled([...byHost.values()].map(deliverToHost));
-    for (const each of [...prepared, ...delivered]) if (each.status === 'rejected') throw each.reason;
+
+    // What fails for one tenant or one receiver does not keep the others from their notifications.
+    const removed = attempt(removeExpired(signal));
+    while ((await attempt(takeDue())) && !signal.aborted) await delay(PASS_PAUSE_MS);
+    await removed;
+    await Promise.all([...receivers.values()].flatMap(({ deliveries }) => [...deliveries]));
+    oldestEntry.record(report.oldestSeconds);
+    if (errors.length > 0) throw errors[0];
     return report;
 
-    async function readDue(): Promise<readonly StoredEntry[]> {
-      const due: StoredEntry[] = [];
-      const counts = new Map<string, number>();
-      let from: string | undefined;
-      do {
-        const page = await entries.list(from, signal);
-        for (const each of page.entries) {
-          const age = (now() - each.entry.createdAt.getTime()) / 1000;
-          report.oldestSeconds = Math.max(report.oldestSeconds, age);
-          const { content } = each.entry;
-          const subscription = content.kind === 'change' ? content.subscriptions[0] : content.subscriptionId;
-          const count = counts.get(subscription ?? '') ?? 0;
-          if (each.dueAt.getTime() > now() || count >= ENTRIES_PER_SUBSCRIPTION) continue;
-          counts.set(subscription ?? '', count + 1);
-          due.push(each);
-        }
-        from = page.next;
-      } while (from !== undefined);
-      return due.sort((a, b) => a.entry.createdAt.getTime() - b.entry.createdAt.getTime());
+    async function attempt<Result>(work: Promise<Result>): Promise<Result | undefined> {
+      try {
+        return await work;
+      } catch (error) {
+        // What was not done before the end of the run is no failure.
+        if (!signal.aborted) errors.push(error);
+        return undefined;
+      }
+    }
+
+    /** Takes what is due and has room; whether something had none. It begins anywhere, so that nothing is always last. */
+    async function takeDue(): Promise<boolean> {
+      let isLeft = false;
+      const middle = Math.floor(Math.random() * 256)
+        .toString(16)
+        .padStart(2, '0');
+      for (const range of [{ least: middle }, { below: middle }]) {
+        let from: string | undefined;
+        do {
+          const page = await entries.list(range, from, signal);
+          const due = page.entries.filter(isDue);
+          const prepared = due.map((each) => prepare(() => attempt(toDue(each))));
+          for (const each of (await Promise.all(prepared)).flatMap((one) => one ?? [])) {
+            if (!hasRoom(each)) isLeft = true;
+          }
+          from = page.next;
+        } while (from !== undefined && !signal.aborted);
+      }
+      return isLeft;
+    }
+
+    function isDue({ entry, dueAt }: StoredEntry) {
+      report.oldestSeconds = Math.max(report.oldestSeconds, (now() - entry.createdAt.getTime()) / 1000);
+      return dueAt.getTime() <= now() && !taken.has(entry.id);
+    }
+
+    /** Delivers a notification in the background, unless too many wait for its receiver. */
+    function hasRoom(due: Due): boolean {
+      // Without its query, which may differ from subscription to subscription.
+      const [address = ''] = due.url.split('?');
+      const receiver = receivers.get(address) ?? {
+        limit: pLimit(CONCURRENT_PER_RECEIVER),
+        failures: 0,
+        deliveries: new Set(),
+      };
+      receivers.set(address, receiver);
+      if (receiver.failures >= FAILURES_PER_RUN) return true;
+      if (receiver.limit.pendingCount >= WAITING_PER_RECEIVER) return false;
+      taken.add(due.stored.entry.id);
+      const delivery = receiver
+        .limit(() => attempt(deliver(due, receiver)))
+        .finally(() => receiver.deliveries.delete(delivery));
+      receiver.deliveries.add(delivery);
+      return true;
+    }
+
+    async function deliver({ stored: each, url, subscription }: Due, receiver: Receiver) {
+      if (receiver.failures >= FAILURES_PER_RUN || signal.aborted) return;
+      const owned = await lease(each);
+      const body = owned && (await bodyOf(owned, subscription));
+      if (!owned) return;
+      if (body === undefined) return discard(owned);
+      const notification: Notification = { url, body, ...(subscription && { subscription }) };
+      const failure = await delivery.send(notification, owned.dueAt, [0]);
+      receiver.failures = failure ? receiver.failures + 1 : 0;
+      report[failure ? 'failed' : 'sent'] += 1;
+      await (failure ? delivery.postpone(owned, failure) : delivery.finish(owned));
     }
 
     /** The notifications of an entry: none if it is to be given up or belongs to nobody, and one for each subscription. */
     async function toDue(each: StoredEntry): Promise<Due[]> {
+      if (signal.aborted) return [];
       const { content, tenant, createdAt } = each.entry;
       const isTooOld = now() - createdAt.getTime() > GIVE_UP_AFTER_MS;
       if (content.kind === 'lifecycle') {
@@ -129,24 +190,6 @@ export function createDeliverDue({
       const known = listed.get(tenant) ?? subscriptions.list(tenant, signal);
       listed.set(tenant, known);
       return known;
-    }
-
-    async function deliverToHost(due: readonly Due[]) {
-      let failures = 0;
-      const limit = pLimit(CONCURRENT_PER_HOST);
-      const deliver = async ({ stored: each, url, subscription }: Due) => {
-        if (failures >= FAILURES_PER_RUN || signal.aborted) return;
-        const owned = await lease(each);
-        const body = owned && (await bodyOf(owned, subscription));
-        if (!owned) return;
-        if (body === undefined) return discard(owned);
-        const notification: Notification = { url, body, ...(subscription && { subscription }) };
-        const failure = await delivery.send(notification, owned.dueAt, [0]);
-        failures = failure ? failures + 1 : 0;
-        report[failure ? 'failed' : 'sent'] += 1;
-        await (failure ? delivery.postpone(owned, failure) : delivery.finish(owned));
-      };
-      await Promise.all(due.map((each) => limit(deliver, each)));
     }
 
     async function bodyOf({ entry: { tenant, content } }: StoredEntry, subscription: Subscription | undefined) {

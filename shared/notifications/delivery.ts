@@ -1,6 +1,7 @@
 // One notification: its attempts, and what becomes of its entry in the outbox.
 import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
+import pLimit from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../deadline.ts';
 import { SCOPE } from '../tracing.ts';
@@ -27,6 +28,9 @@ const LONGEST_RETRY_AFTER_MS = 60 * 60_000;
 const RECORD_INTERVAL_MS = 10_000;
 
 const STORE_DEADLINE_MS = 10_000;
+
+/** How many entries a split creates concurrently: updates use the same store. */
+const CONCURRENT_CREATES = 8;
 
 /** Why a notification was not accepted, and how long the receiver wants to be left alone. */
 export interface Failure {
@@ -114,14 +118,15 @@ export function createDelivery({
       const { entry } = stored;
       if (entry.content.kind !== 'change') throw new TypeError('A lifecycle notification has one receiver.');
       const { content } = entry;
-      const made = parts.map(async ({ subscriptionId, failure }) => {
+      const limit = pLimit(CONCURRENT_CREATES);
+      const made = parts.map(({ subscriptionId, failure }) => {
         if (failure) counter.add(1, { result: 'retried', cause: failure.cause });
         const attempts = failure ? entry.attempts + 1 : entry.attempts;
         const id = `${entry.id}.${subscriptionId}`;
         const part = { ...entry, id, attempts, content: { ...content, subscriptions: [subscriptionId] } };
         const due = failure ? dueAt(attempts, failure) : new Date(now());
         // One that exists was made by an instance that died before it removed the whole.
-        return store((signal) => entries.create(part, due, signal));
+        return limit(() => store((signal) => entries.create(part, due, signal)));
       });
       const created = await Promise.all(made);
       await store((signal) => entries.remove(stored, signal));

@@ -52,11 +52,21 @@ export interface OutboxRepository {
   /** Removes an entry unless another instance has changed it. */
   remove(stored: StoredEntry, signal: AbortSignal): Promise<void>;
 
-  /** Lists a page of entries, in any order, and the continuation token of the next one. Damaged rows are left out. */
+  /**
+   * Lists a page of the entries in a range of ids, in any order, and the continuation token of the next one. Damaged rows
+   * are left out.
+   */
   list(
+    range: IdRange,
     from: string | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly entries: readonly StoredEntry[]; readonly next: string | undefined }>;
+}
+
+/** Ids by their first two hexadecimal digits, which are random: from `least` on, and below `below`. */
+export interface IdRange {
+  readonly least?: string;
+  readonly below?: string;
 }
 
 export interface EntryChanges {
@@ -64,7 +74,7 @@ export interface EntryChanges {
   readonly attempts?: number;
 }
 
-/** The lifecycle entry of a subscription, which has one of each event at most; undefined when it wants none. */
+/** The lifecycle entry of a subscription, which has at most one of each event and hour; undefined when it wants none. */
 export function lifecycleEntry(
   { id, tenant, lifecycleNotificationUrl, clientState, expiration }: Subscription,
   lifecycleEvent: LifecycleEntry['lifecycleEvent'],
@@ -73,7 +83,7 @@ export function lifecycleEntry(
   if (lifecycleNotificationUrl === null) return undefined;
   const url = lifecycleNotificationUrl;
   return {
-    id: `${id}.${lifecycleEvent}`,
+    id: `${id}.${lifecycleEvent}.${createdAt.toISOString().slice(0, 13)}`,
     tenant,
     createdAt,
     attempts: 0,

@@ -1,4 +1,4 @@
-import { isUnavailable } from '../serviceError.ts';
+import { isUnavailable, ServiceError } from '../serviceError.ts';
 import type { OperationVersion, PlayPromptOperation } from './playPromptOperation.ts';
 
 export const changeTypes = ['created', 'updated', 'deleted'] as const;
@@ -33,8 +33,8 @@ export interface ChangeListener {
 export type ListenToChange = (tenant: string, id: string, writeId: string) => ChangeListener;
 
 /**
- * Makes a change, and tells its listener if it was refused, or turned out to change nothing. After an `unavailable` it is
- * unknown whether the change was written.
+ * Makes a change, and tells its listener if it was refused, or turned out to change nothing. After an `unavailable`, or an
+ * error that is not one of the service, it is unknown whether the change was written.
  */
 export async function listening<Result>(
   listener: ChangeListener | undefined,
@@ -45,7 +45,7 @@ export async function listening<Result>(
     listener?.afterRefusal();
     return result;
   } catch (error) {
-    if (!isUnavailable(error)) listener?.afterRefusal();
+    if (error instanceof ServiceError && !isUnavailable(error)) listener?.afterRefusal();
     throw error;
   }
 }

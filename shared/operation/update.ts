@@ -109,7 +109,8 @@ async function update(
 
     const failed = failedPrecondition(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
-    const isUnchanged = !repeatable && current !== undefined && isDeepStrictEqual(next, current.operation);
+    const isSame = current !== undefined && isDeepStrictEqual(next, current.operation);
+    const isUnchanged = isSame && !repeatable;
     if (isCached && (repetition.isRepeated || repetition.isInDoubt || failed || isUnchanged)) continue;
     if (repetition.isInDoubt) throw new ServiceError('repetitionUnknown');
     if (failed) throw failed;
@@ -118,7 +119,8 @@ async function update(
     try {
       const history = nextHistory(current, repeatable, now());
       const changeType = current ? 'updated' : 'created';
-      await listener?.beforeWrite({ changeType, operation: next, replaces: current?.writes[0] }, signal);
+      // A repeatable update is recorded although it changes nothing, which nobody is notified of.
+      if (!isSame) await listener?.beforeWrite({ changeType, operation: next, replaces: current?.writes[0] }, signal);
       const stored = await operations.put(tenant, next, current, writeId, signal, history);
       if (stored) {
         listener?.afterWrite(stored);

@@ -1,13 +1,15 @@
+import { metrics } from '@opentelemetry/api';
 import * as z from 'zod';
 import type { OutboxEntry, OutboxRepository, StoredEntry } from '../notifications/outboxRepository.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
+import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { connectTable } from './table.ts';
 
 /** The partitions of the outbox, 256 of them, are outside of the key range of every tenant's operations. */
 const PREFIX = 'outbox_';
 /** The character after the underscore: the end of a range over the prefix. */
-const RANGE = `PartitionKey ge '${PREFIX}' and PartitionKey lt 'outbox\`'`;
+const END = 'outbox`';
 
 const date = z.iso.datetime().transform((text) => new Date(text));
 
@@ -42,7 +44,14 @@ const outboxRow = z.object({
   attempts: z.number(),
   content: z
     .string()
-    .transform((text): unknown => JSON.parse(text))
+    .transform((text, { addIssue }): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        addIssue('must be JSON');
+        return z.NEVER;
+      }
+    })
     .pipe(content),
   etag: z.string(),
 });
@@ -50,6 +59,7 @@ const outboxRow = z.object({
 /** Stores the outbox in the table of the operations. */
 export function createOutboxRepository(settings: TablesSettings): OutboxRepository {
   const table = connectTable(settings);
+  const damagedRows = metrics.getMeter(SCOPE).createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
 
   return {
     async create(entry, dueAt, signal) {
@@ -67,9 +77,12 @@ export function createOutboxRepository(settings: TablesSettings): OutboxReposito
       await table.remove(keysOf(entry.id), etag, signal);
     },
 
-    async list(from, signal) {
-      const { rows, next } = await table.query({ filter: RANGE, from }, signal);
-      return { entries: rows.flatMap((row) => readableEntry(row) ?? []), next };
+    async list({ least = '', below }, from, signal) {
+      const filter = `PartitionKey ge '${PREFIX}${least}' and PartitionKey lt '${below ? PREFIX + below : END}'`;
+      const { rows, next } = await table.query({ filter, from }, signal);
+      const entries = rows.flatMap((row) => readableEntry(row) ?? []);
+      if (entries.length < rows.length) damagedRows.add(rows.length - entries.length);
+      return { entries, next };
     },
   };
 }

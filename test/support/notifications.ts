@@ -63,7 +63,10 @@ export function memoryOutbox() {
     async remove({ entry, etag: known }) {
       if (rows.get(entry.id)?.etag === known) rows.delete(entry.id);
     },
-    list: async () => ({ entries: [...rows.values()], next: undefined }),
+    list: async ({ least = '', below = '~' }) => {
+      const found = [...rows.values()].filter(({ entry: { id } }) => id >= least && id < below);
+      return { entries: found, next: undefined };
+    },
   };
   return {
     ...repository,

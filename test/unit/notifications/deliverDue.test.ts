@@ -18,18 +18,21 @@ function setUp({
   operation = { operation: anOperation({ id: 'o' }), etag: 'e', writes: ['w', 'v'] },
   status = 200,
   isRenewed = false,
+  respond = async () => {},
 }: {
   subscriptions?: Subscription[];
   expired?: ExpiredSubscription[];
   operation?: StoredOperation | null | Error;
   status?: number;
   isRenewed?: boolean;
+  respond?: (url: string) => Promise<void>;
 } = {}) {
   const entries = memoryOutbox();
   const posted: { url: string; body: { value: Record<string, unknown>[] } }[] = [];
   const receivers = {
     post: async (url: string, body: string) => {
       posted.push({ url, body: JSON.parse(body) });
+      await respond(url);
       return { status, headers: {}, body: '' };
     },
   };
@@ -49,7 +52,7 @@ function setUp({
   };
   const run = createDeliverDue({ entries, subscriptions: repository, operations: { get }, delivery, now });
   const due = new Date(NOW - 1);
-  return { entries, posted, due, run: () => run(signal) };
+  return { entries, posted, due, run: (until = signal) => run(until) };
 }
 
 test('what is due is delivered and removed; what is not stays', async () => {
@@ -133,6 +136,62 @@ test.each([
   const { entries, run } = setUp({ expired: [wants, { ...aSubscription(), etag: 'e' }], isRenewed });
   await run();
   expect(entries.all().length).toBe(count);
+});
+
+describe('a backlog', () => {
+  const ids = ['a', 'b'];
+  const subscriptions = ids.map((id) => aSubscription({ id, notificationUrl: `https://bot.example/${id}` }));
+
+  test('of more than a thousand notifications of one receiver is delivered in one run', async () => {
+    const { entries, due, run } = setUp({ subscriptions });
+    for (let n = 0; n < 1500; n++) await entries.create(changeEntry({ subscriptions: ['a'] }), due, signal);
+    expect(await run()).toMatchObject({ sent: 1500 });
+    expect(entries.all().length).toBe(0);
+  });
+
+  test('of a receiver that hangs keeps no other one waiting, and the run ends with its signal', async () => {
+    const until = new AbortController();
+    const isOver = new Promise<void>((resolve) => until.signal.addEventListener('abort', () => resolve()));
+    const { entries, posted, due, run } = setUp({
+      subscriptions,
+      respond: (url) => (url.endsWith('/a') ? isOver : Promise.resolve()),
+    });
+    for (let n = 0; n < 300; n++) {
+      for (const id of ids) await entries.create(changeEntry({ subscriptions: [id] }), due, signal);
+    }
+    const ended = run(until.signal);
+    while (posted.filter(({ url }) => url.endsWith('/b')).length < 300) await new Promise(setImmediate);
+    until.abort();
+    const { sent } = await ended;
+    // Those that were sent already when the run ended are counted; the rest waits for the next run.
+    expect(sent).toBe(300 + 16);
+    expect(entries.all().length).toBe(300 - 16);
+  });
+
+  test('that is too old keeps no notification waiting', async () => {
+    const { entries, posted, due, run } = setUp({ subscriptions });
+    const createdAt = new Date(NOW - GIVE_UP_AFTER_MS - 1);
+    for (let n = 0; n < 2000; n++) {
+      await entries.create({ ...changeEntry({ subscriptions: ['a'] }), createdAt }, due, signal);
+    }
+    await entries.create(changeEntry({ subscriptions: ['b'] }), due, signal);
+    expect(await run()).toMatchObject({ sent: 1, dropped: 2000 });
+    expect(posted.map(({ url }) => url)).toEqual(['https://bot.example/b']);
+  });
+
+  test('whose run is over before it begins stays', async () => {
+    const { entries, posted, due, run } = setUp({ subscriptions });
+    await entries.create(changeEntry({ subscriptions: ['a', 'b'] }), due, signal);
+    expect(await run(AbortSignal.abort())).toMatchObject({ sent: 0, dropped: 0, discarded: 0 });
+    expect([posted.length, entries.all().length]).toEqual([0, 1]);
+  });
+});
+
+test('each hour has a missed of its own, so that none is lost to an earlier one', () => {
+  const subscription = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/l' });
+  const idAt = (time: string) => lifecycleEntry(subscription, 'missed', new Date(time))?.id;
+  expect(idAt('2026-01-01T04:00:00Z')).toBe(idAt('2026-01-01T04:59:59Z'));
+  expect(idAt('2026-01-01T04:00:00Z')).not.toBe(idAt('2026-01-01T05:00:00Z'));
 });
 
 jest.setTimeout(20_000);

@@ -141,7 +141,7 @@ describe('an entry', () => {
       if (stored) await drop(stored, subscription, 'too old');
     }
     expect(entries.only().entry).toMatchObject({
-      id: `${wanting.id}.missed`,
+      id: `${wanting.id}.missed.2026-01-01T00`,
       content: { kind: 'lifecycle', lifecycleEvent: 'missed', url: 'https://bot.example/lifecycle' },
     });
   });

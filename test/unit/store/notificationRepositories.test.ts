@@ -147,12 +147,35 @@ describe('an entry of the outbox', () => {
   test('is read as it was stored', async () => {
     const isReadAsStored = async (entry: OutboxEntry, dueAt: Date) => {
       const stored = await repository.create(entry, dueAt, signal);
-      const listed = await repository.list(undefined, signal);
+      const listed = await repository.list({}, undefined, signal);
       expect(listed).toEqual({ entries: [stored], next: undefined });
       if (stored) await repository.remove(stored, signal);
     };
     const repository = createOutboxRepository(settings());
     await fc.assert(fc.asyncProperty(entries, date, isReadAsStored), { numRuns: 40 });
+  });
+
+  test('is in one range of ids only', async () => {
+    const repository = createOutboxRepository(settings());
+    for (let n = 0; n < 20; n++) await repository.create(changeEntry(), new Date(0), signal);
+    const [low, high] = await Promise.all(
+      [{ below: '80' }, { least: '80' }].map((range) => repository.list(range, undefined, signal)),
+    );
+    const ids = [low, high].map((page) => page?.entries.map(({ entry }) => entry.id) ?? []);
+    expect(new Set(ids.flat()).size).toBe(20);
+    expect(ids[0]?.every((id) => id < '80')).toBe(true);
+    expect(ids[1]?.every((id) => id >= '80')).toBe(true);
+  });
+
+  test.each(['{', '{}', '[]', ''])('whose content is %s is left out, and the others are found', async (content) => {
+    const known = settings();
+    const repository = createOutboxRepository(known);
+    const whole = await repository.create(changeEntry(), new Date(0), signal);
+    const damaged = changeEntry();
+    await repository.create(damaged, new Date(0), signal);
+    const keys = { partitionKey: `outbox_${damaged.id.slice(0, 2)}`, rowKey: damaged.id };
+    await tableClient(known.name).updateEntity({ ...keys, content }, 'Merge');
+    expect((await repository.list({}, undefined, signal)).entries).toEqual([whole]);
   });
 
   test('is created once, and taken over by one of several', async () => {
@@ -165,6 +188,6 @@ describe('an entry of the outbox', () => {
     const taken = (await Promise.all([take(), take(), take()])).filter((each) => each !== undefined);
     expect(taken).toHaveLength(1);
     await repository.remove(stored, signal);
-    expect((await repository.list(undefined, signal)).entries).toEqual(taken);
+    expect((await repository.list({}, undefined, signal)).entries).toEqual(taken);
   });
 });
