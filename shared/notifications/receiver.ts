@@ -1,5 +1,4 @@
 // Requests to receivers of notifications.
-import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
@@ -7,6 +6,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../deadline.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
+import { createResolveName } from './resolveName.ts';
 
 /** How long a receiver may take to respond. */
 export const RESPONSE_DEADLINE_MS = 10_000;
@@ -65,14 +65,7 @@ export interface Receivers {
   post(url: string, body: string, options?: PostOptions): Promise<ReceiverResponse>;
 }
 
-/** Resolves a name as `dns.lookup` does. */
-export type ResolveName = (
-  hostname: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
-export function createReceivers(hosts: ReceiverHosts, resolveName: ResolveName = lookup): Receivers {
+export function createReceivers(hosts: ReceiverHosts, resolveName = createResolveName()): Receivers {
   const all = pLimit(CONCURRENT_REQUESTS);
   // Bounded, since callers choose the hosts below a name that is allowed with `*.`.
   const byHost = new QuickLRU<string, LimitFunction>({ maxSize: REMEMBERED_HOSTS });
@@ -120,7 +113,7 @@ export function createReceivers(hosts: ReceiverHosts, resolveName: ResolveName =
     const { request: start } = url.protocol === 'https:' ? https : http;
     const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     const headers = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) };
-    const sent = start(url, { method: 'POST', agent, headers, lookup: lookUp, signal });
+    const sent = start(url, { method: 'POST', agent, headers, lookup: lookUp(signal), signal });
     // Whatever the receiver does to the connection, the request ends.
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     sent.on('error', reject);
@@ -161,15 +154,22 @@ export function createReceivers(hosts: ReceiverHosts, resolveName: ResolveName =
   /**
    * Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked.
    */
-  function lookUp(...[hostname, options, callback]: Parameters<LookupFunction>): void {
-    resolveName(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, []);
-      if (!addresses.every(({ address }) => isAllowedAddress(address, hosts))) {
-        return callback(new ReceiverError('refused address'), []);
-      }
-      const [first] = addresses;
-      if (options.all || !first) return callback(null, addresses);
-      callback(null, first.address, first.family);
-    });
+  function lookUp(signal: AbortSignal): LookupFunction {
+    return (hostname, options, callback) => {
+      allowedAddresses(hostname, signal).then(
+        (addresses) => {
+          const [first] = addresses;
+          if (options.all || !first) callback(null, addresses);
+          else callback(null, first.address, first.family);
+        },
+        (error) => callback(error, []),
+      );
+    };
+  }
+
+  async function allowedAddresses(hostname: string, signal: AbortSignal) {
+    const addresses = await resolveName(hostname, signal);
+    if (addresses.every(({ address }) => isAllowedAddress(address, hosts))) return addresses;
+    throw new ReceiverError('refused address');
   }
 }

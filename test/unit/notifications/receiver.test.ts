@@ -4,7 +4,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { createServer as createRawServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
-import { createReceivers, type ResolveName } from '../../../shared/notifications/receiver.ts';
+import { createReceivers } from '../../../shared/notifications/receiver.ts';
+import type { ResolveName } from '../../../shared/notifications/resolveName.ts';
 import { writeCertificate } from '../../support/certificate.ts';
 import { newFolder } from '../../support/service.ts';
 
@@ -67,12 +68,7 @@ describe('a request is not sent', () => {
 
 describe('a name is resolved by the connection itself', () => {
   const answers: string[][] = [];
-  const resolveName: ResolveName = (_name, _options, callback) => {
-    callback(
-      null,
-      (answers.shift() ?? []).map((address) => ({ address, family: 4 })),
-    );
-  };
+  const resolveName: ResolveName = async () => (answers.shift() ?? []).map((address) => ({ address, family: 4 }));
   let connections = 0;
   const count = () => {
     connections += 1;
@@ -175,6 +171,17 @@ test('a receiver that does not respond is given up after 10 seconds, and delays 
   expect(new Set(failures)).toEqual(new Set(['timeout']));
   hanging.closeAllConnections();
   await close(hanging);
+});
+
+test.concurrent('a name that is not resolved in time ends its request', async () => {
+  let resolutions = 0;
+  const resolveName: ResolveName = () => {
+    resolutions += 1;
+    return new Promise(() => {});
+  };
+  const { post } = createReceivers(['bot.example'], resolveName);
+  await expect(post('https://bot.example/', '{}')).rejects.toMatchObject({ failure: 'timeout' });
+  expect(resolutions).toBe(1);
 });
 
 describe('a receiver that does not speak HTTP as servers do', () => {

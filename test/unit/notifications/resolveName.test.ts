@@ -1,0 +1,137 @@
+import { createSocket } from 'node:dgram';
+import { promises } from 'node:dns';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { createResolveName } from '../../../shared/notifications/resolveName.ts';
+import { newFolder } from '../../support/service.ts';
+
+const { signal } = new AbortController();
+const NO_HOSTS = '/no/such/file';
+
+const failure = (code: string) => Object.assign(new Error(code), { code });
+
+/** A resolver whose answers are those that are given: addresses, or an error's code. */
+const resolver = (four: string[] | string, six: string[] | string) => () => ({
+  resolve4: async () => {
+    if (typeof four === 'string') throw failure(four);
+    return four;
+  },
+  resolve6: async () => {
+    if (typeof six === 'string') throw failure(six);
+    return six;
+  },
+  cancel() {},
+});
+
+/** Resolves every name to an address that no name server knows, and records which. */
+function recordingLookup() {
+  const names: string[] = [];
+  const lookup = async (hostname: string) => {
+    names.push(hostname);
+    return [{ address: '192.0.2.1', family: 4 }];
+  };
+  return { names, lookup };
+}
+
+test.each([
+  ['of both families', ['192.0.2.7'], ['2001:db8::7'], ['192.0.2.7', '2001:db8::7']],
+  ['of one family', ['192.0.2.7'], 'ENODATA', ['192.0.2.7']],
+  ['of one family, when the other fails', 'ETIMEOUT', ['2001:db8::7'], ['2001:db8::7']],
+] satisfies [string, string[] | string, string[] | string, string[]][])(
+  'a name has the addresses %s',
+  async (_, four, six, expected) => {
+    const { names, lookup } = recordingLookup();
+    const resolveName = createResolveName({ createResolver: resolver(four, six), lookup, hostsFile: NO_HOSTS });
+    expect((await resolveName('bot.example', signal)).map(({ address }) => address)).toEqual(expected);
+    expect(names).toEqual([]);
+  },
+);
+
+test.each(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED'])(
+  'the system resolves a name that DNS does not know: %s',
+  async (code) => {
+    const { names, lookup } = recordingLookup();
+    const resolveName = createResolveName({ createResolver: resolver(code, code), lookup, hostsFile: NO_HOSTS });
+    expect(await resolveName('bot', signal)).toEqual([{ address: '192.0.2.1', family: 4 }]);
+    expect(names).toEqual(['bot']);
+  },
+);
+
+test('a name server that fails is not asked again through the system', async () => {
+  const { names, lookup } = recordingLookup();
+  const resolveName = createResolveName({
+    createResolver: resolver('ENOTFOUND', 'ESERVFAIL'),
+    lookup,
+    hostsFile: NO_HOSTS,
+  });
+  await expect(resolveName('bot.example', signal)).rejects.toMatchObject({ code: 'ESERVFAIL' });
+  expect(names).toEqual([]);
+});
+
+test('the file of hosts comes before DNS', async () => {
+  const folder = newFolder();
+  const hostsFile = join(folder.path, 'hosts');
+  writeFileSync(hostsFile, '127.0.0.1 localhost\n192.0.2.1\tBot.example other.example # local\n');
+  try {
+    const { names, lookup } = recordingLookup();
+    const createResolver = resolver(['192.0.2.7'], 'ENODATA');
+    const resolveName = createResolveName({ createResolver, lookup, hostsFile });
+    for (const name of ['bot.example', 'example', 'other.example']) await resolveName(name, signal);
+    expect(names).toEqual(['bot.example', 'other.example']);
+  } finally {
+    folder.remove();
+  }
+});
+
+test('a name server that does not respond occupies no thread, and its queries end with the request', async () => {
+  const silent = createSocket('udp4');
+  silent.bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { names, lookup } = recordingLookup();
+  const createResolver = () => {
+    const made = new promises.Resolver({ timeout: 60_000, tries: 1 });
+    made.setServers([`127.0.0.1:${silent.address().port}`]);
+    return made;
+  };
+  const resolveName = createResolveName({ createResolver, lookup, hostsFile: NO_HOSTS });
+  const controller = new AbortController();
+  const queried = once(silent, 'message');
+  const results = Promise.allSettled(
+    Array.from({ length: 20 }, (_, n) => resolveName(`bot-${n}.example`, controller.signal)),
+  );
+  await queried;
+  // The names of the rest of the service are resolved meanwhile.
+  await promises.lookup('localhost');
+  controller.abort();
+  expect((await results).map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 'rejected'));
+  expect(names).toEqual([]);
+  silent.close();
+});
+
+test('the system resolves one name at a time, and none whose request has ended', async () => {
+  const begun: string[] = [];
+  const first = Promise.withResolvers<{ address: string; family: number }[]>();
+  const lookup = (hostname: string) => {
+    begun.push(hostname);
+    return hostname === 'hangs' ? first.promise : Promise.resolve([]);
+  };
+  const resolveName = createResolveName({
+    createResolver: resolver('ENOTFOUND', 'ENOTFOUND'),
+    lookup,
+    hostsFile: NO_HOSTS,
+  });
+  const controller = new AbortController();
+  const hanging = resolveName('hangs', signal);
+  const others = [resolveName('ended', controller.signal), resolveName('waits', signal)];
+  const results = Promise.allSettled(others);
+  while (begun.length === 0) await new Promise(setImmediate);
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  expect(begun).toEqual(['hangs']);
+  controller.abort();
+  first.resolve([]);
+  await hanging;
+  expect((await results).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  expect(begun).toEqual(['hangs', 'waits']);
+});
