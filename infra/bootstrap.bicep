@@ -35,13 +35,14 @@ param monthlyBudget int?
 @description('First day of the month in which the budget starts, such as 2026-12-01. Azure refuses to change it later, so it has no default.')
 param budgetStart string?
 
-@description('E-mail addresses that the budget notifies, besides the owners of the subscription.')
+@description('E-mail addresses that the budget notifies, besides the owners of the subscription. A budget needs at least one.')
 param alertEmails string[] = []
 
 var faults = [
   ...(isName(environmentName) ? [] : ['environmentName: lowercase letters, digits and hyphens'])
   ...(length(split(repository, '/')) == 2 ? [] : ['repository: owner/name'])
   ...((monthlyBudget == null) == (budgetStart == null) ? [] : ['monthlyBudget and budgetStart: both or neither'])
+  ...(monthlyBudget != null && empty(alertEmails) ? ['alertEmails: a budget needs one'] : [])
   ...(endsWith(budgetStart ?? '-01', '-01') ? [] : ['budgetStart: the first day of a month'])
 ]
 var prefix = empty(faults) ? 'playprompt-${environmentName}' : fail(join(faults, '; '))

@@ -40,7 +40,7 @@ param environmentName = 'production'
 param repository = 'contoso/prompts'
 ${lines}
 `;
-const budget = "param monthlyBudget = 1000\nparam budgetStart = '2026-12-01'";
+const budget = "param monthlyBudget = 1000\nparam budgetStart = '2026-12-01'\nparam alertEmails = [' a@example.com']";
 const deployments = {
   cosmos: main("param tableStore = 'cosmos'"),
   georedundant: main("param secondaryLocation = 'northeurope'"),
@@ -48,7 +48,7 @@ const deployments = {
   restricted: main("param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']"),
 };
 const bootstraps = {
-  bootstrap: bootstrap(`${budget}\nparam alertEmails = [' a@example.com']`),
+  bootstrap: bootstrap(budget),
   bootstrapWithoutOptions: bootstrap('param lock = false'),
 };
 /** Parameters that a deployment must refuse, and what its messages must name. */
@@ -69,7 +69,7 @@ const invalid: Record<string, { readonly file: string; readonly complaints: read
   percentage: { file: main('param tracePercentage = 101'), complaints: ['101'] },
   bootstrapFaults: {
     file: bootstrap('param monthlyBudget = 1000').replace('contoso/prompts', 'prompts'),
-    complaints: ['repository', 'monthlyBudget and budgetStart'],
+    complaints: ['repository', 'monthlyBudget and budgetStart', 'alertEmails'],
   },
   budgetMidMonth: { file: bootstrap(budget.replace('12-01', '12-15')), complaints: ['budgetStart'] },
 };
