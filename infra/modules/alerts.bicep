@@ -33,39 +33,39 @@ param dailyCapGb int
 @description('Tags of the resources.')
 param tags Tags
 
-// The app counts its responses itself, none left out. AppRequests are the host's, and are sampled. A percentage of fewer
-// than 50 requests means nothing.
+// The app counts its responses itself, none left out. AppRequests are the host's, and are sampled: one row stands for
+// ItemCount requests. A percentage of fewer than 50 of what was recorded means nothing.
 var responses = 'AppMetrics | where Name == "playpromptoperation.request.duration" | extend status = toint(Properties["http.response.status_code"]) | where tostring(Properties["http.route"]) !startswith "health/"'
 var requests = 'AppRequests | where Url !has "/health/"'
-var percentage = 'where total >= 50 | project value = 100.0 * counted / total'
+var percentage = 'where recorded >= 50 | project value = 100.0 * counted / total'
 
 var queryAlerts = [
   {
     name: 'appErrors'
     severity: 1
     description: 'The app answers more than 1 % of requests with a 5xx.'
-    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status >= 500) | ${percentage}'
+    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status >= 500) | extend recorded = total | ${percentage}'
     threshold: 1
   }
   {
     name: 'hostErrors'
     severity: 1
     description: 'The Functions host answers more than 1 % of requests with a 5xx that is not the app’s.'
-    query: 'let ofApp = AppDependencies | where Properties has "faas.invocation_id" and Success == false; let failed = toscalar(${requests} | where toint(ResultCode) >= 500 | join kind=leftanti ofApp on OperationId | summarize sum(ItemCount)); ${requests} | summarize total = sum(ItemCount) | extend counted = failed | ${percentage}'
+    query: 'let ofApp = AppDependencies | where Properties has "faas.invocation_id" and Success == false; let failed = toscalar(${requests} | where toint(ResultCode) >= 500 | join kind=leftanti ofApp on OperationId | summarize sum(ItemCount)); ${requests} | summarize recorded = count(), total = sum(ItemCount) | extend counted = failed | ${percentage}'
     threshold: 1
   }
   {
     name: 'latency'
     severity: 2
     description: 'More than 5 % of requests take longer than 500 ms.'
-    query: '${requests} | summarize total = sum(ItemCount), value = percentilew(DurationMs, ItemCount, 95) | where total >= 50'
+    query: '${requests} | summarize recorded = count(), value = percentilew(DurationMs, ItemCount, 95) | where recorded >= 50'
     threshold: 500
   }
   {
     name: 'refusedCallers'
     severity: 2
     description: 'More than 10 % of requests lack a valid token or the permission: a client is set up wrongly, or someone is probing.'
-    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status in (401, 403)) | ${percentage}'
+    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status in (401, 403)) | extend recorded = total | ${percentage}'
     threshold: 10
   }
   {

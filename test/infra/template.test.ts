@@ -480,6 +480,16 @@ function describeInfrastructure(bicep: Bicep) {
     for (const { properties } of rules) expect(JSON.stringify(properties)).toContain('outputs.actionGroupId');
   });
 
+  test('an alert on sampled requests needs 50 rows, since one row may stand for 100 requests', () => {
+    const rules = ofType('production', 'Microsoft.Insights/scheduledQueryRules').map((rule) => JSON.stringify(rule));
+    const sampled = rules.filter((rule) => rule.includes('AppRequests'));
+    expect(sampled).toHaveLength(2);
+    for (const rule of sampled) {
+      expect(rule).toContain('recorded = count()');
+      expect(rule).toContain('where recorded >= 50');
+    }
+  });
+
   test('the workbook and the alerts query metrics that the app records', () => {
     const queries = readFileSync('infra/workbook.json', 'utf8') + readFileSync('infra/modules/alerts.bicep', 'utf8');
     const queried = [...queries.matchAll(/Name == \\?"([\w.]+)\\?"/g)].map(([, name = '']) => name);
