@@ -17,7 +17,7 @@ param location string = deployment().location
 param environmentName string
 
 @minLength(3)
-@description('The repository on GitHub that deploys, as owner/name.')
+@description('The repository on GitHub that deploys, as its OIDC tokens name it: owner/name, or owner@id/name@id where subjects are immutable, which is the rule since June 2026 (docs/operate.md).')
 param repository string
 
 @description('Tags of the resource group and the identities.')
@@ -40,7 +40,7 @@ param alertEmails string[] = []
 
 var faults = [
   ...(isName(environmentName) ? [] : ['environmentName: lowercase letters, digits and hyphens'])
-  ...(length(split(repository, '/')) == 2 ? [] : ['repository: owner/name'])
+  ...(length(split(repository, '/')) == 2 ? [] : ['repository: owner/name or owner@id/name@id'])
   ...((monthlyBudget == null) == (budgetStart == null) ? [] : ['monthlyBudget and budgetStart: both or neither'])
   ...(monthlyBudget != null && empty(alertEmails) ? ['alertEmails: a budget needs one'] : [])
   ...(endsWith(budgetStart ?? '-01', '-01') ? [] : ['budgetStart: the first day of a month'])

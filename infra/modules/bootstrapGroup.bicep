@@ -20,7 +20,7 @@ param prefix string
 @description('Name of the environment on GitHub.')
 param environmentName string
 
-@description('The repository on GitHub, as owner/name.')
+@description('The repository on GitHub, as its OIDC tokens name it.')
 param repository string
 
 @description('Whether a lock protects the resource group from deletion.')
@@ -139,7 +139,8 @@ resource roleAdministrator 'Microsoft.Authorization/roleAssignments@2022-04-01' 
 resource whatIfRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'whatIf')
   properties: {
-    roleName: '${prefix} what-if'
+    // Unique in the tenant, which may have this environment in several subscriptions.
+    roleName: '${prefix} what-if ${uniqueString(resourceGroup().id)}'
     description: 'Reads the resource group and asks what a deployment would change.'
     type: 'customRole'
     permissions: [

@@ -79,6 +79,21 @@ test('two workflows deploy the files of parameters', () => {
   expect(files.filter((file) => contentOf(file).includes('.bicepparam'))).toEqual(['deploy.yml', 'deployTo.yml']);
 });
 
+test('each variable that a job outside the environments reads is a variable of the repository in the docs', () => {
+  const jobs = contentOf('deploy.yml').split(/\n(?= {2}[\w-]+:\n)/);
+  const whatIf = jobs.find((each) => each.startsWith('  what-if:')) ?? '';
+  expect(whatIf).not.toMatch(/^ {4}environment:/m);
+  const read = [...whatIf.matchAll(/\bvars(?:\.|\[format\(')(\w+?)(?:_\{0\}'|\b)/g)].map(([, name = '']) => name);
+  expect(new Set(read).size).toBeGreaterThan(5);
+  const rows = readFileSync('docs/entra.md', 'utf8').split('\n');
+  for (const name of read) {
+    expect([name, rows.find((row) => row.startsWith('|') && row.includes(`\`${name}`))]).toEqual([
+      name,
+      expect.stringMatching(/^\|[^|]+\| repository\b/),
+    ]);
+  }
+});
+
 test('the token of the smoke test follows a login of its own', () => {
   const steps = contentOf('deployTo.yml').split('\n      - ');
   const at = steps.findIndex((step) => step.includes('get-access-token'));
