@@ -129,6 +129,7 @@ describeWithShell('in a shell', () => {
     folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-workflows-'));
     mkdirSync(join(folder, 'bin'));
     mkdirSync(join(folder, 'dist'));
+    cpSync('infra/bicep.csproj', join(folder, 'infra/bicep.csproj'));
     writeFileSync(join(folder, 'dist/app.zip'), 'the package of an earlier run');
     for (const file of ['package.json', 'CHANGELOG.md']) cpSync(file, join(folder, file));
     const fake = (name: string, script: string) => {
@@ -176,6 +177,9 @@ describeWithShell('in a shell', () => {
     return { called, output: readFileSync(output, 'utf8') };
   }
 
+  const [, bicep] = /Version="\[(.+)\]"/.exec(readFileSync('infra/bicep.csproj', 'utf8')) ?? [];
+  const installBicep = ['az config set bicep.use_binary_from_path=false', `az bicep install --version v${bicep}`];
+
   const deployment = {
     ENVIRONMENT: 'production',
     GROUP: 'rg-playprompt-production',
@@ -186,19 +190,31 @@ describeWithShell('in a shell', () => {
   };
 
   test('a deployment verifies the package, deploys infrastructure and package, and tests them with a token', async () => {
-    const steps = ['Provenance', 'Infrastructure', 'Package', 'Smoke test'];
+    const steps = ['Provenance', 'Bicep', 'Infrastructure', 'Package', 'Smoke test'];
     const { called, output } = await run('deployTo.yml', steps, deployment);
     expect(output).toBe('appName=func-1\nhostName=func-1.example\n');
     expect(called).toEqual([
       expect.stringMatching(
         /^gh attestation verify dist\/app\.zip --repo contoso\/prompts --source-ref refs\/heads\/main/,
       ),
+      ...installBicep,
       expect.stringMatching(
         /^az deployment group create --name playpromptoperation --resource-group rg-playprompt-production .*infra\/main\.production\.bicepparam/,
       ),
       'az functionapp deployment source config-zip --resource-group rg-playprompt-production --name func-1 --src dist/app.zip',
       'az account get-access-token --scope api://audience-1/.default --query accessToken --output tsv',
       'npm run smoke https://func-1.example',
+    ]);
+  });
+
+  test('what a pull request would change is asked with the Bicep of the tests', async () => {
+    const { called } = await run('deploy.yml', ['Bicep', 'What would change'], {
+      ENVIRONMENT: 'staging',
+      GITHUB_STEP_SUMMARY: join(folder, 'summary'),
+    });
+    expect(called).toEqual([
+      ...installBicep,
+      expect.stringMatching(/^az deployment group what-if --resource-group rg-playprompt-staging /),
     ]);
   });
 
