@@ -28,10 +28,10 @@ param tableStore 'storage' | 'cosmos' = 'storage'
 @description('Maximum throughput of the table in Azure Cosmos DB, in request units per second: a multiple of 1,000.')
 param cosmosMaxThroughput int = 4000
 
-@description('Whether the app and its stores span the availability zones of the region. Flex Consumption then keeps at least two instances ready.')
+@description('Whether the app and its stores span the availability zones of the region. Flex Consumption then keeps at least two instances always ready, and bills them, for the HTTP functions and again for each timer.')
 param zoneRedundant bool = true
 
-@description('A second region that keeps a copy of the operations; none by default. Table Storage always copies to the region that Azure pairs with the first, whichever one this names.')
+@description('A second region that keeps a copy of the operations; none by default. Table Storage always copies to the region that Azure pairs with the first, whichever one this names. Azure Cosmos DB refuses a change of regions together with other changes.')
 param secondaryLocation string?
 
 @description('Address space of the virtual network, a /23 or larger.')
@@ -39,6 +39,9 @@ param networkAddressPrefix string = '10.0.0.0/23'
 
 @description('Sources that may call the app: CIDR ranges and service tags, such as 203.0.113.0/24 or AzureFrontDoor.Backend. Empty admits everyone.')
 param allowedSources string[] = []
+
+@description('Id of the Azure Front Door profile, from which alone AzureFrontDoor.Backend is then admitted.')
+param frontDoorId string?
 
 @minValue(40)
 @maxValue(1000)
@@ -78,6 +81,14 @@ var faults = [
   ...(hasOnly(settings.?RETENTION_DAYS ?? '', '0123456789') ? [] : ['RETENTION_DAYS: a whole number'])
   ...(cosmosMaxThroughput % 1000 == 0 ? [] : ['cosmosMaxThroughput: a multiple of 1,000'])
   ...(empty(filter(alertEmails, address => !contains(address, '@'))) ? [] : ['alertEmails: e-mail addresses'])
+  // An address without a prefix length would count as a service tag.
+  ...(empty(filter(
+      allowedSources,
+      source => !contains(source, '/') && (contains(source, ':') || hasOnly(source, '0123456789.'))
+    ))
+    ? []
+    : ['allowedSources: CIDR ranges, such as 203.0.113.7/32, and service tags'])
+  ...(frontDoorId == null || isGuid(frontDoorId!) ? [] : ['frontDoorId: a GUID'])
 ]
 var prefix = empty(faults) ? 'playprompt-${environmentName}' : fail(join(faults, '; '))
 var suffix = uniqueString(resourceGroup().id, location)
@@ -163,7 +174,8 @@ module network 'modules/network.bicep' = {
     addressPrefix: networkAddressPrefix
     stores: [
       { name: 'host', id: host.outputs.id, groupId: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-      { name: 'operations', id: store.id, groupId: store.groupId, zone: store.zone }
+      // A private endpoint cannot change its target: one for each kind of store.
+      { name: 'operations-${tableStore}', id: store.id, groupId: store.groupId, zone: store.zone }
     ]
     tags: tags
   }
@@ -184,6 +196,7 @@ module app 'modules/app.bicep' = {
     settings: settings
     subnetId: network.outputs.appSubnetId
     allowedSources: allowedSources
+    frontDoorId: frontDoorId
     zoneRedundant: zoneRedundant
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB

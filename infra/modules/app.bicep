@@ -41,6 +41,9 @@ param subnetId string
 @description('CIDR ranges and service tags that may call the app; empty admits everyone.')
 param allowedSources string[]
 
+@description('Id of the Azure Front Door profile that alone is admitted by its service tag.')
+param frontDoorId string?
+
 @description('Whether instances span the zones of the region.')
 param zoneRedundant bool
 
@@ -102,6 +105,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           priority: 100 + index
           ipAddress: source
           tag: contains(source, '/') ? 'Default' : 'ServiceTag'
+          ...(source == 'AzureFrontDoor.Backend' && frontDoorId != null
+            ? { headers: { 'x-azure-fdid': [frontDoorId!] } }
+            : {})
         }
       ]
       // Deployment is authorized by Microsoft Entra ID alone, since basic credentials are off.

@@ -39,6 +39,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   properties: {
     databaseAccountOfferType: 'Standard'
     capabilities: [{ name: 'EnableTable' }]
+    // Azure refuses to change these together with other properties, so no other one depends on them.
     locations: [
       for (region, priority) in locations: {
         locationName: region
@@ -48,7 +49,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
     ]
     // ETags and the app's retries rely on reads that see the last write.
     consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
-    enableAutomaticFailover: length(locations) > 1
+    enableAutomaticFailover: true
     disableLocalAuth: true
     minimalTlsVersion: 'Tls12'
     publicNetworkAccess: 'Disabled'

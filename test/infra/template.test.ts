@@ -45,7 +45,9 @@ const deployments = {
   cosmos: main("param tableStore = 'cosmos'"),
   georedundant: main("param secondaryLocation = 'northeurope'"),
   georedundantCosmos: main("param tableStore = 'cosmos'\nparam secondaryLocation = 'northeurope'"),
-  restricted: main("param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']"),
+  restricted: main(
+    `param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']\nparam frontDoorId = '${AUDIENCE}'`,
+  ),
 };
 const bootstraps = {
   bootstrap: bootstrap(budget),
@@ -66,6 +68,10 @@ const invalid: Record<string, { readonly file: string; readonly complaints: read
     complaints: ['environmentName', 'AUTH_TENANTS'],
   },
   noTenant: { file: main('', { ...chosen, AUTH_TENANTS: '' }), complaints: ['AUTH_TENANTS'] },
+  sources: {
+    file: main("param allowedSources = ['203.0.113.7']\nparam frontDoorId = 'fd'"),
+    complaints: ['allowedSources', 'frontDoorId'],
+  },
   percentage: { file: main('param tracePercentage = 101'), complaints: ['101'] },
   bootstrapFaults: {
     file: bootstrap('param monthlyBudget = 1000').replace('contoso/prompts', 'prompts'),
@@ -293,6 +299,11 @@ function describeInfrastructure(bicep: Bicep) {
       expect(groups.map(([, group]) => group)).toEqual(['blob', name === 'cosmos' ? 'Table' : 'table']);
     });
 
+    test('gives each kind of store a private endpoint of its own, whose target Azure does not let change', () => {
+      const nameOf = (name: Deployment) => ofType(name, 'Microsoft.Network/privateEndpoints')[1]?.id.split('/').at(-1);
+      expect(nameOf('cosmos')).not.toBe(nameOf('restricted'));
+    });
+
     test('takes https from TLS 1.2 on, which every location of the availability test speaks', () => {
       for (const name of services) {
         expect(only(name, 'Microsoft.Web/sites')?.properties).toMatchObject({
@@ -310,7 +321,9 @@ function describeInfrastructure(bicep: Bicep) {
           .object({
             siteConfig: z.object({
               ipSecurityRestrictionsDefaultAction: z.string(),
-              ipSecurityRestrictions: z.array(z.object({ ipAddress: z.string(), tag: z.string() })),
+              ipSecurityRestrictions: z.array(
+                z.object({ ipAddress: z.string(), tag: z.string(), headers: z.unknown().optional() }),
+              ),
             }),
           })
           .parse(only(name, 'Microsoft.Web/sites')?.properties).siteConfig;
@@ -319,7 +332,7 @@ function describeInfrastructure(bicep: Bicep) {
         ipSecurityRestrictionsDefaultAction: 'Deny',
         ipSecurityRestrictions: [
           { ipAddress: '203.0.113.0/24', tag: 'Default' },
-          { ipAddress: 'AzureFrontDoor.Backend', tag: 'ServiceTag' },
+          { ipAddress: 'AzureFrontDoor.Backend', tag: 'ServiceTag', headers: { 'x-azure-fdid': [AUDIENCE] } },
           { ipAddress: 'ApplicationInsightsAvailability', tag: 'ServiceTag' },
         ],
       });
@@ -359,6 +372,14 @@ function describeInfrastructure(bicep: Bicep) {
         'westeurope',
         'northeurope',
       ]);
+    });
+
+    test('of Azure Cosmos DB gain a region without any other change, since Azure refuses the two together', () => {
+      const others = (name: Deployment) => {
+        const properties = Object(only(name, 'Microsoft.DocumentDB/databaseAccounts')?.properties);
+        return { ...properties, locations: [] };
+      };
+      expect(others('georedundantCosmos')).toEqual(others('cosmos'));
     });
 
     test.each([
