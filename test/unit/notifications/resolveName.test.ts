@@ -124,9 +124,9 @@ test('the system resolves one name at a time, and none whose request has ended',
   });
   const controller = new AbortController();
   const hanging = resolveName('hangs', signal);
+  while (begun.length === 0) await new Promise(setImmediate);
   const others = [resolveName('ended', controller.signal), resolveName('waits', signal)];
   const results = Promise.allSettled(others);
-  while (begun.length === 0) await new Promise(setImmediate);
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
   expect(begun).toEqual(['hangs']);
   controller.abort();
