@@ -15,15 +15,23 @@ export const RESPONSE_DEADLINE_MS = 10_000;
 const MAX_RESPONSE_BYTES = 4096;
 const DISCARD_MS = 1000;
 
-/** How many requests run concurrently: in all, to one host, and to one host whose last request failed. */
-const CONCURRENT_REQUESTS = 256;
-const CONCURRENT_PER_HOST = 16;
-const CONCURRENT_PER_FAILING_HOST = 1;
+/**
+ * How many requests run concurrently: in all, and to one host. Receivers that were slow or failed last have places of their
+ * own, so that however many they are, they take none of the others'.
+ */
+const STEADY = { all: 192, perHost: 48 };
+const SLOW = { all: 64, perHost: 16 };
 
-/** Of how many hosts at least it is remembered what runs, and whether they failed. */
-const REMEMBERED_HOSTS = 1000;
+/** How many requests to one receiver run concurrently: one more after each prompt response, and one after any other. */
+const CONCURRENT_PER_RECEIVER = 16;
 
-/** How many requests to one host may wait. */
+/** A response that takes longer is slow, in milliseconds. */
+const SLOW_MS = 1000;
+
+/** Of how many receivers, and hosts, at least it is remembered what runs, and how they responded. */
+const REMEMBERED = 1000;
+
+/** How many requests to one receiver may wait. */
 const MAX_WAITING = 500;
 
 /** What a receiver responded. */
@@ -34,7 +42,7 @@ export interface ReceiverResponse {
   readonly body: string;
 }
 
-/** Why a request got no response. `busy`: it was not sent, since too many wait for the same host. */
+/** Why a request got no response. `busy`: it was not sent, since too many wait for the same receiver. */
 export type ReceiverFailure = 'busy' | 'refused address' | 'timeout' | 'unreachable';
 
 /** A request that got no response. */
@@ -51,7 +59,7 @@ export class ReceiverError extends Error {
 export interface PostOptions {
   /** Whether the body of the response is read. */
   readonly readsBody?: boolean;
-  /** Until when it may wait for other requests to the same host, by `Date.now()`. */
+  /** Until when it may wait for other requests to the same receiver or host, by `Date.now()`. */
   readonly startBy?: number;
 }
 
@@ -66,10 +74,11 @@ export interface Receivers {
 }
 
 export function createReceivers(hosts: ReceiverHosts, resolveName = createResolveName()): Receivers {
-  const all = pLimit(CONCURRENT_REQUESTS);
-  // Bounded, since callers choose the hosts below a name that is allowed with `*.`.
-  const byHost = new QuickLRU<string, LimitFunction>({ maxSize: REMEMBERED_HOSTS });
-  const options = { keepAlive: true, maxFreeSockets: CONCURRENT_PER_HOST, timeout: RESPONSE_DEADLINE_MS };
+  const steady = createLane(STEADY);
+  const slow = createLane(SLOW);
+  // Bounded, since callers choose the URLs.
+  const known = new QuickLRU<string, Receiver>({ maxSize: REMEMBERED });
+  const options = { keepAlive: true, maxFreeSockets: CONCURRENT_PER_RECEIVER, timeout: RESPONSE_DEADLINE_MS };
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
 
   return {
@@ -77,25 +86,25 @@ export function createReceivers(hosts: ReceiverHosts, resolveName = createResolv
       // The setting may have changed since the URL was accepted.
       if (refusedUrl(text, hosts) !== undefined) throw new ReceiverError('refused address');
       const url = new URL(text);
-      const limit = byHost.get(url.host) ?? pLimit(CONCURRENT_PER_HOST);
-      byHost.set(url.host, limit);
-      if (limit.pendingCount >= MAX_WAITING) throw new ReceiverError('busy');
-      try {
-        // The deadline begins when the request is sent: those that wait for others have not failed.
-        const response = await limit(() =>
-          all(() => {
-            if (Date.now() > startBy) throw new ReceiverError('busy');
-            return send(url, body, readsBody);
-          }),
-        );
-        limit.concurrency = response.status < 500 ? CONCURRENT_PER_HOST : CONCURRENT_PER_FAILING_HOST;
-        return response;
-      } catch (error) {
-        limit.concurrency = CONCURRENT_PER_FAILING_HOST;
-        throw error;
-      }
+      const receiver = receiverAt(url);
+      if (receiver.limit.pendingCount >= MAX_WAITING) throw new ReceiverError('busy');
+      return receiver.limit(() => {
+        const lane = receiver.isSlow ? slow : steady;
+        return lane(url.hostname, async () => {
+          // The deadline begins when the request is sent: those that wait for others have not failed.
+          if (Date.now() > startBy) throw new ReceiverError('busy');
+          return observe(receiver, () => send(url, body, readsBody));
+        });
+      });
     },
   };
+
+  /** Receivers differ in more than their query, which often holds a key. */
+  function receiverAt({ origin, pathname }: URL): Receiver {
+    const receiver = known.get(origin + pathname) ?? { limit: pLimit(1), isSlow: false };
+    known.set(origin + pathname, receiver);
+    return receiver;
+  }
 
   function send(url: URL, body: string, readsBody: boolean): Promise<ReceiverResponse> {
     return withDeadline(RESPONSE_DEADLINE_MS, async (signal) => {
@@ -172,4 +181,35 @@ export function createReceivers(hosts: ReceiverHosts, resolveName = createResolv
     if (addresses.every(({ address }) => isAllowedAddress(address, hosts))) return addresses;
     throw new ReceiverError('refused address');
   }
+}
+
+/** A receiver, and how it responded last. */
+interface Receiver {
+  readonly limit: LimitFunction;
+  isSlow: boolean;
+}
+
+async function observe(receiver: Receiver, work: () => Promise<ReceiverResponse>): Promise<ReceiverResponse> {
+  const start = performance.now();
+  let isPrompt = false;
+  try {
+    const response = await work();
+    isPrompt = response.status < 500 && performance.now() - start <= SLOW_MS;
+    return response;
+  } finally {
+    const { limit } = receiver;
+    receiver.isSlow = !isPrompt;
+    limit.concurrency = isPrompt ? Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER) : 1;
+  }
+}
+
+/** Runs work for hosts, as much of it concurrently as there are places, for each host and in all. */
+function createLane({ all, perHost }: { readonly all: number; readonly perHost: number }) {
+  const total = pLimit(all);
+  const byHost = new QuickLRU<string, LimitFunction>({ maxSize: REMEMBERED });
+  return <Result>(hostname: string, work: () => Promise<Result>): Promise<Result> => {
+    const host = byHost.get(hostname) ?? pLimit(perHost);
+    byHost.set(hostname, host);
+    return host(() => total(work));
+  };
 }

@@ -110,7 +110,7 @@ test('a server whose certificate is not trusted gets no request', async () => {
   }
 });
 
-describe('requests to one host', () => {
+describe('requests to one receiver', () => {
   /** Sends requests, which are answered from when `until` of them have arrived; returns how many waited at most. */
   async function mostAtOnce(post: typeof receivers.post, requests: number, until: number, status = 200) {
     const waiting: ServerResponse[] = [];
@@ -131,12 +131,41 @@ describe('requests to one host', () => {
     return most;
   }
 
-  test('are at most 16 at once, and one where the last has failed', async () => {
+  async function postPromptly(post: typeof receivers.post, requests: number) {
+    respond = (_, response) => response.end();
+    for (let n = 0; n < requests; n++) await post(url, '{}');
+  }
+
+  test('are one at once at first, one more after each prompt response up to 16, and one after a failure', async () => {
     const { post } = createReceivers(['127.0.0.1']);
+    expect(await mostAtOnce(post, 1, 1)).toBe(1);
+    expect(await mostAtOnce(post, 2, 2)).toBe(2);
+    await postPromptly(post, 20);
     expect(await mostAtOnce(post, 40, 16)).toBe(16);
     respond = (_, response) => response.writeHead(500).end();
     await post(url, '{}');
     expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
+  });
+
+  test('are one at once after a response that was slow', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    await postPromptly(post, 20);
+    respond = (_, response) => setTimeout(() => response.end(), 1100);
+    await post(url, '{}');
+    respond = (_, response) => response.writeHead(500).end();
+    expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
+  });
+
+  test('are counted by the URL without its query', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    const held: ServerResponse[] = [];
+    respond = (_, response) => held.push(response);
+    const results = ['a?x', 'a?y', 'b'].map((path) => post(url + path, '{}'));
+    while (held.length < 2) await new Promise(setImmediate);
+    expect(held.map(({ req }) => req.url).toSorted()).toEqual(['/a?x', '/b']);
+    respond = (_, response) => response.end();
+    for (const each of held) each.end();
+    await Promise.all(results);
   });
 
   test('wait for others, up to 500 of them', async () => {
@@ -147,12 +176,60 @@ describe('requests to one host', () => {
       if (isHolding) held.push(response);
       else response.end();
     };
-    const accepted = Array.from({ length: 516 }, () => post(url, '{}'));
+    const accepted = Array.from({ length: 501 }, () => post(url, '{}'));
     await expect(post(url, '{}')).rejects.toMatchObject({ failure: 'busy' });
     isHolding = false;
     for (const each of held) each.end();
     const statuses = Promise.all(accepted.map(async (each) => (await each).status));
     expect(new Set(await statuses)).toEqual(new Set([200]));
+  });
+});
+
+describe('requests to receivers of one host', () => {
+  /** Holds the requests whose path begins with `/held`, and responds to the others. */
+  function hold() {
+    const held: ServerResponse[] = [];
+    respond = (request, response) => {
+      if (request.url?.startsWith('/held')) held.push(response);
+      else response.end();
+    };
+    return {
+      held,
+      release() {
+        respond = (_, response) => response.end();
+        for (const each of held) each.end();
+      },
+    };
+  }
+
+  test('are delayed neither by the requests that wait for another, nor by many that were slow or failed', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    const paths = Array.from({ length: 100 }, (_, n) => `${url}held/${n}`);
+    respond = (_, response) => response.writeHead(500).end();
+    await Promise.all(paths.map((path) => post(path, '{}')));
+    const { held, release } = hold();
+    const waiting = [...paths, ...Array.from({ length: 499 }, () => paths[0] ?? '')].map((path) => post(path, '{}'));
+    while (held.length < 16) await new Promise(setImmediate);
+    expect((await post(`${url}beside`, '{}')).status).toBe(200);
+    expect(held).toHaveLength(16);
+    release();
+    await Promise.all(waiting);
+  });
+
+  test('are at most 48 at once, whatever their ports', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    const other = createServer((request, response) => respond(request, response));
+    const second = `http://127.0.0.1:${await listen(other, 0, 'SECOND')}/`;
+    const { held, release } = hold();
+    const paths = Array.from({ length: 80 }, (_, n) => `${n % 2 === 0 ? url : second}held/${n}`);
+    const waiting = paths.map((path) => post(path, '{}'));
+    while (held.length < 48) await new Promise(setImmediate);
+    // The 48 have arrived over the same loopback as any further one would.
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    expect(held).toHaveLength(48);
+    release();
+    await Promise.all(waiting);
+    await close(other);
   });
 });
 
@@ -162,7 +239,7 @@ test('a receiver that does not respond is given up after 10 seconds, and delays 
   const target = `http://127.0.0.1:${port}/`;
   const { post } = createReceivers(['127.0.0.1']);
   let isGivenUp = false;
-  const attempts = Promise.allSettled(Array.from({ length: 16 }, () => post(target, '{}'))).finally(() => {
+  const attempts = Promise.allSettled(Array.from({ length: 16 }, (_, n) => post(target + n, '{}'))).finally(() => {
     isGivenUp = true;
   });
   respond = (_, response) => response.writeHead(202).end();
