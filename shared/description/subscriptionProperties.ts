@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import { MAX_URL_LENGTH } from '../notifications/receiverPolicy.ts';
-import { MAX_CLIENT_STATE_LENGTH } from '../notifications/subscriptionRequest.ts';
+import { MAX_CLIENT_STATE_LENGTH, MAX_RESOURCE_LENGTH, MAX_URL_LENGTH } from '../notifications/subscriptionRequest.ts';
 
 /** The properties of `microsoft.graph.subscription`, as they are returned. `subscriptionBody.ts` makes them. */
 export const subscriptionProperties = z.object({
   id: z.string().describe('The subscription. It never changes.'),
-  resource: z.string().describe('Which operations are notified of.'),
+  resource: z.string().max(MAX_RESOURCE_LENGTH).describe('Which operations are notified of.'),
   applicationId: z.string().describe('The application that created the subscription.'),
   changeType: z.string().describe('Which changes are notified of, comma-separated.'),
   clientState: z

@@ -4,9 +4,6 @@ import ipaddr from 'ipaddr.js';
 /** The hosts that may receive notifications: names, `*.` and a name for all below it, and IP addresses. */
 export type ReceiverHosts = readonly string[];
 
-/** The longest URL of a receiver, in characters. */
-export const MAX_URL_LENGTH = 2048;
-
 /**
  * Checks the URL of a receiver. It is `https`, or `http` to a loopback address that is listed, and its host is listed.
  *
@@ -14,7 +11,7 @@ export const MAX_URL_LENGTH = 2048;
  */
 export function refusedUrl(text: string, hosts: ReceiverHosts): string | undefined {
   const url = URL.parse(text);
-  if (!url || text.length > MAX_URL_LENGTH) return `a URL of at most ${MAX_URL_LENGTH} characters`;
+  if (!url) return 'a URL';
   const address = addressOf(url.hostname);
   const isListedLoopback = address !== undefined && isListed(address, hosts) && rangeOf(address) === 'loopback';
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isListedLoopback)) return 'an https URL';

@@ -11,6 +11,15 @@ import { MAX_LIFETIME_MS, type Subscription, type SubscriptionChanges } from './
 /** The longest `clientState`, in UTF-16 code units. */
 export const MAX_CLIENT_STATE_LENGTH = 128;
 
+/** The longest URL of a receiver, in UTF-16 code units; the query of its validation is not part of it. */
+export const MAX_URL_LENGTH = 2048;
+
+/**
+ * The longest `resource`, in UTF-16 code units: as much as the Functions host accepts as a request line, so that every filter
+ * of a list fits.
+ */
+export const MAX_RESOURCE_LENGTH = 8192;
+
 const CHANGE_TYPES = `a comma-separated list of ${changeTypes.join(', ')}`;
 
 /** A subscription as it is asked for: its id, its tenant and its creator come from elsewhere. */
@@ -19,7 +28,7 @@ export type RequestedSubscription = Omit<Subscription, 'id' | 'tenant' | 'applic
 /** The schemas of the bodies, whose URLs must be of `hosts`. */
 export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Date.now) {
   const odataType = z.enum(['#microsoft.graph.subscription', 'microsoft.graph.subscription']).optional();
-  const url = z.string().check(({ value, issues }) => {
+  const url = storable(MAX_URL_LENGTH).check(({ value, issues }) => {
     const wanted = refusedUrl(value, hosts);
     if (wanted !== undefined) issues.push({ code: 'custom', message: `must be ${wanted}`, input: value });
   });
@@ -41,8 +50,7 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
         .pipe(z.array(z.string()).refine((types) => types.every(isChangeType), { error: `must be ${CHANGE_TYPES}` }))
         .transform((types) => changeTypes.filter((type) => types.includes(type)))
         .describe(`Which changes to notify: ${CHANGE_TYPES}, in any casing.`),
-      resource: z
-        .string()
+      resource: storable(MAX_RESOURCE_LENGTH)
         .transform((text, { addIssue }) => {
           try {
             return readResource(text);
@@ -59,12 +67,7 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
         .optional()
         .describe('Where the lifecycle notifications missed and subscriptionRemoved are sent.'),
       expirationDateTime,
-      clientState: z
-        .string()
-        .max(MAX_CLIENT_STATE_LENGTH)
-        .refine((text) => text.isWellFormed() && !text.includes('\0'), {
-          error: 'must be well-formed Unicode without NUL',
-        })
+      clientState: storable(MAX_CLIENT_STATE_LENGTH)
         .nullable()
         .optional()
         .describe('Sent with every notification, so that the receiver recognizes the sender. It is never returned.'),
@@ -75,6 +78,17 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
       notificationUrl: notificationUrl.optional(),
     }),
   };
+}
+
+/** Text that the store accepts. */
+function storable(maximum: number) {
+  return z
+    .string()
+    .max(maximum, { abort: true })
+    .refine((text) => text.isWellFormed() && !text.includes('\0'), {
+      error: 'must be well-formed Unicode without NUL',
+      abort: true,
+    });
 }
 
 const isChangeType = (text: string) => changeTypes.some((type) => type === text);

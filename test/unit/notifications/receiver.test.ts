@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
 import { createReceivers } from '../../../shared/notifications/receiver.ts';
 import type { ResolveName } from '../../../shared/notifications/resolveName.ts';
+import { MAX_URL_LENGTH } from '../../../shared/notifications/subscriptionRequest.ts';
+import { validateReceiver } from '../../../shared/notifications/validateReceiver.ts';
 import { writeCertificate } from '../../support/certificate.ts';
 import { newFolder } from '../../support/service.ts';
 
@@ -23,6 +25,15 @@ test('a response has its status, its headers, and its body only if that is asked
   respond = (_, response) => response.writeHead(503, { 'Retry-After': '7' }).end('busy');
   expect(await receivers.post(url, '{}')).toMatchObject({ status: 503, headers: { 'retry-after': '7' }, body: '' });
   expect(await receivers.post(url, '{}', { readsBody: true })).toMatchObject({ body: 'busy' });
+});
+
+test('the longest URL of a subscription can be validated', async () => {
+  const longest = url.padEnd(MAX_URL_LENGTH, 'a');
+  respond = ({ url: target = '' }, response) => {
+    const token = new URL(target, url).searchParams.get('validationToken') ?? '';
+    response.setHeader('Content-Type', 'text/plain').end(token);
+  };
+  await validateReceiver(receivers, longest);
 });
 
 test('a redirect is not followed', async () => {

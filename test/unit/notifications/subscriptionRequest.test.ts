@@ -4,6 +4,8 @@ import { refusedUrl } from '../../../shared/notifications/receiverPolicy.ts';
 import { MAX_LIFETIME_MS } from '../../../shared/notifications/subscription.ts';
 import {
   MAX_CLIENT_STATE_LENGTH,
+  MAX_RESOURCE_LENGTH,
+  MAX_URL_LENGTH,
   subscriptionSchemas,
   validateSubscription,
   validateSubscriptionUpdate,
@@ -21,6 +23,9 @@ const good = {
   notificationUrl: 'https://bot.example/',
   expirationDateTime: at(60_000),
 };
+
+/** Text of a length that begins with `start`. */
+const ofLength = (length: number, start: string) => start.padEnd(length, 'a');
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -60,6 +65,27 @@ describe('a subscription to create', () => {
       ["playPromptOperation/a?$filter=clientContext eq '#'", 'playPromptOperation?$filter=not(status eq null)'],
       ['playPromptOperation?$top=1', 'playPromptOperation?$filter=', 'playPromptOperation?$filter=x eq 1', 'x?y'],
     ],
+    [
+      'resource',
+      ["playPromptOperation?$filter=status eq 'Running'".padEnd(MAX_RESOURCE_LENGTH, '&')],
+      [
+        "playPromptOperation?$filter=clientContext eq '\0'",
+        "playPromptOperation?$filter=clientContext eq '\ud800'",
+        'playPromptOperation/\0',
+        `playPromptOperation?${'&'.repeat(MAX_RESOURCE_LENGTH)}`,
+      ],
+    ],
+    [
+      'notificationUrl',
+      [ofLength(MAX_URL_LENGTH, 'https://bot.example/')],
+      [
+        ofLength(MAX_URL_LENGTH + 1, 'https://bot.example/'),
+        'https://bot.example/\0',
+        'https://bot.example/\udfff',
+        'https://bot.example/?\ud800',
+      ],
+    ],
+    ['lifecycleNotificationUrl', [null], ['https://bot.example/\0', 'https://bot.example/\ud800']],
     ['notificationUrl', ['https://bot.example/a?b'], ['https://evil.example/', 'http://bot.example/', '', null]],
     ['lifecycleNotificationUrl', ['https://bot.example/', null], ['https://evil.example/', 1]],
     [
