@@ -70,7 +70,9 @@ process.exit();
 async function startAll() {
   const { app, host } = options;
   const { named, sample } = readLocalSettings(process.env);
-  const { AUTH_AUTHORITY, TABLES_CONNECTION, ...rest } = sample;
+  const { AUTH_AUTHORITY, TABLES_CONNECTION, ...others } = sample;
+  // A variable that is empty leaves its setting out.
+  const rest = Object.fromEntries(Object.entries(others).filter(([name]) => process.env[name] !== ''));
   const needsStore = !named.TABLES_CONNECTION && !named.TABLES_ENDPOINT;
   const needsIssuer = !named.AUTH_AUTHORITY;
   const env: NodeJS.ProcessEnv = {

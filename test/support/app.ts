@@ -75,6 +75,8 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
     AUTH_AUDIENCES: AUDIENCE,
     TABLES_CONNECTION: azuriteConnection(),
     TABLES_NAME: table,
+    // On a laptop they are on.
+    NOTIFICATION_HOSTS: '',
     ...settings,
   };
   const logged: string[] = [];
