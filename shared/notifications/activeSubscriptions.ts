@@ -1,4 +1,5 @@
 import { withDeadline } from '../deadline.ts';
+import { ServiceError } from '../serviceError.ts';
 import type { StoredSubscription, SubscriptionRepository } from './subscription.ts';
 
 /**
@@ -13,8 +14,12 @@ const REFRESH_AFTER_MS = 1500;
 /** How long a list may take to be read: it serves many requests, so that it has a deadline of its own. */
 const READ_DEADLINE_MS = 4000;
 
-/** Finds the subscriptions of a tenant, those included that have expired and are not removed yet. */
-export type FindSubscriptions = (tenant: string) => Promise<readonly StoredSubscription[]>;
+/**
+ * Finds the subscriptions of a tenant, those included that have expired and are not removed yet.
+ *
+ * @throws ServiceError `unavailable` when the store cannot serve before `signal` is aborted
+ */
+export type FindSubscriptions = (tenant: string, signal?: AbortSignal) => Promise<readonly StoredSubscription[]>;
 
 interface Listed {
   readonly at: number;
@@ -33,7 +38,9 @@ export function createFindSubscriptions(
   const current = new Map<string, Listed>();
   const pending = new Map<string, Listed>();
 
-  return async (tenant) => {
+  return (tenant, signal) => (signal ? untilAborted(signal, find(tenant)) : find(tenant));
+
+  async function find(tenant: string) {
     const known = current.get(tenant);
     const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
     if (known && age < REFRESH_AFTER_MS) return known.subscriptions;
@@ -41,7 +48,7 @@ export function createFindSubscriptions(
     if (!known || age >= KNOWN_AFTER_MS) return next.subscriptions;
     next.subscriptions.catch(() => {});
     return known.subscriptions;
-  };
+  }
 
   /** One read serves all who wait for it, unless it began too long ago. */
   function read(tenant: string): Listed {
@@ -62,4 +69,18 @@ export function createFindSubscriptions(
       });
     return listed;
   }
+}
+
+/** Waits for what serves others too, and goes on when this one stops waiting. */
+function untilAborted<Result>(signal: AbortSignal, shared: Promise<Result>): Promise<Result> {
+  const { promise, resolve, reject } = Promise.withResolvers<Result>();
+  const abort = () => {
+    reject(
+      new ServiceError('unavailable', 'The subscriptions cannot be read now. Try again.', { cause: signal.reason }),
+    );
+  };
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return promise;
 }

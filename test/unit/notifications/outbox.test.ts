@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createFindSubscriptions, KNOWN_AFTER_MS } from '../../../shared/notifications/activeSubscriptions.ts';
 import { createDelivery } from '../../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../../shared/notifications/outbox.ts';
-import type { Subscription } from '../../../shared/notifications/subscription.ts';
+import type { StoredSubscription, Subscription } from '../../../shared/notifications/subscription.ts';
 import { aSubscription, memoryOutbox } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 
@@ -114,5 +114,24 @@ describe('the list of subscriptions', () => {
     await expect(find(TENANT)).rejects.toThrow('down');
     isDown = false;
     expect(await find(TENANT)).toEqual([]);
+  });
+
+  test('is waited for until the request ends, and the others still get it', async () => {
+    const reading = Promise.withResolvers<StoredSubscription[]>();
+    let reads = 0;
+    const list = () => {
+      reads += 1;
+      return reading.promise;
+    };
+    const find = createFindSubscriptions({ list });
+    const controller = new AbortController();
+    const ended = find(TENANT, controller.signal);
+    const other = find(TENANT, new AbortController().signal);
+    controller.abort();
+    await expect(ended).rejects.toMatchObject({ reason: 'unavailable' });
+    await expect(find(TENANT, AbortSignal.abort())).rejects.toMatchObject({ reason: 'unavailable' });
+    const subscriptions = [aSubscription({})];
+    reading.resolve(subscriptions);
+    expect([await other, reads]).toEqual([subscriptions, 1]);
   });
 });
