@@ -40,7 +40,7 @@ export function createOutbox({
 
     return {
       async beforeWrite(change, signal) {
-        const all = await findSubscriptions(tenant);
+        const all = await findSubscriptions(tenant, signal);
         const subscriptions = all.filter((each) => isActive(each, now()) && isAbout(each, operationId, change));
         last = { change, subscriptions };
         const named = new Set(stored.flatMap(subscriptionsOf));
