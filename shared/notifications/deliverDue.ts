@@ -9,10 +9,10 @@ import { SCOPE } from '../tracing.ts';
 import { type Delivery, GIVE_UP_AFTER_MS, LEASE_MS, type Notification } from './delivery.ts';
 import { toChangeNotification, toLifecycleNotification } from './notification.ts';
 import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
+import { CONCURRENT_PER_RECEIVER } from './receiver.ts';
 import { EXPIRATION_GRACE_MS, type Subscription, type SubscriptionRepository } from './subscription.ts';
 
-/** How many notifications of a receiver are delivered concurrently, and how many more wait in this process. */
-const CONCURRENT_PER_RECEIVER = 16;
+/** How many notifications of a receiver wait in this process. */
 const WAITING_PER_RECEIVER = 64;
 
 /** After how many failures in a row a run leaves a receiver to the next one. */
@@ -115,7 +115,7 @@ export function createDeliverDue({
           const due = page.entries.filter(isDue);
           const prepared = due.map((each) => prepare(() => attempt(toDue(each))));
           for (const each of (await Promise.all(prepared)).flatMap((one) => one ?? [])) {
-            if (!hasRoom(each)) isLeft = true;
+            if (!take(each)) isLeft = true;
           }
           from = page.next;
         } while (from !== undefined && !signal.aborted);
@@ -128,8 +128,8 @@ export function createDeliverDue({
       return dueAt.getTime() <= now() && !taken.has(entry.id);
     }
 
-    /** Delivers a notification in the background, unless too many wait for its receiver. */
-    function hasRoom(due: Due): boolean {
+    /** Delivers a notification in the background, or leaves it to the next run if its receiver fails; false if too many wait. */
+    function take(due: Due): boolean {
       // Without its query, which may differ from subscription to subscription.
       const [address = ''] = due.url.split('?');
       const receiver = receivers.get(address) ?? {

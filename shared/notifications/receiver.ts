@@ -23,7 +23,7 @@ const STEADY = { all: 192, perHost: 48 };
 const SLOW = { all: 64, perHost: 16 };
 
 /** How many requests to one receiver run concurrently: one more after each prompt response, and one after any other. */
-const CONCURRENT_PER_RECEIVER = 16;
+export const CONCURRENT_PER_RECEIVER = 16;
 
 /** A response that takes longer is slow, in milliseconds. */
 const SLOW_MS = 1000;

@@ -345,7 +345,7 @@ describe('an issuer that is down', () => {
     }
   });
 
-  test('is logged as any other refusal is, without the token or its owner', async () => {
+  test('is logged like every other refusal, without the token or its owner', async () => {
     const personal = { name: 'Ada Lovelace', oid: 'oid-of-ada', sub: 'oid-of-ada', azp: 'azp-of-ada' };
     const token = await cut.issuer.sign(claimsOf(cut.issuer, personal));
     cut.logged.length = 0;
