@@ -11,8 +11,8 @@ import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
 /** The longest that one request may hold the event loop. What the limits prevent took seconds. */
 const MAX_DELAY_MS = 400;
 
-/** The same of a batch of lists, which reads 20 times as much. Bytes bound it too. */
-const MAX_LISTS_MS = 4000;
+/** A machine that is busy holds one attempt up, what the request itself costs holds up each of them. */
+const ATTEMPTS = 3;
 
 /** The largest response to a request that is refused. */
 const MAX_ERROR_BYTES = 16 * 1024;
@@ -54,10 +54,14 @@ test('the measure notices when the event loop is held', async () => {
   expect(milliseconds).toBeGreaterThanOrEqual(MAX_DELAY_MS);
 });
 
-async function expectBounded(request: TestRequest, maxDelay = MAX_DELAY_MS) {
-  const { result: response, milliseconds } = await measure(() => app.send(request));
+async function expectBounded(request: TestRequest) {
+  let measured = await measure(() => app.send(request));
+  for (let attempt = 2; attempt <= ATTEMPTS && measured.milliseconds >= MAX_DELAY_MS; attempt++) {
+    measured = await measure(() => app.send(request));
+  }
+  const { result: response, milliseconds } = measured;
   const bytes = Buffer.byteLength(response.text);
-  expect(milliseconds).toBeLessThan(maxDelay);
+  expect(milliseconds).toBeLessThan(MAX_DELAY_MS);
   expect(response.status).not.toBe(500);
   expect(bytes).toBeLessThanOrEqual(response.status >= 400 ? MAX_ERROR_BYTES : MAX_BYTES);
   return response;
@@ -277,7 +281,7 @@ describe('lists', () => {
     const requests = Array.from({ length: 20 }, (_, n) =>
       request({ id: `${n}`, url: '/playPromptOperation?$top=999' }),
     );
-    const { json } = await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests } }, MAX_LISTS_MS);
+    const { json } = await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests } });
     for (const { status, body } of json.responses) {
       expect([status, body.value.length > 0, typeof body['@odata.nextLink']]).toEqual([200, true, 'string']);
     }
