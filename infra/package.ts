@@ -2,6 +2,7 @@
 // Azure; `dist/maps/` has the source maps, which stay here. With `--docs` it has Swagger UI too, for the page /docs.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { zipSync } from 'fflate';
 import * as z from 'zod';
@@ -19,6 +20,7 @@ Bundles the app into dist/app and, for Azure, dist/app.zip.
 const APP = 'dist/app';
 const MAPS = 'dist/maps';
 const ZIP = 'dist/app.zip';
+const EXPORTER = '@azure/monitor-opentelemetry-exporter';
 /** The same content makes the same zip: the earliest time that a zip can name. */
 const TIMESTAMP = new Date(1980, 0, 1);
 
@@ -50,6 +52,21 @@ const silentDebug: Plugin = {
   },
 };
 
+/**
+ * The sampler is loaded with the app, the exporters of the same package later. By the package's index, the bundler would
+ * put both into one chunk.
+ */
+const samplerApart: Plugin = {
+  name: 'samplerApart',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^${EXPORTER}$`) }, ({ importer }) =>
+      basename(importer) === 'applicationInsightsSampler.ts'
+        ? { path: fileURLToPath(new URL('sampling/percentageSampler.js', import.meta.resolve(EXPORTER))) }
+        : undefined,
+    );
+  },
+};
+
 const { docs } = readCommandLine(USAGE, { docs: { type: 'boolean', default: false } }).values;
 for (const folder of [APP, MAPS]) {
   rmSync(folder, { recursive: true, force: true });
@@ -63,11 +80,13 @@ const { outputFiles } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node22',
+  // The modules of a package that has both forms: what is not used of them is left out.
+  mainFields: ['module', 'main'],
   minify: true,
   sourcemap: 'external',
   // The Functions worker brings it.
   external: ['@azure/functions-core'],
-  plugins: [lazyXml, silentDebug],
+  plugins: [lazyXml, silentDebug, samplerApart],
   // Packages of the older module format ask for Node's own modules by this name.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
   logLevel: 'warning',

@@ -204,7 +204,8 @@ export type TelemetrySettings = Settings['telemetry'];
  */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = environment.safeParse(given);
+  // Once: to compile a parser for it takes longer than to interpret it.
+  const parsed = environment.safeParse(given, { jitless: true });
   if (parsed.success) return parsed.data;
   const complaints = new Set(parsed.error.issues.map((issue) => complaint(issue, given)));
   throw new Error(`The service cannot start:\n${[...complaints].join('\n')}`);

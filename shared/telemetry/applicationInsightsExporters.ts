@@ -1,7 +1,7 @@
 import { AzureMonitorMetricExporter, AzureMonitorTraceExporter } from '@azure/monitor-opentelemetry-exporter';
 import { managedIdentity } from '../managedIdentity.ts';
 import type { TelemetrySettings } from '../settings.ts';
-import type { Exporters } from './exporters.ts';
+import type { Exporters } from './backend.ts';
 
 /** Exporters to Application Insights, with a managed identity if the settings name one. */
 export function createExporters({ applicationInsights = '', identity }: TelemetrySettings): Exporters {

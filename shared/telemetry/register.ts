@@ -5,28 +5,22 @@ import { context, DiagConsoleLogger, DiagLogLevel, diag, metrics, propagation, t
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, BatchSpanProcessor, type Sampler } from '@opentelemetry/sdk-trace-base';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { BasicTracerProvider, type Sampler } from '@opentelemetry/sdk-trace-base';
 import type { TelemetrySettings } from '../settings.ts';
 import { VERSION } from '../version.ts';
 import { createAzureSdkInstrumenter } from './azureSdkInstrumenter.ts';
-
-/** How long an export may take. It is short because the platform ends an instance within seconds. */
-const EXPORT_TIMEOUT_MS = 3000;
+import { type Backend, createBackend } from './backend.ts';
 
 /**
- * Registers the OpenTelemetry SDK, with exporters to each backend that the settings name, and traces the calls of the
+ * Registers the OpenTelemetry SDK for each backend that the settings name, and traces the calls of the
  * Azure SDK. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override the resource; `OTEL_TRACES_SAMPLER`
  * and `OTEL_BSP_*` apply.
  *
  * @returns a function that exports what is pending and shuts the SDK down
  */
 export async function registerTelemetry(settings: TelemetrySettings): Promise<() => Promise<void>> {
-  const backends = await Promise.all([
-    ...(settings.otlpEndpoint === undefined ? [] : [import('./otlpExporters.ts')]),
-    ...(settings.applicationInsights === undefined ? [] : [import('./applicationInsightsExporters.ts')]),
-  ]);
-  const exporters = backends.map(({ createExporters }) => createExporters(settings, EXPORT_TIMEOUT_MS));
+  const backends = backendsOf(settings);
   const resource = resourceFromAttributes({
     'service.name': settings.serviceName,
     'service.version': VERSION,
@@ -37,22 +31,11 @@ export async function registerTelemetry(settings: TelemetrySettings): Promise<()
   const tracers = new BasicTracerProvider({
     resource,
     ...(sampler && { sampler }),
-    spanProcessors: exporters.map(
-      ({ spans }) => new BatchSpanProcessor(spans, { exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
-    ),
+    spanProcessors: backends.map(({ spanProcessor }) => spanProcessor),
   });
   // Not before: the SDK calls the samplers of Application Insights invalid, even where another takes their place.
   diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.ERROR);
-  const meters = new MeterProvider({
-    resource,
-    readers: exporters.map(
-      (each) =>
-        new PeriodicExportingMetricReader({
-          exporter: each.metrics,
-          exportTimeoutMillis: EXPORT_TIMEOUT_MS,
-        }),
-    ),
-  });
+  const meters = new MeterProvider({ resource, readers: backends.map(({ metricReader }) => metricReader) });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   trace.setGlobalTracerProvider(tracers);
@@ -63,12 +46,24 @@ export async function registerTelemetry(settings: TelemetrySettings): Promise<()
   };
 }
 
+function backendsOf(settings: TelemetrySettings): Backend[] {
+  const { otlpEndpoint, applicationInsights } = settings;
+  return [
+    ...(otlpEndpoint === undefined
+      ? []
+      : [createBackend(async () => (await import('./otlpExporters.ts')).createExporters(otlpEndpoint))]),
+    ...(applicationInsights === undefined
+      ? []
+      : [createBackend(async () => (await import('./applicationInsightsExporters.ts')).createExporters(settings))]),
+  ];
+}
+
 /**
  * The sampler of Application Insights, which keeps the same traces here as in the host, whatever the caller's
  * `traceparent` asks for; or else the one that the SDK itself takes from the environment.
  */
 async function createSampler({ traceRatio }: TelemetrySettings): Promise<Sampler | undefined> {
   if (traceRatio === undefined) return undefined;
-  const { ApplicationInsightsSampler } = await import('@azure/monitor-opentelemetry-exporter');
-  return new ApplicationInsightsSampler(traceRatio);
+  const { createApplicationInsightsSampler } = await import('./applicationInsightsSampler.ts');
+  return createApplicationInsightsSampler(traceRatio);
 }

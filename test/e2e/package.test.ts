@@ -91,3 +91,29 @@ describe('what is loaded before the first request', () => {
     ]);
   });
 });
+
+describe('what telemetry adds before the first response', () => {
+  const fileOf = (name: string) => [...files.keys()].find((file) => file.startsWith(`${name}-`)) ?? '';
+  const main = loadedWith('index.js');
+  const added = ['register', 'applicationInsightsSampler']
+    .flatMap((name) => [...loadedWith(fileOf(name))])
+    .filter((file) => !main.has(file));
+
+  test('is at most 120 KB', () => {
+    const bytes = [...new Set(added)].reduce((sum, file) => sum + (files.get(file)?.length ?? 0), 0);
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThanOrEqual(120_000);
+  });
+
+  test('is the sampler, and no exporter', () => {
+    const ofExporter = (name: string) =>
+      sourcesOf(name)
+        .filter((source) => source.includes('/@azure/monitor-opentelemetry-exporter/'))
+        .map((source) => basename(source));
+    const exporters = [...loadedWith(fileOf('applicationInsightsExporters'))].flatMap(ofExporter);
+    expect(exporters).toEqual(expect.arrayContaining(['trace.ts', 'metric.ts']));
+    expect(added.flatMap(ofExporter)).toContain('percentageSampler.ts');
+    expect(added.flatMap(ofExporter)).not.toContain('trace.ts');
+    expect(added.flatMap(ofExporter)).not.toContain('metric.ts');
+  });
+});
