@@ -6,7 +6,7 @@ import { measureLists } from './lists/measure.ts';
 import { measureLoads } from './load/measure.ts';
 import { describeRun } from './machine.ts';
 import { measureNotifications } from './notifications/measure.ts';
-import { type Plan, plans } from './plan.ts';
+import { type Plan, plans, withStored } from './plan.ts';
 import { writeReport } from './report/report.ts';
 import { addResults, type Kind, kinds, type Part, type Results } from './results.ts';
 
@@ -21,12 +21,19 @@ const measures: Record<Kind, Measure> = {
 };
 
 /** Measures, and writes the results into a folder. */
-export async function measure(wanted: readonly string[], quick: boolean, folder: string): Promise<void> {
+export async function measure(
+  wanted: readonly string[],
+  quick: boolean,
+  stored: number | undefined,
+  folder: string,
+): Promise<void> {
+  const standard = quick ? plans.quick : plans.full;
+  const plan = stored === undefined ? standard : withStored(standard, z.int().positive().parse(stored));
   const run = describeRun(quick);
   const added: Results = {};
   mkdirSync(folder, { recursive: true });
   for (const kind of z.array(z.enum(kinds)).parse(wanted)) {
-    added[kind] = { ...(await measures[kind](quick ? plans.quick : plans.full, progress, folder)), run };
+    added[kind] = { ...(await measures[kind](plan, progress, folder)), run };
     writeReport(folder, addResults(folder, added));
   }
   console.error(`Written: ${folder}/results.md`);

@@ -49,3 +49,8 @@ const quick: Plan = {
 };
 
 export const plans = { full, quick };
+
+/** The plan, with up to so many operations in the table. */
+export function withStored(plan: Plan, largest: number): Plan {
+  return { ...plan, storedInTable: [...plan.storedInTable.filter((count) => count < largest), largest] };
+}

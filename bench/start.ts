@@ -9,12 +9,18 @@ npm run bench, npm run bench:compute or npm run bench:coldstart, with -- [option
 
 Measures the service beside others and writes bench/results.json, bench/results.md and the plot.
 
-  --quick  measures less, in a minute or two, and writes into bench/dist/quick/
-  --help   print this text
+  --quick     measures less, in a minute or two, and writes into bench/dist/quick/
+  --stored N  lists up to so many operations, instead of 100,000; 1,000,000 of them take half an hour
+  --help      print this text
 `;
 
-const { values, positionals } = readCommandLine(USAGE, { quick: { type: 'boolean', default: false } }, true);
+const { values, positionals } = readCommandLine(
+  USAGE,
+  { quick: { type: 'boolean', default: false }, stored: { type: 'string' } },
+  true,
+);
 prepare();
 // What follows has packages that were perhaps just installed.
 const { measure } = await import('./measure.ts');
-await measure(positionals, values.quick, values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER);
+const folder = values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER;
+await measure(positionals, values.quick, values.stored === undefined ? undefined : Number(values.stored), folder);

@@ -24,12 +24,16 @@ export function declaredLength({ headers }: IncomingMessage): number {
   return Number(headers['content-length'] ?? 0);
 }
 
-/** The URL of a request, with the scheme that a proxy names; undefined when it is not one. */
+/**
+ * The URL of a request, with the scheme that a proxy names; undefined when it is not one. Kestrel refuses a Host that names
+ * a user, and a `Request` has no such URL.
+ */
 export function urlOf({ url = '', headers }: IncomingMessage, scheme: string): URL | undefined {
   const forwarded = /^https?$/i.exec(String(headers['x-forwarded-proto'] ?? ''))?.[0].toLowerCase();
   const origin = `${forwarded ?? scheme}://${headers.host}`;
   // Parsed as a reference, a path that begins with two slashes would name another host.
-  return URL.parse(url.startsWith('/') ? origin + url : url) ?? undefined;
+  const parsed = URL.parse(url.startsWith('/') ? origin + url : url);
+  return parsed && parsed.username === '' && parsed.password === '' ? parsed : undefined;
 }
 
 /** The headers of a request, which the host decodes as UTF-8; Node.js decodes them as Latin-1. */

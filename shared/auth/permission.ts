@@ -5,7 +5,7 @@ import type { AccessTokenClaims } from './accessToken.ts';
 /** The caller of a request. Operations belong to its tenant. */
 export interface Caller {
   readonly tenant: string;
-  /** The object id of a service principal or a user. */
+  /** The object id of a service principal or a user; in a token without one, its subject or its application. */
   readonly id: string;
   /** The client id of the application, which every token of Entra names. */
   readonly applicationId: string | undefined;
@@ -31,7 +31,8 @@ export function authorize(
       `The access token lacks the permission: an application needs the app role ${appRoles.join(' or ')}; ${user}.`,
     );
   }
-  return { tenant: claims.tid, id: claims.oid ?? claims.sub ?? '', applicationId: claims.azp ?? claims.appid };
+  const applicationId = claims.azp ?? claims.appid;
+  return { tenant: claims.tid, id: claims.oid || claims.sub || applicationId || '', applicationId };
 }
 
 /** Microsoft identity platform, optional claims: `idtyp` decides; without it, an app's token has no scopes, and its subject is its own object. */

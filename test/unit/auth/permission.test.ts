@@ -54,9 +54,13 @@ describe('a user', () => {
 test.each([
   [{ oid: 'a', sub: 'b' }, 'a'],
   [{ sub: 'b' }, 'b'],
+  [{ oid: '', sub: 'b', azp: 'c' }, 'b'],
+  [{ oid: '', sub: '', azp: 'c' }, 'c'],
+  [{ appid: 'd' }, 'd'],
   [{}, ''],
-])('who calls is known by the oid, else by the sub: %j', (names, id) => {
-  expect(authorize({ ...claims, idtyp: 'app', roles: ['Role.A'], ...names }, settings)).toEqual({ tenant: TENANT, id });
+])('the id of the caller is its oid, sub or application, the first that is not empty: %j', (names, id) => {
+  const caller = authorize({ ...claims, idtyp: 'app', roles: ['Role.A'], ...names }, settings);
+  expect(caller).toMatchObject({ tenant: TENANT, id });
 });
 
 describe('who is not admitted learns what would be right', () => {

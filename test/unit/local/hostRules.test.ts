@@ -46,6 +46,10 @@ describe('a request', () => {
     expect(urlOf(aRequest(), 'http')?.href).toBe('http://a/');
   });
 
+  test.each(['a@b', 'a:b@c', ':b@c', 'a b', ''])('with the Host "%s" has no URL', (host) => {
+    expect(urlOf(aRequest({ headers: { host } }), 'http')).toBeUndefined();
+  });
+
   test('has its headers decoded as UTF-8', () => {
     expect(headersOf(aRequest({ headersDistinct: { x: ['caf\u00c3\u00a9', 'b'] } }))).toEqual({ x: 'caf\u00e9, b' });
   });
