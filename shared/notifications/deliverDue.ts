@@ -9,7 +9,7 @@ import { SCOPE } from '../tracing.ts';
 import { type Delivery, GIVE_UP_AFTER_MS, LEASE_MS, type Notification } from './delivery.ts';
 import { toChangeNotification, toLifecycleNotification } from './notification.ts';
 import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
-import { CONCURRENT_PER_RECEIVER } from './receiver.ts';
+import { CONCURRENT_PER_RECEIVER, receiverKey } from './receiver.ts';
 import { EXPIRATION_GRACE_MS, type Subscription, type SubscriptionRepository } from './subscription.ts';
 
 /** How many notifications of a receiver wait in this process. */
@@ -54,7 +54,6 @@ interface Due {
 interface Receiver {
   readonly limit: LimitFunction;
   failures: number;
-  readonly deliveries: Set<Promise<unknown>>;
 }
 
 export function createDeliverDue({
@@ -63,12 +62,14 @@ export function createDeliverDue({
   operations,
   delivery,
   now = Date.now,
+  sleep = delay,
 }: {
   readonly entries: OutboxRepository;
   readonly subscriptions: SubscriptionRepository;
   readonly operations: Pick<OperationRepository, 'get'>;
   readonly delivery: Delivery;
   readonly now?: (() => number) | undefined;
+  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): DeliverDue {
   const oldestEntry = metrics.getMeter(SCOPE).createGauge('playpromptoperation.outbox.oldest', {
     unit: 's',
@@ -80,14 +81,15 @@ export function createDeliverDue({
     const errors: unknown[] = [];
     const listed = new Map<string, Promise<readonly Subscription[]>>();
     const receivers = new Map<string, Receiver>();
+    const deliveries: Promise<unknown>[] = [];
     const taken = new Set<string>();
     const prepare = pLimit(CONCURRENT_PREPARATIONS);
 
     // What fails for one tenant or one receiver does not keep the others from their notifications.
     const removed = attempt(removeExpired(signal));
-    while ((await attempt(takeDue())) && !signal.aborted) await delay(PASS_PAUSE_MS);
+    while ((await attempt(takeDue())) && !signal.aborted) await sleep(PASS_PAUSE_MS);
     await removed;
-    await Promise.all([...receivers.values()].flatMap(({ deliveries }) => [...deliveries]));
+    await Promise.all(deliveries);
     oldestEntry.record(report.oldestSeconds);
     if (errors.length > 0) throw errors[0];
     return report;
@@ -105,9 +107,7 @@ export function createDeliverDue({
     /** Takes what is due and has room; whether something had none. It begins anywhere, so that nothing is always last. */
     async function takeDue(): Promise<boolean> {
       let isLeft = false;
-      const middle = Math.floor(Math.random() * 256)
-        .toString(16)
-        .padStart(2, '0');
+      const middle = crypto.randomUUID().slice(0, 2);
       for (const range of [{ least: middle }, { below: middle }]) {
         let from: string | undefined;
         do {
@@ -130,29 +130,21 @@ export function createDeliverDue({
 
     /** Delivers a notification in the background, or leaves it to the next run if its receiver fails; false if too many wait. */
     function take(due: Due): boolean {
-      // Without its query, which may differ from subscription to subscription.
-      const [address = ''] = due.url.split('?');
-      const receiver = receivers.get(address) ?? {
-        limit: pLimit(CONCURRENT_PER_RECEIVER),
-        failures: 0,
-        deliveries: new Set(),
-      };
-      receivers.set(address, receiver);
+      const key = receiverKey(due.url);
+      const receiver = receivers.get(key) ?? { limit: pLimit(CONCURRENT_PER_RECEIVER), failures: 0 };
+      receivers.set(key, receiver);
       if (receiver.failures >= FAILURES_PER_RUN) return true;
       if (receiver.limit.pendingCount >= WAITING_PER_RECEIVER) return false;
       taken.add(due.stored.entry.id);
-      const delivery = receiver
-        .limit(() => attempt(deliver(due, receiver)))
-        .finally(() => receiver.deliveries.delete(delivery));
-      receiver.deliveries.add(delivery);
+      deliveries.push(receiver.limit(() => attempt(deliver(due, receiver))));
       return true;
     }
 
     async function deliver({ stored: each, url, subscription }: Due, receiver: Receiver) {
       if (receiver.failures >= FAILURES_PER_RUN || signal.aborted) return;
       const owned = await lease(each);
-      const body = owned && (await bodyOf(owned, subscription));
       if (!owned) return;
+      const body = await bodyOf(owned, subscription);
       if (body === undefined) return discard(owned);
       const notification: Notification = { url, body, ...(subscription && { subscription }) };
       const failure = await delivery.send(notification, owned.dueAt, [0]);

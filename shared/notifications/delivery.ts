@@ -34,7 +34,7 @@ const CONCURRENT_CREATES = 8;
 
 /** Why a notification was not accepted, and how long the receiver wants to be left alone. */
 export interface Failure {
-  /** `busy`, `timeout` and the like, or `status 503`. */
+  /** `status 503` or the like, or why there was no response; `busy` when nothing was sent. */
   readonly cause: string;
   readonly retryAfterMs: number;
 }
@@ -79,15 +79,17 @@ export function createDelivery({
   subscriptions,
   receivers,
   now = Date.now,
+  sleep = delay,
 }: {
   readonly entries: OutboxRepository;
   readonly subscriptions: Pick<SubscriptionRepository, 'update'>;
   readonly receivers: Pick<Receivers, 'post'>;
   readonly now?: (() => number) | undefined;
+  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Delivery {
   const recorded = new QuickLRU<string, LastDelivery>({ maxSize: 1000 });
   const counter = metrics.getMeter(SCOPE).createCounter('playpromptoperation.notifications', {
-    description: 'Notifications, by result (sent, retried, dropped) and the cause of a failure.',
+    description: 'Notifications, by result (sent, retried: due again later, dropped) and the cause of a failure.',
   });
 
   return {
@@ -96,7 +98,7 @@ export function createDelivery({
       // Nothing was accepted before something was sent: the instance may have been frozen since it took the lease.
       let failure: Failure | undefined = { cause: 'busy', retryAfterMs: 0 };
       for (const pause of pauses) {
-        if (pause > 0) await delay(pause / 2 + (Math.random() * pause) / 2);
+        if (pause > 0) await sleep(withJitter(pause));
         if (now() > startBy) break;
         failure = await attempt(url, body, startBy);
         if (failure === undefined || failure.cause === 'busy' || failure.retryAfterMs > 0) break;
@@ -163,7 +165,7 @@ export function createDelivery({
 
   function dueAt(attempts: number, { retryAfterMs }: Failure): Date {
     const pause = Math.min(RETRY_PAUSE.longest, RETRY_PAUSE.first * 2 ** (attempts - 1));
-    return new Date(now() + Math.max(retryAfterMs, pause / 2 + (Math.random() * pause) / 2));
+    return new Date(now() + Math.max(retryAfterMs, withJitter(pause)));
   }
 
   /** Stores how a delivery went, for people to see; nothing depends on it. */
@@ -176,5 +178,8 @@ export function createDelivery({
     void store((signal) => subscriptions.update({ tenant, id }, { lastDelivery }, signal)).catch(() => {});
   }
 }
+
+/** Between half of a pause and all of it, so that not everybody tries again at the same time. */
+const withJitter = (pause: number) => pause / 2 + (Math.random() * pause) / 2;
 
 const store = <Result>(work: (signal: AbortSignal) => Promise<Result>) => withDeadline(STORE_DEADLINE_MS, work);

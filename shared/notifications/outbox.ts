@@ -13,7 +13,7 @@
 import type { Change, ListenToChange } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { FindSubscriptions } from './activeSubscriptions.ts';
-import { type Delivery, FIRST_PAUSES_MS, LEASE_MS } from './delivery.ts';
+import { type Delivery, FIRST_PAUSES_MS, LEASE_MS, type Part } from './delivery.ts';
 import { toChangeNotification } from './notification.ts';
 import type { OutboxRepository, StoredEntry } from './outboxRepository.ts';
 import { isAbout, isActive, type Subscription } from './subscription.ts';
@@ -34,7 +34,7 @@ export function createOutbox({
   readonly now?: (() => number) | undefined;
 }): ListenToChange {
   return (tenant, operationId, writeId) => {
-    const stored: StoredEntry[] = [];
+    const created: { readonly stored: StoredEntry; readonly ids: readonly string[] }[] = [];
     let last: { readonly change: Change; readonly subscriptions: readonly Subscription[] } | undefined;
     let isWritten = false;
 
@@ -43,54 +43,48 @@ export function createOutbox({
         const all = await findSubscriptions(tenant, signal);
         const subscriptions = all.filter((each) => isActive(each, now()) && isAbout(each, operationId, change));
         last = { change, subscriptions };
-        const named = new Set(stored.flatMap(subscriptionsOf));
+        const named = new Set(created.flatMap(({ ids }) => ids));
         const missing = subscriptions.map(({ id }) => id).filter((id) => !named.has(id));
         if (missing.length === 0) return;
         const { changeType, replaces } = change;
         const content = { kind: 'change', operationId, writeId, changeType, replaces, subscriptions: missing } as const;
         // An id of its own: when the response to an earlier attempt was lost, there may be an entry of the same write.
         const entry = { id: crypto.randomUUID(), tenant, createdAt: new Date(now()), attempts: 0, content };
-        const created = await entries.create(entry, new Date(now() + LEASE_MS), signal);
-        if (created) stored.push(created);
+        const stored = await entries.create(entry, new Date(now() + LEASE_MS), signal);
+        if (stored) created.push({ stored, ids: missing });
       },
 
       afterWrite(version) {
         isWritten = true;
-        for (const each of stored) inBackground(deliver(each, version));
+        for (const { stored, ids } of created) inBackground(deliver(stored, ids, version));
       },
 
       afterRefusal() {
-        if (!isWritten) for (const each of stored) inBackground(delivery.finish(each));
+        if (!isWritten) for (const { stored } of created) inBackground(delivery.finish(stored));
       },
     };
 
-    async function deliver(each: StoredEntry, version: OperationVersion | undefined) {
+    async function deliver(stored: StoredEntry, ids: readonly string[], version: OperationVersion | undefined) {
       if (!last) return;
       const { change, subscriptions } = last;
-      const named = new Set(subscriptionsOf(each));
       const sent = subscriptions
-        .filter(({ id }) => named.has(id))
-        .map(async (subscription) => {
+        .filter(({ id }) => ids.includes(id))
+        .map(async (subscription): Promise<Part | undefined> => {
           // Whether it was renewed is for the timer to find out.
-          if (subscription.expiration.getTime() <= now()) return { subscriptionId: subscription.id, failure: EXPIRED };
+          if (subscription.expiration.getTime() <= now()) return { subscriptionId: subscription.id };
           const body = toChangeNotification(subscription, change.changeType, operationId, version);
           const notification = { url: subscription.notificationUrl, body, subscription };
-          const failure = await delivery.send(notification, each.dueAt, FIRST_PAUSES_MS);
+          const failure = await delivery.send(notification, stored.dueAt, FIRST_PAUSES_MS);
           return failure && { subscriptionId: subscription.id, failure };
         });
-      const failed = (await Promise.all(sent)).filter((part) => part !== undefined);
-      const [only] = failed;
-      if (only === undefined) await delivery.finish(each);
-      else if (named.size === 1) await delivery.postpone(each, only.failure);
-      else await delivery.split(each, failed);
+      const left = (await Promise.all(sent)).filter((part) => part !== undefined);
+      const [only] = left;
+      if (only === undefined) await delivery.finish(stored);
+      else if (ids.length > 1) await delivery.split(stored, left);
+      else if (only.failure) await delivery.postpone(stored, only.failure);
     }
   };
 }
-
-const EXPIRED = { cause: 'expired', retryAfterMs: 0 };
-
-const subscriptionsOf = ({ entry: { content } }: StoredEntry) =>
-  content.kind === 'change' ? content.subscriptions : [];
 
 /** What fails here stays in the outbox. */
 function inBackground(work: Promise<unknown>) {

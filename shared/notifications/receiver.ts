@@ -6,7 +6,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../deadline.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
-import { createResolveName } from './resolveName.ts';
+import { createResolveName, type ResolveName } from './resolveName.ts';
 
 /** How long a receiver may take to respond. */
 export const RESPONSE_DEADLINE_MS = 10_000;
@@ -73,12 +73,18 @@ export interface Receivers {
   post(url: string, body: string, options?: PostOptions): Promise<ReceiverResponse>;
 }
 
-export function createReceivers(hosts: ReceiverHosts, resolveName = createResolveName()): Receivers {
+export function createReceivers(
+  hosts: ReceiverHosts,
+  {
+    resolveName = createResolveName(),
+    responseDeadlineMs = RESPONSE_DEADLINE_MS,
+  }: { readonly resolveName?: ResolveName; readonly responseDeadlineMs?: number } = {},
+): Receivers {
   const steady = createLane(STEADY);
   const slow = createLane(SLOW);
   // Bounded, since callers choose the URLs.
   const known = new QuickLRU<string, Receiver>({ maxSize: REMEMBERED });
-  const options = { keepAlive: true, maxFreeSockets: CONCURRENT_PER_RECEIVER, timeout: RESPONSE_DEADLINE_MS };
+  const options = { keepAlive: true, maxFreeSockets: CONCURRENT_PER_RECEIVER, timeout: responseDeadlineMs };
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
 
   return {
@@ -86,7 +92,7 @@ export function createReceivers(hosts: ReceiverHosts, resolveName = createResolv
       // The setting may have changed since the URL was accepted.
       if (refusedUrl(text, hosts) !== undefined) throw new ReceiverError('refused address');
       const url = new URL(text);
-      const receiver = receiverAt(url);
+      const receiver = receiverAt(receiverKey(text));
       if (receiver.limit.pendingCount >= MAX_WAITING) throw new ReceiverError('busy');
       return receiver.limit(() => {
         const lane = receiver.isSlow ? slow : steady;
@@ -99,15 +105,14 @@ export function createReceivers(hosts: ReceiverHosts, resolveName = createResolv
     },
   };
 
-  /** Receivers differ in more than their query, which often holds a key. */
-  function receiverAt({ origin, pathname }: URL): Receiver {
-    const receiver = known.get(origin + pathname) ?? { limit: pLimit(1), isSlow: false };
-    known.set(origin + pathname, receiver);
+  function receiverAt(key: string): Receiver {
+    const receiver = known.get(key) ?? { limit: pLimit(1), isSlow: false };
+    known.set(key, receiver);
     return receiver;
   }
 
   function send(url: URL, body: string, readsBody: boolean): Promise<ReceiverResponse> {
-    return withDeadline(RESPONSE_DEADLINE_MS, async (signal) => {
+    return withDeadline(responseDeadlineMs, async (signal) => {
       try {
         return await request(url, body, readsBody, signal);
       } catch (cause) {
@@ -181,6 +186,12 @@ export function createReceivers(hosts: ReceiverHosts, resolveName = createResolv
     if (addresses.every(({ address }) => isAllowedAddress(address, hosts))) return addresses;
     throw new ReceiverError('refused address');
   }
+}
+
+/** What URLs of the same receiver have in common: all but their query, which may differ from subscription to subscription. */
+export function receiverKey(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed ? parsed.origin + parsed.pathname : url;
 }
 
 /** A receiver, and how it responded last. */

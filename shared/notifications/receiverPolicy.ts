@@ -35,7 +35,7 @@ function isAllowedHost(hostname: string, hosts: ReceiverHosts) {
 
 /** The IP address that a host of a URL is, without brackets; undefined for a name. */
 function addressOf(hostname: string): string | undefined {
-  const bare = hostname.replace(/^\[(.*)\]$/, '$1');
+  const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
   return ipaddr.isValid(bare) ? bare : undefined;
 }
 

@@ -43,8 +43,8 @@ export function changeEntry(content: Partial<ChangeEntry> = {}): OutboxEntry {
   };
 }
 
-/** An outbox in memory, with the ETags of the table's. */
-export function memoryOutbox() {
+/** An outbox in memory, with the ETags of the table's, and its pages, of at most `pageSize` entries. */
+export function memoryOutbox({ pageSize = 1000 } = {}) {
   const rows = new Map<string, StoredEntry>();
   const etag = () => crypto.randomUUID();
   const repository: OutboxRepository = {
@@ -63,9 +63,12 @@ export function memoryOutbox() {
     async remove({ entry, etag: known }) {
       if (rows.get(entry.id)?.etag === known) rows.delete(entry.id);
     },
-    list: async ({ least = '', below = '~' }) => {
-      const found = [...rows.values()].filter(({ entry: { id } }) => id >= least && id < below);
-      return { entries: found, next: undefined };
+    list: async ({ least = '', below = '~' }, from = '') => {
+      const found = [...rows.values()]
+        .filter(({ entry: { id } }) => id >= least && id < below && id > from)
+        .toSorted((one, other) => (one.entry.id < other.entry.id ? -1 : 1));
+      const entries = found.slice(0, pageSize);
+      return { entries, next: found.length > pageSize ? entries.at(-1)?.entry.id : undefined };
     },
   };
   return {

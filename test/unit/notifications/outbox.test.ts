@@ -1,38 +1,54 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { createFindSubscriptions, KNOWN_AFTER_MS } from '../../../shared/notifications/activeSubscriptions.ts';
-import { createDelivery } from '../../../shared/notifications/delivery.ts';
+import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../../shared/notifications/outbox.ts';
-import type { StoredSubscription, Subscription } from '../../../shared/notifications/subscription.ts';
-import { aSubscription, memoryOutbox } from '../../support/notifications.ts';
+import type { OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
+import { EXPIRATION_GRACE_MS, type Subscription } from '../../../shared/notifications/subscription.ts';
+import { registerMetrics } from '../../support/metrics.ts';
+import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const recorded = registerMetrics();
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const signal = new AbortController().signal;
 const operation = anOperation({ id: 'o', status: 'Completed' });
 const version = { operation, etag: 'e' };
 const change = { changeType: 'updated', operation, replaces: 'v' } as const;
 
-function setUp(subscriptions: Subscription[], status = 200) {
+/** The listener of a change, and receivers that respond with the status of their URL, or 200. */
+function setUp(
+  subscriptions: Subscription[],
+  { statuses = {}, create }: { statuses?: Record<string, number>; create?: OutboxRepository['create'] } = {},
+) {
   const entries = memoryOutbox();
-  const posted: string[] = [];
+  const posted: { url: string; value: Record<string, unknown>[] }[] = [];
   const receivers = {
-    post: async (url: string) => {
-      posted.push(url);
-      return { status, headers: { 'retry-after': '60' }, body: '' };
+    post: async (url: string, body: string) => {
+      posted.push({ url, ...JSON.parse(body) });
+      return { status: statuses[url] ?? 200, headers: {}, body: '' };
     },
   };
-  const delivery = createDelivery({ entries, subscriptions: { update: async () => true }, receivers });
-  const listen = createOutbox({ entries, findSubscriptions: async () => subscriptions, delivery });
+  const now = () => NOW;
+  const sleep = async () => {};
+  const delivery = createDelivery({ entries, subscriptions: { update: async () => true }, receivers, now, sleep });
+  const findSubscriptions = async () => subscriptions;
+  const listen = createOutbox({ entries: { create: create ?? entries.create }, findSubscriptions, delivery, now });
   return { entries, posted, listener: listen(TENANT, 'o', 'w') };
 }
 
-/** What runs in the background has come to its end. */
-const settled = () => delay(20);
+/** What runs in the background has come to its end: it waits for promises only. */
+const settled = () => new Promise(setImmediate);
+
+const urlOf = (id: string) => `https://${id}.example/`;
+const receiving = (id: string, changes: Partial<Subscription> = {}) =>
+  aSubscription({ id, notificationUrl: urlOf(id), ...changes });
 
 describe('a change', () => {
   test('that no subscription asks for leaves no entry', async () => {
-    const other = aSubscription({ resource: { text: '', operationId: 'another', filter: undefined } });
-    const { entries, posted, listener } = setUp([other, aSubscription({ changeTypes: ['deleted'] })]);
+    const about = { text: '', operationId: 'another', filter: undefined };
+    const ended = aSubscription({ expiration: new Date(NOW - EXPIRATION_GRACE_MS) });
+    const others = [aSubscription({ resource: about }), aSubscription({ changeTypes: ['deleted'] }), ended];
+    const { entries, posted, listener } = setUp(others);
     await listener.beforeWrite(change, signal);
     listener.afterWrite(version);
     await settled();
@@ -40,98 +56,161 @@ describe('a change', () => {
   });
 
   test('that is asked for is stored before it is written, and delivered after', async () => {
-    const { entries, posted, listener } = setUp([aSubscription({ id: 'a' }), aSubscription({ id: 'b' })]);
+    const { entries, posted, listener } = setUp([receiving('a'), receiving('b')]);
     await listener.beforeWrite(change, signal);
-    await listener.beforeWrite(change, signal);
-    expect(entries.only().entry.content).toMatchObject({ writeId: 'w', replaces: 'v', subscriptions: ['a', 'b'] });
+    const { entry, dueAt } = entries.only();
+    const { operationId, writeId, changeType, replaces, subscriptions } = { ...Object(entry.content) };
+    expect([operationId, writeId, changeType, replaces, subscriptions]).toEqual(['o', 'w', 'updated', 'v', ['a', 'b']]);
+    expect([entry.tenant, entry.createdAt, entry.attempts]).toEqual([TENANT, new Date(NOW), 0]);
+    expect(dueAt).toEqual(new Date(NOW + LEASE_MS));
     expect(posted).toEqual([]);
     listener.afterWrite(version);
-    listener.afterRefusal();
     await settled();
-    expect([entries.all().length, posted.length]).toEqual([0, 2]);
+    expect(entries.all()).toEqual([]);
+    expect(posted).toMatchObject(
+      ['a', 'b'].map((id) => ({
+        url: urlOf(id),
+        value: [{ subscriptionId: id, changeType: 'updated', resourceData: { id: 'o', '@odata.etag': 'e' } }],
+      })),
+    );
+  });
+
+  test('of which one subscription is notified leaves no entry', async () => {
+    const { entries, posted, listener } = setUp([receiving('a')]);
+    await listener.beforeWrite(change, signal);
+    listener.afterWrite(version);
+    await settled();
+    expect([entries.all(), posted.length]).toEqual([[], 1]);
+  });
+
+  test('that is attempted again is stored again only for subscriptions which ask for it since', async () => {
+    const subscriptions = [receiving('a'), receiving('b')];
+    const { entries, posted, listener } = setUp(subscriptions);
+    await listener.beforeWrite(change, signal);
+    await listener.beforeWrite(change, signal);
+    expect(entries.all().length).toBe(1);
+    subscriptions.push(receiving('c'));
+    await listener.beforeWrite({ ...change, replaces: 'x' }, signal);
+    expect(entries.all().map(({ entry }) => entry.content)).toMatchObject([
+      { replaces: 'v', subscriptions: ['a', 'b'] },
+      { replaces: 'x', subscriptions: ['c'] },
+    ]);
+    listener.afterWrite(version);
+    await settled();
+    expect(posted.map(({ url }) => url).toSorted()).toEqual(['a', 'b', 'c'].map(urlOf));
+    expect(entries.all()).toEqual([]);
+  });
+
+  test('is notified only as its last attempt was asked for', async () => {
+    const { entries, posted, listener } = setUp([receiving('a', { changeTypes: ['created'] }), receiving('b')]);
+    await listener.beforeWrite({ changeType: 'created', operation, replaces: undefined }, signal);
+    await listener.beforeWrite(change, signal);
+    listener.afterWrite(version);
+    await settled();
+    expect(posted).toMatchObject([{ url: urlOf('b'), value: [{ changeType: 'updated' }] }]);
+    expect(entries.all()).toEqual([]);
+  });
+
+  test('whose entry exists already is delivered by whoever has stored it', async () => {
+    const { posted, listener } = setUp([receiving('a')], { create: async () => undefined });
+    await listener.beforeWrite(change, signal);
+    listener.afterWrite(version);
+    await settled();
+    expect(posted).toEqual([]);
   });
 
   test('that is refused leaves no entry', async () => {
-    const { entries, posted, listener } = setUp([aSubscription()]);
+    const { entries, posted, listener } = setUp([receiving('a')]);
     await listener.beforeWrite(change, signal);
     listener.afterRefusal();
     await settled();
     expect([entries.all(), posted]).toEqual([[], []]);
   });
 
-  test.each([
-    ['one subscription', ['a']],
-    ['several', ['a', 'b']],
-  ])('that is not accepted stays for later, for each of %s', async (_, ids) => {
-    const { entries, listener } = setUp(
-      ids.map((id) => aSubscription({ id })),
-      503,
-    );
+  test('that is not accepted stays for later, even when it turns out to be refused after it was written', async () => {
+    const { entries, posted, listener } = setUp([receiving('a')], { statuses: { [urlOf('a')]: 503 } });
     await listener.beforeWrite(change, signal);
+    const { entry } = entries.only();
     listener.afterWrite(version);
+    listener.afterRefusal();
     await settled();
-    expect(entries.all().map(({ entry }) => entry.attempts)).toEqual(ids.map(() => 1));
+    expect(entries.only().entry).toEqual({ ...entry, attempts: 1 });
+    expect(posted).toHaveLength(FIRST_PAUSES_MS.length);
   });
 
-  test('for a subscription that may just have been renewed is left to the timer', async () => {
-    const { entries, posted, listener } = setUp([aSubscription({ expiration: new Date(Date.now() - 1000) })]);
+  test('of several subscriptions stays for those whose receivers do not accept it', async () => {
+    const statuses = { [urlOf('b')]: 503, [urlOf('d')]: 500 };
+    const { entries, listener } = setUp(
+      ['a', 'b', 'c', 'd'].map((id) => receiving(id)),
+      { statuses },
+    );
     await listener.beforeWrite(change, signal);
+    const { entry } = entries.only();
     listener.afterWrite(version);
     await settled();
-    expect([entries.all().length, posted]).toEqual([1, []]);
+    expect(entries.all().map((stored) => stored.entry)).toEqual(
+      ['b', 'd'].map((id) => ({
+        ...entry,
+        id: `${entry.id}.${id}`,
+        attempts: 1,
+        content: { ...entry.content, subscriptions: [id] },
+      })),
+    );
   });
 });
 
-describe('the list of subscriptions', () => {
-  test('is read once for all who wait, and again before it is too old', async () => {
-    let reads = 0;
-    let time = 0;
-    const list = async () => {
-      reads += 1;
-      return [aSubscription({ id: String(reads) })];
-    };
-    const find = createFindSubscriptions({ list }, () => time);
-    const idsAt = async (at: number) => {
-      time = at;
-      return (await find(TENANT)).map(({ id }) => id);
-    };
-    expect(await Promise.all([find(TENANT), find(TENANT)])).toHaveLength(2);
-    expect([reads, await idsAt(1000)]).toEqual([1, ['1']]);
-    // It is refreshed in the background.
-    expect([await idsAt(2000), reads]).toEqual([['1'], 2]);
+describe('a subscription that may just have been renewed', () => {
+  const ended = (id: string) => receiving(id, { expiration: new Date(NOW) });
+
+  test('is left to the timer: its entry stays as it is', async () => {
+    const { entries, posted, listener } = setUp([ended('a')]);
+    await listener.beforeWrite(change, signal);
+    const before = entries.all();
+    listener.afterWrite(version);
     await settled();
-    expect(await idsAt(2001)).toEqual(['2']);
-    expect(await idsAt(2000 + KNOWN_AFTER_MS)).toEqual(['3']);
+    expect([entries.all(), posted]).toEqual([before, []]);
   });
 
-  test('that cannot be read fails the requests that need it, and is read again', async () => {
-    let isDown = true;
-    const list = async () => {
-      if (isDown) throw new Error('down');
-      return [];
-    };
-    const find = createFindSubscriptions({ list });
-    await expect(find(TENANT)).rejects.toThrow('down');
-    isDown = false;
-    expect(await find(TENANT)).toEqual([]);
+  test('is left to the timer, which may begin at once, when others are notified', async () => {
+    const { entries, posted, listener } = setUp([ended('a'), receiving('b'), receiving('c')], {
+      statuses: { [urlOf('c')]: 500 },
+    });
+    await recorded('');
+    await listener.beforeWrite(change, signal);
+    listener.afterWrite(version);
+    await settled();
+    expect(new Set(posted.map(({ url }) => url))).toEqual(new Set(['b', 'c'].map(urlOf)));
+    const [first, second, ...others] = entries.all();
+    expect(others).toEqual([]);
+    expect(first).toMatchObject({ dueAt: new Date(NOW), entry: { attempts: 0, content: { subscriptions: ['a'] } } });
+    expect(second).toMatchObject({ entry: { attempts: 1, content: { subscriptions: ['c'] } } });
+    // Nothing was sent to it, so that nothing is sent again.
+    expect(await recorded('playpromptoperation.notifications')).toEqual([
+      { value: 1, attributes: { result: 'sent' } },
+      { value: 1, attributes: { result: 'retried', cause: 'status 500' } },
+    ]);
   });
+});
 
-  test('is waited for until the request ends, and the others still get it', async () => {
-    const reading = Promise.withResolvers<StoredSubscription[]>();
-    let reads = 0;
-    const list = () => {
-      reads += 1;
-      return reading.promise;
-    };
-    const find = createFindSubscriptions({ list });
-    const controller = new AbortController();
-    const ended = find(TENANT, controller.signal);
-    const other = find(TENANT, new AbortController().signal);
-    controller.abort();
-    await expect(ended).rejects.toMatchObject({ reason: 'unavailable' });
-    await expect(find(TENANT, AbortSignal.abort())).rejects.toMatchObject({ reason: 'unavailable' });
-    const subscriptions = [aSubscription({})];
-    reading.resolve(subscriptions);
-    expect([await other, reads]).toEqual([subscriptions, 1]);
-  });
+test('a store that fails in the background leaves the entry, and fails nothing else', async () => {
+  const entries = memoryOutbox();
+  const stored = await entries.create(changeEntry(), new Date(NOW), signal);
+  const rejections: unknown[] = [];
+  const record = (reason: unknown) => rejections.push(reason);
+  process.on('unhandledRejection', record);
+  try {
+    const fail = () => Promise.reject(new Error('down'));
+    const delivery = { send: async () => undefined, finish: fail, postpone: fail, split: fail };
+    const create = async () => stored;
+    const listen = createOutbox({ entries: { create }, findSubscriptions: async () => [aSubscription()], delivery });
+    const listener = listen(TENANT, 'o', 'w');
+    await listener.beforeWrite(change, signal);
+    listener.afterRefusal();
+    listener.afterWrite(version);
+    await settled();
+    await settled();
+    expect([rejections, entries.all()]).toEqual([[], [stored]]);
+  } finally {
+    process.off('unhandledRejection', record);
+  }
 });

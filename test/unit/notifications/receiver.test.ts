@@ -11,6 +11,9 @@ import { validateReceiver } from '../../../shared/notifications/validateReceiver
 import { writeCertificate } from '../../support/certificate.ts';
 import { newFolder } from '../../support/service.ts';
 
+/** A deadline that passes soon, for responses that never come. */
+const DEADLINE_MS = 200;
+
 let respond: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
 const server = createServer((request, response) => respond(request, response));
 let url = '';
@@ -92,7 +95,7 @@ describe('a name is resolved by the connection itself', () => {
   });
 
   test('so that no other address than the one that was checked is connected to', async () => {
-    const { post } = createReceivers(['bot.example', '127.0.0.1'], resolveName);
+    const { post } = createReceivers(['bot.example', '127.0.0.1'], { resolveName });
     const target = url.replace('http://127.0.0.1', 'https://bot.example');
     answers.push(['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']);
     // The server does not speak TLS: the connection is made, and fails.
@@ -244,32 +247,46 @@ describe('requests to receivers of one host', () => {
   });
 });
 
-test('a receiver that does not respond is given up after 10 seconds, and delays no other', async () => {
+describe('a receiver that does not respond', () => {
   const hanging = createServer();
-  const port = await listen(hanging, 0, 'HANGING');
-  const target = `http://127.0.0.1:${port}/`;
-  const { post } = createReceivers(['127.0.0.1']);
-  let isGivenUp = false;
-  const attempts = Promise.allSettled(Array.from({ length: 16 }, (_, n) => post(target + n, '{}'))).finally(() => {
-    isGivenUp = true;
+  let target = '';
+  beforeAll(async () => {
+    target = `http://127.0.0.1:${await listen(hanging, 0, 'HANGING')}/`;
   });
-  respond = (_, response) => response.writeHead(202).end();
-  expect([(await post(url, '{}')).status, isGivenUp]).toEqual([202, false]);
-  const failures = (await attempts).map((each) => each.status === 'rejected' && each.reason.failure);
-  expect(new Set(failures)).toEqual(new Set(['timeout']));
-  hanging.closeAllConnections();
-  await close(hanging);
-});
+  afterAll(async () => {
+    hanging.closeAllConnections();
+    await close(hanging);
+  });
 
-test.concurrent('a name that is not resolved in time ends its request', async () => {
-  let resolutions = 0;
-  const resolveName: ResolveName = () => {
-    resolutions += 1;
-    return new Promise(() => {});
-  };
-  const { post } = createReceivers(['bot.example'], resolveName);
-  await expect(post('https://bot.example/', '{}')).rejects.toMatchObject({ failure: 'timeout' });
-  expect(resolutions).toBe(1);
+  test('delays no other', async () => {
+    const { post } = createReceivers(['127.0.0.1']);
+    let isOver = false;
+    const attempts = Promise.allSettled(Array.from({ length: 16 }, (_, n) => post(target + n, '{}'))).finally(() => {
+      isOver = true;
+    });
+    respond = (_, response) => response.writeHead(202).end();
+    expect([(await post(url, '{}')).status, isOver]).toEqual([202, false]);
+    // Until all of them have arrived, and been disconnected.
+    const timer = setInterval(() => hanging.closeAllConnections(), 10);
+    await attempts;
+    clearInterval(timer);
+  });
+
+  test('is given up at the deadline', async () => {
+    const { post } = createReceivers(['127.0.0.1'], { responseDeadlineMs: DEADLINE_MS });
+    await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'timeout' });
+  });
+
+  test('since its name is not resolved is given up at the deadline', async () => {
+    let resolutions = 0;
+    const resolveName: ResolveName = () => {
+      resolutions += 1;
+      return new Promise(() => {});
+    };
+    const { post } = createReceivers(['bot.example'], { resolveName, responseDeadlineMs: DEADLINE_MS });
+    await expect(post('https://bot.example/', '{}')).rejects.toMatchObject({ failure: 'timeout' });
+    expect(resolutions).toBe(1);
+  });
 });
 
 describe('a receiver that does not speak HTTP as servers do', () => {
@@ -297,7 +314,7 @@ describe('a receiver that does not speak HTTP as servers do', () => {
     },
   } as const satisfies Record<string, (socket: Socket) => void>;
 
-  test.concurrent.each([
+  test.each([
     ['switches to another protocol', 'status 101'],
     ['only sends informational responses', 'timeout'],
     ['sends half a status line', 'timeout'],
@@ -311,7 +328,7 @@ describe('a receiver that does not speak HTTP as servers do', () => {
       socket.once('data', () => attacks[attack](socket));
     });
     const target = `http://127.0.0.1:${await listen(raw, 0, 'RAW')}/`;
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers(['127.0.0.1'], expected === 'timeout' ? { responseDeadlineMs: DEADLINE_MS } : {});
     const outcome = post(target, '{}').then(
       ({ status }) => `status ${status}`,
       ({ failure }) => failure,

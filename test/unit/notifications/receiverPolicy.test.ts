@@ -13,28 +13,26 @@ describe('a receiver', () => {
   ])('may be %s', (url) => expect(refusedUrl(url, hosts)).toBeUndefined());
 
   test.each([
-    'http://bot.example/',
-    'ftp://bot.example/',
-    '//bot.example/',
-    'bot.example',
-    '',
-    'https://bot.example./',
-    'https://bots.example/',
-    'https://.bots.example/',
-    'https://evilbots.example/',
-    'https://bot.example.evil.example/',
-    'https://evil.example/?bot.example',
-    'https://evil.example\\@bot.example/',
-    'https://user@bot.example/',
-    'https://:password@bot.example/',
-    'https://bot.example@evil.example/',
-    'https://bot.example/#',
-    'https://bot.example/#fragment',
-    'https://[::1]/',
-    'https://127.0.0.1/',
-    'http://127.0.0.1/',
-    'https://localhost/',
-  ])('may not be %.60s', (url) => expect(refusedUrl(url, hosts)).toEqual(expect.any(String)));
+    ['a URL', ['//bot.example/', 'bot.example', '', 'https://']],
+    ['https', ['http://bot.example/', 'ftp://bot.example/', 'http://127.0.0.1/', 'http://[::1]/', 'file:///a']],
+    ['user', ['https://user@bot.example/', 'https://:password@bot.example/', 'https://bot.example@evil.example/']],
+    [
+      'white space',
+      [' https://bot.example/', 'https://bot.example/a b', 'https://bot.exa\tmple/', 'https://bot.example/\n'],
+    ],
+    ['fragment', ['https://bot.example/#', 'https://bot.example/?a#fragment']],
+    ['public', ['https://[::1]/', 'https://127.0.0.1/', 'https://[fe80::1]/', 'https://2852039166/']],
+    [
+      'a host that this service sends notifications to',
+      [
+        ...['https://bot.example./', 'https://bots.example/', 'https://.bots.example/', 'https://evilbots.example/'],
+        ...['https://robot.example/', 'https://bot.example.evil.example/', 'https://evil.example/?bot.example'],
+        ...['https://evil.example\\@bot.example/', 'https://localhost/', 'https://8.8.8.8/'],
+      ],
+    ],
+  ])('must be, or have: %s', (wanted, urls) => {
+    for (const url of urls) expect([url, refusedUrl(url, hosts)]).toEqual([url, expect.stringContaining(wanted)]);
+  });
 
   test.each([
     'http://127.0.0.1:7000/',
@@ -48,6 +46,15 @@ describe('a receiver', () => {
     'may not be %s where another address is listed',
     (url) => expect(refusedUrl(url, ['127.0.0.1', '10.0.0.1'])).toEqual(expect.any(String)),
   );
+
+  test('may be an IPv6 address that is listed, among others', () => {
+    const listed = ['bot.example', '[::1]', '[2606:4700::1111]', '127.0.0.1'];
+    for (const url of ['http://[::1]:7000/', 'http://[0:0::1]/', 'https://[2606:4700:0::1111]/', 'http://127.0.0.1/']) {
+      expect([url, refusedUrl(url, listed)]).toEqual([url, undefined]);
+    }
+    expect(refusedUrl('http://[2606:4700::1111]/', listed)).toContain('https');
+    expect(refusedUrl('ftp://127.0.0.1/', listed)).toContain('https');
+  });
 
   test('may be a private address only where that very address is listed', () => {
     expect(refusedUrl('https://10.0.0.1/', ['10.0.0.1'])).toBeUndefined();

@@ -1,7 +1,13 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { ReceiverError } from '../../../shared/notifications/receiver.ts';
+import {
+  type PostOptions,
+  ReceiverError,
+  type ReceiverResponse,
+  type Receivers,
+} from '../../../shared/notifications/receiver.ts';
 import { validateReceiver } from '../../../shared/notifications/validateReceiver.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
 
 test.each([
   ['https://bot.example/', 'https://bot.example/?validationToken='],
@@ -21,27 +27,56 @@ test.each([
   expect(new Set(asked).size).toBe(2);
 });
 
-test.each(['busy', 'refused address', 'timeout', 'unreachable'] as const)(
-  'a receiver is refused: %s',
-  async (failure) => {
-    const post = async () => {
-      throw new ReceiverError(failure);
-    };
-    await expect(validateReceiver({ post }, 'https://bot.example/')).rejects.toMatchObject({
-      reason: 'validationFailed',
-    });
-  },
-);
-
-test('a response without a media type is refused, and a fault of the service is none of the receiver', async () => {
-  const post = async () => ({ status: 200, headers: {}, body: '' });
-  await expect(validateReceiver({ post }, 'https://bot.example/')).rejects.toMatchObject({
-    reason: 'validationFailed',
-  });
-  const broken = async () => {
-    throw new TypeError('broken');
+test('a receiver is asked without a body, for its body, and within 10 seconds', async () => {
+  const asked: [string, PostOptions | undefined][] = [];
+  const post: Receivers['post'] = async (target, body, options) => {
+    asked.push([body, options]);
+    const token = new URL(target).searchParams.get('validationToken') ?? '';
+    return { status: 200, headers: { 'content-type': 'text/plain' }, body: token };
   };
-  await expect(validateReceiver({ post: broken }, 'https://bot.example/')).rejects.toThrow('broken');
+  const before = Date.now();
+  await validateReceiver({ post }, 'https://bot.example/');
+  const after = Date.now();
+  expect(asked).toEqual([['', { readsBody: true, startBy: expect.any(Number) }]]);
+  const [[, { startBy = 0 } = {}] = []] = asked;
+  expect(startBy).toBeGreaterThanOrEqual(before + 10_000);
+  expect(startBy).toBeLessThanOrEqual(after + 10_000);
+});
+
+describe('the error', () => {
+  const messageOf = async (outcome: Partial<ReceiverResponse> | ReceiverError) => {
+    const post = async () => {
+      if (outcome instanceof ReceiverError) throw outcome;
+      return { status: 200, headers: { 'content-type': 'text/plain' }, body: '', ...outcome };
+    };
+    const error: unknown = await validateReceiver({ post }, 'https://bot.example/').catch((reason: unknown) => reason);
+    if (!(error instanceof ServiceError)) throw error;
+    expect(error.reason).toBe('validationFailed');
+    return error.message;
+  };
+
+  test.each([
+    ['a request that waits too long', new ReceiverError('busy'), 'waiting'],
+    ['an address that is not allowed', new ReceiverError('refused address'), 'may not go to'],
+    ['no response in time', new ReceiverError('timeout'), 'in time'],
+    ['no connection', new ReceiverError('unreachable'), 'reached'],
+    ['another status', { status: 307 }, 'status 307'],
+    ['no media type', { headers: {} }, 'another Content-Type'],
+    ['another media type', { headers: { 'content-type': 'text/html' } }, 'another Content-Type'],
+    ['another body', { body: 'secret' }, 'another body'],
+  ] as const)('says what came back, and what has to: %s', async (_, outcome, found) => {
+    const message = await messageOf(outcome);
+    expect(message).toContain(found);
+    expect(message).toMatch(/validationToken.*200.*text\/plain.*10 seconds/);
+    expect(message).not.toContain('secret');
+  });
+
+  test('of the service itself is none of the receiver', async () => {
+    const post = async () => {
+      throw new TypeError('broken');
+    };
+    await expect(validateReceiver({ post }, 'https://bot.example/')).rejects.toThrow('broken');
+  });
 });
 
 test('a receiver is accepted only for status 200, plain text and the token itself', async () => {
