@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readRepeatability, refuseRepeatability } from '../../../shared/http/repeatability.ts';
+import { readRepeatability, refuseRepeatability, repeatabilityResult } from '../../../shared/http/repeatability.ts';
 import {
   REPEATABILITY_SKEW_MS,
   REPEATABILITY_WINDOW_MS,
@@ -17,7 +17,7 @@ const headersOf = (id: string | undefined, firstSent: string | undefined) =>
 const read = (id?: string, firstSent?: string, caller = 'me') =>
   readRepeatability(headersOf(id, firstSent), caller, NOW);
 
-const rejected = (reason: string) => expect.objectContaining({ reason });
+const refused = (reason: string) => expect.objectContaining({ reason });
 
 describe('the headers', () => {
   test('that were not sent have no effect', () => {
@@ -60,15 +60,15 @@ describe('the headers', () => {
   test('are rejected with 412 when the request was first sent too long ago, or will be', () => {
     const sentAt = (time: number) => () => read(ID, dateOf(time));
     expect(sentAt(NOW - REPEATABILITY_WINDOW_MS)).not.toThrow();
-    expect(sentAt(NOW - REPEATABILITY_WINDOW_MS - 1000)).toThrow(rejected('repetitionUnknown'));
+    expect(sentAt(NOW - REPEATABILITY_WINDOW_MS - 1000)).toThrow(refused('repetitionUnknown'));
     expect(sentAt(NOW + REPEATABILITY_SKEW_MS)).not.toThrow();
-    expect(sentAt(NOW + REPEATABILITY_SKEW_MS + 1000)).toThrow(rejected('repetitionUnknown'));
-    expect(sentAt(0)).toThrow(rejected('repetitionUnknown'));
+    expect(sentAt(NOW + REPEATABILITY_SKEW_MS + 1000)).toThrow(refused('repetitionUnknown'));
+    expect(sentAt(0)).toThrow(refused('repetitionUnknown'));
   });
 
   test('are rejected with 501 where no request can be repeatable, if they are well', () => {
-    expect(() => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW)).toThrow(rejected('notImplemented'));
-    expect(() => refuseRepeatability(headersOf(ID, undefined), NOW)).toThrow(rejected('invalidRequest'));
+    expect(() => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW)).toThrow(refused('notImplemented'));
+    expect(() => refuseRepeatability(headersOf(ID, undefined), NOW)).toThrow(refused('invalidRequest'));
   });
 });
 
@@ -91,5 +91,34 @@ describe('the message of a refusal names what is wrong', () => {
     expect(() => read('x', 'x')).toThrow(
       expect.objectContaining({ details: [id, date].map((message) => expect.objectContaining({ message })) }),
     );
+  });
+});
+
+describe('the result of a request', () => {
+  const complete = headersOf(ID, dateOf(NOW));
+  const onlyId = headersOf(ID, undefined);
+  const onlyDate = headersOf(undefined, dateOf(NOW));
+  const accepted = { 'Repeatability-Result': 'accepted' };
+  const rejected = { 'Repeatability-Result': 'rejected' };
+
+  test.each(['PATCH', 'DELETE', 'POST'])('is in the response to a repeatable %s', (method) => {
+    expect(repeatabilityResult(method, complete, false)).toEqual(accepted);
+    expect(repeatabilityResult(method, complete, true)).toEqual(rejected);
+  });
+
+  test.each([
+    ['the id', onlyId],
+    ['the date', onlyDate],
+  ])('is a rejection when %s is its only header', (_title, headers) => {
+    expect(repeatabilityResult('PATCH', headers, true)).toEqual(rejected);
+  });
+
+  test('is left out when the request was not repeatable', () => {
+    for (const isError of [false, true]) {
+      expect(repeatabilityResult('PATCH', new Headers(), isError)).toEqual({});
+      expect(repeatabilityResult('GET', complete, isError)).toEqual({});
+      expect(repeatabilityResult('HEAD', complete, isError)).toEqual({});
+    }
+    expect(repeatabilityResult('PATCH', onlyDate, false)).toEqual({});
   });
 });

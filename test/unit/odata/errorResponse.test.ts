@@ -7,6 +7,7 @@ const now = new Date('2024-02-29T23:59:58.999Z');
 describe('each cause has one status, one code and the headers that it needs', () => {
   test.each<[ErrorReason, number, string, Record<string, string>]>([
     ['invalidRequest', 400, 'BadRequest', {}],
+    ['validationFailed', 400, 'ValidationError', {}],
     ['tokenMissing', 401, 'InvalidAuthenticationToken', { 'WWW-Authenticate': 'Bearer realm=""' }],
     [
       'tokenInvalid',
@@ -17,6 +18,7 @@ describe('each cause has one status, one code and the headers that it needs', ()
     ['forbidden', 403, 'Forbidden', {}],
     ['repetitionDiffers', 400, 'BadRequest', {}],
     ['notFound', 404, 'ResourceNotFound', {}],
+    ['subscriptionNotFound', 404, 'ResourceNotFound', {}],
     ['unknownUrl', 404, 'ResourceNotFound', {}],
     ['methodNotAllowed', 405, 'MethodNotAllowed', {}],
     ['notAcceptable', 406, 'NotAcceptable', {}],
@@ -44,6 +46,7 @@ describe('each cause has one status, one code and the headers that it needs', ()
 describe('a failure of an operation has its message in the table', () => {
   test.each<[OperationFailure, string]>([
     ['notFound', 'There is no operation with this id.'],
+    ['subscriptionNotFound', 'There is no subscription with this id.'],
     ['conflict', 'The operation was changed concurrently at every attempt. Try again.'],
     ['versionMissing', 'If-Match was sent, but the operation does not exist.'],
     [
