@@ -116,7 +116,7 @@ export class Faults {
   /** Adds a fault of `target`. Its message is `subject`, `text` and a period. */
   add(code: string, target: string, text: string, subject: string = target): void {
     this.#count += 1;
-    if (this.#count > MAX_DETAILS || this.#bytes > MAX_DETAILS_BYTES) return;
+    if (this.#count > MAX_DETAILS) return;
     const detail = { code, message: `${quoted(subject)} ${text}.`, target: quoted(target) };
     this.#bytes += Buffer.byteLength(JSON.stringify(detail));
     if (this.#bytes <= MAX_DETAILS_BYTES) this.#details.push(detail);

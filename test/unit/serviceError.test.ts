@@ -85,6 +85,26 @@ describe('the error of a request with faults', () => {
     expect(message).toBe(`The request has 30 faults; details names the first ${named}.`);
   });
 
+  test('names those that fit into 12 KiB as JSON, up to the first that does not', () => {
+    /** A fault whose description takes so many bytes. */
+    const ofSize = (bytes: number): [string, string, string] => {
+      const detail = { code: 'InvalidValue', message: 'a .', target: 'a' };
+      return ['InvalidValue', 'a', 'x'.repeat(bytes - JSON.stringify(detail).length)];
+    };
+    const namedOf = (...sizes: number[]) => {
+      const faults = new Faults();
+      for (const size of sizes) faults.add(...ofSize(size));
+      return faults
+        .toError()
+        .details.filter(({ code }) => code === 'InvalidValue')
+        .map((each) => JSON.stringify(each).length);
+    };
+    expect(namedOf(12 * 1024)).toEqual([12 * 1024]);
+    expect(namedOf(12 * 1024 - 100, 100)).toEqual([12 * 1024 - 100, 100]);
+    expect(namedOf(12 * 1024 - 100, 101, 100)).toEqual([12 * 1024 - 100]);
+    expect(namedOf(100, 12 * 1024, 100)).toEqual([100]);
+  });
+
   test('may call its target by another name', () => {
     expect(invalidRequest('InvalidValue', 'id', 'is wrong', 'The id')).toMatchObject({
       details: [{ target: 'id', message: 'The id is wrong.' }],

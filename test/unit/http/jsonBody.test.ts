@@ -247,6 +247,7 @@ describe('Content-Type', () => {
     'application/json; charset=UTF-8',
     'application/json; CHARSET="utf-8"',
     'application/json;charset="UTF-8"',
+    'application/json;charset=US-ASCII',
     'application/json;odata.metadata=minimal',
     'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8',
     'application/json;note="a; charset=utf-16"',
@@ -355,6 +356,15 @@ describe('a body', () => {
   ])('that is %s is a 400', async (_title, body) => {
     const headers = new Headers({ 'Content-Type': 'application/json' });
     await expect(readJsonBody({ headers, body })).rejects.toMatchObject({ reason: 'invalidRequest' });
+  });
+
+  test('that was lost on the way, since it was sent in chunks, is a 411 that says what to do', async () => {
+    const headers = new Headers({ 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' });
+    await expect(readJsonBody({ headers, body: null })).rejects.toMatchObject({
+      reason: 'lengthRequired',
+      message: expect.stringMatching(/send Content-Length.*LoadIntoBufferAsync/s),
+    });
+    expect(await readJsonBody({ headers, body: streamOf([Buffer.from('{}')]).body })).toEqual({});
   });
 
   test('may begin with a byte order mark', async () => {

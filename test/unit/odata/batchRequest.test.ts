@@ -87,7 +87,36 @@ describe('a request of a batch', () => {
   });
 
   test.each<[string, object]>([
+    ['an id of white space', { id: '\n' }],
+    ['a method of 20 letters', { method: 'M'.repeat(20) }],
+    ['an address of 8,192 characters', { url: `/${'x'.repeat(8191)}` }],
+    ['an address with a colon or two slashes further on', { url: '/a:b//c' }],
+    ['headers of any visible characters', { headers: { "!#$%&'*+.^_`|~09AZaz-": '\t ~\x80\xff' } }],
+    ['headers of 32 KiB, with their names', { headers: { ab: 'x'.repeat(32_766 - 2), cd: '' } }],
+    ['a number next to the largest', { body: { a: [Number.MAX_VALUE, -Number.MAX_VALUE] } }],
+  ])('may have %s', (_title, changes) => {
+    expect(faultsOf(batch(request(changes)))).toEqual([]);
+  });
+
+  test.each<[string, object]>([
     ['id must not be empty', { id: '' }],
+    ['method must be the name of a method', { method: 'M'.repeat(21) }],
+    ['method must be the name of a method', { method: ' GET' }],
+    ['method must be the name of a method', { method: 'GET ' }],
+    ['url must be at most 8192 characters long', { url: `/${'x'.repeat(8192)}` }],
+    ['url must be relative to the service root, such as /playPromptOperation/{id}', { url: '/a\\b' }],
+    ['url must be relative to the service root, such as /playPromptOperation/{id}', { url: 'x-1.+y:' }],
+    ['headers must be an object', { headers: null }],
+    ['headers must be an object', { headers: 'x'.repeat(40_000) }],
+    ['headers must be at most 32768 characters long in total', { headers: { ab: 'x'.repeat(32_766 - 1), cd: '' } }],
+    ['headers must be at most 32768 characters long in total', { headers: { [' '.repeat(40_000)]: 1 } }],
+    ['headers/ a must be the name of a header', { headers: { ' a': '' } }],
+    ['headers/a must be the value of a header', { headers: { a: 'b\0' } }],
+    ['headers/a must be the value of a header', { headers: { a: '\x7fb' } }],
+    ['body must be JSON, or a string in base64', { body: 'eyJhIjoxfQ===' }],
+    ['body must be JSON, or a string in base64', { body: '=eyJhIjoxfQ' }],
+    ['dependsOn must be an array', { dependsOn: null }],
+    ['dependsOn must be an array', { dependsOn: { length: MAX_BATCH_REQUESTS } }],
     ['method must be the name of a method', { method: '1GET' }],
     ['url must be relative to the service root, such as /playPromptOperation/{id}', { url: 'https://a/' }],
     ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
@@ -115,8 +144,16 @@ describe('a request of a batch', () => {
 });
 
 describe('a batch', () => {
-  test.each([null, [], 'x', {}, { requests: null }, { requests: {} }, batch()])('%j is none', (body) => {
+  test.each([null, [], 'x', {}, batch()])('%j is none', (body) => {
     expect(faultsOf(body)).toHaveLength(1);
+  });
+
+  test.each([null, {}, 'x', 1])('needs a list of requests, which %j is not', (requests) => {
+    expect(() => validateBatch({ requests })).toThrow('requests must be an array.');
+  });
+
+  test('that has too many requests is refused without a look at them', () => {
+    expect(faultsOf(batch(...Array(MAX_BATCH_REQUESTS + 1).fill({})))).toEqual(['requests']);
   });
 
   test(`has at most ${MAX_BATCH_REQUESTS} requests`, () => {
@@ -141,6 +178,12 @@ describe('dependencies', () => {
   const of = (dependencies: Record<string, string[]>) =>
     batch(...Object.entries(dependencies).map(([id, dependsOn]) => request({ id, dependsOn })));
   const orderOf = (dependencies: Record<string, string[]>) => validateBatch(of(dependencies)).map(({ id }) => id);
+
+  test('may be all other requests', () => {
+    const others = Array.from({ length: MAX_BATCH_REQUESTS - 1 }, (_, n) => `${n}`);
+    const dependencies = { last: others, ...Object.fromEntries(others.map((id) => [id, []])) };
+    expect(validateBatch(of(dependencies)).at(-1)).toMatchObject({ id: 'last', dependsOn: others });
+  });
 
   test('come before those that depend on them, wherever they stand', () => {
     expect(orderOf({ a: [], b: ['a'], c: ['b'] })).toEqual(['a', 'b', 'c']);
