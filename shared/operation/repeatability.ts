@@ -137,7 +137,8 @@ function nextResponses(current: WithHistory | undefined): RepeatableHistory['res
   if (!current?.history) return [];
   const { latest, responses } = current.history;
   const all = latest === undefined ? responses : [{ key: latest, version: versionOf(current) }, ...responses];
-  let length = 0;
+  // The brackets are as long as one more comma.
+  let length = 1;
   const room = all.slice(0, KEPT_RESPONSES).findIndex((each) => {
     length += JSON.stringify(each).length + 1;
     return length > MAX_RESPONSES_LENGTH;

@@ -6,8 +6,10 @@ import {
   KEPT_FOR_MS,
   KEPT_REQUESTS,
   KEPT_RESPONSES,
+  MAX_RESPONSES_LENGTH,
   nextHistory,
   REPEATABILITY_SKEW_MS,
+  REPEATABILITY_WINDOW_MS,
   type RepeatableHistory,
   type RepeatableRequest,
   repeatableRequest,
@@ -111,6 +113,48 @@ describe('the history of an operation', () => {
     const emptied = nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1);
     expect(emptied?.evictedUntil).toBe(NOW);
     expect(nextHistory({ ...versionOf(0), history: emptied }, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
+  });
+
+  test('is kept for as long as any instance accepts a repeat, by any clocks', () => {
+    const skew = fc.integer({ min: 0, max: REPEATABILITY_SKEW_MS });
+    const sent = fc.integer({ min: -REPEATABILITY_WINDOW_MS, max: REPEATABILITY_SKEW_MS });
+    return fc.assert(
+      fc.property(sent, skew, fc.nat(2 * KEPT_FOR_MS), (sentAt, slower, after) => {
+        // An instance accepted it at NOW, and another one drops it; the clock of a third is slower.
+        const current = afterRequests([requestOf(1, NOW + sentAt)]);
+        const isDropped = nextHistory(current, undefined, NOW + after) === undefined;
+        const isAccepted = sentAt >= after - slower - REPEATABILITY_WINDOW_MS;
+        expect(isDropped && isAccepted).toBe(false);
+        expect(isDropped).toBe(after >= 13 * 60_000);
+      }),
+    );
+  });
+
+  test('has the newest responses whose JSON is at most 30,000 characters long', () => {
+    /** The history after a first response whose JSON, in an array of its own, has this length. */
+    const afterResponseOf = (length: number) => {
+      const key = requestOf(0).key;
+      const versionOfLength = (text: string) => ({ operation: anOperation({ clientContext: text }), etag: 'e' });
+      const rest = JSON.stringify([{ key, version: versionOfLength('') }]).length;
+      const first = {
+        ...versionOfLength('x'.repeat(length - rest)),
+        history: nextHistory(undefined, requestOf(0), NOW),
+      };
+      return { ...versionOf(1), history: nextHistory(first, requestOf(1), NOW) };
+    };
+    const lengthsOf = ({ history }: ReturnType<typeof afterResponseOf>) =>
+      history?.responses.map((response) => JSON.stringify([response]).length);
+    expect(MAX_RESPONSES_LENGTH).toBe(30_000);
+    expect(lengthsOf(afterResponseOf(MAX_RESPONSES_LENGTH))).toEqual([MAX_RESPONSES_LENGTH]);
+    expect(lengthsOf(afterResponseOf(MAX_RESPONSES_LENGTH + 1))).toEqual([]);
+
+    const spare = 500;
+    const second = afterResponseOf(MAX_RESPONSES_LENGTH - spare);
+    const third = { ...versionOf(2), history: nextHistory(second, requestOf(2), NOW) };
+    expect(third.history?.responses.map(({ version }) => version.etag)).toEqual(['W/"1"', 'e']);
+    const large = { ...versionOf(1), operation: anOperation({ clientContext: 'x'.repeat(spare) }) };
+    const without = nextHistory({ ...large, history: second.history }, requestOf(2), NOW);
+    expect(without?.responses.map(({ version }) => version.etag)).toEqual(['W/"1"']);
   });
 
   test('fits into the columns of a row, for any responses', async () => {
