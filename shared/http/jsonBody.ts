@@ -95,7 +95,7 @@ function countMembers(value: unknown, depth = 1): number {
 }
 
 /** Strings, of which one may have no end, and structural characters. */
-const TOKEN = /"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}[\],:]/gs;
+const TOKEN = /"(?:[^"\\]|\\.)*["\\]?|[{}[\],:]/gs;
 
 /** Each token costs much more time than each byte. `text` may be anything. */
 function checkTokens(text: string, limit: number) {
