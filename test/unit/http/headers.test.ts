@@ -30,7 +30,7 @@ describe('a media type', () => {
     ['a/b;c="open', 'a/b', { c: 'open' }],
     ['a/b;c=d;C=e', 'a/b', { c: 'd' }],
     ['a/b;;c=d;', 'a/b', { c: 'd' }],
-    ['a/b;=c;d;e f=g', 'a/b', {}],
+    ['a/b;=c;charset8;e f=g', 'a/b', {}],
     ['a/b;c=', 'a/b', { c: '' }],
     ['a/b;c=d=e', 'a/b', { c: 'd=e' }],
   ])('%s', (text, essence, parameters) => {
