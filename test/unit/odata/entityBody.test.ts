@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { serviceRoot, toEntityBody } from '../../../shared/odata/entityBody.ts';
+import { originOf, serviceRoot, toCollectionBody, toEntityBody } from '../../../shared/odata/entityBody.ts';
 import { anOperation } from '../../support/operations.ts';
 
 describe('the root of the service', () => {
@@ -14,10 +14,22 @@ describe('the root of the service', () => {
     ['https://host/v1.0/playPromptOperation?x=/v1.0/', 'https://host/v1.0'],
     ['http://127.0.0.1:7071/api/v1.0/playPromptOperation/a?x=1', 'http://127.0.0.1:7071/api/v1.0'],
     ['https://host/v1.01/v1.0/playPromptOperation', 'https://host/v1.01/v1.0'],
+    ['https://host/api/v1.0', 'https://host/api/v1.0'],
     ['https://host/%761.0/playPromptOperation', 'https://host/v1.0'],
   ])('%s has the root %s', (url, root) => {
     expect(serviceRoot(url)).toBe(root);
   });
+});
+
+test('the origin of a URL is at most 2,048 characters long', () => {
+  const ofLength = (length: number) => 'https://'.padEnd(length, 'x');
+  expect(originOf(`${ofLength(2048)}/v1.0/a?b`)).toBe(ofLength(2048));
+  expect(() => originOf(`${ofLength(2049)}/v1.0`)).toThrow(
+    expect.objectContaining({
+      reason: 'invalidRequest',
+      details: [{ code: 'InvalidHeader', message: 'Host is too long.', target: 'Host' }],
+    }),
+  );
 });
 
 describe('the entity in a response', () => {
@@ -74,4 +86,33 @@ test('an entity of which properties are selected has only these and its annotati
     ['id', 'a'],
     ['status', 'Completed'],
   ]);
+});
+
+describe('the collection in a response', () => {
+  const root = 'https://host/v1.0';
+  const context = `${root}/$metadata#playPromptOperation`;
+  const entities = ['a', 'b'].map((id) => ({ operation: anOperation({ id }), etag: `W/"${id}"` }));
+  const entitiesOf = (selected?: ['id']) =>
+    entities.map(({ operation, etag }) => {
+      const { '@odata.context': _, ...entity } = toEntityBody(root, operation, etag, selected);
+      return entity;
+    });
+
+  test('has its annotations first, then its entities', () => {
+    const body = toCollectionBody(root, entities, undefined, { count: 0, nextLink: 'https://next' });
+    expect(Object.entries(body)).toEqual([
+      ['@odata.context', context],
+      ['@odata.count', 0],
+      ['@odata.nextLink', 'https://next'],
+      ['value', entitiesOf()],
+    ]);
+  });
+
+  test('has no count that was not asked for, no link to a page that is not there, and only selected properties', () => {
+    const body = toCollectionBody(root, entities, ['id'], { count: undefined, nextLink: undefined });
+    expect(Object.entries(body)).toEqual([
+      ['@odata.context', `${context}(id)`],
+      ['value', entitiesOf(['id'])],
+    ]);
+  });
 });
