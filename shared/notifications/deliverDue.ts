@@ -6,11 +6,14 @@ import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { OperationRepository } from '../operation/repository.ts';
 import { isUnavailable } from '../serviceError.ts';
 import { SCOPE } from '../tracing.ts';
-import { type Delivery, GIVE_UP_AFTER_MS, LEASE_MS, type Notification } from './delivery.ts';
+import { type Delivery, LEASE_MS, type Notification } from './delivery.ts';
 import { toChangeNotification, toLifecycleNotification } from './notification.ts';
 import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
 import { CONCURRENT_PER_RECEIVER, receiverKey } from './receiver.ts';
 import { EXPIRATION_GRACE_MS, type Subscription, type SubscriptionRepository } from './subscription.ts';
+
+/** For how long after a change its notification is attempted. */
+export const GIVE_UP_AFTER_MS = 4 * 60 * 60_000;
 
 /** How many notifications of a receiver wait in this process. */
 const WAITING_PER_RECEIVER = 64;

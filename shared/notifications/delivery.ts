@@ -12,9 +12,6 @@ import type { LastDelivery, Subscription, SubscriptionRepository } from './subsc
 /** How long an instance owns an entry that it works on: longer than the request that made the change may take. */
 export const LEASE_MS = 60_000;
 
-/** For how long after a change its notification is attempted. */
-export const GIVE_UP_AFTER_MS = 4 * 60 * 60_000;
-
 /** The pauses before the attempts that follow a change at once; the timer makes one attempt. */
 export const FIRST_PAUSES_MS: readonly number[] = [0, 1000, 5000];
 
@@ -159,7 +156,7 @@ export function createDelivery({
   /** RFC 9110, section 10.2.3: seconds, or a date. */
   function retryAfter(value: string | undefined): number {
     if (value === undefined) return 0;
-    const milliseconds = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now();
+    const milliseconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now();
     return Number.isNaN(milliseconds) ? 0 : Math.min(Math.max(milliseconds, 0), LONGEST_RETRY_AFTER_MS);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createDeliverDue } from '../../../shared/notifications/deliverDue.ts';
-import { createDelivery, GIVE_UP_AFTER_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
+import { createDeliverDue, GIVE_UP_AFTER_MS } from '../../../shared/notifications/deliverDue.ts';
+import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
 import {
   EXPIRATION_GRACE_MS,

@@ -1,28 +1,40 @@
 import { describe, expect, test } from '@jest/globals';
-import { createDelivery, GIVE_UP_AFTER_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
-import { ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import * as fc from 'fast-check';
+import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
+import { lifecycleEntry } from '../../../shared/notifications/outboxRepository.ts';
+import { type PostOptions, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';
+
+const recorded = registerMetrics();
+const counted = () => recorded('playpromptoperation.notifications');
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const signal = new AbortController().signal;
 const notification = { url: 'https://bot.example/', body: '{}' };
 
-type Outcome = { readonly status: number; readonly retryAfter?: string } | ReceiverError;
+type Outcome = { readonly status: number; readonly retryAfter?: string } | Error;
 
-/** A delivery whose receiver responds with one outcome after the other. */
+/** A delivery whose receiver responds with one outcome after the other, and a clock that stands still. */
 function deliveryTo(...outcomes: Outcome[]) {
   const entries = memoryOutbox();
-  let sent = 0;
-  const post: Receivers['post'] = async () => {
-    const outcome = outcomes[Math.min(sent++, outcomes.length - 1)] ?? { status: 202 };
-    if (outcome instanceof ReceiverError) throw outcome;
+  const clock = { now: NOW };
+  const posted: [string, string, PostOptions | undefined][] = [];
+  const post: Receivers['post'] = async (...request) => {
+    const outcome = outcomes[Math.min(posted.length, outcomes.length - 1)] ?? { status: 202 };
+    const [url, body, options] = request;
+    posted.push([url, body, options]);
+    if (outcome instanceof Error) throw outcome;
     const { status, retryAfter } = outcome;
     return { status, headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter }, body: '' };
   };
   const updates: unknown[] = [];
   const subscriptions = { update: async (...update: unknown[]) => updates.push(update) > 0 };
-  const delivery = createDelivery({ entries, subscriptions, receivers: { post }, now: () => NOW });
-  return { ...delivery, entries, updates, sent: () => sent };
+  const pauses: number[] = [];
+  const sleep = async (milliseconds: number) => pauses.push(milliseconds);
+  const now = () => clock.now;
+  const delivery = createDelivery({ entries, subscriptions, receivers: { post }, now, sleep });
+  return { ...delivery, entries, clock, updates, posted, pauses, sent: () => posted.length };
 }
 
 const leased = new Date(NOW + LEASE_MS);
@@ -42,15 +54,46 @@ describe('a notification', () => {
   });
 
   test('that fails is sent again after each pause, until it is accepted', async () => {
-    const { send, sent } = deliveryTo({ status: 500 }, new ReceiverError('unreachable'), { status: 202 });
-    expect(await send(notification, leased, [0, 1, 1, 1])).toBeUndefined();
-    expect(sent()).toBe(3);
+    const { send, pauses, posted } = deliveryTo({ status: 500 }, new ReceiverError('unreachable'), { status: 202 });
+    await counted();
+    expect(await send(notification, leased, [0, 10, 100, 1000])).toBeUndefined();
+    // A response may take 10 seconds, so that nothing is sent later than that before the lease ends.
+    const request = [notification.url, notification.body, { startBy: leased.getTime() - 10_000 }];
+    expect(posted).toEqual([request, request, request]);
+    expect(pauses).toHaveLength(2);
+    expect(await counted()).toEqual([{ value: 1, attributes: { result: 'sent' } }]);
+  });
+
+  test('that is not accepted at once is attempted twice more within 6 seconds', async () => {
+    const { send, pauses, sent } = deliveryTo({ status: 500 });
+    await counted();
+    for (let n = 0; n < 20; n++) await send(notification, leased, FIRST_PAUSES_MS);
+    expect(sent()).toBe(60);
+    const [first, second] = [0, 1].map((nth) => pauses.filter((_, n) => n % 2 === nth));
+    for (const [all = [], longest] of [
+      [first, 1000],
+      [second, 5000],
+    ] as const) {
+      expect(all).toHaveLength(20);
+      expect(Math.min(...all)).toBeGreaterThanOrEqual(longest / 2);
+      expect(Math.max(...all)).toBeLessThanOrEqual(longest);
+      // They differ, so that not everybody tries again at the same time.
+      expect(Math.max(...all) - Math.min(...all)).toBeGreaterThan(longest / 20);
+    }
+    expect(await counted()).toEqual([]);
   });
 
   test('whose lease has no time left for an attempt was not delivered', async () => {
-    const { send, sent } = deliveryTo({ status: 202 });
-    expect(await send(notification, new Date(NOW), [0])).toEqual({ cause: 'busy', retryAfterMs: 0 });
-    expect(sent()).toBe(0);
+    const { send, sent, updates } = deliveryTo({ status: 202 });
+    const subscription = aSubscription();
+    const late = await send({ ...notification, subscription }, new Date(NOW + 9999), [0]);
+    expect(late).toEqual({ cause: 'busy', retryAfterMs: 0 });
+    expect([sent(), updates]).toEqual([0, []]);
+    expect(await send(notification, new Date(NOW + 10_000), [0])).toBeUndefined();
+  });
+
+  test('that fails for a fault of the service fails with it', async () => {
+    await expect(deliveryTo(new TypeError('broken')).send(notification, leased, [0])).rejects.toThrow('broken');
   });
 
   test('is not sent again at once to a receiver that is busy or that sends Retry-After', async () => {
@@ -70,18 +113,57 @@ describe('a notification', () => {
     [new Date(NOW - 30_000).toUTCString(), 0],
     ['soon', 0],
     ['-5', 0],
+    ['+5', 0],
+    ['1e3', 0],
+    ['1.5', 0],
   ])('with Retry-After: %s waits %d ms', async (retryAfter, retryAfterMs) => {
     const failure = await deliveryTo({ status: 503, retryAfter }).send(notification, leased, [0]);
     expect(failure?.retryAfterMs).toBe(retryAfterMs);
   });
 
-  test('records how it went with its subscription, once for the same outcome', async () => {
-    const { send, updates } = deliveryTo({ status: 500 }, { status: 202 });
-    const subscription = aSubscription();
-    for (let n = 0; n < 3; n++) await send({ ...notification, subscription }, leased, [0]);
-    const { tenant, id } = subscription;
-    const outcomes = ['status 500', 'delivered'].map((outcome) => ({ lastDelivery: { at: new Date(NOW), outcome } }));
-    expect(updates).toEqual(outcomes.map((changes) => [{ tenant, id }, changes, expect.anything()]));
+  test('with Retry-After waits as many seconds as asked for, up to an hour', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.bigInt({ min: 0n, max: 10n ** 20n }), async (seconds) => {
+        const receiver = deliveryTo({ status: 429, retryAfter: String(seconds) });
+        const failure = await receiver.send(notification, leased, [0]);
+        expect(failure?.retryAfterMs).toBe(Math.min(Number(seconds) * 1000, 3_600_000));
+      }),
+    );
+  });
+});
+
+describe('how the last delivery to a subscription went', () => {
+  const subscription = aSubscription();
+  const { tenant, id } = subscription;
+  const whole = { ...notification, subscription };
+  const update = (at: number, outcome: string) => [
+    { tenant, id },
+    { lastDelivery: { at: new Date(at), outcome } },
+    expect.anything(),
+  ];
+
+  test('is stored, for the same outcome at most every 10 seconds', async () => {
+    const { send, clock, updates } = deliveryTo({ status: 500 }, { status: 202 });
+    const at = async (time: number) => {
+      clock.now = time;
+      await send(whole, new Date(time + LEASE_MS), [0]);
+    };
+    for (const time of [0, 0, 5000, 9999, 10_000, 19_999]) await at(NOW + time);
+    expect(updates).toEqual([update(NOW, 'status 500'), update(NOW, 'delivered'), update(NOW + 10_000, 'delivered')]);
+  });
+
+  test('is not that nothing was sent', async () => {
+    const { send, updates } = deliveryTo(new ReceiverError('busy'), new ReceiverError('timeout'));
+    await send(whole, leased, [0]);
+    await send(whole, leased, [0]);
+    expect(updates).toEqual([update(NOW, 'timeout')]);
+  });
+
+  test('may fail to be stored, which changes nothing', async () => {
+    const receivers = { post: async () => ({ status: 200, headers: {}, body: '' }) };
+    const subscriptions = { update: () => Promise.reject(new Error('down')) };
+    const { send } = createDelivery({ entries: memoryOutbox(), subscriptions, receivers, now: () => NOW });
+    expect(await send(whole, leased, [0])).toBeUndefined();
   });
 });
 
@@ -102,8 +184,10 @@ describe('an entry', () => {
   test('waits as long as the receiver asks, if that is longer', async () => {
     const { postpone, entries } = deliveryTo();
     await entries.create(changeEntry(), leased, signal);
+    await counted();
     await postpone(entries.only(), { cause: 'status 503', retryAfterMs: 200_000 });
     expect(entries.only().dueAt).toEqual(new Date(NOW + 200_000));
+    expect(await counted()).toEqual([{ value: 1, attributes: { result: 'retried', cause: 'status 503' } }]);
   });
 
   test('is not touched by an instance whose lease another one has taken over', async () => {
@@ -116,33 +200,76 @@ describe('an entry', () => {
     expect(entries.only()).toEqual(taken);
   });
 
+  test('that is finished is removed', async () => {
+    const { finish, entries } = deliveryTo();
+    await entries.create(changeEntry(), leased, signal);
+    await finish(entries.only());
+    expect(entries.all()).toEqual([]);
+  });
+
   test('is split into one for each subscription, without changing those that exist already', async () => {
     const { split, entries } = deliveryTo();
     const whole = changeEntry({ subscriptions: ['a', 'b'] });
     const stored = await entries.create(whole, leased, signal);
     if (!stored) throw new Error('It was not created.');
-    const failure = { cause: 'timeout', retryAfterMs: 0 };
+    const failure = { cause: 'timeout', retryAfterMs: 90_000 };
     const parts = [{ subscriptionId: 'a', failure }, { subscriptionId: 'b' }];
+    await counted();
     const made = await split(stored, parts);
-    expect(made.map(({ entry: { id, attempts } }) => [id, attempts])).toEqual([
-      [`${whole.id}.a`, 1],
-      [`${whole.id}.b`, 0],
+    const part = (id: string, attempts: number) => ({
+      ...whole,
+      id: `${whole.id}.${id}`,
+      attempts,
+      content: { ...whole.content, subscriptions: [id] },
+    });
+    expect(made.map(({ entry, dueAt }) => [entry, dueAt])).toEqual([
+      [part('a', 1), new Date(NOW + 90_000)],
+      [part('b', 0), new Date(NOW)],
     ]);
-    expect(await split(stored, parts)).toEqual([]);
+    expect(entries.all()).toEqual(made);
+    expect(await counted()).toEqual([{ value: 1, attributes: { result: 'retried', cause: 'timeout' } }]);
+    const again = await split(stored, parts);
+    expect(again).toHaveLength(0);
     expect(entries.all()).toEqual(made);
   });
 
-  test('that is given up leaves a missed notification where the subscription wants one, and a second one no other', async () => {
-    const { drop, entries } = deliveryTo();
+  test('of a lifecycle notification is not split', async () => {
+    const { split, entries } = deliveryTo();
+    const subscription = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
+    const entry = lifecycleEntry(subscription, 'missed', new Date(NOW));
+    const stored = entry && (await entries.create(entry, leased, signal));
+    if (!stored) throw new Error('It was not created.');
+    await expect(split(stored, [{ subscriptionId: 'a' }])).rejects.toThrow(TypeError);
+    expect(entries.only()).toEqual(stored);
+  });
+
+  describe('that is given up', () => {
     const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-    for (const subscription of [wanting, wanting, aSubscription()]) {
-      const createdAt = new Date(NOW - GIVE_UP_AFTER_MS - 1);
-      const stored = await entries.create({ ...changeEntry(), createdAt }, leased, signal);
-      if (stored) await drop(stored, subscription, 'too old');
-    }
-    expect(entries.only().entry).toMatchObject({
-      id: `${wanting.id}.missed.2026-01-01T00`,
-      content: { kind: 'lifecycle', lifecycleEvent: 'missed', url: 'https://bot.example/lifecycle' },
+
+    test('leaves a missed notification where the subscription wants one, and a second one no other', async () => {
+      const { drop, entries } = deliveryTo();
+      await counted();
+      for (const subscription of [wanting, wanting, aSubscription(), undefined]) {
+        const stored = await entries.create(changeEntry(), leased, signal);
+        if (stored) await drop(stored, subscription, 'too old');
+      }
+      expect(entries.only()).toMatchObject({
+        dueAt: new Date(NOW),
+        entry: {
+          id: `${wanting.id}.missed.2026-01-01T00`,
+          content: { kind: 'lifecycle', lifecycleEvent: 'missed', url: 'https://bot.example/lifecycle' },
+        },
+      });
+      expect(await counted()).toEqual([{ value: 4, attributes: { result: 'dropped', cause: 'too old' } }]);
+    });
+
+    test('leaves nothing if it is a lifecycle notification itself', async () => {
+      const { drop, entries } = deliveryTo();
+      const entry = lifecycleEntry(wanting, 'subscriptionRemoved', new Date(NOW));
+      const stored = entry && (await entries.create(entry, leased, signal));
+      if (!stored) throw new Error('It was not created.');
+      await drop(stored, wanting, 'too old');
+      expect(entries.all()).toEqual([]);
     });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import * as z from 'zod';
 import { refusedUrl } from '../../../shared/notifications/receiverPolicy.ts';
 import { MAX_LIFETIME_MS } from '../../../shared/notifications/subscription.ts';
 import {
@@ -29,17 +30,23 @@ const ofLength = (length: number, start: string) => start.padEnd(length, 'a');
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The properties at fault, or undefined where there are none. */
-function targetsOf(work: () => unknown): string[] | undefined {
+/** The faults, or undefined where there are none. */
+function faultsOf(work: () => unknown): readonly { target: string; message: string }[] | undefined {
   try {
     work();
     return undefined;
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     expect(error.reason).toBe('invalidRequest');
-    return error.details.map(({ target }) => target).toSorted();
+    return error.details;
   }
 }
+
+/** The properties at fault, or undefined where there are none. */
+const targetsOf = (work: () => unknown) =>
+  faultsOf(work)
+    ?.map(({ target }) => target)
+    .toSorted();
 
 describe('a subscription to create', () => {
   test('is read, with its defaults', () => {
@@ -114,6 +121,29 @@ describe('a subscription to create', () => {
     }
   });
 
+  test.each([
+    ['changeType', 'changed', 'a comma-separated list of created, updated, deleted'],
+    ['resource', 'playPromptOperation?$top=1', '$top'],
+    ['resource', 'calls', 'playPromptOperation/{id}'],
+    ['notificationUrl', 'http://bot.example/', 'must be an https URL'],
+    ['lifecycleNotificationUrl', 'https://bot.example/#', 'must be a URL without a fragment'],
+    ['notificationUrl', 'https://bot.example/\0', 'well-formed Unicode without NUL'],
+    ['expirationDateTime', '2026-01-02', 'time zone'],
+    ['expirationDateTime', at(MAX_LIFETIME_MS + 1), 'at most 3 days ahead'],
+  ])('whose %s is %j is refused with what it must be', (property, value, expected) => {
+    const [fault, ...others] = faultsOf(() => validateSubscription(schemas, { ...good, [property]: value })) ?? [];
+    expect([fault?.target, fault?.message, others]).toEqual([property, expect.stringContaining(expected), []]);
+  });
+
+  test.each([
+    ['notificationUrl', ofLength(MAX_URL_LENGTH + 1, 'http://evil.example/\0')],
+    ['notificationUrl', 'http://evil.example/\0'],
+    ['resource', `\0${'?'.repeat(MAX_RESOURCE_LENGTH)}`],
+    ['clientState', ofLength(MAX_CLIENT_STATE_LENGTH + 1, '\0')],
+  ])('whose %s is wrong in several ways has one fault', (property, value) => {
+    expect(targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))).toEqual([property]);
+  });
+
   test('names every property that is missing or unknown', () => {
     const required = ['changeType', 'expirationDateTime', 'notificationUrl', 'resource'];
     expect(targetsOf(() => validateSubscription(schemas, {}))).toEqual(required);
@@ -161,10 +191,20 @@ describe('a subscription to change', () => {
     expect(validateSubscriptionUpdate(schemas, { notificationUrl: 'https://bot.example/b' })).toEqual({
       notificationUrl: 'https://bot.example/b',
     });
-    expect(validateSubscriptionUpdate(schemas, {})).toEqual({});
+    // toEqual would take a property that is undefined for none: the store would write it.
+    expect(validateSubscriptionUpdate(schemas, {})).toStrictEqual({});
+    expect(Object.keys(validateSubscriptionUpdate(schemas, { expirationDateTime: at(5) }))).toEqual(['expiration']);
   });
 
   test.each(['changeType', 'resource', 'clientState', 'lifecycleNotificationUrl', 'id'])('keeps its %s', (name) => {
     expect(targetsOf(() => validateSubscriptionUpdate(schemas, { [name]: 'created' }))).toEqual([name]);
   });
+});
+
+test('every property that clients write is described, for the OpenAPI document', () => {
+  for (const schema of [schemas.toCreate, schemas.toUpdate]) {
+    const { '@odata.type': _, ...properties } = z.toJSONSchema(schema, { io: 'input' }).properties ?? {};
+    const described = Object.entries(properties).filter(([, property]) => Object(property).description?.length > 0);
+    expect(described.map(([name]) => name)).toEqual(Object.keys(properties));
+  }
 });
