@@ -23,6 +23,9 @@ const tooOld = new Date(NOW - GIVE_UP_AFTER_MS - 1);
 /** How many notifications of a receiver a run takes at first: 16 that it sends, and 64 that wait. */
 const TAKEN = 80;
 
+/** More pauses than any run here needs. */
+const MOST_PAUSES = 1000;
+
 const turn = () => new Promise(setImmediate);
 
 /** An outbox, what instances run on it, and what their receivers get. */
@@ -78,6 +81,7 @@ function setUp({
   const createRun = () => {
     const sleep = async (milliseconds: number) => {
       pauses.push(milliseconds);
+      if (pauses.length > MOST_PAUSES) throw new Error('The run does not end.');
       await turn();
     };
     const now = () => NOW;
@@ -373,15 +377,18 @@ describe('a backlog', () => {
 
   test('of a receiver that hangs keeps no other one waiting, and the run ends with its signal', async () => {
     const until = new AbortController();
-    const isOver = new Promise<number>((resolve) => until.signal.addEventListener('abort', () => resolve(200)));
+    const aborted = new Promise<number>((resolve) => until.signal.addEventListener('abort', () => resolve(200)));
     const { entries, posted, run } = setUp({
       subscriptions,
-      respond: (url) => (url.endsWith('/a') ? isOver : Promise.resolve(200)),
+      respond: (url) => (url.endsWith('/a') ? aborted : Promise.resolve(200)),
     });
     await createMany(entries, 2 * TAKEN, 'a');
     await createMany(entries, 2 * TAKEN, 'b');
-    const ended = run(until.signal);
-    while (posted.filter(({ url }) => url.endsWith('/b')).length < 2 * TAKEN) await turn();
+    let isOver = false;
+    const ended = run(until.signal).finally(() => {
+      isOver = true;
+    });
+    while (!isOver && posted.filter(({ url }) => url.endsWith('/b')).length < 2 * TAKEN) await turn();
     until.abort();
     const { sent } = await ended;
     // Those that were sent already when the run ended are counted; the rest waits for the next run.
