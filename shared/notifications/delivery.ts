@@ -154,8 +154,7 @@ export function createDelivery({
   }
 
   /** RFC 9110, section 10.2.3: seconds, or a date. */
-  function retryAfter(value: string | undefined): number {
-    if (value === undefined) return 0;
+  function retryAfter(value = ''): number {
     const milliseconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now();
     return Number.isNaN(milliseconds) ? 0 : Math.min(Math.max(milliseconds, 0), LONGEST_RETRY_AFTER_MS);
   }

@@ -127,7 +127,9 @@ export function createReceivers(
     const { request: start } = url.protocol === 'https:' ? https : http;
     const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     const headers = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) };
-    const sent = start(url, { method: 'POST', agent, headers, lookup: lookUp(signal), signal });
+    // With `autoSelectFamily`, all addresses of a name are asked for.
+    const connect = { agent, autoSelectFamily: true, lookup: lookUp(signal) };
+    const sent = start(url, { ...connect, method: 'POST', headers, signal });
     // Whatever the receiver does to the connection, the request ends.
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     sent.on('error', reject);
@@ -169,13 +171,9 @@ export function createReceivers(
    * Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked.
    */
   function lookUp(signal: AbortSignal): LookupFunction {
-    return (hostname, options, callback) => {
+    return (hostname, _, callback) => {
       allowedAddresses(hostname, signal).then(
-        (addresses) => {
-          const [first] = addresses;
-          if (options.all || !first) callback(null, addresses);
-          else callback(null, first.address, first.family);
-        },
+        (addresses) => callback(null, addresses),
         (error) => callback(error, []),
       );
     };

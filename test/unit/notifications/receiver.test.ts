@@ -30,6 +30,31 @@ test('a response has its status, its headers, and its body only if that is asked
   expect(await receivers.post(url, '{}', { readsBody: true })).toMatchObject({ body: 'busy' });
 });
 
+test('a request is a POST of JSON', async () => {
+  const received: unknown[] = [];
+  respond = ({ method, url: target, headers }, response) => {
+    received.push([method, target, headers['content-type'], headers['content-length']]);
+    response.end();
+  };
+  await receivers.post(`${url}a?b=c`, '"é"');
+  expect(received).toEqual([['POST', '/a?b=c', 'application/json; charset=utf-8', '4']]);
+});
+
+test.each([true, false])(
+  'connections are used again; whether the body of the response is read: %s',
+  async (readsBody) => {
+    const { post } = createReceivers(['127.0.0.1']);
+    const ports = new Set<unknown>();
+    respond = ({ socket }, response) => {
+      ports.add(socket.remotePort);
+      response.end('body');
+    };
+    for (let n = 0; n < 20; n++) await post(url, '{}', { readsBody });
+    // Not each time: the rest of a response may still be on its way.
+    expect(ports.size).toBeLessThan(20);
+  },
+);
+
 test('the longest URL of a subscription can be validated', async () => {
   const longest = url.padEnd(MAX_URL_LENGTH, 'a');
   respond = ({ url: target = '' }, response) => {

@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { promises } from 'node:dns';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createResolveName } from '../../../shared/notifications/resolveName.ts';
@@ -83,6 +84,25 @@ test('the file of hosts comes before DNS', async () => {
   } finally {
     folder.remove();
   }
+});
+
+test('a name of the file of hosts of this machine is resolved by the system', async () => {
+  const { names, lookup } = recordingLookup();
+  const resolveName = createResolveName({ createResolver: resolver('ESERVFAIL', 'ESERVFAIL'), lookup });
+  await resolveName('localhost', signal);
+  expect(names).toEqual(['localhost']);
+  // By default, that is what the system says.
+  const addresses = await createResolveName()('localhost', signal);
+  expect(addresses.length).toBeGreaterThan(0);
+  for (const { address, family } of addresses) expect(isIP(address)).toBe(family);
+});
+
+test('a name that is resolved leaves nothing on the signal of its request', async () => {
+  const { signal: request } = new AbortController();
+  const createResolver = resolver(['192.0.2.7'], 'ENODATA');
+  const resolveName = createResolveName({ createResolver, hostsFile: NO_HOSTS });
+  expect(await resolveName('bot.example', request)).toEqual([{ address: '192.0.2.7', family: 4 }]);
+  expect(getEventListeners(request, 'abort')).toEqual([]);
 });
 
 test('a name server that does not respond occupies no thread, and its queries end with the request', async () => {
