@@ -58,6 +58,7 @@ function setUp({
     },
   };
   const expiredBefore: Date[] = [];
+  const removed: string[] = [];
   const tenants: string[] = [];
   const repository = {
     list: (tenant: string) => {
@@ -71,7 +72,12 @@ function setUp({
     create: async () => {},
     update: async () => true,
     remove: async () => true,
-    removeExpired: async () => !isRenewed,
+    removeExpired: async ({ id }: ExpiredSubscription) => {
+      await turn();
+      await turn();
+      if (!isRenewed) removed.push(id);
+      return !isRenewed;
+    },
   };
   const get = async () => {
     if (operation instanceof Error) throw operation;
@@ -89,7 +95,7 @@ function setUp({
     return createDeliverDue({ entries, subscriptions: repository, operations: { get }, delivery, now, sleep });
   };
   const run = createRun();
-  return { entries, posted, pauses, expiredBefore, tenants, createRun, run: (until = signal) => run(until) };
+  return { entries, posted, pauses, expiredBefore, removed, tenants, createRun, run: (until = signal) => run(until) };
 }
 
 /** Subscriptions whose receivers are `https://bot.example/{id}`. */
@@ -299,8 +305,9 @@ describe('a subscription that has expired', () => {
 
   test('is removed, and notified of that by the next run', async () => {
     const expired = [wanting, aSubscription()].map((each) => ({ ...each, etag: 'e' }));
-    const { entries, expiredBefore, run } = setUp({ expired });
+    const { entries, expiredBefore, removed, run } = setUp({ expired });
     expect(await run()).toMatchObject({ sent: 0 });
+    expect(removed).toEqual(expired.map(({ id }) => id));
     expect(expiredBefore).toEqual([new Date(NOW - EXPIRATION_GRACE_MS)]);
     const { entry, dueAt } = entries.only();
     expect(entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved', subscriptionId: wanting.id });

@@ -133,6 +133,7 @@ describe('a subscription to create', () => {
   ])('whose %s is %j is refused with what it must be', (property, value, expected) => {
     const [fault, ...others] = faultsOf(() => validateSubscription(schemas, { ...good, [property]: value })) ?? [];
     expect([fault?.target, fault?.message, others]).toEqual([property, expect.stringContaining(expected), []]);
+    expect(fault?.message).toMatch(/[^.!]\.$/);
   });
 
   test.each([
