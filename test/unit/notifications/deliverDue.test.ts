@@ -375,10 +375,18 @@ describe('a backlog', () => {
   const subscriptions = subscriptionsOf('a', 'b');
 
   test('of more notifications than wait for one receiver is delivered in one run', async () => {
-    const { entries, pauses, run } = setUp({ subscriptions });
+    const outbox = memoryOutbox();
+    const leased: string[] = [];
+    const replace: OutboxRepository['replace'] = (stored, changes, until) => {
+      leased.push(stored.entry.id);
+      return outbox.replace(stored, changes, until);
+    };
+    const { entries, pauses, run } = setUp({ subscriptions, entries: { ...outbox, replace } });
     await createMany(entries, 3 * TAKEN, 'a');
     expect(await run()).toMatchObject({ sent: 3 * TAKEN });
-    expect(entries.all().length).toBe(0);
+    expect(outbox.all().length).toBe(0);
+    // Each is taken once, although it is listed in every pass until it is delivered.
+    expect([leased.length, new Set(leased).size]).toEqual([3 * TAKEN, 3 * TAKEN]);
     expect(new Set(pauses)).toEqual(new Set([100]));
   });
 
@@ -411,6 +419,22 @@ describe('a backlog', () => {
     await createMany(entries, 1, 'b');
     expect(await run()).toMatchObject({ sent: 1, dropped: 2 * TAKEN });
     expect(posted.map(({ url }) => url)).toEqual(['https://bot.example/b']);
+  });
+
+  test('is not listed further when the run is over', async () => {
+    const until = new AbortController();
+    const outbox = memoryOutbox({ pageSize: 1 });
+    let pages = 0;
+    const list: OutboxRepository['list'] = (range, from, of) => {
+      pages += 1;
+      until.abort();
+      return outbox.list(range, from, of);
+    };
+    const { run } = setUp({ subscriptions, entries: { ...outbox, list } });
+    await createMany(outbox, 20, 'a');
+    await run(until.signal);
+    // One page of each of the two ranges.
+    expect([pages, outbox.all().length]).toEqual([2, 20]);
   });
 
   test('whose run is over before it begins stays', async () => {
