@@ -73,6 +73,6 @@ export function createResolveName({
 
   async function isInHostsFile(hostname: string) {
     const text = await readFile(hostsFile, 'utf8').catch(() => '');
-    return text.toLowerCase().split(/\s+/).includes(hostname);
+    return text.toLowerCase().split(/\s/).includes(hostname);
   }
 }

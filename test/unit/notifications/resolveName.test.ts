@@ -60,6 +60,25 @@ test.each(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED'])(
   },
 );
 
+test('the system resolves a name of which DNS knows no address', async () => {
+  const { names, lookup } = recordingLookup();
+  const resolveName = createResolveName({ createResolver: resolver([], 'ENODATA'), lookup, hostsFile: NO_HOSTS });
+  await resolveName('bot', signal);
+  expect(names).toEqual(['bot']);
+});
+
+test('the queries of a request that has ended are cancelled', async () => {
+  const query = Promise.withResolvers<string[]>();
+  const cancel = () => query.reject(failure('ECANCELLED'));
+  const createResolver = () => ({ resolve4: () => query.promise, resolve6: () => query.promise, cancel });
+  const resolveName = createResolveName({ createResolver, hostsFile: NO_HOSTS });
+  const controller = new AbortController();
+  const asked = resolveName('bot.example', controller.signal);
+  while (getEventListeners(controller.signal, 'abort').length === 0) await new Promise(setImmediate);
+  controller.abort();
+  await expect(asked).rejects.toMatchObject({ code: 'ECANCELLED' });
+});
+
 test('a name server that fails is not asked again through the system', async () => {
   const { names, lookup } = recordingLookup();
   const resolveName = createResolveName({
