@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { DEFAULT_TOP, readCount, readQueryOptions, readSelect, readTop } from '../../../shared/odata/queryOptions.ts';
+import {
+  DEFAULT_TOP,
+  encodeQueryValue,
+  readCount,
+  readQueryOptions,
+  readSelect,
+  readTop,
+} from '../../../shared/odata/queryOptions.ts';
 import { propertyNames } from '../../../shared/operation/playPromptOperation.ts';
 import type { ServiceError } from '../../../shared/serviceError.ts';
 
@@ -79,6 +86,19 @@ describe('query options', () => {
       }),
     );
   });
+});
+
+test('a value that is encoded is read as it was, and holds no apostrophe', () => {
+  expect(encodeQueryValue("a eq 'b'\ud800")).toBe('a%20eq%20%27b%27%EF%BF%BD');
+  const text = fc.string({
+    unit: fc.oneof(fc.constantFrom("'", '+', '%', '&', '#', '=', ' '), fc.string({ unit: 'binary' })),
+  });
+  fc.assert(
+    fc.property(text, (value) => {
+      expect(read(`$filter=${encodeQueryValue(value)}`)).toEqual({ $filter: value.toWellFormed() });
+      expect(encodeQueryValue(value)).not.toContain("'");
+    }),
+  );
 });
 
 describe('$select', () => {
