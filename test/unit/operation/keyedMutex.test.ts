@@ -1,22 +1,34 @@
 import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
 import { createKeyedMutex } from '../../../shared/operation/keyedMutex.ts';
 
 const { signal } = new AbortController();
 const settled = () => new Promise(setImmediate);
 
 describe('work of one key', () => {
-  test('is done in the order in which it came, one after the other', async () => {
-    const inTurn = createKeyedMutex();
-    const log: string[] = [];
-    const work = (name: string) => async () => {
-      log.push(`${name} begins`);
-      await settled();
-      log.push(`${name} ends`);
-      return name;
+  test('is in the order in which it came, and never at the same time, whenever it comes and however long it lasts', () => {
+    const turns = async (count: number) => {
+      for (let n = 0; n < count; n++) await settled();
     };
-    const results = await Promise.all(['a', 'b', 'c'].map((name) => inTurn('key', signal, work(name))));
-    expect(results).toEqual(['a', 'b', 'c']);
-    expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
+    return fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.nat(3), fc.nat(3)), { minLength: 2, maxLength: 6 }), async (all) => {
+        const inTurn = createKeyedMutex();
+        const log: string[] = [];
+        const results: Promise<number>[] = [];
+        for (const [n, [pause, lasts]] of all.entries()) {
+          await turns(pause);
+          const work = async () => {
+            log.push(`${n} begins`);
+            await turns(lasts);
+            log.push(`${n} ends`);
+            return n;
+          };
+          results.push(inTurn('key', signal, work));
+        }
+        expect(await Promise.all(results)).toEqual([...all.keys()]);
+        expect(log).toEqual([...all.keys()].flatMap((n) => [`${n} begins`, `${n} ends`]));
+      }),
+    );
   });
 
   test('continues after work that fails', async () => {
