@@ -117,7 +117,6 @@ export function nextHistory(
   now: number,
 ): RepeatableHistory | undefined {
   const history = current?.history;
-  if (!request && !history) return undefined;
   const isKept = (time: number) => time > now - KEPT_FOR_MS;
   const earlier = history ? entriesOf(history).filter((entry) => isKept(receiptOf(entry))) : [];
   const all = request ? [entryOf(request, now), ...earlier] : earlier;

@@ -12,6 +12,7 @@ import {
   REPEATABILITY_WINDOW_MS,
   type RepeatableHistory,
   type RepeatableRequest,
+  repeatableHistory,
   repeatableRequest,
 } from '../../../shared/operation/repeatability.ts';
 import { KEPT_WRITES, type OperationRepository } from '../../../shared/operation/repository.ts';
@@ -113,6 +114,26 @@ describe('the history of an operation', () => {
     const emptied = nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1);
     expect(emptied?.evictedUntil).toBe(NOW);
     expect(nextHistory({ ...versionOf(0), history: emptied }, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
+  });
+
+  test('knows that it dropped a request of a fast clock, after all others are over', () => {
+    const fast = NOW + REPEATABILITY_SKEW_MS;
+    const current = afterRequests(many(KEPT_REQUESTS + 1), (n) => (n === 0 ? fast : NOW));
+    const emptied = nextHistory(current, undefined, NOW + KEPT_FOR_MS);
+    expect(emptied).toEqual({ requests: '', responses: expect.anything(), evictedUntil: fast });
+  });
+
+  test.each([
+    ['', true],
+    ['A-_z0'.padEnd(21, 'x'), true],
+    ['x'.repeat(42), true],
+    ['x'.repeat(20), false],
+    ['x'.repeat(22), false],
+    [` ${'x'.repeat(21)}`, false],
+    [`${'x'.repeat(21)} `, false],
+    ['+'.repeat(21), false],
+  ])('is stored as whole entries, of which %j are some: %s', (requests, isValid) => {
+    expect(repeatableHistory.safeParse({ requests, responses: [], evictedUntil: 0 }).success).toBe(isValid);
   });
 
   test('is kept for as long as any instance accepts a repeat, by any clocks', () => {
