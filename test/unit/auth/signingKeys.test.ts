@@ -168,7 +168,7 @@ describe('an issuer that does not answer', () => {
     expect(await keyIds('two')).toEqual(['two']);
   });
 
-  test('from the beginning is unavailable, is not asked again within a second, and is found when it is back', async () => {
+  test('from the beginning is unavailable, is not requested again within a second, and is found when the issuer is back', async () => {
     answerKeys = down;
     await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);
     await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);

@@ -326,13 +326,13 @@ describe('a store that fails', () => {
     await expect(reading).rejects.toThrow('The store of operations is not available. Try again.');
   });
 
-  test('is asked again when it was read from', async () => {
+  test('is sent the request again after a read', async () => {
     proxy.fault = () => (proxy.requests.length < 3 ? { status: 503 } : 'pass');
     await get();
     expect(proxy.requests).toHaveLength(3);
   });
 
-  test('is not asked again when it was written to: whether it was done is judged first', async () => {
+  test('is not sent a write again: whether it was done is decided first', async () => {
     proxy.fault = () => ({ status: 503 });
     await expect(put()).rejects.toEqual(unavailable);
     expect(proxy.requests).toHaveLength(1);
