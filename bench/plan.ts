@@ -1,4 +1,4 @@
-/** How much is measured: all of it in some ten minutes, or enough in two to see that everything works. */
+/** How much is measured: all of it in some twenty minutes, or enough in two to see that everything works. */
 export interface Plan {
   /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
   readonly leastRounds: number;
@@ -21,8 +21,8 @@ export interface Plan {
 
 const full: Plan = {
   leastRounds: 8,
-  pacedBudgetMs: 180_000,
-  closedBudgetMs: 110_000,
+  pacedBudgetMs: 480_000,
+  closedBudgetMs: 240_000,
   heatUpMs: 2000,
   paced: 125,
   closedMs: 1000,
