@@ -36,23 +36,18 @@ export function createBackend(load: () => Promise<Exporters>): Backend {
     });
     return loading;
   };
+  type Done = Parameters<SpanExporter['export']>[1];
+  const exportBy = (done: Done, exportAll: (exporters: Exporters) => void) =>
+    void whenLoaded().then(exportAll, (error) => done({ code: ExportResultCode.FAILED, error }));
 
   const spans: SpanExporter = {
-    export: (batch, done) =>
-      void whenLoaded().then(
-        (loaded) => loaded.spans.export(batch, done),
-        (error) => done({ code: ExportResultCode.FAILED, error }),
-      ),
+    export: (batch, done) => exportBy(done, (loaded) => loaded.spans.export(batch, done)),
     shutdown: async () => exporters?.spans.shutdown(),
   };
   const metrics: PushMetricExporter = {
     selectAggregationTemporality: (type) =>
       exporters?.metrics.selectAggregationTemporality?.(type) ?? AggregationTemporality.CUMULATIVE,
-    export: (batch, done) =>
-      void whenLoaded().then(
-        (loaded) => loaded.metrics.export(batch, done),
-        (error) => done({ code: ExportResultCode.FAILED, error }),
-      ),
+    export: (batch, done) => exportBy(done, (loaded) => loaded.metrics.export(batch, done)),
     forceFlush: async () => exporters?.metrics.forceFlush(),
     shutdown: async () => exporters?.metrics.shutdown(),
   };

@@ -13,9 +13,8 @@ import { createAzureSdkInstrumenter } from './azureSdkInstrumenter.ts';
 import { type Backend, createBackend } from './backend.ts';
 
 /**
- * Registers the OpenTelemetry SDK for each backend that the settings name, and traces the calls of the
- * Azure SDK. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override the resource; `OTEL_TRACES_SAMPLER`
- * and `OTEL_BSP_*` apply.
+ * Registers the OpenTelemetry SDK for each backend that the settings name, and traces the calls of the Azure SDK.
+ * `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override the resource; `OTEL_TRACES_SAMPLER` and `OTEL_BSP_*` apply.
  *
  * @returns a function that exports what is pending and shuts the SDK down
  */
