@@ -28,7 +28,7 @@ export async function measure(
   folder: string,
 ): Promise<void> {
   const standard = quick ? plans.quick : plans.full;
-  const plan = stored === undefined ? standard : withStored(standard, z.int().positive().parse(stored));
+  const plan = stored === undefined ? standard : withStored(standard, stored);
   const run = describeRun(quick);
   const added: Results = {};
   mkdirSync(folder, { recursive: true });

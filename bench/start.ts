@@ -10,7 +10,7 @@ npm run bench, npm run bench:compute or npm run bench:coldstart, with -- [option
 Measures the service beside others and writes bench/results.json, bench/results.md and the plot.
 
   --quick     measures less, in a minute or two, and writes into bench/dist/quick/
-  --stored N  lists up to so many operations, instead of 100,000; 1,000,000 of them take half an hour
+  --stored N  lists up to N operations instead of 100,000 (npm run bench); 1,000,000 of them take half an hour
   --help      print this text
 `;
 
@@ -19,8 +19,13 @@ const { values, positionals } = readCommandLine(
   { quick: { type: 'boolean', default: false }, stored: { type: 'string' } },
   true,
 );
+const stored = values.stored === undefined ? undefined : Number(values.stored);
+if (stored !== undefined && !(Number.isSafeInteger(stored) && stored > 0)) {
+  console.error('--stored is a number of operations, such as 1000000. See --help.');
+  process.exit(1);
+}
 prepare();
 // What follows has packages that were perhaps just installed.
 const { measure } = await import('./measure.ts');
 const folder = values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER;
-await measure(positionals, values.quick, values.stored === undefined ? undefined : Number(values.stored), folder);
+await measure(positionals, values.quick, stored, folder);
