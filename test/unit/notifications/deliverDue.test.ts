@@ -59,6 +59,7 @@ function setUp({
   };
   const expiredBefore: Date[] = [];
   const removed: string[] = [];
+  const recordedDeliveries: unknown[] = [];
   const tenants: string[] = [];
   const repository = {
     list: (tenant: string) => {
@@ -70,7 +71,10 @@ function setUp({
       return expired;
     },
     create: async () => {},
-    update: async () => true,
+    update: async (key: object, changes: object) => {
+      recordedDeliveries.push({ ...key, ...changes });
+      return true;
+    },
     remove: async () => true,
     removeExpired: async ({ id }: ExpiredSubscription) => {
       await turn();
@@ -95,7 +99,8 @@ function setUp({
     return createDeliverDue({ entries, subscriptions: repository, operations: { get }, delivery, now, sleep });
   };
   const run = createRun();
-  return { entries, posted, pauses, expiredBefore, removed, tenants, createRun, run: (until = signal) => run(until) };
+  const seen = { posted, pauses, expiredBefore, removed, recordedDeliveries, tenants };
+  return { entries, ...seen, createRun, run: (until = signal) => run(until) };
 }
 
 /** Subscriptions whose receivers are `https://bot.example/{id}`. */
@@ -123,6 +128,16 @@ describe('what is due', () => {
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
     expect(entries.only().entry.attempts).toBe(1);
     expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
+  });
+
+  test.each([
+    [200, 'delivered'],
+    [503, 'status 503'],
+  ])('is recorded as the last delivery of its subscription (%i: %s)', async (status, outcome) => {
+    const { entries, recordedDeliveries, run } = setUp({ respond: async () => status });
+    await entries.create(changeEntry(), due, signal);
+    await run();
+    expect(recordedDeliveries).toEqual([{ tenant: TENANT, id: 's', lastDelivery: { at: new Date(NOW), outcome } }]);
   });
 
   test('is found on every page of the outbox, and wherever the listing begins', async () => {
