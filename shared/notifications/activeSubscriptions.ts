@@ -45,9 +45,7 @@ export function createFindSubscriptions(
     const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
     if (known && age < REFRESH_AFTER_MS) return known.subscriptions;
     const next = read(tenant);
-    if (!known || age >= KNOWN_AFTER_MS) return next.subscriptions;
-    next.subscriptions.catch(() => {});
-    return known.subscriptions;
+    return known && age < KNOWN_AFTER_MS ? known.subscriptions : next.subscriptions;
   }
 
   /** One read serves all who wait for it, unless it began too long ago. */

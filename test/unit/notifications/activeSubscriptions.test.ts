@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { createFindSubscriptions, KNOWN_AFTER_MS } from '../../../shared/notifications/activeSubscriptions.ts';
 import type { StoredSubscription } from '../../../shared/notifications/subscription.ts';
@@ -41,6 +42,49 @@ describe('the list of subscriptions', () => {
     expect(await find(TENANT)).toEqual([]);
   });
 
+  test('that cannot be read again in the background is used until it is too old', async () => {
+    let time = 0;
+    let reads = 0;
+    const list = async () => {
+      reads += 1;
+      if (reads > 1) throw new Error('down');
+      return [];
+    };
+    const find = createFindSubscriptions({ list }, () => time);
+    expect(await find(TENANT)).toEqual([]);
+    time = KNOWN_AFTER_MS - 1;
+    expect([await find(TENANT), reads]).toEqual([[], 2]);
+    await settled();
+    time = KNOWN_AFTER_MS;
+    await expect(find(TENANT)).rejects.toThrow('down');
+  });
+
+  test('whose read began too long ago is not waited for by new requests, whichever read ends first', async () => {
+    let time = 0;
+    const reads: PromiseWithResolvers<StoredSubscription[]>[] = [];
+    const list = () => {
+      const read = Promise.withResolvers<StoredSubscription[]>();
+      reads.push(read);
+      return read.promise;
+    };
+    const find = createFindSubscriptions({ list }, () => time);
+    const first = find(TENANT);
+    time = KNOWN_AFTER_MS - 1;
+    const second = find(TENANT);
+    time = KNOWN_AFTER_MS;
+    const third = find(TENANT);
+    expect(reads).toHaveLength(2);
+    reads[0]?.resolve([]);
+    expect([await first, await second]).toEqual([[], []]);
+    await settled();
+    // The second read goes on, and serves whoever asks now.
+    const fourth = find(TENANT);
+    expect(reads).toHaveLength(2);
+    const subscriptions = [aSubscription({})];
+    reads[1]?.resolve(subscriptions);
+    expect([await third, await fourth]).toEqual([subscriptions, subscriptions]);
+  });
+
   test('is waited for until the request ends, and the others still get it', async () => {
     const reading = Promise.withResolvers<StoredSubscription[]>();
     let reads = 0;
@@ -51,12 +95,17 @@ describe('the list of subscriptions', () => {
     const find = createFindSubscriptions({ list });
     const controller = new AbortController();
     const ended = find(TENANT, controller.signal);
-    const other = find(TENANT, new AbortController().signal);
+    const { signal } = new AbortController();
+    const other = find(TENANT, signal);
     controller.abort();
-    await expect(ended).rejects.toMatchObject({ reason: 'unavailable' });
+    const message = 'The subscriptions cannot be read now. Try again.';
+    const cause = controller.signal.reason;
+    await expect(ended).rejects.toMatchObject({ reason: 'unavailable', message, cause });
     await expect(find(TENANT, AbortSignal.abort())).rejects.toMatchObject({ reason: 'unavailable' });
     const subscriptions = [aSubscription({})];
     reading.resolve(subscriptions);
     expect([await other, reads]).toEqual([subscriptions, 1]);
+    await settled();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
