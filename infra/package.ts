@@ -3,8 +3,8 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
 import { zipSync } from 'fflate';
+import { build, type Plugin } from 'rolldown';
 import * as z from 'zod';
 import { pagesByName } from '../functions/page.ts';
 import { readCommandLine } from '../local/commandLine.ts';
@@ -17,9 +17,14 @@ Bundles the app into dist/app and, for Azure, dist/app.zip.
   --docs  with the page /docs, which is larger than the app
   --help  print this text
 `;
+const ENTRY = 'functions/index.ts';
+const ENTRY_ID = /[\\/]functions[\\/]index\.ts$/;
 const APP = 'dist/app';
 const MAPS = 'dist/maps';
 const ZIP = 'dist/app.zip';
+const XML = '@azure/core-xml';
+const LAZY_XML = 'lazyXml';
+const SILENT_DEBUG = 'silentDebug.cjs';
 const EXPORTER = '@azure/monitor-opentelemetry-exporter';
 /** The same content makes the same zip: the earliest time that a zip can name. */
 const TIMESTAMP = new Date(1980, 0, 1);
@@ -30,26 +35,19 @@ const TIMESTAMP = new Date(1980, 0, 1);
  */
 const lazyXml: Plugin = {
   name: 'lazyXml',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@azure\/core-xml$/ }, ({ kind, resolveDir }) =>
-      kind === 'dynamic-import' ? undefined : { path: resolveDir, namespace: 'lazyXml' },
-    );
-    onLoad({ filter: /.*/, namespace: 'lazyXml' }, ({ path }) => ({
-      resolveDir: path,
-      contents: `
-        export const parseXML = async (...input) => (await import('@azure/core-xml')).parseXML(...input);
-        export const stringifyXML = () => { throw new Error('XML is only read here.'); };`,
-    }));
-  },
+  resolveId: (source, _, { kind }) => (source === XML && kind !== 'dynamic-import' ? LAZY_XML : undefined),
+  load: (id) =>
+    id === LAZY_XML
+      ? `export const parseXML = async (...input) => (await import('${XML}')).parseXML(...input);
+         export const stringifyXML = () => { throw new Error('XML is only read here.'); };`
+      : undefined,
 };
 
 /** The SDK's proxy agents log by `debug`, which nobody reads in the deployed app. */
 const silentDebug: Plugin = {
   name: 'silentDebug',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^debug$/ }, ({ path }) => ({ path, namespace: 'silentDebug' }));
-    onLoad({ filter: /.*/, namespace: 'silentDebug' }, () => ({ contents: 'module.exports = () => () => {};' }));
-  },
+  resolveId: (source) => (source === 'debug' ? SILENT_DEBUG : undefined),
+  load: (id) => (id === SILENT_DEBUG ? 'module.exports = () => () => {};' : undefined),
 };
 
 /**
@@ -58,13 +56,10 @@ const silentDebug: Plugin = {
  */
 const samplerApart: Plugin = {
   name: 'samplerApart',
-  setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^${EXPORTER}$`) }, ({ importer }) =>
-      basename(importer) === 'applicationInsightsSampler.ts'
-        ? { path: fileURLToPath(new URL('sampling/percentageSampler.js', import.meta.resolve(EXPORTER))) }
-        : undefined,
-    );
-  },
+  resolveId: (source, importer = '') =>
+    source === EXPORTER && basename(importer) === 'applicationInsightsSampler.ts'
+      ? fileURLToPath(new URL('sampling/percentageSampler.js', import.meta.resolve(EXPORTER)))
+      : undefined,
 };
 
 const { docs } = readCommandLine(USAGE, { docs: { type: 'boolean', default: false } }).values;
@@ -72,28 +67,29 @@ for (const folder of [APP, MAPS]) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
 }
-const { outputFiles } = await build({
-  entryPoints: ['functions/index.ts'],
-  outdir: APP,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
+const { output } = await build({
+  input: ENTRY,
   platform: 'node',
-  target: 'node22',
   // The modules of a package that has both forms: what is not used of them is left out.
-  mainFields: ['module', 'main'],
-  minify: true,
-  sourcemap: 'external',
+  resolve: { mainFields: ['module', 'main'] },
+  transform: { target: 'node22' },
   // The Functions worker brings it.
   external: ['@azure/functions-core'],
   plugins: [lazyXml, silentDebug, samplerApart],
-  // Packages of the older module format ask for Node's own modules by this name.
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-  logLevel: 'warning',
+  logLevel: 'warn',
   write: false,
+  output: {
+    format: 'esm',
+    minify: true,
+    sourcemap: 'hidden',
+    // One file of all that is loaded at the start: opening many takes longer than reading one. The entry is apart, since it
+    // awaits files that import from that one, and would wait for itself.
+    codeSplitting: { groups: [{ name: 'start', tags: ['$initial'], test: (id) => !ENTRY_ID.test(id) }] },
+  },
 });
-for (const { path, contents } of outputFiles) {
-  writeFileSync(join(path.endsWith('.map') ? MAPS : APP, basename(path)), contents);
+for (const file of output) {
+  if (file.type === 'chunk') writeFileSync(join(APP, file.fileName), file.code);
+  else writeFileSync(join(MAPS, file.fileName), file.source);
 }
 const { name, version } = z
   .object({ name: z.string(), version: z.string() })

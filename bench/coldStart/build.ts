@@ -1,19 +1,8 @@
 import { resolve } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { build, type InputOptions } from 'rolldown';
 import { BENCH_FOLDER, ROOT_FOLDER } from '../prepare.ts';
 
 const OUT_FOLDER = resolve(BENCH_FOLDER, 'dist/coldStart');
-
-const common: BuildOptions = {
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  outExtension: { '.js': '.mjs' },
-  // CommonJS packages among ES modules still require Node's own modules.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-};
 
 /** What is started, compiled, so that no time of anyone's goes to the stripping of types. */
 export const built = {
@@ -28,18 +17,30 @@ export const built = {
 export async function buildForColdStart(): Promise<void> {
   const bench = (file: string) => resolve(BENCH_FOLDER, file);
   const local = (file: string) => resolve(ROOT_FOLDER, 'local', file);
-  await build({
-    ...common,
-    entryPoints: {
-      host: local('host.ts'),
-      functionsWorker: local('functionsWorker.ts'),
-      importApp: bench('coldStart/importApp.ts'),
-      empty: bench('coldStart/empty.ts'),
-    },
-    splitting: true,
-    outdir: OUT_FOLDER,
-  });
   const nodeHttp = bench('peers/nodeHttp.ts');
-  await build({ ...common, entryPoints: { nodeHttp }, packages: 'external', outdir: OUT_FOLDER });
-  await build({ ...common, entryPoints: { nodeHttpBundled: nodeHttp }, outdir: OUT_FOLDER });
+  await bundle({
+    host: local('host.ts'),
+    functionsWorker: local('functionsWorker.ts'),
+    importApp: bench('coldStart/importApp.ts'),
+    empty: bench('coldStart/empty.ts'),
+  });
+  await bundle({ nodeHttp }, { external: (id) => !/^[./]/.test(id) });
+  await bundle({ nodeHttpBundled: nodeHttp });
+}
+
+function bundle(input: Readonly<Record<string, string>>, options: Pick<InputOptions, 'external'> = {}) {
+  return build({
+    ...options,
+    input,
+    platform: 'node',
+    transform: { target: 'node24' },
+    logLevel: 'warn',
+    output: {
+      dir: OUT_FOLDER,
+      format: 'esm',
+      minify: true,
+      entryFileNames: '[name].mjs',
+      chunkFileNames: '[name]-[hash].mjs',
+    },
+  });
 }
