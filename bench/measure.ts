@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { measureColdStart } from './coldStart/measure.ts';
 import { measureCompute } from './compute/measure.ts';
 import { measureLists } from './lists/measure.ts';
+import { measureDistance } from './load/distance.ts';
 import { measureLoads } from './load/measure.ts';
 import { describeRun } from './machine.ts';
 import { measureNotifications } from './notifications/measure.ts';
@@ -14,6 +15,7 @@ type Measure = (plan: Plan, progress: (what: string) => void, folder: string) =>
 
 const measures: Record<Kind, Measure> = {
   load: measureLoads,
+  distance: measureDistance,
   lists: measureLists,
   notifications: measureNotifications,
   compute: measureCompute,

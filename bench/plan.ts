@@ -1,9 +1,11 @@
-/** How much is measured: all of it in some twenty minutes, or enough in two to see that everything works. */
+/** How much is measured: all of it in some 25 minutes, or enough in two to see that everything works. */
 export interface Plan {
   /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
   readonly leastRounds: number;
   readonly pacedBudgetMs: number;
   readonly closedBudgetMs: number;
+  readonly distanceBudgetMs: number;
+  readonly notificationsBudgetMs: number;
   /** How long each contender is put under load before the first round, so that its code is compiled. */
   readonly heatUpMs: number;
   /** Requests of a turn at a fixed rate. */
@@ -23,6 +25,8 @@ const full: Plan = {
   leastRounds: 8,
   pacedBudgetMs: 480_000,
   closedBudgetMs: 240_000,
+  distanceBudgetMs: 60_000,
+  notificationsBudgetMs: 480_000,
   heatUpMs: 2000,
   paced: 125,
   closedMs: 1000,
@@ -39,6 +43,8 @@ const quick: Plan = {
   leastRounds: 2,
   pacedBudgetMs: 0,
   closedBudgetMs: 0,
+  distanceBudgetMs: 0,
+  notificationsBudgetMs: 0,
   heatUpMs: 400,
   callers: [1, 256],
   closedMs: 400,

@@ -24,8 +24,13 @@ if (stored !== undefined && !(Number.isSafeInteger(stored) && stored > 0)) {
   console.error('--stored is a number of operations, such as 1000000. See --help.');
   process.exit(1);
 }
+const wanted: readonly string[] = positionals;
+if (stored !== undefined && !wanted.includes('lists')) {
+  console.error('--stored is an option of npm run bench only. See --help.');
+  process.exit(1);
+}
 prepare();
 // What follows has packages that were perhaps just installed.
 const { measure } = await import('./measure.ts');
 const folder = values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER;
-await measure(positionals, values.quick, stored, folder);
+await measure(wanted, values.quick, stored, folder);

@@ -20,7 +20,9 @@ const TABLE = 'stored';
 /** How many of the stored operations are updated: always as many, so that only the store grows. */
 const UPDATED = 64;
 const ROUNDS = 8;
-const PER_SECOND = 125;
+
+/** Low, because Azurite copies an index of all its rows with each update: with a million of them, it can do no more. */
+const PER_SECOND = 25;
 
 /** The most rows that one transaction of Table Storage takes. */
 const MAX_TRANSACTION = 100;
@@ -35,7 +37,7 @@ export async function measureLists(plan: Plan, progress: (what: string) => void)
   const table = await environment.openTable(TABLE);
   const service = await startServer(SERVICE, environment, { tableName: TABLE });
   const lister = await startServer(SERVICE, environment, { tableName: TABLE, storePort: proxy.port });
-  const bare = await startBareTable(environment, { isWriteOnly: false, tableName: 'bareStored' });
+  const bare = await startBareTable(environment, { isWriteOnly: false, tableName: TABLE });
   try {
     const updated = Array.from({ length: UPDATED }, (_, index) => idOf(index));
     const growth: string[][] = [];
@@ -100,7 +102,8 @@ async function updateLatencies(
 function growthSection(rows: string[][]): Section {
   return {
     title: 'Stored operations: updates',
-    text: `p50 in ms of updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations in the store.`,
+    text: `p50 in ms of updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations in
+their table.`,
     columns: ['stored', 'this service', 'bare SDK, get and update'],
     rows,
   };

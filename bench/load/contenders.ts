@@ -104,11 +104,15 @@ export async function startServer(
 /** The bare SDK, which reads and writes, or only writes. */
 export async function startBareTable(
   environment: Environment,
-  { isWriteOnly, tableName = isWriteOnly ? 'bareWrite' : 'bareTable' }: { isWriteOnly: boolean; tableName?: string },
+  {
+    isWriteOnly,
+    tableName = isWriteOnly ? 'bareWrite' : 'bareTable',
+    storePort,
+  }: { readonly isWriteOnly: boolean; readonly tableName?: string; readonly storePort?: number },
 ): Promise<Contender> {
   await environment.openTable(tableName);
   const module = new URL('bareTable.ts', import.meta.url).href;
-  const settings = { ...environment.settings(tableName), ...(isWriteOnly && { BENCH_WRITE_ONLY: '1' }) };
+  const settings = { ...environment.settings(tableName, storePort), ...(isWriteOnly && { BENCH_WRITE_ONLY: '1' }) };
   const child = await startChild(module, settings, { execArgv: PROBE });
   const run = async (order: Order) => (await ask(child, order, z.object({ sample }))).sample;
   return {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { close, listen } from '../../local/loopback.ts';
 import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
 import { tableClient } from '../support/tables.ts';
@@ -77,6 +78,8 @@ test('is created, read, listed, renewed and deleted by its application', async (
     changeType: 'created,updated',
     clientState: null,
     lifecycleNotificationUrl: null,
+    applicationId: decodeJwt(app.token).azp,
+    creatorId: decodeJwt(app.token).oid,
   });
   const path = `${PATH}/${id}`;
   expect((await app.send({ method: 'GET', path })).json).toMatchObject({ id, clientState: null });
@@ -89,6 +92,24 @@ test('is created, read, listed, renewed and deleted by its application', async (
   expect((await app.send({ method: 'GET', path: PATH, token: undefined })).status).toBe(401);
   expect((await app.send({ method: 'DELETE', path })).status).toBe(204);
   expect((await app.send({ method: 'GET', path })).json.error.code).toBe('ResourceNotFound');
+});
+
+test('has a new notificationUrl only once that is validated, and is notified there', async () => {
+  const { json } = await subscribe({ notificationUrl: `${base}/before` });
+  const path = `${PATH}/${json.id}`;
+  const id = crypto.randomUUID();
+  await app.send({ path: `${OPERATION}/${id}`, body: {} });
+
+  const refused = await app.send({ method: 'PATCH', path, body: { notificationUrl: `${base}/refuses` } });
+  expect([refused.status, refused.json.error.code]).toEqual([400, 'ValidationError']);
+  expect((await app.send({ method: 'GET', path })).json.notificationUrl).toBe(`${base}/before`);
+
+  const moved = await app.send({ method: 'PATCH', path, body: { notificationUrl: `${base}/after` } });
+  expect([moved.status, moved.json.notificationUrl]).toEqual([200, `${base}/after`]);
+  expect(validated).toContain('/after');
+  await app.send({ path: `${OPERATION}/${id}`, body: { clientContext: 'moved' } });
+  expect(await notificationsAt('/after')).toMatchObject([{ resourceData: { id, clientContext: 'moved' } }]);
+  expect(arrived.filter((one) => one.path === '/before')).toEqual([]);
 });
 
 const tokenOfOtherTenant = () => app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });

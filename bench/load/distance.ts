@@ -1,0 +1,68 @@
+// Updates while the store is as far away as it is in Azure: what a request to the store costs in time.
+import { listening, startEnvironment } from '../environment.ts';
+import type { Plan } from '../plan.ts';
+import { figureOf } from '../report/markdown.ts';
+import type { Goal, Part } from '../results.ts';
+import { type Contender, SERVICE, type ServerModule, startBareTable, startServer } from './contenders.ts';
+import { ONE_WAY_MS, startNetwork } from './network.ts';
+import { inRounds, ratio, type Turn, takeTurn } from './turns.ts';
+import { operationIds } from './updates.ts';
+
+const PER_SECOND = 125;
+const WRITTEN: ServerModule = { key: 'nodeHttp', module: new URL('../peers/nodeHttp.ts', import.meta.url).href };
+
+export async function measureDistance(plan: Plan, progress: (what: string) => void): Promise<Part> {
+  const environment = await startEnvironment();
+  const network = await startNetwork(listening.parse(environment.azurite.ready).port);
+  const contenders: Contender[] = [];
+  try {
+    for (const server of [SERVICE, WRITTEN]) {
+      contenders.push(await startServer(server, environment, { storePort: network.port }));
+    }
+    contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort: network.port }));
+    const operations = operationIds(plan.operations);
+    for (const contender of contenders) {
+      progress(`heating up: ${contender.title}`);
+      await contender.seed(operations);
+      await contender.closed(operations, 16, plan.heatUpMs);
+    }
+    const turns = await inRounds(
+      contenders,
+      plan.leastRounds,
+      plan.distanceBudgetMs,
+      (contender, round) =>
+        takeTurn(environment, contender, round, 0, () => contender.paced(operations, plan.paced, PER_SECOND)),
+      goals,
+      (round) => progress(`a store at a distance, round ${round + 1}`),
+    );
+    return {
+      goals: goals(turns),
+      sections: [
+        {
+          title: 'A store at a distance',
+          text: `The same updates, ${PER_SECOND} a second, while every byte to the store and from it is at least ${ONE_WAY_MS} ms under way, as between
+machines of one region.`,
+          columns: ['', 'p50 ms', 'p99 ms'],
+          rows: contenders.map(({ key, title }) => {
+            const own = turns.filter(({ contender }) => contender === key);
+            return [title, figureOf(own.map(({ p50 }) => p50)), figureOf(own.map(({ p99 }) => p99))];
+          }),
+        },
+      ],
+    };
+  } finally {
+    for (const contender of contenders) await contender.process.stop();
+    network.stop();
+    await environment.close();
+  }
+}
+
+function goals(turns: readonly Turn[]): Goal[] {
+  return [
+    {
+      measure: `p50 with the store ${2 * ONE_WAY_MS} ms away, to the bare SDK that reads and writes`,
+      most: 0.9,
+      figure: ratio(turns, 'p50', SERVICE.key, 'bareTable'),
+    },
+  ];
+}

@@ -1,0 +1,85 @@
+// Turns of contenders, in rounds.
+import type { Environment } from '../environment.ts';
+import type { Goal } from '../results.ts';
+import { type Estimate, estimate, quantile, WIDEST, width } from '../statistics.ts';
+import type { Contender } from './contenders.ts';
+import type { Sample } from './drive.ts';
+import { usageOf } from './usage.ts';
+
+/** What one contender did in one turn; times in milliseconds. */
+export interface Turn {
+  readonly contender: string;
+  readonly round: number;
+  readonly callers: number;
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpu: number;
+  readonly storeCpu: number;
+  readonly rssMiB: number;
+  readonly failed: number;
+}
+
+export type Measure = 'p50' | 'perSecond' | 'cpu';
+
+/** Runs a turn, and measures what the contender and the store used in it. */
+export async function takeTurn(
+  environment: Environment,
+  contender: Contender,
+  round: number,
+  callers: number,
+  run: () => Promise<Sample>,
+): Promise<Turn> {
+  const usages = () => Promise.all([usageOf(contender.process), usageOf(environment.azurite)]);
+  const [before, storeBefore] = await usages();
+  const { latencies, seconds, failed } = await run();
+  const [after, storeAfter] = await usages();
+  const { length } = latencies;
+  return {
+    contender: contender.key,
+    round,
+    callers,
+    perSecond: length / seconds,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+    cpu: (after.cpuMs - before.cpuMs) / length,
+    storeCpu: contender.usesTable ? (storeAfter.cpuMs - storeBefore.cpuMs) / length : 0,
+    rssMiB: after.rssMiB,
+    failed,
+  };
+}
+
+/** Rounds of one turn each, in rotated order, until the intervals of the goals are narrow or the time is over. */
+export async function inRounds(
+  contenders: readonly Contender[],
+  least: number,
+  budgetMs: number,
+  turn: (contender: Contender, round: number) => Promise<Turn>,
+  goals: (turns: readonly Turn[]) => Goal[],
+  progress: (round: number) => void,
+) {
+  const turns: Turn[] = [];
+  const begin = performance.now();
+  for (let round = 0; ; round++) {
+    const isNarrow = round > 0 && goals(turns).every(({ figure }) => width(figure) <= WIDEST);
+    if (round >= least && (isNarrow || performance.now() - begin > budgetMs)) return turns;
+    progress(round);
+    const first = round % contenders.length;
+    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+      turns.push(await turn(contender, round));
+    }
+  }
+}
+
+export function valuesOf(turns: readonly Turn[], measure: Measure, contender: string) {
+  return turns
+    .filter((turn) => turn.contender === contender)
+    .toSorted((a, b) => a.round - b.round)
+    .map((turn) => turn[measure]);
+}
+
+/** The ratio of two contenders in each round. */
+export function ratio(turns: readonly Turn[], measure: Measure, contender: string, reference: string): Estimate {
+  const references = valuesOf(turns, measure, reference);
+  return estimate(valuesOf(turns, measure, contender).map((value, round) => value / (references[round] ?? Number.NaN)));
+}
