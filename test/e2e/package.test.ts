@@ -34,11 +34,11 @@ function loadedWith(name: string, loaded = new Set<string>()): Set<string> {
   return loaded;
 }
 
-/** What a file was made of, as its source map has it. One that only passes on what others export has none. */
+/** What a file was made of, as its source map has it. The bundler's runtime has no map, nor has a file that only passes on exports. */
 function sourcesOf(file: string) {
-  const map = join('dist/maps', `${file}.map`);
-  if (!existsSync(map)) return [];
-  return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(readFileSync(map, 'utf8'))).sources;
+  if (file.startsWith('rolldown-runtime-') || /^export\s*\{[^{}]*\}\s*from\s*"[^"]+";\s*$/.test(textOf(file))) return [];
+  const map = readFileSync(join('dist/maps', `${file}.map`), 'utf8');
+  return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(map)).sources;
 }
 
 function packagesOf(file: string) {
