@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import * as z from 'zod';
 import { measureColdStart } from './coldStart/measure.ts';
 import { measureCompute } from './compute/measure.ts';
@@ -8,8 +9,11 @@ import { measureLoads } from './load/measure.ts';
 import { describeRun } from './machine.ts';
 import { measureNotifications } from './notifications/measure.ts';
 import { type Plan, plans, withStored } from './plan.ts';
-import { writeReport } from './report/report.ts';
+import { ROOT_FOLDER } from './prepare.ts';
+import { updateGoals, writeReport } from './report/report.ts';
 import { addResults, type Kind, kinds, type Part, type Results } from './results.ts';
+
+const PERFORMANCE_PAGE = resolve(ROOT_FOLDER, 'docs/performance.md');
 
 type Measure = (plan: Plan, progress: (what: string) => void, folder: string) => Promise<Part>;
 
@@ -36,7 +40,9 @@ export async function measure(
   mkdirSync(folder, { recursive: true });
   for (const kind of z.array(z.enum(kinds)).parse(wanted)) {
     added[kind] = { ...(await measures[kind](plan, progress, folder)), run };
-    writeReport(folder, addResults(folder, added));
+    const results = addResults(folder, added);
+    writeReport(folder, results);
+    if (!quick) updateGoals(PERFORMANCE_PAGE, results);
   }
   console.error(`Written: ${folder}/results.md`);
 }

@@ -7,10 +7,11 @@ import { BENCH_FOLDER, prepare } from './prepare.ts';
 const USAGE = `
 npm run bench, npm run bench:compute or npm run bench:coldstart, with -- [options]
 
-Measures the service beside others and writes bench/results.json, bench/results.md and the plot.
+Measures the service beside others and writes bench/results.json, bench/results.md, the plot, and the goals in
+docs/performance.md.
 
-  --quick     measures less, in a minute or two, and writes into bench/dist/quick/
-  --stored N  lists up to N operations instead of 100,000 (npm run bench); 1,000,000 of them take half an hour
+  --quick     measures less, in five minutes or less, and writes into bench/dist/quick/
+  --stored N  lists up to N operations instead of 100,000 (npm run bench); 1,000,000 of them take half an hour more
   --help      print this text
 `;
 

@@ -57,6 +57,17 @@ export function width({ median, interval }: Estimate): number {
 /** How wide the interval of a goal may be. */
 export const WIDEST = 0.1;
 
+/** Whether there are enough rounds: at least so many, and then every figure is narrow, or the time since now is over. */
+export function enoughRounds(
+  least: number,
+  budgetMs: number,
+  figures: () => readonly Estimate[],
+): (rounds: number) => boolean {
+  const deadline = performance.now() + budgetMs;
+  return (rounds) =>
+    rounds >= least && (performance.now() > deadline || figures().every((figure) => width(figure) <= WIDEST));
+}
+
 export type Verdict = 'met' | 'not met' | 'undecided';
 
 /** A goal is met, or not met, only if the whole interval is on one side of its bound. */

@@ -10,8 +10,8 @@ import { updatesOf } from '../load/updates.ts';
 import type { Plan } from '../plan.ts';
 import { APP_FOLDER, BENCH_FOLDER, ROOT_FOLDER } from '../prepare.ts';
 import { figureOf } from '../report/markdown.ts';
-import type { Part } from '../results.ts';
-import { type Estimate, estimate } from '../statistics.ts';
+import type { Goal, Part } from '../results.ts';
+import { enoughRounds, estimate } from '../statistics.ts';
 import { buildForColdStart, built } from './build.ts';
 import { startProduction } from './production.ts';
 
@@ -45,12 +45,34 @@ export async function measureColdStart(plan: Plan, progress: (what: string) => v
   /** Milliseconds by what was started, in the order of the rounds; with the compile cache under a name of its own. */
   const times = new Map<string, number[]>();
   const timesOf = (key: string, isCached = false) => times.get(isCached ? `${key} cached` : key) ?? [];
+  const ratio = (key: string, reference: string) => {
+    const references = timesOf(reference);
+    return estimate(timesOf(key).map((time, round) => time / (references[round] ?? Number.NaN)));
+  };
+  const goals = (): Goal[] => [
+    {
+      measure: "spawn to first 200 with production's settings, to plain node:http, not bundled",
+      most: 0.7,
+      figure: ratio('production', 'nodeHttp'),
+    },
+    {
+      measure: 'spawn to first 200, to plain node:http, not bundled',
+      most: 0.6,
+      figure: ratio('packaged', 'nodeHttp'),
+    },
+    {
+      measure: 'loading the packaged app, to the app as it is built',
+      most: 0.3,
+      figure: ratio('loadPackaged', 'loadUnbundled'),
+    },
+  ];
   const next = updatesOf(['operation-0']);
   try {
     await environment.openTable(TABLE);
     // The first round fills the caches, those of the disk and of compiled code, and is not counted.
-    for (let round = 0; round <= plan.coldStarts; round++) {
-      progress(`cold start, round ${round} of ${plan.coldStarts}`);
+    const isEnough = enoughRounds(plan.coldStarts, plan.coldStartBudgetMs, () => goals().map(({ figure }) => figure));
+    for (let round = 0; !isEnough(round - 1); round++) {
+      progress(`cold start, round ${round}`);
       for (const isCached of [false, true]) {
         const record = (key: string, milliseconds: number) => {
           if (round === 0) return;
@@ -84,10 +106,6 @@ export async function measureColdStart(plan: Plan, progress: (what: string) => v
     await production.close();
     await environment.close();
   }
-  const ratio = (key: string, reference: string): Estimate => {
-    const references = timesOf(reference);
-    return estimate(timesOf(key).map((time, round) => time / (references[round] ?? Number.NaN)));
-  };
   const row = ({ key, title }: { readonly key: string; readonly title: string }) => [
     title,
     figureOf(timesOf(key)),
@@ -95,23 +113,7 @@ export async function measureColdStart(plan: Plan, progress: (what: string) => v
   ];
   const columns = ['', 'without compile cache', 'with'];
   return {
-    goals: [
-      {
-        measure: "spawn to first 200 with production's settings, to plain node:http, not bundled",
-        most: 0.7,
-        figure: ratio('production', 'nodeHttp'),
-      },
-      {
-        measure: 'spawn to first 200, to plain node:http, not bundled',
-        most: 0.6,
-        figure: ratio('packaged', 'nodeHttp'),
-      },
-      {
-        measure: 'loading the packaged app, to the app as it is built',
-        most: 0.3,
-        figure: ratio('loadPackaged', 'loadUnbundled'),
-      },
-    ],
+    goals: goals(),
     sections: [
       {
         title: 'Cold start',

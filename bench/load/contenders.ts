@@ -38,10 +38,22 @@ const PEERS = new URL('../peers/', import.meta.url);
 
 /** The service, as it is deployed, in the embedded host. */
 export const SERVICE: ServerModule = { key: 'service', module: 'host.ts', cwd: APP_FOLDER };
-const SERVICE_TITLE = 'this service';
 
 /** The embedded host with an app that does nothing: the part of it that Azure does not run. */
 export const HOST_ONLY: ServerModule = { key: 'hostOnly', module: 'host.ts', cwd: `${BENCH_FOLDER}/load/hostOnly` };
+
+/** The plainest function on the same packages with one store request: what they cost by themselves. */
+export const PLAIN_FUNCTION: ServerModule = {
+  key: 'plainFunction',
+  module: 'host.ts',
+  cwd: `${BENCH_FOLDER}/load/plainFunction`,
+};
+
+const titles = new Map([
+  [SERVICE.key, 'this service'],
+  [HOST_ONLY.key, 'embedded host alone'],
+  [PLAIN_FUNCTION.key, 'the plainest function'],
+]);
 
 /** Every file of `bench/peers/` is a peer. */
 export function peers(environment: Environment): ServerModule[] {
@@ -66,11 +78,7 @@ export async function startServer(
   const table = await environment.openTable(tableName);
   const settings = environment.settings(tableName, storePort);
   const child = await startChild(module, settings, { ...(cwd !== undefined && { cwd }), execArgv: PROBE });
-  const {
-    port,
-    store,
-    title = key === HOST_ONLY.key ? 'embedded host alone' : SERVICE_TITLE,
-  } = ready.parse(child.ready);
+  const { port, store, title = titles.get(key) ?? key } = ready.parse(child.ready);
   const baseUrl = `http://127.0.0.1:${port}`;
   const { token } = environment;
   const ledger = new Ledger();

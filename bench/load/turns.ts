@@ -1,7 +1,7 @@
 // Turns of contenders, in rounds.
 import type { Environment } from '../environment.ts';
 import type { Goal } from '../results.ts';
-import { type Estimate, estimate, quantile, WIDEST, width } from '../statistics.ts';
+import { type Estimate, enoughRounds, estimate, quantile } from '../statistics.ts';
 import type { Contender } from './contenders.ts';
 import type { Sample } from './drive.ts';
 import { usageOf } from './usage.ts';
@@ -59,16 +59,15 @@ export async function inRounds(
   progress: (round: number) => void,
 ) {
   const turns: Turn[] = [];
-  const begin = performance.now();
-  for (let round = 0; ; round++) {
-    const isNarrow = round > 0 && goals(turns).every(({ figure }) => width(figure) <= WIDEST);
-    if (round >= least && (isNarrow || performance.now() - begin > budgetMs)) return turns;
+  const isEnough = enoughRounds(least, budgetMs, () => goals(turns).map(({ figure }) => figure));
+  for (let round = 0; !isEnough(round); round++) {
     progress(round);
     const first = round % contenders.length;
     for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
       turns.push(await turn(contender, round));
     }
   }
+  return turns;
 }
 
 export function valuesOf(turns: readonly Turn[], measure: Measure, contender: string) {

@@ -10,7 +10,7 @@ import { SERVICE } from '../load/contenders.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Part } from '../results.ts';
-import { estimate, quantile, WIDEST, width } from '../statistics.ts';
+import { enoughRounds, estimate, quantile } from '../statistics.ts';
 
 const PER_SECOND = 100;
 /** Of a turn: enough of them that the p99 is not that of one or two. */
@@ -30,10 +30,7 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
     const p50s = { alone: [] as number[], beside: [] as number[] };
     const p99s = { alone: [] as number[], beside: [] as number[] };
     const ratio = () => estimate(p99s.beside.map((time, round) => time / (p99s.alone[round] ?? Number.NaN)));
-    const begin = performance.now();
-    const isEnough = (rounds: number) =>
-      rounds >= plan.leastRounds &&
-      (width(ratio()) <= WIDEST || performance.now() - begin > plan.notificationsBudgetMs);
+    const isEnough = enoughRounds(plan.leastRounds, plan.notificationsBudgetMs, () => [ratio()]);
     // The first round is not counted: it compiles the code.
     for (let round = 0; !isEnough(round - 1); round++) {
       progress(`notifications, round ${round}`);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Goal, kinds, type Results } from '../results.ts';
 import { judge, WIDEST, width } from '../statistics.ts';
@@ -20,7 +20,17 @@ export function writeReport(folder: string, results: Results): void {
   writeFileSync(resolve(folder, 'results.md'), `${report.join('\n\n')}\n`);
 }
 
-function goalsSection(goals: readonly Goal[]) {
+/** Puts the goals into a page in place of the first table below its heading "Goals". */
+export function updateGoals(page: string, results: Results): void {
+  const text = readFileSync(page, 'utf8');
+  const goals = kinds.flatMap((kind) => results[kind]?.goals ?? []);
+  writeFileSync(
+    page,
+    text.replace(/(?<=\n## Goals\n[^|]*)(?:\|.*\n)+/, () => `${goalsTable(goals)}\n`),
+  );
+}
+
+function goalsTable(goals: readonly Goal[]) {
   const rows = goals.map(({ measure, most, least, unit = '', figure: found }) => [
     measure,
     `${most === undefined ? `>= ${number(least ?? 0)}` : `<= ${number(most)}`} ${unit}`.trim(),
@@ -28,11 +38,15 @@ function goalsSection(goals: readonly Goal[]) {
     String(found.rounds),
     `${judge(found, { most, least })}${width(found) > WIDEST ? ' (wide)' : ''}`,
   ]);
+  return table(['measure', 'goal', 'figure', 'rounds', 'verdict'], rows);
+}
+
+function goalsSection(goals: readonly Goal[]) {
   return `## Goals
 
 "To" is a ratio, taken within each round. The figure is the median of the rounds, with its 95 % confidence interval
 (that of the sign test). A goal is met, or not met, only if the whole interval is on one side of its bound. "Wide" is an
 interval of more than ${WIDEST * 100} % of the figure.
 
-${table(['measure', 'goal', 'figure', 'rounds', 'verdict'], rows)}`;
+${goalsTable(goals)}`;
 }
