@@ -1,5 +1,6 @@
 // `npm run bench`, `npm run bench:compute`, `npm run bench:coldstart`: runs those measurements and writes
-// bench/results.json, results.md and the plot; with --quick less of it, and into bench/dist/quick/ instead.
+// bench/results.json, results.md, the plot, and the goals in docs/performance.md; with --quick less of it, and into
+// bench/dist/quick/ instead.
 import { resolve } from 'node:path';
 import { readCommandLine } from '../local/commandLine.ts';
 import { BENCH_FOLDER, prepare } from './prepare.ts';
@@ -11,7 +12,7 @@ Measures the service beside others and writes bench/results.json, bench/results.
 docs/performance.md.
 
   --quick     measures less, in five minutes or less, and writes into bench/dist/quick/
-  --stored N  lists up to N operations instead of 100,000 (npm run bench); 1,000,000 of them take half an hour more
+  --stored N  stores up to N operations instead of 100,000 (npm run bench); 1,000,000 of them take 20 minutes more
   --help      print this text
 `;
 

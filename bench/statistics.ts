@@ -54,6 +54,12 @@ export function width({ median, interval }: Estimate): number {
   return interval ? (interval[1] - interval[0]) / median : Number.POSITIVE_INFINITY;
 }
 
+/** The same items in a random order, so that none always follows the same other. */
+export function shuffled<Item>(items: readonly Item[]): Item[] {
+  const ranked = items.map((item) => ({ item, rank: Math.random() }));
+  return ranked.toSorted((a, b) => a.rank - b.rank).map(({ item }) => item);
+}
+
 /** How wide the interval of a goal may be. */
 export const WIDEST = 0.1;
 

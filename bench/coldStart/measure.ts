@@ -1,4 +1,4 @@
-// From the spawn of a process to its first 200, and loading the app alone; each in a new process, alternating.
+// From the spawn of a process to its first 200, and loading the app alone; each in a new process, in random order.
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,7 +11,7 @@ import type { Plan } from '../plan.ts';
 import { APP_FOLDER, BENCH_FOLDER, ROOT_FOLDER } from '../prepare.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Goal, Part } from '../results.ts';
-import { enoughRounds, estimate } from '../statistics.ts';
+import { enoughRounds, estimate, shuffled } from '../statistics.ts';
 import { buildForColdStart, built } from './build.ts';
 import { startProduction } from './production.ts';
 
@@ -73,7 +73,7 @@ export async function measureColdStart(plan: Plan, progress: (what: string) => v
     const isEnough = enoughRounds(plan.coldStarts, plan.coldStartBudgetMs, () => goals().map(({ figure }) => figure));
     for (let round = 0; !isEnough(round - 1); round++) {
       progress(`cold start, round ${round}`);
-      for (const isCached of [false, true]) {
+      for (const isCached of shuffled([false, true])) {
         const record = (key: string, milliseconds: number) => {
           if (round === 0) return;
           times.set(isCached ? `${key} cached` : key, [...timesOf(key, isCached), milliseconds]);
@@ -81,7 +81,7 @@ export async function measureColdStart(plan: Plan, progress: (what: string) => v
         const cache = isCached ? { NODE_COMPILE_CACHE: COMPILE_CACHE } : { NODE_DISABLE_COMPILE_CACHE: '1' };
         const plain = { ...environment.settings(TABLE), ...cache };
         const asInAzure = { ...plain, ...production.settings };
-        for (const { key, module, cwd } of starts) {
+        for (const { key, module, cwd } of shuffled(starts)) {
           const isProduction = key === 'production';
           const span = isProduction ? production.nextSpan() : undefined;
           const begin = performance.now();
@@ -94,7 +94,7 @@ export async function measureColdStart(plan: Plan, progress: (what: string) => v
           if (await span) record(FIRST_SPAN, performance.now() - begin);
           await child.stop();
         }
-        for (const { key, cwd, isProduction } of loads) {
+        for (const { key, cwd, isProduction } of shuffled(loads)) {
           const settings = isProduction ? asInAzure : plain;
           const child = await startChild(pathToFileURL(built.importApp).href, settings, { cwd, execArgv: [] });
           record(key, loaded.parse(child.ready).milliseconds);

@@ -1,4 +1,5 @@
-// The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH.
+// The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH, beside the
+// handler written by hand, or with many operations stored.
 import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import * as z from 'zod';
 import { toHttpHandler } from '../../functions/graphHandler.ts';
@@ -11,6 +12,7 @@ import { newPlayPromptOperation } from '../../shared/operation/playPromptOperati
 import { readSettings } from '../../shared/settings.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
 import { bodyOf, operationIds } from '../load/updates.ts';
+import { shuffled } from '../statistics.ts';
 import type { Compute } from './figures.ts';
 import { createHandWritten } from './handWritten.ts';
 import { createMemoryOperations, type UpdatedOperations } from './memoryOperations.ts';
@@ -25,8 +27,9 @@ const OPERATIONS = 64;
 const { gc } = globalThis;
 let requestCount = 0;
 const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
-const order = z.object({ batches: z.number(), storedInProcess: z.array(z.number()) });
-const { batches, storedInProcess } = order.parse(JSON.parse(process.env.BENCH_COMPUTE ?? ''));
+const order = z.object({ batches: z.number(), stored: z.number().optional() });
+export type Order = z.infer<typeof order>;
+const { batches, stored } = order.parse(JSON.parse(process.env.BENCH_COMPUTE ?? ''));
 
 await serveUntilStopped(async () => {
   const issuer = await startIssuer(0);
@@ -42,8 +45,6 @@ await serveUntilStopped(async () => {
   const { authenticate } = createAuthentication(auth);
   const createService = (operations: UpdatedOperations) =>
     toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations }));
-  const service = createService(createMemoryOperations());
-  const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
 
   const ids = operationIds(OPERATIONS);
   const run = (handler: HttpHandler, chosen: readonly string[] = ids) => {
@@ -56,31 +57,35 @@ await serveUntilStopped(async () => {
     for (let time = 0; time < times; time++) await work();
   };
 
-  await checkSameAnswer(service, handWritten, authorization);
-  await repeat(WARM_UP_BATCHES, () => run(service));
-  await repeat(WARM_UP_BATCHES, () => run(handWritten));
-  const measured: Compute['handlers'] = [];
-  await repeat(batches, async () => {
-    measured.push({ service: await run(service), handWritten: await run(handWritten) });
-  });
-  const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
-  const places = await profile(() => cpuOf(service, profiled));
-
-  const stored: (Compute['stored'][number] & { handler: HttpHandler; ids: readonly string[] })[] = [];
-  for (const count of storedInProcess) {
-    const all = operationIds(count);
-    stored.push({ operations: count, cpu: [], handler: createService(await filled(all)), ids: all });
-  }
-  // The growth is measured in fewer batches: to collect the garbage of a million operations takes long.
-  await repeat(Math.ceil(batches / 3), async () => {
-    for (const { handler, ids: all, cpu } of stored) cpu.push(await run(handler, all));
-  });
-  const ready: Compute = {
-    handlers: measured,
-    stored: stored.map(({ operations, cpu }) => ({ operations, cpu })),
-    profile: places,
-  };
+  const ready = stored === undefined ? await besideHandWritten() : await withStored(stored);
   return { ready, stop: () => issuer.close() };
+
+  async function besideHandWritten(): Promise<Compute> {
+    const service = createService(createMemoryOperations());
+    const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
+    const both = { service, handWritten };
+    await checkSameAnswer(service, handWritten, authorization);
+    for (const handler of Object.values(both)) await repeat(WARM_UP_BATCHES, () => run(handler));
+    const handlers: Compute['handlers'] = [];
+    await repeat(batches, async () => {
+      const cpu = { service: 0, handWritten: 0 };
+      for (const key of shuffled(['service', 'handWritten'] as const)) cpu[key] = await run(both[key]);
+      handlers.push(cpu);
+    });
+    const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
+    const places = await profile(() => cpuOf(service, profiled));
+
+    return { handlers, profile: places, stored: [] };
+  }
+
+  async function withStored(count: number): Promise<Compute> {
+    const all = operationIds(count);
+    const service = createService(await filled(all));
+    const cpu: number[] = [];
+    await repeat(WARM_UP_BATCHES, () => run(service, all));
+    await repeat(batches, async () => void cpu.push(await run(service, all)));
+    return { handlers: [], profile: [], stored: cpu };
+  }
 });
 
 async function filled(ids: readonly string[]) {

@@ -4,7 +4,7 @@ import type { Compute } from './figures.ts';
 
 const SAMPLING_MICROSECONDS = 100;
 
-/** Modules with less than this share of the time are reported as one. */
+/** Modules with less than this share of the time are left out. */
 const LEAST_SHARE = 0.01;
 
 /** Profiles work and returns the share of each module in its time, the largest first. */

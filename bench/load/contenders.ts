@@ -22,8 +22,8 @@ export interface Contender {
   seed(operations: readonly string[]): Promise<void>;
   paced(operations: readonly string[], count: number, perSecond: number): Promise<Sample>;
   closed(operations: readonly string[], callers: number, milliseconds: number): Promise<Sample>;
-  /** How many acknowledged updates are not in the store. */
-  countLost(): Promise<number>;
+  /** How many acknowledged updates are not in the store; undefined where that is not known. */
+  countLost(): Promise<number | undefined>;
 }
 
 /** What must be known of a server to start it: the service itself, or a peer. */
@@ -42,7 +42,7 @@ export const SERVICE: ServerModule = { key: 'service', module: 'host.ts', cwd: A
 /** The embedded host with an app that does nothing: the part of it that Azure does not run. */
 export const HOST_ONLY: ServerModule = { key: 'hostOnly', module: 'host.ts', cwd: `${BENCH_FOLDER}/load/hostOnly` };
 
-/** The plainest function on the same packages with one store request: what they cost by themselves. */
+/** The plainest function on the same packages, with one store request: about what they cost by themselves. */
 export const PLAIN_FUNCTION: ServerModule = {
   key: 'plainFunction',
   module: 'host.ts',
@@ -103,7 +103,7 @@ export async function startServer(
     paced: (operations, count, perSecond) => sendAtRate(updatesOf(operations), send, count, perSecond),
     closed: (operations, callers, milliseconds) => sendByCallers(updatesOf(operations), send, callers, milliseconds),
     async countLost() {
-      if (key === HOST_ONLY.key) return 0;
+      if (key === HOST_ONLY.key) return undefined;
       return ledger.lost(await (store === 'table' ? storedInTable(table) : storedInEntitySet(baseUrl, token))).length;
     },
   };
@@ -133,7 +133,7 @@ export async function startBareTable(
     paced: (operations, count, perSecond) => run({ operations: [...operations], paced: { count, perSecond } }),
     closed: (operations, callers, milliseconds) =>
       run({ operations: [...operations], closed: { callers, milliseconds } }),
-    countLost: async () => 0,
+    countLost: async () => undefined,
   };
 }
 

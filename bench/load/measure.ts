@@ -6,7 +6,7 @@ import type { Plan } from '../plan.ts';
 import { figureOf, number } from '../report/markdown.ts';
 import { plot } from '../report/plot.ts';
 import type { Goal, Part, Section } from '../results.ts';
-import { estimate, exactly, median } from '../statistics.ts';
+import { estimate, exactly, median, shuffled } from '../statistics.ts';
 import {
   type Contender,
   HOST_ONLY,
@@ -31,7 +31,9 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
   const environment = await startEnvironment({ postgres: true });
   const contenders: Contender[] = [];
   try {
-    for (const server of [SERVICE, HOST_ONLY, PLAIN_FUNCTION, ...peers(environment)]) {
+    const service = await startServer(SERVICE, environment);
+    contenders.push(service);
+    for (const server of [HOST_ONLY, PLAIN_FUNCTION, ...peers(environment)]) {
       contenders.push(await startServer(server, environment));
     }
     for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
@@ -67,17 +69,14 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
       for (const contender of full) growth.push(await closedTurn(contender, 0, callers));
     }
     progress('more callers, in rounds');
-    const own = full.filter(({ key }) => key === SERVICE.key);
     const kept: number[] = [];
     for (let round = 0; round < plan.leastRounds * 3; round++) {
-      for (const contender of own) {
-        const reference = await closedTurn(contender, round, COMPARED_AT);
-        const least = Math.min(
-          (await closedTurn(contender, round, 64)).perSecond,
-          (await closedTurn(contender, round, 256)).perSecond,
-        );
-        kept.push(least / reference.perSecond);
+      const perSecond = new Map<number, number>();
+      for (const callers of shuffled([COMPARED_AT, 64, 256])) {
+        perSecond.set(callers, (await closedTurn(service, round, callers)).perSecond);
       }
+      const [reference = Number.NaN, ...more] = [COMPARED_AT, 64, 256].map((callers) => perSecond.get(callers));
+      kept.push(Math.min(...more.map((each = Number.NaN) => each)) / reference);
     }
     const hot: Turn[] = [];
     for (const writers of HOT_WRITERS) {
@@ -88,7 +87,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
       }
     }
     progress('reading back');
-    const lost = new Map<string, number>();
+    const lost = new Map<string, number | undefined>();
     for (const contender of contenders) lost.set(contender.key, await contender.countLost());
     const trips = await countRoundTrips(environment, progress);
 
@@ -106,31 +105,31 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     const all = [...paced, ...closed, ...growth, ...hot];
     const faulty = contenders.map(({ key, title }) => {
       const failed = all.reduce((sum, turn) => sum + (turn.contender === key ? turn.failed : 0), 0);
-      return { key, title, failed, lost: lost.get(key) ?? 0 };
+      return { key, title, failed, lost: lost.get(key) };
     });
     if (lost.get(SERVICE.key) !== 0) {
       console.error(`${titleOf(SERVICE.key)} acknowledged updates that are not in the store.`);
       process.exitCode = 1;
     }
-    const service = trips.find(({ contender }) => contender === SERVICE.key);
+    const counted = trips.find(({ contender }) => contender === SERVICE.key);
     return {
       goals: [
         ...pacedGoals(paced),
         ...closedGoals(closed),
         {
-          measure: 'least responses per second of 64 and 256 callers, to 16 callers',
+          measure: 'responses per second, the lower of 64 and 256 callers, to 16 callers',
           least: 0.8,
           figure: estimate(kept),
         },
         {
           measure: 'store requests of an update, operation cached',
           most: 1,
-          figure: exactly(service?.updateOfCached ?? 0),
+          figure: exactly(counted?.updateOfCached ?? 0),
         },
         {
           measure: 'store requests of an update, operation not cached',
           most: 2,
-          figure: exactly(service?.updateOfUncached ?? 0),
+          figure: exactly(counted?.updateOfUncached ?? 0),
         },
       ],
       sections: [
@@ -138,7 +137,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
         closedSection(closed, titleOf),
         {
           title: 'Growing concurrency',
-          text: `Responses per second, and p99 in ms, by number of callers.\n\n![Latency against throughput](${PLOT_FILE})`,
+          text: `Responses per second, and p99 in ms, by number of callers: with ${COMPARED_AT} the median of the rounds, otherwise one turn.\n\n![Latency against throughput](${PLOT_FILE})`,
           ...seriesTable(series, titleOf),
         },
         {
@@ -160,7 +159,7 @@ that the service runs those of one instance one after the other: its throughput 
           title: 'Failures',
           text: 'Responses that were not 2xx, and acknowledged updates that were not in the store afterwards.',
           columns: ['', 'not 2xx', 'lost'],
-          rows: faulty.map((each) => [each.title, String(each.failed), String(each.lost)]),
+          rows: faulty.map((each) => [each.title, String(each.failed), String(each.lost ?? '')]),
         },
       ],
     };
@@ -170,13 +169,13 @@ that the service runs those of one instance one after the other: its throughput 
   }
 }
 
-/** What is deployed: a function without the embedded host, which is measured alone in the same round. */
-function deployed(turns: readonly Turn[], measure: 'cpu' | 'p50', { key } = SERVICE) {
-  const host = valuesOf(turns, measure, HOST_ONLY.key);
-  return valuesOf(turns, measure, key).map((value, round) => value - (host[round] ?? Number.NaN));
+/** The CPU of what is deployed: a function without the embedded host, which is measured alone in the same round. */
+function deployedCpu(turns: readonly Turn[], { key } = SERVICE) {
+  const host = valuesOf(turns, 'cpu', HOST_ONLY.key);
+  return valuesOf(turns, 'cpu', key).map((cpu, round) => cpu - (host[round] ?? Number.NaN));
 }
 
-/** The p50 of a service that takes no time of its own: the embedded host alone and one update by the bare SDK. */
+/** About the p50 of a service that takes no time of its own: the embedded host alone and one update by the bare SDK. */
 function leastP50(turns: readonly Turn[]) {
   const host = valuesOf(turns, 'p50', HOST_ONLY.key);
   const update = valuesOf(turns, 'p50', 'bareWrite');
@@ -186,14 +185,14 @@ function leastP50(turns: readonly Turn[]) {
 
 function pacedGoals(turns: readonly Turn[]): Goal[] {
   const written = valuesOf(turns, 'cpu', 'nodeHttp');
-  const deployedCpu = estimate(deployed(turns, 'cpu').map((cpu, round) => cpu / (written[round] ?? Number.NaN)));
+  const deployed = estimate(deployedCpu(turns).map((cpu, round) => cpu / (written[round] ?? Number.NaN)));
   return [
     {
       measure: 'p50 at a fixed rate, to the bare SDK that reads and writes',
       most: 0.9,
       figure: ratio(turns, 'p50', SERVICE.key, 'bareTable'),
     },
-    { measure: 'CPU of what is deployed, to plain node:http', most: 0.7, figure: deployedCpu },
+    { measure: 'CPU of what is deployed, to plain node:http', most: 0.7, figure: deployed },
     {
       measure: 'CPU with the embedded host, to plain node:http',
       most: 1,
@@ -241,10 +240,11 @@ own, and they take turns of one second, each round in another order. The store i
 its own process, or PostgreSQL without fsync over a socket.${postgres}
 
 "The plainest function" is one on the same packages that checks the token, parses the body with zod, and makes one store
-request: it has no limits and no OData, and keeps all that it wrote, so that there may be no other instance. "What is
-deployed" is a function without what the embedded host costs by itself: an HTTP server, a router and conversions, which Azure runs outside of the app's process.
+request: it has no limits and no OData, and keeps all that it wrote and every token, so that it works only as a single
+instance. Express and node:http verify the token each time; this service does once in five minutes. "What is deployed"
+is a function without what the embedded host costs by itself: an HTTP server, a router and conversions, which Azure runs outside of the app's process.
 
-A service on this host that took no time of its own would have the p50 of the host alone and of one update by the bare SDK:
+A service on this host that took no time of its own would take about as long as the host alone and one update by the bare SDK:
 ${figureOf(leastP50(turns))} of the bare SDK's that reads and writes.`,
     columns: ['', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU to node:http', 'store CPU ms', 'RSS MiB'],
     rows: [
@@ -255,15 +255,15 @@ ${figureOf(leastP50(turns))} of the bare SDK's that reads and writes.`,
         ...(key.startsWith('bare')
           ? ['', '']
           : [figureOf(own.map(({ cpu }) => cpu)), toWritten(valuesOf(turns, 'cpu', key))]),
-        figureOf(own.map(({ storeCpu }) => storeCpu)),
+        figureOf(own.flatMap(({ storeCpu = [] }) => storeCpu)),
         number(median(own.map(({ rssMiB }) => rssMiB))),
       ]),
       ...[SERVICE, PLAIN_FUNCTION].map((server) => [
         `${titleOf(server.key)}: what is deployed`,
-        figureOf(deployed(turns, 'p50', server)),
         '',
-        figureOf(deployed(turns, 'cpu', server)),
-        toWritten(deployed(turns, 'cpu', server)),
+        '',
+        figureOf(deployedCpu(turns, server)),
+        toWritten(deployedCpu(turns, server)),
         '',
         '',
       ]),

@@ -5,7 +5,6 @@ process.on('message', (message) => {
   if (message !== 'usage') return;
   const { user, system } = process.cpuUsage();
   const usage: Usage = {
-    at: performance.timeOrigin + performance.now(),
     cpuMs: (user + system) / 1000,
     rssMiB: process.memoryUsage.rss() / 2 ** 20,
   };

@@ -1,7 +1,7 @@
 // Turns of contenders, in rounds.
 import type { Environment } from '../environment.ts';
 import type { Goal } from '../results.ts';
-import { type Estimate, enoughRounds, estimate, quantile } from '../statistics.ts';
+import { type Estimate, enoughRounds, estimate, quantile, shuffled } from '../statistics.ts';
 import type { Contender } from './contenders.ts';
 import type { Sample } from './drive.ts';
 import { usageOf } from './usage.ts';
@@ -11,11 +11,13 @@ export interface Turn {
   readonly contender: string;
   readonly round: number;
   readonly callers: number;
+  /** Updates that were acknowledged. */
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
   readonly cpu: number;
-  readonly storeCpu: number;
+  /** Undefined for one with another store, or none. */
+  readonly storeCpu: number | undefined;
   readonly rssMiB: number;
   readonly failed: number;
 }
@@ -39,17 +41,17 @@ export async function takeTurn(
     contender: contender.key,
     round,
     callers,
-    perSecond: length / seconds,
+    perSecond: (length - failed) / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
     cpu: (after.cpuMs - before.cpuMs) / length,
-    storeCpu: contender.usesTable ? (storeAfter.cpuMs - storeBefore.cpuMs) / length : 0,
+    storeCpu: contender.usesTable ? (storeAfter.cpuMs - storeBefore.cpuMs) / length : undefined,
     rssMiB: after.rssMiB,
     failed,
   };
 }
 
-/** Rounds of one turn each, in rotated order, until the intervals of the goals are narrow or the time is over. */
+/** Rounds of one turn each, in random order, until the intervals of the goals are narrow or the time is over. */
 export async function inRounds(
   contenders: readonly Contender[],
   least: number,
@@ -62,10 +64,7 @@ export async function inRounds(
   const isEnough = enoughRounds(least, budgetMs, () => goals(turns).map(({ figure }) => figure));
   for (let round = 0; !isEnough(round); round++) {
     progress(round);
-    const first = round % contenders.length;
-    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
-      turns.push(await turn(contender, round));
-    }
+    for (const contender of shuffled(contenders)) turns.push(await turn(contender, round));
   }
   return turns;
 }

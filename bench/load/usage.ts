@@ -5,9 +5,9 @@ import type { Child } from '../../local/childProcess.ts';
 /** The arguments of node that make a process answer `usageOf`. */
 export const PROBE = ['--import', new URL('probe.ts', import.meta.url).href];
 
-const usage = z.object({ at: z.number(), cpuMs: z.number(), rssMiB: z.number() });
+const usage = z.object({ cpuMs: z.number(), rssMiB: z.number() });
 
-/** What a process has used since its start, and when that was: CPU time of all its threads, and memory. */
+/** What a process has used since its start: CPU time of all its threads, and memory. */
 export type Usage = z.infer<typeof usage>;
 
 /** Asks a process that was started with PROBE. */

@@ -24,10 +24,10 @@ export function writeReport(folder: string, results: Results): void {
 export function updateGoals(page: string, results: Results): void {
   const text = readFileSync(page, 'utf8');
   const goals = kinds.flatMap((kind) => results[kind]?.goals ?? []);
-  writeFileSync(
-    page,
-    text.replace(/(?<=\n## Goals\n[^|]*)(?:\|.*\n)+/, () => `${goalsTable(goals)}\n`),
-  );
+  const tableOfPage = /(?<=\n## Goals\n[^|]*)(?:\|.*\n)+/;
+  if (!tableOfPage.test(text)) throw new Error(`${page} has no table of goals.`);
+  const replaced = text.replace(tableOfPage, () => `${goalsTable(goals)}\n`);
+  writeFileSync(page, replaced);
 }
 
 function goalsTable(goals: readonly Goal[]) {
