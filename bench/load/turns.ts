@@ -51,7 +51,11 @@ export async function takeTurn(
   };
 }
 
-/** Rounds of one turn each, in random order, until the intervals of the goals are narrow or the time is over. */
+/**
+ * Rounds of one turn each, in random order, until the intervals of the goals are narrow or the time is over.
+ *
+ * @returns the turns of one contender after those of another
+ */
 export async function inRounds(
   contenders: readonly Contender[],
   least: number,
@@ -66,7 +70,7 @@ export async function inRounds(
     progress(round);
     for (const contender of shuffled(contenders)) turns.push(await turn(contender, round));
   }
-  return turns;
+  return contenders.flatMap(({ key }) => turns.filter(({ contender }) => contender === key));
 }
 
 export function valuesOf(turns: readonly Turn[], measure: Measure, contender: string) {
