@@ -1,4 +1,4 @@
-/** How much is measured: all of it in some 45 minutes (starts take 20 more), or enough in five to see that everything works. */
+/** How much is measured: all of it in some 40 minutes (starts take 20 more), or enough in five to see that everything works. */
 export interface Plan {
   /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
   readonly leastRounds: number;
@@ -16,7 +16,6 @@ export interface Plan {
   readonly operations: number;
   readonly callers: readonly number[];
   readonly storedInTable: readonly number[];
-  readonly storedInProcess: readonly number[];
   readonly computeBatches: number;
   readonly coldStarts: number;
   readonly coldStartBudgetMs: number;
@@ -34,7 +33,6 @@ const full: Plan = {
   operations: 512,
   callers: [1, 4, 64, 256],
   storedInTable: [100, 10_000, 100_000],
-  storedInProcess: [100, 10_000, 1_000_000],
   computeBatches: 151,
   coldStarts: 20,
   coldStartBudgetMs: 1_200_000,
@@ -51,7 +49,6 @@ const quick: Plan = {
   callers: [1, 256],
   closedMs: 400,
   storedInTable: [100, 2000],
-  storedInProcess: [100, 100_000],
   computeBatches: 7,
   coldStarts: 3,
   coldStartBudgetMs: 0,

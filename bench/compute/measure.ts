@@ -2,36 +2,24 @@ import { startChild } from '../../local/childProcess.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Part } from '../results.ts';
-import { estimate, median, shuffled } from '../statistics.ts';
+import { estimate } from '../statistics.ts';
 import { compute } from './figures.ts';
-import type { Order } from './process.ts';
-
-const STORED_BATCHES = 5;
 
 export async function measureCompute(plan: Plan, progress: (what: string) => void): Promise<Part> {
   progress('CPU of the handler');
-  const { handlers, profile } = await run({ batches: plan.computeBatches });
-  const stored = new Map(plan.storedInProcess.map((operations) => [operations, [] as number[]]));
-  // Each number has a process of its own: the garbage of a million operations would cost the others time.
-  for (let round = 0; round < plan.leastRounds * 2; round++) {
-    progress(`CPU of the handler with many operations, round ${round + 1}`);
-    for (const [operations, cpu] of shuffled([...stored])) {
-      cpu.push(median((await run({ batches: STORED_BATCHES, stored: operations })).stored));
-    }
-  }
-  const [least, greatest] = [Math.min(...stored.keys()), Math.max(...stored.keys())];
-  const growth = (stored.get(greatest) ?? []).map((cpu, round) => cpu / (stored.get(least)?.[round] ?? Number.NaN));
+  const child = await startChild(
+    new URL('process.ts', import.meta.url).href,
+    { ...process.env, BENCH_BATCHES: String(plan.computeBatches) },
+    { execArgv: ['--expose-gc'] },
+  );
+  await child.stop();
+  const { handlers, profile } = compute.parse(child.ready);
   const service = handlers.map((batch) => batch.service);
   const toHandWritten = handlers.map((batch) => batch.service / batch.handWritten);
   return {
     goals: [
       { measure: 'CPU of the handler with an in-process store', most: 60, unit: 'us', figure: estimate(service) },
       { measure: 'CPU of the handler, to the handler written by hand', most: 1.15, figure: estimate(toHandWritten) },
-      {
-        measure: `CPU of the handler with ${greatest} operations stored, none cached, to ${least}`,
-        most: 1.5,
-        figure: estimate(growth),
-      },
     ],
     sections: [
       {
@@ -52,22 +40,6 @@ handler does the same, written by hand in one piece.`,
         columns: ['module', 'share'],
         rows: profile.map(({ where, share }) => [where, `${(share * 100).toFixed(0)} %`]),
       },
-      {
-        title: 'The handler alone: growth',
-        text: 'CPU of a PATCH in us with so many operations stored in the process, updated in no order, none of them cached.',
-        columns: ['stored', 'us'],
-        rows: [...stored].map(([operations, cpu]) => [String(operations), figureOf(cpu)]),
-      },
     ],
   };
-}
-
-async function run(order: Order) {
-  const child = await startChild(
-    new URL('process.ts', import.meta.url).href,
-    { ...process.env, BENCH_COMPUTE: JSON.stringify(order) },
-    { execArgv: ['--expose-gc'] },
-  );
-  await child.stop();
-  return compute.parse(child.ready);
 }

@@ -8,9 +8,9 @@ const CACHED_OPERATIONS = 500;
 export type UpdatedOperations = Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
 
 /** Keeps operations in this process in place of the table, so that the rest can be measured. */
-export function createMemoryOperations(cached = CACHED_OPERATIONS): UpdatedOperations {
+export function createMemoryOperations(): UpdatedOperations {
   const rows = new Map<string, StoredOperation>();
-  const cache = new QuickLRU<string, StoredOperation>({ maxSize: cached });
+  const cache = new QuickLRU<string, StoredOperation>({ maxSize: CACHED_OPERATIONS });
   let version = 0;
 
   return {

@@ -1,5 +1,5 @@
 // The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH, beside the
-// handler written by hand, or with many operations stored.
+// handler written by hand.
 import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import * as z from 'zod';
 import { toHttpHandler } from '../../functions/graphHandler.ts';
@@ -8,14 +8,13 @@ import { serveUntilStopped } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { createAuthentication } from '../../shared/auth/authentication.ts';
 import { createTenantKeys } from '../../shared/auth/signingKeys.ts';
-import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
 import { bodyOf, operationIds } from '../load/updates.ts';
 import { shuffled } from '../statistics.ts';
 import type { Compute } from './figures.ts';
 import { createHandWritten } from './handWritten.ts';
-import { createMemoryOperations, type UpdatedOperations } from './memoryOperations.ts';
+import { createMemoryOperations } from './memoryOperations.ts';
 import { profile } from './profile.ts';
 
 /** How many requests one batch has; they are made before its time counts. */
@@ -27,9 +26,7 @@ const OPERATIONS = 64;
 const { gc } = globalThis;
 let requestCount = 0;
 const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
-const order = z.object({ batches: z.number(), stored: z.number().optional() });
-export type Order = z.infer<typeof order>;
-const { batches, stored } = order.parse(JSON.parse(process.env.BENCH_COMPUTE ?? ''));
+const batches = z.coerce.number().parse(process.env.BENCH_BATCHES);
 
 await serveUntilStopped(async () => {
   const issuer = await startIssuer(0);
@@ -43,12 +40,15 @@ await serveUntilStopped(async () => {
   const findTenantKeys = createTenantKeys({ authority: auth.authority });
   const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
   const { authenticate } = createAuthentication(auth);
-  const createService = (operations: UpdatedOperations) =>
-    toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations }));
+  const service = toHttpHandler(
+    createUpdatePlayPromptOperation({ authenticate, operations: createMemoryOperations() }),
+  );
+  const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
+  const both = { service, handWritten };
 
   const ids = operationIds(OPERATIONS);
-  const run = (handler: HttpHandler, chosen: readonly string[] = ids) => {
-    const batch = requests(chosen, authorization);
+  const run = (handler: HttpHandler) => {
+    const batch = requests(ids, authorization);
     // What an earlier batch has left behind is not this one's.
     gc?.();
     return cpuOf(handler, batch);
@@ -57,45 +57,20 @@ await serveUntilStopped(async () => {
     for (let time = 0; time < times; time++) await work();
   };
 
-  const ready = stored === undefined ? await besideHandWritten() : await withStored(stored);
+  await checkSameAnswer(service, handWritten, authorization);
+  for (const handler of Object.values(both)) await repeat(WARM_UP_BATCHES, () => run(handler));
+  const handlers: Compute['handlers'] = [];
+  await repeat(batches, async () => {
+    const cpu = { service: 0, handWritten: 0 };
+    for (const key of shuffled(['service', 'handWritten'] as const)) cpu[key] = await run(both[key]);
+    handlers.push(cpu);
+  });
+  const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
+  const places = await profile(() => cpuOf(service, profiled));
+
+  const ready: Compute = { handlers, profile: places };
   return { ready, stop: () => issuer.close() };
-
-  async function besideHandWritten(): Promise<Compute> {
-    const service = createService(createMemoryOperations());
-    const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
-    const both = { service, handWritten };
-    await checkSameAnswer(service, handWritten, authorization);
-    for (const handler of Object.values(both)) await repeat(WARM_UP_BATCHES, () => run(handler));
-    const handlers: Compute['handlers'] = [];
-    await repeat(batches, async () => {
-      const cpu = { service: 0, handWritten: 0 };
-      for (const key of shuffled(['service', 'handWritten'] as const)) cpu[key] = await run(both[key]);
-      handlers.push(cpu);
-    });
-    const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
-    const places = await profile(() => cpuOf(service, profiled));
-
-    return { handlers, profile: places, stored: [] };
-  }
-
-  async function withStored(count: number): Promise<Compute> {
-    const all = operationIds(count);
-    const service = createService(await filled(all));
-    const cpu: number[] = [];
-    await repeat(WARM_UP_BATCHES, () => run(service, all));
-    await repeat(batches, async () => void cpu.push(await run(service, all)));
-    return { handlers: [], profile: [], stored: cpu };
-  }
 });
-
-async function filled(ids: readonly string[]) {
-  const operations = createMemoryOperations(1);
-  const { signal } = new AbortController();
-  for (const id of ids) {
-    await operations.put(TENANT, newPlayPromptOperation(id), undefined, crypto.randomUUID(), signal);
-  }
-  return operations;
-}
 
 /** Requests that each change something, of operations in no order. */
 function requests(ids: readonly string[], authorization: string) {

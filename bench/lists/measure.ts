@@ -9,17 +9,18 @@ import { createTableRepository } from '../../shared/store/tableRepository.ts';
 import { startFaultProxy } from '../../test/support/faultProxy.ts';
 import { type Environment, listening, startEnvironment, TENANT } from '../environment.ts';
 import { type Contender, SERVICE, startBareTable, startServer } from '../load/contenders.ts';
+import { type Turn, takeTurn, valuesOf } from '../load/turns.ts';
 import { usageOf } from '../load/usage.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf, number } from '../report/markdown.ts';
-import type { Part, Section } from '../results.ts';
-import { quantile, shuffled } from '../statistics.ts';
+import type { Goal, Part, Section } from '../results.ts';
+import { estimate, shuffled } from '../statistics.ts';
 
 const TABLE = 'stored';
 
 /** How many of the stored operations are updated: always as many, so that only the store grows. */
 const UPDATED = 64;
-const ROUNDS = 8;
+const ROUNDS = 12;
 
 /** Low, because Azurite copies an index of all its rows with each update: with a million of them, it can do no more. */
 const PER_SECOND = 25;
@@ -40,20 +41,27 @@ export async function measureLists(plan: Plan, progress: (what: string) => void)
   const bare = await startBareTable(environment, { isWriteOnly: false, tableName: TABLE });
   try {
     const updated = Array.from({ length: UPDATED }, (_, index) => idOf(index));
-    const growth: string[][] = [];
+    const growth = new Map<number, readonly Turn[]>();
     let stored = 0;
     for (const count of plan.storedInTable) {
       progress(`${count} operations stored`);
       await insert(table, stored, count);
       stored = count;
       for (const contender of [service, bare]) await contender.seed(updated);
-      growth.push(await updateLatencies(count, [service, bare], updated, Math.ceil(plan.paced / 2)));
+      const turns: Turn[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const contender of shuffled([service, bare])) {
+          const run = () => contender.paced(updated, Math.ceil(plan.paced / 2), PER_SECOND);
+          turns.push(await takeTurn(environment, contender, round, 0, run));
+        }
+      }
+      growth.set(count, turns);
     }
     progress('lists');
     const lists = await measureQueries(environment, lister, proxy, stored);
     progress('retention');
     const retention = await measureRetention(environment, stored);
-    return { goals: [], sections: [growthSection(growth), lists, retention] };
+    return { goals: [growthGoal(growth)], sections: [growthSection(growth), lists, retention] };
   } finally {
     for (const contender of [service, lister, bare]) await contender.process.stop();
     await proxy.close();
@@ -83,29 +91,28 @@ function rowOf(index: number): TableEntity {
   ]);
 }
 
-async function updateLatencies(
-  stored: number,
-  contenders: readonly Contender[],
-  ids: readonly string[],
-  count: number,
-) {
-  const p50s = new Map<string, number[]>();
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const { key, paced } of shuffled(contenders)) {
-      const { latencies } = await paced(ids, count, PER_SECOND);
-      p50s.set(key, [...(p50s.get(key) ?? []), quantile(latencies, 0.5)]);
-    }
-  }
-  return [String(stored), ...contenders.map(({ key }) => figureOf(p50s.get(key) ?? []))];
+function growthGoal(growth: ReadonlyMap<number, readonly Turn[]>): Goal {
+  const [least, greatest] = [Math.min(...growth.keys()), Math.max(...growth.keys())];
+  const [few, many] = [least, greatest].map((count) => valuesOf(growth.get(count) ?? [], 'cpu', SERVICE.key));
+  return {
+    measure: `CPU of an update with ${greatest} operations stored, to ${least}`,
+    most: 1.5,
+    figure: estimate((many ?? []).map((cpu, round) => cpu / (few?.[round] ?? Number.NaN))),
+  };
 }
 
-function growthSection(rows: string[][]): Section {
+function growthSection(growth: ReadonlyMap<number, readonly Turn[]>): Section {
   return {
     title: 'Stored operations: updates',
-    text: `p50 in ms of updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations
-of the service in the table.`,
-    columns: ['stored', 'this service', 'bare SDK, get and update'],
-    rows,
+    text: `Updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations of the service in the
+table. CPU is that of the service, with the embedded host.`,
+    columns: ['stored', 'p50 ms', 'p50 ms of the bare SDK, get and update', 'CPU ms'],
+    rows: [...growth].map(([count, turns]) => [
+      String(count),
+      figureOf(valuesOf(turns, 'p50', SERVICE.key)),
+      figureOf(valuesOf(turns, 'p50', 'bareTable')),
+      figureOf(valuesOf(turns, 'cpu', SERVICE.key)),
+    ]),
   };
 }
 

@@ -1,5 +1,5 @@
 // What is deployed: the zip alone, unpacked into an empty folder, serves all that the checkout does. And it stays small.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -36,7 +36,8 @@ function loadedWith(name: string, loaded = new Set<string>()): Set<string> {
 
 /** What a file was made of, as its source map has it. The bundler's runtime has no map, nor has a file that only passes on exports. */
 function sourcesOf(file: string) {
-  if (file.startsWith('rolldown-runtime-') || /^export\s*\{[^{}]*\}\s*from\s*"[^"]+";\s*$/.test(textOf(file))) return [];
+  if (file.startsWith('rolldown-runtime-') || /^export\s*\{[^{}]*\}\s*from\s*"[^"]+";\s*$/.test(textOf(file)))
+    return [];
   const map = readFileSync(join('dist/maps', `${file}.map`), 'utf8');
   return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(map)).sources;
 }
