@@ -4,7 +4,8 @@ import { askLoopback } from './askLoopback.ts';
 import { ISSUER_NAME } from './issuer.ts';
 import { LOOPBACK } from './loopback.ts';
 
-const PROBE_DEADLINE_MS = 400;
+/** Long enough for a busy machine; only a start that fails anyway waits for it. */
+const PROBE_DEADLINE_MS = 3000;
 
 /** A port that a part of the local set-up is to listen on; 0 is any free one. */
 export interface WantedPort {
