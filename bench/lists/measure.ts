@@ -22,7 +22,7 @@ const TABLE = 'stored';
 const UPDATED = 64;
 const ROUNDS = 12;
 
-/** Low, because Azurite copies an index of all its rows with each update: with a million of them, it can do no more. */
+/** Low, because an update costs Azurite the more, the more rows it has: with a million of them, it can do no more. */
 const PER_SECOND = 25;
 
 /** The most rows that one transaction of Table Storage takes. */

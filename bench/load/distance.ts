@@ -4,15 +4,13 @@ import { listening, startEnvironment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Goal, Part } from '../results.ts';
-import { type Contender, SERVICE, type ServerModule, startBareTable, startServer } from './contenders.ts';
+import { type Contender, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import type { Network } from './network.ts';
-import { inRounds, ratio, type Turn, takeTurn } from './turns.ts';
+import { heatUp, inRounds, PER_SECOND, ratio, type Turn, takeTurn } from './turns.ts';
 import { operationIds } from './updates.ts';
 
 /** How long every byte to the store, and from it, is under way. */
 const ONE_WAY_MS = 2;
-const PER_SECOND = 125;
-const WRITTEN: ServerModule = { key: 'nodeHttp', module: new URL('../peers/nodeHttp.ts', import.meta.url).href };
 
 export async function measureDistance(plan: Plan, progress: (what: string) => void): Promise<Part> {
   const environment = await startEnvironment();
@@ -24,16 +22,12 @@ export async function measureDistance(plan: Plan, progress: (what: string) => vo
   const storePort = listening.parse(network.ready).port;
   const contenders: Contender[] = [];
   try {
-    for (const server of [SERVICE, WRITTEN]) {
+    for (const server of [SERVICE, ...peers(environment).filter(({ key }) => key === 'nodeHttp')]) {
       contenders.push(await startServer(server, environment, { storePort }));
     }
     contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort }));
     const operations = operationIds(plan.operations);
-    for (const contender of contenders) {
-      progress(`heating up: ${contender.title}`);
-      await contender.seed(operations);
-      await contender.closed(operations, 16, plan.heatUpMs);
-    }
+    await heatUp(contenders, operations, plan.heatUpMs, progress);
     const turns = await inRounds(
       contenders,
       plan.leastRounds,

@@ -17,12 +17,9 @@ import {
   startServer,
 } from './contenders.ts';
 import { countRoundTrips } from './roundTrips.ts';
-import { inRounds, ratio, type Turn, takeTurn, valuesOf } from './turns.ts';
+import { COMPARED_AT, heatUp, inRounds, PER_SECOND, ratio, type Turn, takeTurn, valuesOf } from './turns.ts';
 import { operationIds } from './updates.ts';
 
-/** Moderate: the slowest contender and its store need half of one core for it. */
-const PER_SECOND = 125;
-const COMPARED_AT = 16;
 const HOT_WRITERS = [1, 16, 64];
 
 const PLOT_FILE = 'latency-throughput.svg';
@@ -41,11 +38,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     // The plainest function cannot update an operation twice at the same time.
     const full = compared.filter(({ key }) => key !== PLAIN_FUNCTION.key);
     const operations = operationIds(plan.operations);
-    for (const contender of contenders) {
-      progress(`heating up: ${contender.title}`);
-      await contender.seed(operations);
-      await contender.closed(operations, COMPARED_AT, plan.heatUpMs);
-    }
+    await heatUp(contenders, operations, plan.heatUpMs, progress);
 
     const pacedTurn = (contender: Contender, round: number) =>
       takeTurn(environment, contender, round, 0, () => contender.paced(operations, plan.paced, PER_SECOND));

@@ -6,6 +6,12 @@ import type { Contender } from './contenders.ts';
 import type { Sample } from './drive.ts';
 import { usageOf } from './usage.ts';
 
+/** Moderate: the slowest contender and its store need half of one core for it. */
+export const PER_SECOND = 125;
+
+/** How many callers the contenders are compared at. */
+export const COMPARED_AT = 16;
+
 /** What one contender did in one turn; times in milliseconds. */
 export interface Turn {
   readonly contender: string;
@@ -49,6 +55,20 @@ export async function takeTurn(
     rssMiB: after.rssMiB,
     failed,
   };
+}
+
+/** Creates the operations, and compiles the code of each contender. */
+export async function heatUp(
+  contenders: readonly Contender[],
+  operations: readonly string[],
+  milliseconds: number,
+  progress: (what: string) => void,
+): Promise<void> {
+  for (const contender of contenders) {
+    progress(`heating up: ${contender.title}`);
+    await contender.seed(operations);
+    await contender.closed(operations, COMPARED_AT, milliseconds);
+  }
 }
 
 /**

@@ -1,6 +1,5 @@
 // The plainest function that does the job with one store request: no limits, no OData, and it keeps
 // all that it wrote, and every token.
-
 import { TableClient } from '@azure/data-tables';
 import { app } from '@azure/functions';
 import { merge, operationPatch, type Row, toEntity } from '../../peers/parts/operation.ts';

@@ -1,6 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { estimate, exactly, judge, median, quantile, width } from '../../../bench/statistics.ts';
+import {
+  enoughRounds,
+  estimate,
+  exactly,
+  judge,
+  median,
+  quantile,
+  shuffled,
+  width,
+} from '../../../bench/statistics.ts';
 
 const values = fc.array(fc.double({ min: 0.001, max: 1000, noNaN: true }), { minLength: 1, maxLength: 60 });
 const rounds = fc.array(fc.double({ min: 0.001, max: 1000, noNaN: true }), { minLength: 6, maxLength: 60 });
@@ -90,4 +99,30 @@ describe('judge', () => {
     expect(width(estimate([1, 1, 1]))).toBe(Number.POSITIVE_INFINITY);
     expect(width(figure)).toBeCloseTo(0.105, 3);
   });
+});
+
+describe('enoughRounds', () => {
+  const wide = { median: 1, interval: [0.5, 1.5] as const, rounds: 10 };
+
+  test('is never before the least number of rounds', () => {
+    expect(enoughRounds(8, 0, () => [exactly(1)])(7)).toBe(false);
+    expect(enoughRounds(8, 0, () => [exactly(1)])(8)).toBe(true);
+  });
+
+  test('is when every figure is narrow', () => {
+    expect(enoughRounds(8, 1_000_000, () => [exactly(1), exactly(2)])(8)).toBe(true);
+    expect(enoughRounds(8, 1_000_000, () => [exactly(1), wide])(8)).toBe(false);
+  });
+
+  test('is when the time is over', () => {
+    expect(enoughRounds(8, -1, () => [wide])(8)).toBe(true);
+  });
+});
+
+test('what is shuffled has the same items', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer()), (items) => {
+      expect(shuffled(items).toSorted((a, b) => a - b)).toEqual(items.toSorted((a, b) => a - b));
+    }),
+  );
 });
