@@ -120,9 +120,7 @@ describe('enoughRounds', () => {
 });
 
 test('what is shuffled has the same items', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer()), (items) => {
-      expect(shuffled(items).toSorted((a, b) => a - b)).toEqual(items.toSorted((a, b) => a - b));
-    }),
-  );
+  const items = [3, 1, 2, 2, 5];
+  expect(shuffled(items).toSorted((a, b) => a - b)).toEqual([1, 2, 2, 3, 5]);
+  expect(items).toEqual([3, 1, 2, 2, 5]);
 });
