@@ -7,7 +7,7 @@ import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/o
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { Faults, ServiceError } from '../shared/serviceError.ts';
-import { withSpan } from '../shared/tracing.ts';
+import { withChildSpan } from '../shared/tracing.ts';
 import {
   byMethod,
   type GraphHandler,
@@ -43,7 +43,7 @@ export function createBatch({
     negotiateJson(request.headers);
     readQueryOptions(request.url, []);
     checkBatchHeaders(request.headers);
-    const body = await withSpan('readBody', () => readJsonBody(request, MAX_BATCH_BYTES));
+    const body = await withChildSpan('readBody', () => readJsonBody(request, MAX_BATCH_BYTES));
     const batched = validateBatch(body);
 
     const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - ENVELOPE_BYTES) / batched.length);
@@ -74,7 +74,7 @@ function resolve(
   const isBelow = address.pathname.startsWith(`${root.pathname}/`);
   const found = isBelow ? findRoute(routes, `v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
   const handler: GraphHandler = found
-    ? (...request) => withSpan(found.route.name, async () => found.route.handler(...request))
+    ? (...request) => withChildSpan(found.route.name, async () => found.route.handler(...request))
     : notFound;
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {
@@ -84,7 +84,7 @@ function resolve(
   return {
     alone: {
       method,
-      url: address.href,
+      url: address,
       headers: own,
       params: found?.params ?? {},
       body: body ? ReadableStream.from([body]) : null,

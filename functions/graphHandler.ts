@@ -19,8 +19,7 @@ export interface GraphRequest {
   /** Identifies the request in its response and in the log. */
   readonly requestId: string;
   readonly method: string;
-  /** The absolute URL. */
-  readonly url: string;
+  readonly url: URL;
   readonly headers: Headers;
   /** The route parameters. */
   readonly params: Readonly<Record<string, string>>;
@@ -87,7 +86,7 @@ export function toHttpHandler(handler: GraphHandler): HttpHandler {
 
 function toGraphRequest(request: HttpRequest, { invocationId: requestId }: InvocationContext): GraphRequest {
   const { method, url, headers, params, body } = request;
-  return { requestId, method, url, headers, params, body };
+  return { requestId, method, url: new URL(url), headers, params, body };
 }
 
 /**

@@ -12,7 +12,7 @@ import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import { repeatableRequest } from '../shared/operation/repeatability.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { createUpdateOperation } from '../shared/operation/update.ts';
-import { withSpan } from '../shared/tracing.ts';
+import { withChildSpan } from '../shared/tracing.ts';
 import type { GraphHandler } from './graphHandler.ts';
 
 /** `PATCH /playPromptOperation`, with or without the id in the URL. Microsoft Graph, "Update playPromptOperation". */
@@ -37,8 +37,8 @@ export function createUpdatePlayPromptOperation({
     const version = preference === 'minimal' ? checkODataVersion(request.headers) : negotiateJson(request.headers);
     const repeatability = readRepeatability(request.headers, caller.id, Date.now());
     const key = readKey(request.params);
-    const body = await withSpan('readBody', () => readJsonBody(request));
-    const change = await withSpan('validate', async () => validatePatch(body, key, caller.tenant, version));
+    const body = await withChildSpan('readBody', () => readJsonBody(request));
+    const change = await withChildSpan('validate', async () => validatePatch(body, key, caller.tenant, version));
     const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
     const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
 

@@ -1,7 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import { ServiceError } from '../serviceError.ts';
 import type { AuthSettings } from '../settings.ts';
-import { SCOPE, withSpan } from '../tracing.ts';
+import { SCOPE, withChildSpan } from '../tracing.ts';
 import { createVerifyAccessToken } from './accessToken.ts';
 import { authorize, type Caller } from './permission.ts';
 import { createTenantKeys } from './signingKeys.ts';
@@ -29,7 +29,7 @@ export function createAuthentication(settings: AuthSettings): Authentication {
 
   return {
     authenticate: (authorization) =>
-      withSpan('authenticate', async () => {
+      withChildSpan('authenticate', async () => {
         try {
           return authorize(await verifyAccessToken(authorization), settings);
         } catch (error) {

@@ -25,6 +25,6 @@ export function readResource(text: string): Resource {
     );
   }
   const url = new URL(`https://localhost/${query.replaceAll('#', '%23')}`);
-  const { $filter } = readQueryOptions(url.href, ['$filter']);
+  const { $filter } = readQueryOptions(url, ['$filter']);
   return { text, operationId, filter: readFilter($filter) };
 }

@@ -9,15 +9,14 @@ const MAX_ORIGIN_LENGTH = 2048;
  *
  * @throws ServiceError `invalidRequest` when it is longer than MAX_ORIGIN_LENGTH
  */
-export function originOf(url: string): string {
-  const { origin } = new URL(url);
+export function originOf({ origin }: URL): string {
   if (origin.length <= MAX_ORIGIN_LENGTH) return origin;
   throw invalidRequest('InvalidHeader', 'Host', 'is too long');
 }
 
 /** The service root of a URL below it, such as `https://host/v1.0`. Throws as `originOf`. */
-export function serviceRoot(url: string): string {
-  const [root] = /^.*?\/v1\.0(?=\/|$)/i.exec(new URL(url).pathname) ?? ['/v1.0'];
+export function serviceRoot(url: URL): string {
+  const [root] = /^.*?\/v1\.0(?=\/|$)/i.exec(url.pathname) ?? ['/v1.0'];
   return originOf(url) + root;
 }
 

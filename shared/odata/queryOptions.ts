@@ -8,13 +8,13 @@ import { Faults, invalidRequest, quoted, type ServiceError } from '../serviceErr
  * @throws ServiceError `invalidRequest` that names each option which is not `supported`, is repeated, or is badly encoded
  */
 export function readQueryOptions<Name extends string>(
-  url: string,
+  url: URL,
   supported: readonly Name[],
 ): Readonly<Partial<Record<Name, string>>> {
   const options: Partial<Record<Name, string>> = {};
   const known = supported.length > 0 ? `; supported are ${supported.join(', ')}` : '';
   const faults = new Faults();
-  for (const part of new URL(url).search.slice(1).split('&')) {
+  for (const part of url.search.slice(1).split('&')) {
     if (part === '') continue;
     const [encodedName = '', ...rest] = part.split('=');
     const target = decodePart(encodedName) ?? encodedName;

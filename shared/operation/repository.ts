@@ -5,6 +5,14 @@ import type { RepeatableHistory } from './repeatability.ts';
 /** How many of its last write ids an operation keeps. */
 export const KEPT_WRITES = 32;
 
+/**
+ * A new id of a write: the random bits of a UUID in 22 characters, since each row holds KEPT_WRITES ids. What `randomUUID`
+ * returns is some 20 strings that V8 joins only when they are read, so that keeping it would cost much more memory.
+ */
+export function newWriteId(): string {
+  return Buffer.from(crypto.randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+}
+
 /** What identifies the version of an operation in the store. */
 export interface StoredVersion {
   readonly etag: string;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { metrics } from '@opentelemetry/api';
 import { isUnavailable, ServiceError } from '../serviceError.ts';
-import { SCOPE, withSpan } from '../tracing.ts';
+import { SCOPE, withChildSpan } from '../tracing.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
 import { type ChangeListener, type ListenToChange, listening } from './changeListener.ts';
 import { createKeyedMutex } from './keyedMutex.ts';
@@ -13,7 +13,13 @@ import {
 } from './playPromptOperation.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
 import { findRepetition, nextHistory, type RepeatableRequest } from './repeatability.ts';
-import { KEPT_WRITES, type OperationRepository, type StoredOperation, type StoredVersion } from './repository.ts';
+import {
+  KEPT_WRITES,
+  newWriteId,
+  type OperationRepository,
+  type StoredOperation,
+  type StoredVersion,
+} from './repository.ts';
 
 /** A valid request to change one operation. */
 export interface PatchRequest {
@@ -53,8 +59,8 @@ export function createUpdateOperation(
   });
 
   return (tenant, request, preconditions, signal, repeatable) =>
-    withSpan('update', async () => {
-      const writeId = crypto.randomUUID();
+    withChildSpan('update', async () => {
+      const writeId = newWriteId();
       const listener = listen?.(tenant, request.id, writeId);
       const onRetry = (cause: RetryCause) => retries.add(1, { cause });
       const writer = { operations, now, writeId, listener, onRetry };

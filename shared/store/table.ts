@@ -110,7 +110,8 @@ export function connectTable(settings: TablesSettings): Table {
   };
 }
 
-const etagOf = (response: { readonly etag?: string | undefined }) => z.string().parse(response.etag);
+const etagHeader = z.string();
+const etagOf = (response: { readonly etag?: string | undefined }) => etagHeader.parse(response.etag);
 
 function connect(
   { connection, endpoint, name, managedIdentityClientId }: TablesSettings,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import * as z from 'zod';
 import type { FilterProperty } from '../operation/filter.ts';
 import {
@@ -14,7 +14,7 @@ import type { EndedOperation, StoredOperation } from '../operation/repository.ts
  * still lists a tenant.
  */
 function partitionKeyOf(tenant: string, id: string) {
-  return `${tenant}_${createHash('sha256').update(id).digest('hex').slice(0, 2)}`;
+  return `${tenant}_${hash('sha256', id, 'hex').slice(0, 2)}`;
 }
 
 /** The keys of an operation's row. */

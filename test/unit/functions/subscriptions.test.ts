@@ -53,7 +53,7 @@ function create(replaced: Partial<SubscriptionRepository> = {}) {
   const { method, url, headers, body: stream } = request;
   const { signal } = new AbortController();
   const answer = handlers.create(
-    { requestId: 'r', method, url, headers, params: {}, body: stream },
+    { requestId: 'r', method, url: new URL(url), headers, params: {}, body: stream },
     signal,
     new InvocationContext(),
   );

@@ -17,14 +17,14 @@ describe('the root of the service', () => {
     ['https://host/api/v1.0', 'https://host/api/v1.0'],
     ['https://host/%761.0/playPromptOperation', 'https://host/v1.0'],
   ])('%s has the root %s', (url, root) => {
-    expect(serviceRoot(url)).toBe(root);
+    expect(serviceRoot(new URL(url))).toBe(root);
   });
 });
 
 test('the origin of a URL is at most 2,048 characters long', () => {
   const ofLength = (length: number) => 'https://'.padEnd(length, 'x');
-  expect(originOf(`${ofLength(2048)}/v1.0/a?b`)).toBe(ofLength(2048));
-  expect(() => originOf(`${ofLength(2049)}/v1.0`)).toThrow(
+  expect(originOf(new URL(`${ofLength(2048)}/v1.0/a?b`))).toBe(ofLength(2048));
+  expect(() => originOf(new URL(`${ofLength(2049)}/v1.0`))).toThrow(
     expect.objectContaining({
       reason: 'invalidRequest',
       details: [{ code: 'InvalidHeader', message: 'Host is too long.', target: 'Host' }],

@@ -12,7 +12,7 @@ import { propertyNames } from '../../../shared/operation/playPromptOperation.ts'
 import type { ServiceError } from '../../../shared/serviceError.ts';
 
 const SUPPORTED = ['$filter', '$select', '$top'] as const;
-const read = (query: string) => readQueryOptions(`https://host/v1.0/playPromptOperation?${query}`, SUPPORTED);
+const read = (query: string) => readQueryOptions(new URL(`https://host/v1.0/playPromptOperation?${query}`), SUPPORTED);
 
 /** The faults for which a function refuses what it reads, as code and target. */
 function faultsOf(run: () => unknown): [string, string][] {
@@ -72,7 +72,7 @@ describe('query options', () => {
   });
 
   test('an address that takes none refuses all of them', () => {
-    expect(faultsOf(() => readQueryOptions('https://host/?$select=id', []))).toEqual([
+    expect(faultsOf(() => readQueryOptions(new URL('https://host/?$select=id'), []))).toEqual([
       ['UnsupportedQueryOption', '$select'],
     ]);
   });
@@ -127,7 +127,7 @@ describe('$select', () => {
 });
 
 describe('the message of a fault names what exists or is allowed', () => {
-  const none = () => readQueryOptions('https://host/?a=1', []);
+  const none = () => readQueryOptions(new URL('https://host/?a=1'), []);
   test.each<[string, () => unknown]>([
     ['x is not a query option of this URL; supported are $filter, $select, $top.', () => read('x=1')],
     ['a is not a query option of this URL.', none],

@@ -3,13 +3,23 @@ import { readFileSync } from 'node:fs';
 import { createTracingClient, type OperationTracingOptions } from '@azure/core-tracing';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { context, DiagLogLevel, diag, metrics, propagation, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  context,
+  DiagLogLevel,
+  diag,
+  metrics,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import * as z from 'zod';
 import { traceRequests } from '../../../functions/traceRequests.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerTelemetry } from '../../../shared/telemetry/register.ts';
-import { withSpan } from '../../../shared/tracing.ts';
+import { withChildSpan, withSpan } from '../../../shared/tracing.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlpReceiver.ts';
 
 const TRACE = 'a'.repeat(32);
@@ -33,9 +43,10 @@ const thrown = (error: unknown) => () => {
 async function recordTelemetry() {
   const result = await withSpan('outer', async () => {
     await new Promise(setImmediate);
-    return withSpan('inner', async () => 1);
+    return withChildSpan('inner', async () => 1);
   });
   expect(result).toBe(1);
+  expect(await withChildSpan('orphan', async () => 2)).toBe(2);
   for (const [name, error] of [
     ['refused', new ServiceError('notFound', 'no secret')],
     ['unavailable', new ServiceError('unavailable', 'no secret')],
@@ -83,7 +94,8 @@ async function recordTelemetry() {
   expect(sdk.createRequestHeaders()).toEqual({});
 }
 
-test('a span within another is its child', () => {
+test('a step is a child of the active span, and has no span where there is none', () => {
+  expect(the('orphan')).toEqual({});
   expect(the('inner')).toMatchObject({ traceId: the('outer').traceId, parentSpanId: the('outer').spanId });
   expect(the('outer').parentSpanId ?? '').toBe('');
 });
@@ -166,15 +178,20 @@ test('a trace that is not sampled leaves no span, but its calls of the store are
   const traceIds = Array.from({ length: 40 }, () => randomBytes(16).toString('hex'));
   for (const traceId of traceIds) {
     const caller = { traceId, spanId: 'c'.repeat(16), traceFlags: TraceFlags.SAMPLED, isRemote: true };
-    await context.with(trace.setSpanContext(ROOT_CONTEXT, caller), () =>
+    const callStore = () =>
       sdk.withSpan('TableClient.getEntity', none, async ({ tracingOptions = {} }) => {
         const attempt = sdk.startSpan('HTTP GET', { tracingOptions }, { spanKind: 'client' });
         // The SDK ends a span that does not record before the attempt begins.
         expect(attempt.span.isRecording()).toBe(true);
         attempt.span.setAttribute('http.status_code', 200);
         attempt.span.end();
-      }),
-    );
+      });
+    const request = (span: Span) =>
+      withChildSpan('step', async () => {
+        expect(trace.getActiveSpan() === span).toBe(!span.isRecording());
+        await callStore();
+      }).finally(() => span.end());
+    await trace.getTracer('tried').startActiveSpan('request', {}, trace.setSpanContext(ROOT_CONTEXT, caller), request);
   }
   await shutdown();
   await receiver.close();
@@ -182,7 +199,7 @@ test('a trace that is not sampled leaves no span, but its calls of the store are
   expect(receiver.total('http.client.request.duration', { 'http.response.status_code': 200 })).toBe(40);
   const kept = new Set(receiver.spans.map(({ traceId }) => traceId));
   expect([...kept].every((traceId) => traceIds.includes(traceId))).toBe(true);
-  expect(receiver.spans).toHaveLength(2 * kept.size);
+  expect(receiver.spans).toHaveLength(3 * kept.size);
   expect(kept.size).toBeGreaterThan(0);
   expect(kept.size).toBeLessThan(40);
 });
