@@ -5,12 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { type Child, startChild } from '../../local/childProcess.ts';
 import { close, listen } from '../../local/loopback.ts';
-import { type Environment, listening, startEnvironment } from '../environment.ts';
+import { listening, startEnvironment } from '../environment.ts';
 import { SERVICE } from '../load/contenders.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Part } from '../results.ts';
-import { enoughRounds, estimate, quantile } from '../statistics.ts';
+import { enoughRounds, estimate, quantile, shuffled } from '../statistics.ts';
 
 const PER_SECOND = 100;
 /** Of a turn: enough of them that the p99 is not that of one or two. */
@@ -22,10 +22,9 @@ const DEADLINE_MS = 30_000;
 const notifications = z.object({ value: z.array(z.object({ resourceData: z.object({ clientContext: z.string() }) })) });
 
 export async function measureNotifications(plan: Plan, progress: (what: string) => void): Promise<Part> {
-  const environment = await startEnvironment();
   const misbehaving = await startMisbehaving();
-  const alone = await startNotified(environment, 'alone', []);
-  const beside = await startNotified(environment, 'beside', misbehaving.urls);
+  const alone = await startNotified('alone', []);
+  const beside = await startNotified('beside', misbehaving.urls);
   try {
     const p50s = { alone: [] as number[], beside: [] as number[] };
     const p99s = { alone: [] as number[], beside: [] as number[] };
@@ -34,8 +33,7 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
     // The first round is not counted: it compiles the code.
     for (let round = 0; !isEnough(round - 1); round++) {
       progress(`notifications, round ${round}`);
-      const order = round % 2 === 0 ? ([alone, beside] as const) : ([beside, alone] as const);
-      for (const { name, deliver } of order) {
+      for (const { name, deliver } of shuffled([alone, beside])) {
         const latencies = await deliver();
         if (round === 0) continue;
         p50s[name].push(quantile(latencies, 0.5));
@@ -67,12 +65,12 @@ and one never ends its response.`,
   } finally {
     for (const each of [alone, beside]) await each.stop();
     await misbehaving.stop();
-    await environment.close();
   }
 }
 
-/** The service with one receiver that responds at once, and others. */
-async function startNotified<Name extends string>(environment: Environment, name: Name, others: readonly string[]) {
+/** The service, and a store of its own, with one receiver that responds at once, and others. */
+async function startNotified(name: 'alone' | 'beside', others: readonly string[]) {
+  const environment = await startEnvironment();
   const arrived = new Map<string, (time: number) => void>();
   const receiver = createServer(async (request, response) => {
     const body = await text(request);
@@ -84,7 +82,7 @@ async function startNotified<Name extends string>(environment: Environment, name
     }
   });
   const url = `http://127.0.0.1:${await listen(receiver, 0, '')}/`;
-  const table = `${name}Notified`;
+  const table = 'notified';
   await environment.openTable(table);
   const settings = { ...environment.settings(table), NOTIFICATION_HOSTS: '127.0.0.1' };
   const service: Child = await startChild(
@@ -111,6 +109,7 @@ async function startNotified<Name extends string>(environment: Environment, name
       await service.stop();
       receiver.closeAllConnections();
       await close(receiver);
+      await environment.close();
     },
   };
 
