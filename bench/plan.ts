@@ -23,11 +23,11 @@ export interface Plan {
 
 const full: Plan = {
   leastRounds: 8,
-  pacedBudgetMs: 540_000,
-  closedBudgetMs: 600_000,
+  pacedBudgetMs: 480_000,
+  closedBudgetMs: 360_000,
   distanceBudgetMs: 240_000,
   notificationsBudgetMs: 480_000,
-  heatUpMs: 2000,
+  heatUpMs: 15_000,
   paced: 125,
   closedMs: 1000,
   operations: 512,
