@@ -8,7 +8,7 @@ import { MAX_HEADER_LENGTH } from '../../shared/http/headers.ts';
 import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
 
 /** The longest that one request may hold the event loop, in CPU time. What the limits prevent took seconds. */
-const MAX_DELAY_MS = 800;
+const MAX_DELAY_MS = 400;
 
 /** A collection of garbage may fall into one attempt; what the request itself costs is in each of them. */
 const ATTEMPTS = 3;
