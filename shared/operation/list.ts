@@ -42,15 +42,17 @@ export async function listOperations(
     const rows = Math.floor(Math.min(most, fittingRows, top - found.length));
     const query = { filter, from: token, top: Math.max(1, rows) };
     let page = await operations.list(tenant, query, signal);
-    const fitting = countFitting(page.operations.map(sizeOf), maxBytes - bytes);
+    let sizes = page.operations.map(sizeOf);
+    const fitting = countFitting(sizes, maxBytes - bytes);
     if (fitting < page.operations.length) {
       if (found.length > 0) return { next: token, isEnough: true };
       // The store cannot continue in the middle of its page, so that a shorter one is needed.
       page = await operations.list(tenant, { ...query, top: Math.max(1, fitting) }, signal);
+      sizes = page.operations.map(sizeOf);
     }
     found.push(...page.operations);
     damaged += page.damaged;
-    for (const each of page.operations) bytes += sizeOf(each);
+    for (const size of sizes) bytes += size;
     return { next: page.next, isEnough: found.length >= top || bytes >= maxBytes };
   });
   return { operations: found, next, damaged };
