@@ -1,4 +1,4 @@
-/** How much is measured: all of it in some 40 minutes (starts take 20 more), or enough in five to see that everything works. */
+/** How much is measured: all of it in some 45 minutes (starts take 20 more), or enough in five to see that everything works. */
 export interface Plan {
   /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
   readonly leastRounds: number;
@@ -23,8 +23,8 @@ export interface Plan {
 
 const full: Plan = {
   leastRounds: 8,
-  pacedBudgetMs: 480_000,
-  closedBudgetMs: 360_000,
+  pacedBudgetMs: 540_000,
+  closedBudgetMs: 600_000,
   distanceBudgetMs: 240_000,
   notificationsBudgetMs: 480_000,
   heatUpMs: 15_000,
