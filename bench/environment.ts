@@ -14,6 +14,10 @@ export const ROLE = 'Calls.Initiate.All';
 const ACCOUNT = 'devstoreaccount1';
 const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
+/** The connection string of a store on this machine. */
+export const connectionString = (port: number) =>
+  `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};TableEndpoint=http://127.0.0.1:${port}/${ACCOUNT};`;
+
 export const listening = z.object({ port: z.number() });
 
 export interface Environment {
@@ -37,9 +41,6 @@ export async function startEnvironment({ postgres: withPostgres = false } = {}):
   );
   const { port } = listening.parse(azurite.ready);
   const issuer = await startIssuer(0);
-  const connection = (storePort: number) =>
-    `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};TableEndpoint=http://127.0.0.1:${storePort}/${ACCOUNT};`;
-
   return {
     token: await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] }),
     tenant: TENANT,
@@ -53,12 +54,12 @@ export async function startEnvironment({ postgres: withPostgres = false } = {}):
       AUTH_TENANTS: TENANT,
       AUTH_AUDIENCES: AUDIENCE,
       AUTH_APP_ROLES: ROLE,
-      TABLES_CONNECTION: connection(storePort),
+      TABLES_CONNECTION: connectionString(storePort),
       TABLES_NAME: table,
       ...(postgres && { BENCH_POSTGRES_PORT: String(postgres.port) }),
     }),
     async openTable(name) {
-      const client = TableClient.fromConnectionString(connection(port), name, { allowInsecureConnection: true });
+      const client = TableClient.fromConnectionString(connectionString(port), name, { allowInsecureConnection: true });
       await client.createTable();
       return client;
     },

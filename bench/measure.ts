@@ -6,6 +6,7 @@ import { measureCompute } from './compute/measure.ts';
 import { measureLists } from './lists/measure.ts';
 import { measureDistance } from './load/distance.ts';
 import { measureLoads } from './load/measure.ts';
+import { measurePaced } from './load/paced.ts';
 import { describeRun } from './machine.ts';
 import { measureNotifications } from './notifications/measure.ts';
 import { type Plan, plans, withStored } from './plan.ts';
@@ -18,6 +19,7 @@ const PERFORMANCE_PAGE = resolve(ROOT_FOLDER, 'docs/performance.md');
 type Measure = (plan: Plan, progress: (what: string) => void, folder: string) => Promise<Part>;
 
 const measures: Record<Kind, Measure> = {
+  paced: measurePaced,
   load: measureLoads,
   distance: measureDistance,
   lists: measureLists,

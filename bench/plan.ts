@@ -8,15 +8,13 @@ export interface Plan {
   readonly notificationsBudgetMs: number;
   /** How long each contender is put under load before the first round, so that its code is compiled. */
   readonly heatUpMs: number;
-  /** Requests of a turn at a fixed rate. */
-  readonly paced: number;
   /** The time of a turn in which callers wait for their responses. */
   readonly closedMs: number;
   /** How many operations the callers share. */
   readonly operations: number;
   readonly callers: readonly number[];
   readonly storedInTable: readonly number[];
-  readonly computeBatches: number;
+  readonly computeRounds: number;
   readonly coldStarts: number;
   readonly coldStartBudgetMs: number;
 }
@@ -28,12 +26,11 @@ const full: Plan = {
   distanceBudgetMs: 240_000,
   notificationsBudgetMs: 480_000,
   heatUpMs: 15_000,
-  paced: 125,
   closedMs: 1000,
   operations: 512,
   callers: [1, 4, 64, 256],
   storedInTable: [100, 10_000, 100_000],
-  computeBatches: 151,
+  computeRounds: 50,
   coldStarts: 20,
   coldStartBudgetMs: 1_200_000,
 };
@@ -49,7 +46,7 @@ const quick: Plan = {
   callers: [1, 256],
   closedMs: 400,
   storedInTable: [100, 2000],
-  computeBatches: 7,
+  computeRounds: 7,
   coldStarts: 3,
   coldStartBudgetMs: 0,
 };

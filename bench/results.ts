@@ -32,7 +32,7 @@ export type Part = z.infer<typeof part>;
 const run = z.object({ date: z.string(), machine: z.string(), versions: z.string(), quick: z.boolean() });
 export type Run = z.infer<typeof run>;
 
-export const kinds = ['load', 'distance', 'lists', 'notifications', 'compute', 'coldstart'] as const;
+export const kinds = ['paced', 'load', 'distance', 'lists', 'notifications', 'compute', 'coldstart'] as const;
 export type Kind = (typeof kinds)[number];
 const results = z.partialRecord(z.enum(kinds), part.extend({ run }));
 export type Results = z.infer<typeof results>;

@@ -60,6 +60,24 @@ export function shuffled<Item>(items: readonly Item[]): Item[] {
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ item }) => item);
 }
 
+/**
+ * Lets each contender of a round take several short turns, every time in another order: what disturbs the machine for
+ * longer than a turn disturbs all of them.
+ *
+ * @returns what each turn yielded, by contender
+ */
+export async function interleave<Contender, Result>(
+  contenders: readonly Contender[],
+  turns: number,
+  takeTurn: (contender: Contender) => Promise<Result>,
+): Promise<Map<Contender, Result[]>> {
+  const results = new Map(contenders.map((contender): [Contender, Result[]] => [contender, []]));
+  for (let turn = 0; turn < turns; turn++) {
+    for (const contender of shuffled(contenders)) results.get(contender)?.push(await takeTurn(contender));
+  }
+  return results;
+}
+
 /** How wide the interval of a goal may be. */
 export const WIDEST = 0.1;
 

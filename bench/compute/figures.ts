@@ -1,8 +1,12 @@
 import * as z from 'zod';
 
-/** What the process of the measurement reports; CPU in microseconds for each request, batch by batch. */
+/** What is measured: the handler and one written by hand on a store in the process, and two functions on a table service. */
+export const contenders = ['handler', 'handWritten', 'service', 'plainFunction'] as const;
+
+/** What the process of the measurement reports. */
 export const compute = z.object({
-  handlers: z.array(z.object({ service: z.number(), handWritten: z.number() })),
+  /** CPU in microseconds for each request, round by round. */
+  rounds: z.array(z.record(z.enum(contenders), z.number())),
   /** The share of each module in the CPU time, in parts of 1. */
   profile: z.array(z.object({ where: z.string(), share: z.number() })),
 });

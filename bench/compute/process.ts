@@ -1,80 +1,94 @@
-// The handler with an in-process store in the table's place, in a process of its own: CPU of each warm PATCH, beside the
-// handler written by hand.
+// CPU of each warm PATCH, in a process of its own: of the handler with an in-process store in the table's place, beside
+// the handler written by hand; and of the service with a table service that responds at once, beside the plainest function.
 import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import * as z from 'zod';
 import { toHttpHandler } from '../../functions/graphHandler.ts';
+import { createPlayPromptOperationRoutes } from '../../functions/playPromptOperation.ts';
+import { traceRequests } from '../../functions/traceRequests.ts';
 import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromptOperation.ts';
-import { serveUntilStopped } from '../../local/childProcess.ts';
+import { serveUntilStopped, startChild } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { createAuthentication } from '../../shared/auth/authentication.ts';
 import { createTenantKeys } from '../../shared/auth/signingKeys.ts';
 import { readSettings } from '../../shared/settings.ts';
-import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
+import { createTableRepository } from '../../shared/store/tableRepository.ts';
+import { AUDIENCE, connectionString, listening, ROLE, TENANT } from '../environment.ts';
+import { createPlainUpdate } from '../load/plainFunction/update.ts';
 import { bodyOf, operationIds } from '../load/updates.ts';
-import { shuffled } from '../statistics.ts';
-import type { Compute } from './figures.ts';
+import { readPeerSettings } from '../peers/parts/peer.ts';
+import { interleave } from '../statistics.ts';
+import { type Compute, contenders } from './figures.ts';
 import { createHandWritten } from './handWritten.ts';
 import { createMemoryOperations } from './memoryOperations.ts';
 import { profile } from './profile.ts';
 
-/** How many requests one batch has; they are made before its time counts. */
-const BATCH = 1000;
-const WARM_UP_BATCHES = 5;
-const PROFILED_BATCHES = 10;
+/** Of a round, short: what disturbs the machine disturbs all. */
+const TURNS = 100;
+/** Of a turn; they are made before its time counts. */
+const REQUESTS = 10;
+const WARM_UP_ROUNDS = 5;
+const PROFILED_REQUESTS = 10_000;
 const OPERATIONS = 64;
 
-const { gc } = globalThis;
 let requestCount = 0;
 const context = new InvocationContext({ invocationId: crypto.randomUUID(), functionName: 'bench' });
-const batches = z.coerce.number().parse(process.env.BENCH_BATCHES);
+const roundCount = z.coerce.number().parse(process.env.BENCH_ROUNDS);
 
 await serveUntilStopped(async () => {
   const issuer = await startIssuer(0);
-  const { auth } = readSettings({
+  const store = await startChild(new URL('instantStore.ts', import.meta.url).href, process.env);
+  const env = {
     AUTH_AUTHORITY: issuer.authority,
     AUTH_TENANTS: TENANT,
     AUTH_AUDIENCES: AUDIENCE,
     AUTH_APP_ROLES: ROLE,
-    TABLES_CONNECTION: 'UseDevelopmentStorage=true',
-  });
-  const findTenantKeys = createTenantKeys({ authority: auth.authority });
+    TABLES_CONNECTION: connectionString(listening.parse(store.ready).port),
+    TABLES_NAME: 'instant',
+  };
+  const { auth, tables } = readSettings(env);
   const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
   const { authenticate } = createAuthentication(auth);
-  const service = toHttpHandler(
-    createUpdatePlayPromptOperation({ authenticate, operations: createMemoryOperations() }),
-  );
-  const handWritten = createHandWritten(auth, findTenantKeys, createMemoryOperations());
-  const both = { service, handWritten };
+  const findTenantKeys = createTenantKeys({ authority: auth.authority });
+  const onStore = createPlayPromptOperationRoutes({ authenticate, operations: createTableRepository(tables) });
+  const entity = onStore.find(({ template }) => template.endsWith('/{id}'));
+  if (!entity) throw new Error('There is no route of an entity.');
+  const handlers: Record<(typeof contenders)[number], HttpHandler> = {
+    handler: toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations: createMemoryOperations() })),
+    handWritten: createHandWritten(auth, findTenantKeys, createMemoryOperations()),
+    service: traceRequests(toHttpHandler(entity.handler), entity),
+    plainFunction: createPlainUpdate(readPeerSettings(env)),
+  };
 
   const ids = operationIds(OPERATIONS);
-  const run = (handler: HttpHandler) => {
-    const batch = requests(ids, authorization);
-    // What an earlier batch has left behind is not this one's.
-    gc?.();
-    return cpuOf(handler, batch);
-  };
-  const repeat = async (times: number, work: () => Promise<unknown>) => {
-    for (let time = 0; time < times; time++) await work();
+  const takeRound = async () => {
+    const turns = await interleave(contenders, TURNS, (key) =>
+      cpuOf(handlers[key], requests(REQUESTS, ids, authorization)),
+    );
+    const cpu = { handler: 0, handWritten: 0, service: 0, plainFunction: 0 };
+    for (const [key, times] of turns) cpu[key] = times.reduce((sum, time) => sum + time, 0) / times.length;
+    return cpu;
   };
 
-  await checkSameAnswer(service, handWritten, authorization);
-  for (const handler of Object.values(both)) await repeat(WARM_UP_BATCHES, () => run(handler));
-  const handlers: Compute['handlers'] = [];
-  await repeat(batches, async () => {
-    const cpu = { service: 0, handWritten: 0 };
-    for (const key of shuffled(['service', 'handWritten'] as const)) cpu[key] = await run(both[key]);
-    handlers.push(cpu);
-  });
-  const profiled = Array.from({ length: PROFILED_BATCHES }, () => requests(ids, authorization)).flat();
-  const places = await profile(() => cpuOf(service, profiled));
+  await checkSameAnswer(handlers.handler, handlers.handWritten, authorization);
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) await takeRound();
+  const rounds: Compute['rounds'] = [];
+  while (rounds.length < roundCount) rounds.push(await takeRound());
+  const profiled = requests(PROFILED_REQUESTS, ids, authorization);
+  const places = await profile(() => cpuOf(handlers.handler, profiled));
 
-  const ready: Compute = { handlers, profile: places };
-  return { ready, stop: () => issuer.close() };
+  const ready: Compute = { rounds, profile: places };
+  return {
+    ready,
+    async stop() {
+      await store.stop();
+      await issuer.close();
+    },
+  };
 });
 
 /** Requests that each change something, of operations in no order. */
-function requests(ids: readonly string[], authorization: string) {
-  return Array.from({ length: BATCH }, () => {
+function requests(length: number, ids: readonly string[], authorization: string) {
+  return Array.from({ length }, () => {
     const id = ids[(requestCount++ * 7919) % ids.length] ?? '';
     return new HttpRequest({
       method: 'PATCH',
@@ -100,7 +114,7 @@ async function send(handler: HttpHandler, request: HttpRequest) {
 }
 
 async function checkSameAnswer(a: HttpHandler, b: HttpHandler, authorization: string) {
-  const [request] = requests(['checked'], authorization);
+  const [request] = requests(1, ['checked'], authorization);
   if (!request) return;
   const [one, other] = [await a(request.clone(), context), await b(request, context)];
   if (JSON.stringify(one) !== JSON.stringify(other)) {

@@ -9,18 +9,22 @@ import { createTableRepository } from '../../shared/store/tableRepository.ts';
 import { startFaultProxy } from '../../test/support/faultProxy.ts';
 import { type Environment, listening, startEnvironment, TENANT } from '../environment.ts';
 import { type Contender, SERVICE, startBareTable, startServer } from '../load/contenders.ts';
-import { type Turn, takeTurn, valuesOf } from '../load/turns.ts';
+import { type Figures, figuresOf, takeTurn, valuesOf } from '../load/turns.ts';
 import { usageOf } from '../load/usage.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf, number } from '../report/markdown.ts';
 import type { Goal, Part, Section } from '../results.ts';
-import { estimate, shuffled } from '../statistics.ts';
+import { estimate, interleave } from '../statistics.ts';
 
 const TABLE = 'stored';
 
 /** How many of the stored operations are updated: always as many, so that only the store grows. */
 const UPDATED = 64;
 const ROUNDS = 12;
+/** Of each contender in a round. */
+const TURNS = 12;
+/** Of a turn. */
+const REQUESTS = 5;
 
 /** Low, because an update costs Azurite the more, the more rows it has: with a million of them, it can do no more. */
 const PER_SECOND = 25;
@@ -41,21 +45,21 @@ export async function measureLists(plan: Plan, progress: (what: string) => void)
   const bare = await startBareTable(environment, { isWriteOnly: false, tableName: TABLE });
   try {
     const updated = Array.from({ length: UPDATED }, (_, index) => idOf(index));
-    const growth = new Map<number, readonly Turn[]>();
+    const growth = new Map<number, readonly Figures[]>();
     let stored = 0;
     for (const count of plan.storedInTable) {
       progress(`${count} operations stored`);
       await insert(table, stored, count);
       stored = count;
       for (const contender of [service, bare]) await contender.seed(updated);
-      const turns: Turn[] = [];
+      const figures: Figures[] = [];
       for (let round = 0; round < ROUNDS; round++) {
-        for (const contender of shuffled([service, bare])) {
-          const run = () => contender.paced(updated, Math.ceil(plan.paced / 2), PER_SECOND);
-          turns.push(await takeTurn(environment, contender, round, 0, run));
-        }
+        const takenBy = await interleave([service, bare], TURNS, (contender) =>
+          takeTurn(environment, contender, () => contender.paced(updated, REQUESTS, PER_SECOND)),
+        );
+        for (const [contender, turns] of takenBy) figures.push(figuresOf(contender, round, 0, turns));
       }
-      growth.set(count, turns);
+      growth.set(count, figures);
     }
     progress('lists');
     const lists = await measureQueries(environment, lister, proxy, stored);
@@ -91,7 +95,7 @@ function rowOf(index: number): TableEntity {
   ]);
 }
 
-function growthGoal(growth: ReadonlyMap<number, readonly Turn[]>): Goal {
+function growthGoal(growth: ReadonlyMap<number, readonly Figures[]>): Goal {
   const [least, greatest] = [Math.min(...growth.keys()), Math.max(...growth.keys())];
   const [few, many] = [least, greatest].map((count) => valuesOf(growth.get(count) ?? [], 'cpu', SERVICE.key));
   return {
@@ -101,17 +105,17 @@ function growthGoal(growth: ReadonlyMap<number, readonly Turn[]>): Goal {
   };
 }
 
-function growthSection(growth: ReadonlyMap<number, readonly Turn[]>): Section {
+function growthSection(growth: ReadonlyMap<number, readonly Figures[]>): Section {
   return {
     title: 'Stored operations: updates',
     text: `Updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations of the service in the
 table. CPU is that of the service, with the embedded host.`,
     columns: ['stored', 'p50 ms', 'p50 ms of the bare SDK, get and update', 'CPU ms'],
-    rows: [...growth].map(([count, turns]) => [
+    rows: [...growth].map(([count, figures]) => [
       String(count),
-      figureOf(valuesOf(turns, 'p50', SERVICE.key)),
-      figureOf(valuesOf(turns, 'p50', 'bareTable')),
-      figureOf(valuesOf(turns, 'cpu', SERVICE.key)),
+      figureOf(valuesOf(figures, 'p50', SERVICE.key)),
+      figureOf(valuesOf(figures, 'p50', 'bareTable')),
+      figureOf(valuesOf(figures, 'cpu', SERVICE.key)),
     ]),
   };
 }

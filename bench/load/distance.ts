@@ -6,7 +6,7 @@ import { figureOf } from '../report/markdown.ts';
 import type { Goal, Part } from '../results.ts';
 import { type Contender, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import type { Network } from './network.ts';
-import { heatUp, inRounds, PER_SECOND, ratio, type Turn, takeTurn } from './turns.ts';
+import { type Figures, heatUp, inPacedRounds, PER_SECOND, ratio } from './turns.ts';
 import { operationIds } from './updates.ts';
 
 /** How long every byte to the store, and from it, is under way. */
@@ -28,17 +28,16 @@ export async function measureDistance(plan: Plan, progress: (what: string) => vo
     contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort }));
     const operations = operationIds(plan.operations);
     await heatUp(contenders, operations, plan.heatUpMs, progress);
-    const turns = await inRounds(
+    const figures = await inPacedRounds(
+      environment,
       contenders,
-      plan.leastRounds,
-      plan.distanceBudgetMs,
-      (contender, round) =>
-        takeTurn(environment, contender, round, 0, () => contender.paced(operations, plan.paced, PER_SECOND)),
+      operations,
+      { least: plan.leastRounds, budgetMs: plan.distanceBudgetMs },
       goals,
       (round) => progress(`a store at a distance, round ${round + 1}`),
     );
     return {
-      goals: goals(turns),
+      goals: goals(figures),
       sections: [
         {
           title: 'A store at a distance',
@@ -46,8 +45,8 @@ export async function measureDistance(plan: Plan, progress: (what: string) => vo
 ${ONE_WAY_MS} ms under way.`,
           columns: ['', 'p50 ms', 'p99 ms', 'not 2xx'],
           rows: contenders.map(({ key, title }) => {
-            const own = turns.filter(({ contender }) => contender === key);
-            const failed = own.reduce((sum, turn) => sum + turn.failed, 0);
+            const own = figures.filter(({ contender }) => contender === key);
+            const failed = own.reduce((sum, each) => sum + each.failed, 0);
             return [title, figureOf(own.map(({ p50 }) => p50)), figureOf(own.map(({ p99 }) => p99)), String(failed)];
           }),
         },
@@ -60,12 +59,12 @@ ${ONE_WAY_MS} ms under way.`,
   }
 }
 
-function goals(turns: readonly Turn[]): Goal[] {
+function goals(figures: readonly Figures[]): Goal[] {
   return [
     {
       measure: `p50 with a round trip of ${2 * ONE_WAY_MS} ms to the store, to the bare SDK that reads and writes`,
       most: 0.9,
-      figure: ratio(turns, 'p50', SERVICE.key, 'bareTable'),
+      figure: ratio(figures, 'p50', SERVICE.key, 'bareTable'),
     },
   ];
 }

@@ -6,18 +6,10 @@ import type { Plan } from '../plan.ts';
 import { figureOf, number } from '../report/markdown.ts';
 import { plot } from '../report/plot.ts';
 import type { Goal, Part, Section } from '../results.ts';
-import { estimate, exactly, median, shuffled } from '../statistics.ts';
-import {
-  type Contender,
-  HOST_ONLY,
-  PLAIN_FUNCTION,
-  peers,
-  SERVICE,
-  startBareTable,
-  startServer,
-} from './contenders.ts';
+import { estimate, exactly, interleave, median, shuffled } from '../statistics.ts';
+import { type Contender, PLAIN_FUNCTION, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import { countRoundTrips } from './roundTrips.ts';
-import { COMPARED_AT, heatUp, inRounds, PER_SECOND, ratio, type Turn, takeTurn, valuesOf } from './turns.ts';
+import { COMPARED_AT, type Figures, figuresOf, heatUp, inRounds, ratio, takeTurn, valuesOf } from './turns.ts';
 import { operationIds } from './updates.ts';
 
 const HOT_WRITERS = [1, 16, 64];
@@ -30,33 +22,30 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
   try {
     const service = await startServer(SERVICE, environment);
     contenders.push(service);
-    for (const server of [HOST_ONLY, PLAIN_FUNCTION, ...peers(environment)]) {
+    for (const server of [PLAIN_FUNCTION, ...peers(environment)]) {
       contenders.push(await startServer(server, environment));
     }
     for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
-    const compared = contenders.filter(({ key }) => key !== HOST_ONLY.key);
     // The plainest function cannot update an operation twice at the same time.
-    const full = compared.filter(({ key }) => key !== PLAIN_FUNCTION.key);
+    const full = contenders.filter(({ key }) => key !== PLAIN_FUNCTION.key);
     const operations = operationIds(plan.operations);
     await heatUp(contenders, operations, plan.heatUpMs, progress);
 
-    const pacedTurn = (contender: Contender, round: number) =>
-      takeTurn(environment, contender, round, 0, () => contender.paced(operations, plan.paced, PER_SECOND));
-    const closedTurn = (contender: Contender, round: number, callers: number, ids = operations) =>
-      takeTurn(environment, contender, round, callers, () => contender.closed(ids, callers, plan.closedMs));
-
-    const paced = await inRounds(contenders, plan.leastRounds, plan.pacedBudgetMs, pacedTurn, pacedGoals, (round) =>
-      progress(`at ${PER_SECOND} requests a second, round ${round + 1}`),
-    );
+    const closedTurn = async (contender: Contender, round: number, callers: number, ids = operations) =>
+      figuresOf(contender, round, callers, [
+        await takeTurn(environment, contender, () => contender.closed(ids, callers, plan.closedMs)),
+      ]);
     const closed = await inRounds(
-      compared,
-      plan.leastRounds,
-      plan.closedBudgetMs,
-      (contender, round) => closedTurn(contender, round, COMPARED_AT),
-      closedGoals,
-      (round) => progress(`${COMPARED_AT} callers, round ${round + 1}`),
+      contenders,
+      { least: plan.leastRounds, budgetMs: plan.closedBudgetMs },
+      async (round) => {
+        progress(`${COMPARED_AT} callers, round ${round + 1}`);
+        const turns = await interleave(contenders, 1, (contender) => closedTurn(contender, round, COMPARED_AT));
+        return [...turns.values()].flat();
+      },
+      goals,
     );
-    const growth: Turn[] = [];
+    const growth: Figures[] = [];
     for (const callers of plan.callers) {
       progress(`${callers} callers`);
       for (const contender of full) growth.push(await closedTurn(contender, 0, callers));
@@ -71,7 +60,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
       const [reference = Number.NaN, ...more] = [COMPARED_AT, 64, 256].map((callers) => perSecond.get(callers));
       kept.push(Math.min(...more.map((each = Number.NaN) => each)) / reference);
     }
-    const hot: Turn[] = [];
+    const hot: Figures[] = [];
     for (const writers of HOT_WRITERS) {
       progress(`${writers} callers on one operation`);
       for (const contender of full.filter(({ isServer }) => isServer)) {
@@ -87,17 +76,17 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     const titleOf = (key: string) => contenders.find((contender) => contender.key === key)?.title ?? key;
     const series = [...closed.filter(({ contender }) => contender !== PLAIN_FUNCTION.key), ...growth];
     const points = [...Map.groupBy(series, ({ contender, callers }) => `${contender} ${callers}`).values()];
-    const plotted = points.map((turns) => ({
-      contender: titleOf(turns[0]?.contender ?? ''),
-      callers: turns[0]?.callers ?? 0,
-      throughput: median(turns.map(({ perSecond }) => perSecond)),
-      latency: median(turns.map(({ p50 }) => p50)),
+    const plotted = points.map((figures) => ({
+      contender: titleOf(figures[0]?.contender ?? ''),
+      callers: figures[0]?.callers ?? 0,
+      throughput: median(figures.map(({ perSecond }) => perSecond)),
+      latency: median(figures.map(({ p50 }) => p50)),
     }));
     writeFileSync(resolve(folder, PLOT_FILE), await plot(plotted));
 
-    const all = [...paced, ...closed, ...growth, ...hot];
+    const all = [...closed, ...growth, ...hot];
     const faulty = contenders.map(({ key, title }) => {
-      const failed = all.reduce((sum, turn) => sum + (turn.contender === key ? turn.failed : 0), 0);
+      const failed = all.reduce((sum, each) => sum + (each.contender === key ? each.failed : 0), 0);
       return { key, title, failed, lost: lost.get(key) };
     });
     if (lost.get(SERVICE.key) !== 0) {
@@ -107,8 +96,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     const counted = trips.find(({ contender }) => contender === SERVICE.key);
     return {
       goals: [
-        ...pacedGoals(paced),
-        ...closedGoals(closed),
+        ...goals(closed),
         {
           measure: 'responses per second, the lower of 64 and 256 callers, to 16 callers',
           least: 0.8,
@@ -126,11 +114,10 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
         },
       ],
       sections: [
-        pacedSection(paced, titleOf, environment),
-        closedSection(closed, titleOf),
+        closedSection(closed, titleOf, environment),
         {
           title: 'Growing concurrency',
-          text: `Responses per second, and p99 in ms, by number of callers: with ${COMPARED_AT} the median of the rounds, otherwise one turn.\n\n![Latency against throughput](${PLOT_FILE})`,
+          text: `Responses per second, and p99 in ms, by number of callers: with ${COMPARED_AT} the median of the rounds, otherwise of one second.\n\n![Latency against throughput](${PLOT_FILE})`,
           ...seriesTable(series, titleOf),
         },
         {
@@ -162,41 +149,9 @@ that the service runs those of one instance one after the other: its throughput 
   }
 }
 
-/** The CPU of what is deployed: a function without the embedded host, which is measured alone in the same round. */
-function deployedCpu(turns: readonly Turn[], { key } = SERVICE) {
-  const host = valuesOf(turns, 'cpu', HOST_ONLY.key);
-  return valuesOf(turns, 'cpu', key).map((cpu, round) => cpu - (host[round] ?? Number.NaN));
-}
-
-/** About the p50 of a service that takes no time of its own: the embedded host alone and one update by the bare SDK. */
-function leastP50(turns: readonly Turn[]) {
-  const host = valuesOf(turns, 'p50', HOST_ONLY.key);
-  const update = valuesOf(turns, 'p50', 'bareWrite');
-  const reference = valuesOf(turns, 'p50', 'bareTable');
-  return reference.map((time, round) => ((host[round] ?? Number.NaN) + (update[round] ?? Number.NaN)) / time);
-}
-
-function pacedGoals(turns: readonly Turn[]): Goal[] {
-  const written = valuesOf(turns, 'cpu', 'nodeHttp');
-  const deployed = estimate(deployedCpu(turns).map((cpu, round) => cpu / (written[round] ?? Number.NaN)));
-  return [
-    {
-      measure: 'p50 at a fixed rate, to the bare SDK that reads and writes',
-      most: 0.9,
-      figure: ratio(turns, 'p50', SERVICE.key, 'bareTable'),
-    },
-    { measure: 'CPU of what is deployed, to plain node:http', most: 0.7, figure: deployed },
-    {
-      measure: 'CPU with the embedded host, to plain node:http',
-      most: 1,
-      figure: ratio(turns, 'cpu', SERVICE.key, 'nodeHttp'),
-    },
-  ];
-}
-
-function closedGoals(turns: readonly Turn[]): Goal[] {
-  const perSecond = (reference: string) => ratio(turns, 'perSecond', SERVICE.key, reference);
-  const hasPostgres = turns.some(({ contender }) => contender === 'capPostgres');
+function goals(figures: readonly Figures[]): Goal[] {
+  const perSecond = (reference: string) => ratio(figures, 'perSecond', SERVICE.key, reference);
+  const hasPostgres = figures.some(({ contender }) => contender === 'capPostgres');
   return [
     { measure: 'responses per second of 16 callers, to plain node:http', least: 1.2, figure: perSecond('nodeHttp') },
     ...(hasPostgres
@@ -216,66 +171,27 @@ function closedGoals(turns: readonly Turn[]): Goal[] {
   ];
 }
 
-function pacedSection(turns: readonly Turn[], titleOf: (key: string) => string, environment: Environment): Section {
-  const written = valuesOf(turns, 'cpu', 'nodeHttp');
-  const toWritten = (values: readonly number[]) =>
-    figureOf(values.map((value, round) => value / (written[round] ?? Number.NaN)));
+function closedSection(
+  figures: readonly Figures[],
+  titleOf: (key: string) => string,
+  environment: Environment,
+): Section {
   const postgres = environment.hasPostgres
     ? ''
     : ' SAP CAP on PostgreSQL was left out: PostgreSQL is not installed here.';
   return {
-    title: 'At a fixed rate',
-    text: `One PATCH with the id in the URL, an RS256 token of the same issuer, and a body of some 300 bytes that changes something
-every time, over kept-alive connections; ${PER_SECOND} requests a second, whether or not those before were answered. A latency
-counts from the time at which the request was due. CPU is \`process.cpuUsage\` of the server, all threads, for each response;
-that of the bare SDK is not given, since its process also keeps the time. Each contender has a process and a table of its
-own, and they take turns of one second, each round in another order. The store is Azurite in memory. SAP CAP has SQLite in
-its own process, or PostgreSQL without fsync over a socket.${postgres}
-
-"The plainest function" is one on the same packages that checks the token, parses the body with zod, and makes one store
-request: it has no limits and no OData, and keeps all that it wrote and every token, so that it works only as a single
-instance. Express and node:http verify the token each time; this service does once in five minutes. "What is deployed"
-is a function without what the embedded host costs by itself: an HTTP server, a router and conversions, which Azure runs outside of the app's process.
-
-A service on this host that took no time of its own would take about as long as the host alone and one update by the bare SDK:
-${figureOf(leastP50(turns))} of the bare SDK's that reads and writes.`,
-    columns: ['', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU to node:http', 'store CPU ms', 'RSS MiB'],
-    rows: [
-      ...[...Map.groupBy(turns, ({ contender }) => contender)].map(([key, own]) => [
-        titleOf(key),
-        figureOf(own.map(({ p50 }) => p50)),
-        figureOf(own.map(({ p99 }) => p99)),
-        ...(key.startsWith('bare')
-          ? ['', '']
-          : [figureOf(own.map(({ cpu }) => cpu)), toWritten(valuesOf(turns, 'cpu', key))]),
-        figureOf(own.flatMap(({ storeCpu = [] }) => storeCpu)),
-        number(median(own.map(({ rssMiB }) => rssMiB))),
-      ]),
-      ...[SERVICE, PLAIN_FUNCTION].map((server) => [
-        `${titleOf(server.key)}: what is deployed`,
-        '',
-        '',
-        figureOf(deployedCpu(turns, server)),
-        toWritten(deployedCpu(turns, server)),
-        '',
-        '',
-      ]),
-    ],
-  };
-}
-
-function closedSection(turns: readonly Turn[], titleOf: (key: string) => string): Section {
-  return {
     title: `${COMPARED_AT} callers`,
-    text: `Each caller waits for a response before its next request. Load generator, server and store fill both cores, so that these
-figures also measure how the processes are scheduled.`,
+    text: `The same request. Each caller waits for a response before its next one. A turn is of ${COMPARED_AT} callers and one second, and each round has
+one turn of each. Load generator, server and store fill both cores, so that these figures also measure how the processes
+are scheduled. SAP CAP has SQLite in its own process, or PostgreSQL without fsync over a socket.${postgres} Express verifies
+the token each time, as node:http does.`,
     columns: ['', 'responses/s', 'to node:http', 'p50 ms', 'p99 ms', 'CPU ms'],
-    rows: [...Map.groupBy(turns, ({ contender }) => contender)].map(([key, own]) => {
-      const written = valuesOf(turns, 'perSecond', 'nodeHttp');
+    rows: [...Map.groupBy(figures, ({ contender }) => contender)].map(([key, own]) => {
+      const written = valuesOf(figures, 'perSecond', 'nodeHttp');
       return [
         titleOf(key),
         figureOf(own.map(({ perSecond }) => perSecond)),
-        figureOf(valuesOf(turns, 'perSecond', key).map((value, round) => value / (written[round] ?? Number.NaN))),
+        figureOf(valuesOf(figures, 'perSecond', key).map((value, round) => value / (written[round] ?? Number.NaN))),
         figureOf(own.map(({ p50 }) => p50)),
         figureOf(own.map(({ p99 }) => p99)),
         figureOf(own.map(({ cpu }) => cpu)),
@@ -284,9 +200,9 @@ figures also measure how the processes are scheduled.`,
   };
 }
 
-function seriesTable(turns: readonly Turn[], titleOf: (key: string) => string) {
-  const counts = [...new Set(turns.map(({ callers }) => callers))].toSorted((a, b) => a - b);
-  const rows = [...Map.groupBy(turns, ({ contender }) => contender)].map(([key, own]) => [
+function seriesTable(figures: readonly Figures[], titleOf: (key: string) => string) {
+  const counts = [...new Set(figures.map(({ callers }) => callers))].toSorted((a, b) => a - b);
+  const rows = [...Map.groupBy(figures, ({ contender }) => contender)].map(([key, own]) => [
     titleOf(key),
     ...counts.map((count) => {
       const at = own.filter(({ callers }) => callers === count);

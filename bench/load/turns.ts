@@ -1,7 +1,7 @@
 // Turns of contenders, in rounds.
 import type { Environment } from '../environment.ts';
 import type { Goal } from '../results.ts';
-import { type Estimate, enoughRounds, estimate, quantile, shuffled } from '../statistics.ts';
+import { type Estimate, enoughRounds, estimate, interleave, quantile } from '../statistics.ts';
 import type { Contender } from './contenders.ts';
 import type { Sample } from './drive.ts';
 import { usageOf } from './usage.ts';
@@ -9,11 +9,23 @@ import { usageOf } from './usage.ts';
 /** Moderate: the slowest contender and its store need half of one core for it. */
 export const PER_SECOND = 125;
 
+/** Of each contender in a round at a fixed rate: short, so that what disturbs the machine disturbs all of them. */
+export const PACED_TURNS = 25;
+/** Of a turn at a fixed rate. */
+export const PACED_REQUESTS = 5;
+
 /** How many callers the contenders are compared at. */
 export const COMPARED_AT = 16;
 
-/** What one contender did in one turn; times in milliseconds. */
-export interface Turn {
+/** What one contender did in one turn, and what it and the store used in it; times in milliseconds. */
+export interface Turn extends Sample {
+  readonly cpuMs: number;
+  readonly storeCpuMs: number;
+  readonly rssMiB: number;
+}
+
+/** What one contender did in one round; times in milliseconds. */
+export interface Figures {
   readonly contender: string;
   readonly round: number;
   readonly callers: number;
@@ -30,29 +42,44 @@ export interface Turn {
 
 export type Measure = 'p50' | 'perSecond' | 'cpu';
 
-/** Runs a turn, and measures what the contender and the store used in it. */
 export async function takeTurn(
-  environment: Environment,
-  contender: Contender,
-  round: number,
-  callers: number,
+  { azurite }: Environment,
+  { process }: Contender,
   run: () => Promise<Sample>,
 ): Promise<Turn> {
-  const usages = () => Promise.all([usageOf(contender.process), usageOf(environment.azurite)]);
+  const usages = () => Promise.all([usageOf(process), usageOf(azurite)]);
   const [before, storeBefore] = await usages();
-  const { latencies, seconds, failed } = await run();
+  const taken = await run();
   const [after, storeAfter] = await usages();
-  const { length } = latencies;
   return {
-    contender: contender.key,
+    ...taken,
+    cpuMs: after.cpuMs - before.cpuMs,
+    storeCpuMs: storeAfter.cpuMs - storeBefore.cpuMs,
+    rssMiB: after.rssMiB,
+  };
+}
+
+/** The figures of all the turns that a contender took in a round. */
+export function figuresOf(
+  { key, usesTable }: Contender,
+  round: number,
+  callers: number,
+  turns: readonly Turn[],
+): Figures {
+  const latencies = turns.flatMap((turn) => turn.latencies);
+  const { length } = latencies;
+  const total = (of: (turn: Turn) => number) => turns.reduce((sum, turn) => sum + of(turn), 0);
+  const failed = total((turn) => turn.failed);
+  return {
+    contender: key,
     round,
     callers,
-    perSecond: (length - failed) / seconds,
+    perSecond: (length - failed) / total(({ seconds }) => seconds),
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
-    cpu: (after.cpuMs - before.cpuMs) / length,
-    storeCpu: contender.usesTable ? (storeAfter.cpuMs - storeBefore.cpuMs) / length : undefined,
-    rssMiB: after.rssMiB,
+    cpu: total(({ cpuMs }) => cpuMs) / length,
+    storeCpu: usesTable ? total(({ storeCpuMs }) => storeCpuMs) / length : undefined,
+    rssMiB: Math.max(...turns.map(({ rssMiB }) => rssMiB)),
     failed,
   };
 }
@@ -72,36 +99,56 @@ export async function heatUp(
 }
 
 /**
- * Rounds of one turn each, in random order, until the intervals of the goals are narrow or the time is over.
+ * Rounds until the intervals of the goals are narrow or the time is over.
  *
- * @returns the turns of one contender after those of another
+ * @returns the figures of one contender after those of another
  */
 export async function inRounds(
   contenders: readonly Contender[],
-  least: number,
-  budgetMs: number,
-  turn: (contender: Contender, round: number) => Promise<Turn>,
-  goals: (turns: readonly Turn[]) => Goal[],
-  progress: (round: number) => void,
-) {
-  const turns: Turn[] = [];
-  const isEnough = enoughRounds(least, budgetMs, () => goals(turns).map(({ figure }) => figure));
-  for (let round = 0; !isEnough(round); round++) {
-    progress(round);
-    for (const contender of shuffled(contenders)) turns.push(await turn(contender, round));
-  }
-  return contenders.flatMap(({ key }) => turns.filter(({ contender }) => contender === key));
+  { least, budgetMs }: { readonly least: number; readonly budgetMs: number },
+  takeRound: (round: number) => Promise<readonly Figures[]>,
+  goals: (figures: readonly Figures[]) => Goal[],
+): Promise<Figures[]> {
+  const figures: Figures[] = [];
+  const isEnough = enoughRounds(least, budgetMs, () => goals(figures).map(({ figure }) => figure));
+  for (let round = 0; !isEnough(round); round++) figures.push(...(await takeRound(round)));
+  return contenders.flatMap(({ key }) => figures.filter(({ contender }) => contender === key));
 }
 
-export function valuesOf(turns: readonly Turn[], measure: Measure, contender: string) {
-  return turns
-    .filter((turn) => turn.contender === contender)
+/** Rounds at the fixed rate. */
+export function inPacedRounds(
+  environment: Environment,
+  contenders: readonly Contender[],
+  operations: readonly string[],
+  limits: { readonly least: number; readonly budgetMs: number },
+  goals: (figures: readonly Figures[]) => Goal[],
+  progress: (round: number) => void,
+): Promise<Figures[]> {
+  const takePacedTurn = (contender: Contender) =>
+    takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND));
+  return inRounds(
+    contenders,
+    limits,
+    async (round) => {
+      progress(round);
+      const turns = await interleave(contenders, PACED_TURNS, takePacedTurn);
+      return [...turns].map(([contender, taken]) => figuresOf(contender, round, 0, taken));
+    },
+    goals,
+  );
+}
+
+export function valuesOf(figures: readonly Figures[], measure: Measure, contender: string): number[] {
+  return figures
+    .filter((each) => each.contender === contender)
     .toSorted((a, b) => a.round - b.round)
-    .map((turn) => turn[measure]);
+    .map((each) => each[measure]);
 }
 
 /** The ratio of two contenders in each round. */
-export function ratio(turns: readonly Turn[], measure: Measure, contender: string, reference: string): Estimate {
-  const references = valuesOf(turns, measure, reference);
-  return estimate(valuesOf(turns, measure, contender).map((value, round) => value / (references[round] ?? Number.NaN)));
+export function ratio(figures: readonly Figures[], measure: Measure, contender: string, reference: string): Estimate {
+  const references = valuesOf(figures, measure, reference);
+  return estimate(
+    valuesOf(figures, measure, contender).map((value, round) => value / (references[round] ?? Number.NaN)),
+  );
 }

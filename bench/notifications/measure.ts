@@ -10,11 +10,13 @@ import { SERVICE } from '../load/contenders.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Part } from '../results.ts';
-import { enoughRounds, estimate, quantile, shuffled } from '../statistics.ts';
+import { enoughRounds, estimate, interleave, quantile } from '../statistics.ts';
 
-const PER_SECOND = 100;
-/** Of a turn: enough of them that the p99 is not that of one or two. */
-const UPDATES = 500;
+/** Moderate: each update is written twice and sent to four receivers. */
+const PER_SECOND = 50;
+/** Of a round: five turns, enough updates that the p99 is not that of one or two. */
+const TURNS = 5;
+const UPDATES_OF_A_TURN = 100;
 
 /** How long a notification is waited for, in milliseconds. */
 const DEADLINE_MS = 30_000;
@@ -33,9 +35,9 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
     // The first round is not counted: it compiles the code.
     for (let round = 0; !isEnough(round - 1); round++) {
       progress(`notifications, round ${round}`);
-      for (const { name, deliver } of shuffled([alone, beside])) {
-        const latencies = await deliver();
+      for (const [{ name }, turns] of await interleave([alone, beside], TURNS, ({ deliver }) => deliver())) {
         if (round === 0) continue;
+        const latencies = turns.flat();
         p50s[name].push(quantile(latencies, 0.5));
         p99s[name].push(quantile(latencies, 0.99));
       }
@@ -99,7 +101,7 @@ async function startNotified(name: 'alone' | 'beside', others: readonly string[]
     async deliver(): Promise<number[]> {
       const begin = performance.now();
       const latencies: Promise<number>[] = [];
-      for (let n = 0; n < UPDATES; n++) {
+      for (let n = 0; n < UPDATES_OF_A_TURN; n++) {
         await delay(Math.max(0, begin + (n * 1000) / PER_SECOND - performance.now()));
         latencies.push(notified(`operation-${n}`));
       }
