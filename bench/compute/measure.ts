@@ -6,7 +6,7 @@ import { estimate } from '../statistics.ts';
 import { compute, type contenders } from './figures.ts';
 
 export async function measureCompute(plan: Plan, progress: (what: string) => void): Promise<Part> {
-  progress('CPU of the handler');
+  progress('CPU with a store in the process, and with one that responds at once');
   const child = await startChild(new URL('process.ts', import.meta.url).href, {
     ...process.env,
     BENCH_ROUNDS: String(plan.computeRounds),

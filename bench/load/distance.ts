@@ -6,8 +6,7 @@ import { figureOf } from '../report/markdown.ts';
 import type { Goal, Part } from '../results.ts';
 import { type Contender, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import type { Network } from './network.ts';
-import { type Figures, heatUp, inPacedRounds, PER_SECOND, ratio } from './turns.ts';
-import { operationIds } from './updates.ts';
+import { type Figures, inPacedRounds, PER_SECOND, ratio } from './turns.ts';
 
 /** How long every byte to the store, and from it, is under way. */
 const ONE_WAY_MS = 2;
@@ -21,21 +20,13 @@ export async function measureDistance(plan: Plan, progress: (what: string) => vo
   });
   const storePort = listening.parse(network.ready).port;
   const contenders: Contender[] = [];
+  progress('a store at a distance');
   try {
     for (const server of [SERVICE, ...peers(environment).filter(({ key }) => key === 'nodeHttp')]) {
       contenders.push(await startServer(server, environment, { storePort }));
     }
     contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort }));
-    const operations = operationIds(plan.operations);
-    await heatUp(contenders, operations, plan.heatUpMs, progress);
-    const figures = await inPacedRounds(
-      environment,
-      contenders,
-      operations,
-      { least: plan.leastRounds, budgetMs: plan.distanceBudgetMs },
-      goals,
-      (round) => progress(`a store at a distance, round ${round + 1}`),
-    );
+    const figures = await inPacedRounds(environment, contenders, plan, plan.distanceBudgetMs, goals, progress);
     return {
       goals: goals(figures),
       sections: [

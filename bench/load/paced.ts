@@ -13,17 +13,7 @@ import {
   startBareTable,
   startServer,
 } from './contenders.ts';
-import {
-  type Figures,
-  heatUp,
-  inPacedRounds,
-  PACED_REQUESTS,
-  PACED_TURNS,
-  PER_SECOND,
-  ratio,
-  valuesOf,
-} from './turns.ts';
-import { operationIds } from './updates.ts';
+import { type Figures, inPacedRounds, PACED_REQUESTS, PACED_TURNS, PER_SECOND, ratio, valuesOf } from './turns.ts';
 
 export async function measurePaced(plan: Plan, progress: (what: string) => void): Promise<Part> {
   const environment = await startEnvironment();
@@ -35,16 +25,7 @@ export async function measurePaced(plan: Plan, progress: (what: string) => void)
       contenders.push(await startServer(server, environment));
     }
     for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
-    const operations = operationIds(plan.operations);
-    await heatUp(contenders, operations, plan.heatUpMs, progress);
-    const figures = await inPacedRounds(
-      environment,
-      contenders,
-      operations,
-      { least: plan.leastRounds, budgetMs: plan.pacedBudgetMs },
-      goals,
-      (round) => progress(`at ${PER_SECOND} requests a second, round ${round + 1}`),
-    );
+    const figures = await inPacedRounds(environment, contenders, plan, plan.pacedBudgetMs, goals, progress);
     return { goals: goals(figures), sections: [section(figures, contenders)] };
   } finally {
     for (const contender of contenders) await contender.process.stop();

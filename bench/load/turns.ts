@@ -1,9 +1,11 @@
 // Turns of contenders, in rounds.
 import type { Environment } from '../environment.ts';
+import type { Plan } from '../plan.ts';
 import type { Goal } from '../results.ts';
 import { type Estimate, enoughRounds, estimate, interleave, quantile } from '../statistics.ts';
 import type { Contender } from './contenders.ts';
 import type { Sample } from './drive.ts';
+import { operationIds } from './updates.ts';
 import { usageOf } from './usage.ts';
 
 /** Moderate: the slowest contender and its store need half of one core for it. */
@@ -115,22 +117,24 @@ export async function inRounds(
   return contenders.flatMap(({ key }) => figures.filter(({ contender }) => contender === key));
 }
 
-/** Rounds at the fixed rate. */
-export function inPacedRounds(
+/** Heats the contenders up, and then takes rounds at the fixed rate. */
+export async function inPacedRounds(
   environment: Environment,
   contenders: readonly Contender[],
-  operations: readonly string[],
-  limits: { readonly least: number; readonly budgetMs: number },
+  plan: Plan,
+  budgetMs: number,
   goals: (figures: readonly Figures[]) => Goal[],
-  progress: (round: number) => void,
+  progress: (what: string) => void,
 ): Promise<Figures[]> {
+  const operations = operationIds(plan.operations);
+  await heatUp(contenders, operations, plan.heatUpMs, progress);
   const takePacedTurn = (contender: Contender) =>
     takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND));
   return inRounds(
     contenders,
-    limits,
+    { least: plan.leastRounds, budgetMs },
     async (round) => {
-      progress(round);
+      progress(`at ${PER_SECOND} requests a second, round ${round + 1}`);
       const turns = await interleave(contenders, PACED_TURNS, takePacedTurn);
       return [...turns].map(([contender, taken]) => figuresOf(contender, round, 0, taken));
     },
