@@ -8,7 +8,7 @@ import { ServiceError } from '../shared/serviceError.ts';
 /** A `client-request-id` that is echoed: short, and visible ASCII, since the host cannot send other response headers. */
 const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** How long a request may take in total. */
+/** How long a request may take; changes of subscriptions, which validate a receiver, have deadlines of their own. */
 const REQUEST_DEADLINE_MS = 10_000;
 
 /** The largest body of a response, in bytes. */

@@ -49,7 +49,7 @@ export function createListPlayPromptOperations({
 
     const count = isCounted ? await countOperations(operations, tenant, filter, deadline) : undefined;
     if (isCounted && count === undefined) {
-      throw invalidOption('$count', 'is not available for so many operations: use $filter');
+      throw invalidOption('$count', 'is not available for so many operations: narrow $filter, or leave $count out');
     }
     const maxBytes = maxResponseBytes - ENVELOPE_BYTES;
     const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;

@@ -63,7 +63,7 @@ export async function takeTurn(
 
 /** The figures of all the turns that a contender took in a round. */
 export function figuresOf(
-  { key, usesTable }: Contender,
+  { key, usesTable }: Pick<Contender, 'key' | 'usesTable'>,
   round: number,
   callers: number,
   turns: readonly Turn[],

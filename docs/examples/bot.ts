@@ -1,4 +1,4 @@
-// A bot that misses the end of no prompt, even when the service, the network or the bot itself restarts.
+// A bot that never misses the end of a prompt, even when the service, the network or the bot itself restarts.
 import { serve } from '@hono/node-server';
 import { PlayPromptClient, type PlayPromptOperation } from 'playpromptoperation-client';
 import { createWebhook } from 'playpromptoperation-client/webhook';

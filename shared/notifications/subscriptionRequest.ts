@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { propertiesOf } from '../odata/patchRequest.ts';
 import { addIssues } from '../odata/validation.ts';
 import { changeTypes } from '../operation/changeListener.ts';
+import { storableText } from '../operation/playPromptOperation.ts';
 import { Faults, ServiceError } from '../serviceError.ts';
 import { type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { readResource } from './resource.ts';
@@ -28,7 +29,7 @@ export type RequestedSubscription = Omit<Subscription, 'id' | 'tenant' | 'applic
 /** The schemas of the bodies, whose URLs must be of `hosts`. */
 export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Date.now) {
   const odataType = z.enum(['#microsoft.graph.subscription', 'microsoft.graph.subscription']).optional();
-  const url = storable(MAX_URL_LENGTH).check(({ value, issues }) => {
+  const url = storableText(MAX_URL_LENGTH).check(({ value, issues }) => {
     const wanted = refusedUrl(value, hosts);
     if (wanted !== undefined) issues.push({ code: 'custom', message: `must be ${wanted}`, input: value });
   });
@@ -50,7 +51,7 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
         .pipe(z.array(z.string()).refine((types) => types.every(isChangeType), { error: `must be ${CHANGE_TYPES}` }))
         .transform((types) => changeTypes.filter((type) => types.includes(type)))
         .describe(`Which changes to notify: ${CHANGE_TYPES}, in any casing.`),
-      resource: storable(MAX_RESOURCE_LENGTH)
+      resource: storableText(MAX_RESOURCE_LENGTH)
         .transform((text, { addIssue }) => {
           try {
             return readResource(text);
@@ -67,7 +68,7 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
         .optional()
         .describe('Where the lifecycle notifications missed and subscriptionRemoved are sent.'),
       expirationDateTime,
-      clientState: storable(MAX_CLIENT_STATE_LENGTH)
+      clientState: storableText(MAX_CLIENT_STATE_LENGTH)
         .nullable()
         .optional()
         .describe('Sent with every notification, so that the receiver recognizes the sender. It is never returned.'),
@@ -78,17 +79,6 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
       notificationUrl: notificationUrl.optional(),
     }),
   };
-}
-
-/** Text that the store accepts. */
-function storable(maximum: number) {
-  return z
-    .string()
-    .max(maximum, { abort: true })
-    .refine((text) => text.isWellFormed() && !text.includes('\0'), {
-      error: 'must be well-formed Unicode without NUL',
-      abort: true,
-    });
 }
 
 const isChangeType = (text: string) => changeTypes.some((type) => type === text);

@@ -19,7 +19,7 @@ export const completionReasons = [
  * A string that survives every store and every JSON parser unchanged: no lone surrogate, no NUL. Its length is that of
  * JavaScript and of Table Storage, in UTF-16 code units; zod's own `max` counts code points.
  */
-const text = (maximum: number) =>
+export const storableText = (maximum: number) =>
   z
     .string()
     .check(({ value, issues }) => {
@@ -28,6 +28,7 @@ const text = (maximum: number) =>
     })
     .refine((value) => value.isWellFormed() && !value.includes('\0'), {
       error: 'must be well-formed Unicode without NUL',
+      abort: true,
     })
     // JSON Schema counts code points, of which there are never more than code units.
     .meta({ maxLength: maximum });
@@ -55,12 +56,12 @@ const id = z
     error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit',
   })
   .describe('The operation within its tenant. It never changes.');
-const clientContext = text(MAX_CLIENT_CONTEXT_LENGTH)
+const clientContext = storableText(MAX_CLIENT_CONTEXT_LENGTH)
   .nullable()
   .describe('The name that the client has given the operation.');
 const code = int32.describe('The result code, as an HTTP status: 2xx for success, 4xx and 5xx for failure.');
 const subcode = int32.describe('The result subcode, which refines the code.');
-const message = text(MAX_MESSAGE_LENGTH).nullable().describe('The description of the result.');
+const message = storableText(MAX_MESSAGE_LENGTH).nullable().describe('The description of the result.');
 const status = member('operationStatus', operationStatuses).describe('The status of the operation.');
 const completionReason = member('playPromptCompletionReason', completionReasons)
   .nullable()

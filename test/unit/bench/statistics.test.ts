@@ -4,6 +4,7 @@ import {
   enoughRounds,
   estimate,
   exactly,
+  interleave,
   judge,
   median,
   quantile,
@@ -123,4 +124,23 @@ test('what is shuffled has the same items', () => {
   const items = [3, 1, 2, 2, 5];
   expect(shuffled(items).toSorted((a, b) => a - b)).toEqual([1, 2, 2, 3, 5]);
   expect(items).toEqual([3, 1, 2, 2, 5]);
+});
+
+test('contenders take their turns one after the other, each once before any takes the next', async () => {
+  const contenders = ['a', 'b', 'c'];
+  const taken: string[] = [];
+  let running = 0;
+  const results = await interleave(contenders, 40, async (contender) => {
+    expect(++running).toBe(1);
+    await Promise.resolve();
+    running--;
+    return taken.push(contender);
+  });
+  const passes = Array.from({ length: 40 }, (_, pass) => taken.slice(3 * pass, 3 * pass + 3));
+  for (const pass of passes) expect(pass.toSorted()).toEqual(contenders);
+  expect(new Set(passes.map((pass) => pass.join(''))).size).toBeGreaterThan(1);
+  expect([...results.keys()]).toEqual(contenders);
+  for (const [contender, orders] of results) {
+    expect(orders.map((order) => taken[order - 1])).toEqual(taken.filter((each) => each === contender));
+  }
 });

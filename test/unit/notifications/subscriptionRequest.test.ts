@@ -102,8 +102,14 @@ describe('a subscription to create', () => {
     ],
     [
       'clientState',
-      ['', 'a'.repeat(MAX_CLIENT_STATE_LENGTH), null],
-      ['a'.repeat(MAX_CLIENT_STATE_LENGTH + 1), '\ud800', 'a\0', 1],
+      ['', 'a'.repeat(MAX_CLIENT_STATE_LENGTH), '\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2), null],
+      [
+        'a'.repeat(MAX_CLIENT_STATE_LENGTH + 1),
+        `${'\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2)}x`,
+        '\ud800',
+        'a\0',
+        1,
+      ],
     ],
     ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', null]],
   ])('has a %s', (property, accepted, refused) => {
