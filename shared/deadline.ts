@@ -22,3 +22,11 @@ export async function withDeadline<Result>(
     outer?.removeEventListener('abort', abort);
   }
 }
+
+/** Fails with the signal's reason once it is aborted: a promise to race against work that may ignore the signal. */
+export function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+}

@@ -1,6 +1,6 @@
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import * as z from 'zod';
-import { withDeadline } from '../deadline.ts';
+import { untilAborted, withDeadline } from '../deadline.ts';
 import { managedIdentity } from '../managedIdentity.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
@@ -149,7 +149,12 @@ async function call<Result>(
   run: (options: { abortSignal: AbortSignal }) => Promise<Result>,
 ): Promise<Result | undefined> {
   try {
-    return await withDeadline(CALL_DEADLINE_MS, (abortSignal) => run({ abortSignal }), signal);
+    // The SDK does not look at the signal while it waits for a token of the managed identity.
+    return await withDeadline(
+      CALL_DEADLINE_MS,
+      (abortSignal) => Promise.race([run({ abortSignal }), untilAborted(abortSignal)]),
+      signal,
+    );
   } catch (cause) {
     if (hasStatus(cause, ...statuses)) return undefined;
     if (!isTransient(cause)) throw cause;
@@ -160,9 +165,12 @@ async function call<Result>(
 const hasStatus = (error: unknown, ...statuses: number[]) =>
   error instanceof RestError && error.statusCode !== undefined && statuses.includes(error.statusCode);
 
-/** Whether a failure of the store, or of the network, may be over at the next attempt. */
+/** The names of errors that mean a deadline that has passed, or a managed identity that gives no token. */
+const TRANSIENT = ['AbortError', 'TimeoutError', 'CredentialUnavailableError', 'AuthenticationRequiredError'];
+
+/** Whether a failure of the store, of the network or of the managed identity may be over at the next attempt. */
 function isTransient(error: unknown) {
-  if (!(error instanceof RestError)) return error instanceof Error && error.name === 'AbortError';
+  if (!(error instanceof RestError)) return error instanceof Error && TRANSIENT.includes(error.name);
   const { statusCode } = error;
   return statusCode === undefined || statusCode < 400 || statusCode === 408 || statusCode === 429 || statusCode >= 500;
 }

@@ -14,13 +14,55 @@ import { appFolder, newFolder, patch } from '../support/service.ts';
 const CLIENT_ID = '33333333-3333-4333-8333-333333333333';
 
 test('an operation is stored with the managed identity that AZURE_CLIENT_ID names', async () => {
+  const service = await startWithIdentity('responds');
+
+  const first = await service.patch({ clientContext: 'c', status: 'Running' });
+  const again = await service.patch({ clientContext: 'c' });
+
+  await service.stop();
+  expect([first.status, again.status]).toEqual([200, 200]);
+  expect(again.json).toEqual(first.json);
+  expect(service.requests).toHaveLength(1);
+  expect(service.requests[0]?.get('client_id')).toBe(CLIENT_ID);
+  expect(service.requests[0]?.get('resource')).toBe('https://storage.azure.com');
+});
+
+test('a managed identity that refuses or hangs makes the store unavailable, and nothing else, until it responds', async () => {
+  const service = await startWithIdentity('refuses');
+  const update = () => service.patch({ clientContext: 'c', status: 'Running' });
+
+  const refused = await update();
+  service.identity.now = 'hangs';
+  const hanging = await Promise.all([update(), update()]);
+  service.identity.now = 'responds';
+  let last = await update();
+  while (last.status === 503) last = await update();
+
+  await service.stop();
+  for (const response of [refused, ...hanging]) {
+    expect(response).toMatchObject({ status: 503, json: { error: { code: 'ServiceUnavailable' } } });
+    expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(JSON.stringify(response.json)).not.toMatch(/identity/i);
+  }
+  expect(last).toMatchObject({ status: 200, json: { status: 'Running' } });
+});
+
+/** The app, a table service that takes tokens only, and an endpoint of a managed identity whose behaviour can be set. */
+async function startWithIdentity(behaviour: 'responds' | 'refuses' | 'hangs') {
   const folder = newFolder();
   const certificate = await writeCertificate(folder.path);
   const store = await startHttpsStore(certificate);
   const issuer = await startIssuer(0);
-  const asked: URLSearchParams[] = [];
-  const identity = createServer(async (request, response) => {
-    asked.push(new URL(request.url ?? '', 'http://127.0.0.1').searchParams);
+  const requests: URLSearchParams[] = [];
+  const identity = { now: behaviour };
+  const endpoint = createServer(async (request, response) => {
+    requests.push(new URL(request.url ?? '', 'http://127.0.0.1').searchParams);
+    response.setHeader('Content-Type', 'application/json');
+    if (identity.now === 'hangs') return;
+    if (identity.now === 'refuses') {
+      response.writeHead(400).end(JSON.stringify({ error: 'invalid_request', error_description: 'No such identity.' }));
+      return;
+    }
     const now = Math.floor(Date.now() / 1000);
     const access_token = await issuer.sign({
       aud: 'https://storage.azure.com',
@@ -29,7 +71,6 @@ test('an operation is stored with the managed identity that AZURE_CLIENT_ID name
       nbf: now,
       exp: now + 3600,
     });
-    response.setHeader('Content-Type', 'application/json');
     response.end(JSON.stringify({ access_token, expires_on: now + 3600, token_type: 'Bearer' }));
   });
   const audience = 'api://a';
@@ -41,7 +82,7 @@ test('an operation is stored with the managed identity that AZURE_CLIENT_ID name
     AUTH_AUDIENCES: audience,
     TABLES_ENDPOINT: `https://127.0.0.1:${store.port}/devstoreaccount1`,
     AZURE_CLIENT_ID: CLIENT_ID,
-    IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(identity, 0, '')}/msi/token`,
+    IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(endpoint, 0, '')}/msi/token`,
     IDENTITY_HEADER: 'secret',
     NODE_EXTRA_CA_CERTS: certificate.cert,
   };
@@ -49,21 +90,20 @@ test('an operation is stored with the managed identity that AZURE_CLIENT_ID name
   const { port } = host.ready as { port: number };
   const token = await issuer.issueToken({ tenant: TENANT, audience, roles: ['Calls.Initiate.All'] });
   const facts = { baseUrl: `http://127.0.0.1:${port}`, token };
-
-  const first = await patch({ facts }, { clientContext: 'c', status: 'Running' });
-  const again = await patch({ facts }, { clientContext: 'c' });
-
-  await host.stop();
-  await store.stop();
-  await close(identity);
-  await issuer.close();
-  folder.remove();
-  expect([first.status, again.status]).toEqual([200, 200]);
-  expect(again.json).toEqual(first.json);
-  expect(asked).toHaveLength(1);
-  expect(asked[0]?.get('client_id')).toBe(CLIENT_ID);
-  expect(asked[0]?.get('resource')).toBe('https://storage.azure.com');
-});
+  return {
+    identity,
+    requests,
+    patch: (body: object) => patch({ facts }, body),
+    async stop() {
+      await host.stop();
+      await store.stop();
+      endpoint.closeAllConnections();
+      await close(endpoint);
+      await issuer.close();
+      folder.remove();
+    },
+  };
+}
 
 /** Azurite by its own command line, which takes a certificate and checks tokens. */
 async function startHttpsStore({ cert, key }: { cert: string; key: string }) {

@@ -1,13 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { withDeadline } from '../../shared/deadline.ts';
-
-const untilAborted = (signal: AbortSignal) =>
-  new Promise<never>((_, reject) => {
-    const refuse = () => reject(signal.reason);
-    if (signal.aborted) refuse();
-    else signal.addEventListener('abort', refuse);
-  });
+import { untilAborted, withDeadline } from '../../shared/deadline.ts';
 
 describe('work with a deadline', () => {
   test('gives its result, or what it throws', async () => {
