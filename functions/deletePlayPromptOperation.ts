@@ -1,5 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { checkODataVersion } from '../shared/http/contentNegotiation.ts';
+import { checkODataHeaders } from '../shared/http/contentNegotiation.ts';
 import { readPreconditions } from '../shared/http/preconditions.ts';
 import { refuseRepeatability } from '../shared/http/repeatability.ts';
 import { requireKey } from '../shared/odata/key.ts';
@@ -21,7 +21,7 @@ export function createDeletePlayPromptOperation({
 }): GraphHandler {
   return async ({ headers, params, url }, deadline) => {
     const caller = await authenticate(headers.get('authorization'));
-    checkODataVersion(headers);
+    checkODataHeaders(headers);
     readQueryOptions(url, []);
     refuseRepeatability(headers, Date.now());
     const preconditions = readPreconditions(headers);

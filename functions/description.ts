@@ -4,7 +4,7 @@ import { toCsdlXml } from '../shared/description/csdlXml.ts';
 import type { Features } from '../shared/description/features.ts';
 import { openApi } from '../shared/description/openApi.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
-import { checkODataVersion, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { checkODataHeaders, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { originOf, serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { ServiceError } from '../shared/serviceError.ts';
@@ -34,7 +34,7 @@ export function createDescription(features: Features): DescriptionHandlers {
       const { $format } = readQueryOptions(url, ['$format']);
       const wanted = new Headers(headers);
       if ($format !== undefined) wanted.set('Accept', toMediaType($format));
-      checkODataVersion(headers);
+      checkODataHeaders(headers);
       const mediaType = chooseMediaType(wanted, METADATA_MEDIA_TYPES);
       const body = mediaType === 'application/xml' ? toCsdlXml(features) : csdl(features);
       return { status: 200, headers: { 'Content-Type': mediaType }, body };

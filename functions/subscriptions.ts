@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import type { Caller } from '../shared/auth/permission.ts';
 import { withDeadline } from '../shared/deadline.ts';
-import { checkODataVersion, negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { checkODataHeaders, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
+import { readPreconditions } from '../shared/http/preconditions.ts';
 import { refuseRepeatability } from '../shared/http/repeatability.ts';
 import { KNOWN_AFTER_MS } from '../shared/notifications/activeSubscriptions.ts';
 import type { Receivers } from '../shared/notifications/receiver.ts';
@@ -25,6 +26,7 @@ import { validateReceiver } from '../shared/notifications/validateReceiver.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import type { Preconditions } from '../shared/operation/preconditions.ts';
 import { isUnavailable, ServiceError } from '../shared/serviceError.ts';
 import type { GraphHandler, GraphRequest } from './graphHandler.ts';
 
@@ -70,6 +72,7 @@ export function createSubscriptionHandlers({
     create: async (request, deadline) => {
       const owner = await authorizeOwner(request);
       negotiateJson(request.headers);
+      refuseRepeatability(request.headers, Date.now());
       const requested = validateSubscription(schemas, await readJsonBody(request));
       await checkLimit(owner, MAX_SUBSCRIPTIONS - 1, deadline);
       await validateReceiver(receivers, requested.notificationUrl);
@@ -94,8 +97,11 @@ export function createSubscriptionHandlers({
     update: async (request, deadline) => {
       const owner = await authorizeOwner(request);
       negotiateJson(request.headers);
+      refuseRepeatability(request.headers, Date.now());
+      const preconditions = readPreconditions(request.headers);
       const changes = validateSubscriptionUpdate(schemas, await readJsonBody(request));
       const subscription = await find(owner, request, deadline);
+      checkPreconditions(preconditions);
       if (changes.notificationUrl !== undefined) await validateReceiver(receivers, changes.notificationUrl);
       const isUpdated = await withDeadline(STORE_DEADLINE_MS, (signal) =>
         subscriptions.update(subscription, changes, signal),
@@ -108,8 +114,11 @@ export function createSubscriptionHandlers({
 
     remove: async (request, deadline) => {
       const owner = await authorizeOwner(request);
-      checkODataVersion(request.headers);
+      checkODataHeaders(request.headers);
+      refuseRepeatability(request.headers, Date.now());
+      const preconditions = readPreconditions(request.headers);
       const subscription = await find(owner, request, deadline);
+      checkPreconditions(preconditions);
       await subscriptions.remove(subscription, deadline);
       return { status: 204, headers: {} };
     },
@@ -122,14 +131,18 @@ export function createSubscriptionHandlers({
       throw new ServiceError('forbidden', 'A subscription belongs to an application, and the access token names none.');
     }
     readQueryOptions(url, []);
-    refuseRepeatability(headers, Date.now());
     return { tenant, applicationId, creatorId };
+  }
+
+  async function liveOf(tenant: string, signal: AbortSignal) {
+    const all = await subscriptions.list(tenant, signal);
+    return all.filter(({ expiration }) => expiration.getTime() > Date.now());
   }
 
   /** The live subscriptions of an application. */
   async function ownedBy({ tenant, applicationId }: Owner, signal: AbortSignal) {
-    const all = await subscriptions.list(tenant, signal);
-    return all.filter((each) => each.applicationId === applicationId && each.expiration.getTime() > Date.now());
+    const live = await liveOf(tenant, signal);
+    return live.filter((each) => each.applicationId === applicationId);
   }
 
   async function find(owner: Owner, { params }: GraphRequest, signal: AbortSignal): Promise<StoredSubscription> {
@@ -140,8 +153,8 @@ export function createSubscriptionHandlers({
   }
 
   async function checkLimit({ tenant }: Pick<Owner, 'tenant'>, most: number, signal: AbortSignal) {
-    const all = await subscriptions.list(tenant, signal);
-    if (all.length > most) {
+    const live = await liveOf(tenant, signal);
+    if (live.length > most) {
       throw new ServiceError('forbidden', `The tenant has ${MAX_SUBSCRIPTIONS} subscriptions, which is the most.`);
     }
   }
@@ -161,6 +174,16 @@ export function createSubscriptionHandlers({
       throw new ServiceError('unavailable', MAY_EXIST, { cause: error });
     }
   }
+}
+
+/**
+ * Compares with the ETag of a subscription, which has none: every entity tag differs from it.
+ *
+ * @throws ServiceError `preconditionFailed` unless the preconditions hold
+ */
+function checkPreconditions({ ifMatch, ifNoneMatch }: Preconditions) {
+  if ((ifMatch === undefined || ifMatch === '*') && ifNoneMatch !== '*') return;
+  throw new ServiceError('preconditionFailed', 'The subscription exists, and has no ETag: send it without If-Match.');
 }
 
 type Owner = Required<Pick<Caller, 'tenant' | 'applicationId'>> & Pick<Subscription, 'creatorId' | 'applicationId'>;

@@ -1,5 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { checkODataVersion, negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { checkODataHeaders, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
 import { readPreconditions } from '../shared/http/preconditions.ts';
 import { readReturnPreference } from '../shared/http/preferences.ts';
@@ -34,7 +34,7 @@ export function createUpdatePlayPromptOperation({
     const preconditions = readPreconditions(request.headers);
     const preference = readReturnPreference(request.headers);
     // A response without a body satisfies any Accept.
-    const version = preference === 'minimal' ? checkODataVersion(request.headers) : negotiateJson(request.headers);
+    const version = preference === 'minimal' ? checkODataHeaders(request.headers) : negotiateJson(request.headers);
     const repeatability = readRepeatability(request.headers, caller.id, Date.now());
     const key = readKey(request.params);
     const body = await withChildSpan('readBody', () => readJsonBody(request));

@@ -30,6 +30,7 @@ export type ErrorReason =
   | 'unknownUrl'
   | 'validationFailed'
   | 'methodNotAllowed'
+  | 'preconditionFailed'
   | 'notAcceptable'
   | 'lengthRequired'
   | 'contentTooLarge'

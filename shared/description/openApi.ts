@@ -51,7 +51,7 @@ export function openApi(server: string, features: Features) {
         'OData-EntityId',
         'Repeatability-Result',
       ]),
-      ...refusedFor([...withBody, 'conflict', 'versionChanged']),
+      ...refusedFor([...withBody, 'conflict']),
     },
   });
 
@@ -69,7 +69,7 @@ export function openApi(server: string, features: Features) {
           json(schemaOf('selectedPlayPromptOperation'), entity),
         ),
         304: response('It has not changed.', ['ETag']),
-        ...refusedFor([...authorized, 'notFound', 'versionChanged']),
+        ...refusedFor([...authorized, 'notFound']),
       },
     },
     patch: update(
@@ -84,7 +84,7 @@ export function openApi(server: string, features: Features) {
       parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate'), ...repeatable],
       responses: {
         204: response('The operation is deleted.', []),
-        ...refusedFor([...authorized, 'notFound', 'conflict', 'versionChanged', 'notImplemented']),
+        ...refusedFor([...authorized, 'notFound', 'conflict', 'notImplemented']),
       },
     },
   };
@@ -97,7 +97,7 @@ export function openApi(server: string, features: Features) {
       summary: 'A self-hosted service for playPromptOperation of Microsoft Graph.',
       description:
         "An operation has a second URL, /v1.0/playPromptOperation('{id}'), and every GET a HEAD. Another method is 405 " +
-        'with Allow, another URL 404, and another query option 400, each with a graphError.',
+        'with Allow, another URL 404, and another query option 400, except of /health: each with a graphError.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: server }],
@@ -175,7 +175,7 @@ export function openApi(server: string, features: Features) {
                 ],
               }),
             ),
-            ...refusedFor([...withBody, 'versionChanged', 'notImplemented']),
+            ...refusedFor([...withBody, 'notImplemented']),
           },
         },
       },

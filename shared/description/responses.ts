@@ -49,7 +49,9 @@ const descriptions = {
   notFound: 'There is no such resource.',
   notAcceptable: 'Accept excludes the formats of the response.',
   conflict: 'The operation was changed concurrently at every attempt.',
-  versionChanged: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
+  preconditionFailed:
+    'If-Match, If-None-Match or Repeatability-First-Sent does not hold, or the request has OData-Isolation. Nothing was ' +
+    'written.',
   lengthRequired: 'The body was sent without Content-Length, and was dropped by the Functions host.',
   contentTooLarge: 'The body is too large.',
   unsupportedMediaType: 'The body is not application/json in UTF-8.',

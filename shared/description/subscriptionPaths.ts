@@ -45,7 +45,7 @@ export function subscriptionPaths(root: string, operation: object) {
             [],
             json(schemaOf('subscriptionCollection'), toSubscriptionsBody(root, [subscription])),
           ),
-          ...refusedFor([...authorized, 'notImplemented']),
+          ...refusedFor(authorized),
         },
       },
       post: {
@@ -93,7 +93,7 @@ export function subscriptionPaths(root: string, operation: object) {
         tags,
         responses: {
           200: response('The subscription.', [], one),
-          ...refusedFor([...authorized, 'notFound', 'notImplemented']),
+          ...refusedFor([...authorized, 'notFound']),
         },
       },
       patch: {

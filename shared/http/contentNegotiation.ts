@@ -8,12 +8,14 @@ export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=
 export type ODataVersion = '4.0' | '4.01';
 
 /**
- * Checks the OData version that the caller uses and accepts.
+ * Checks the OData version that the caller uses and accepts, and that it asks for no isolation. OData Protocol, 8.2.6 to
+ * 8.2.8.
  *
  * @returns the version of the request
- * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above
+ * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above;
+ * `preconditionFailed` when the request has OData-Isolation
  */
-export function checkODataVersion(headers: Headers): ODataVersion {
+export function checkODataHeaders(headers: Headers): ODataVersion {
   const version = readHeader(headers, 'OData-Version') ?? '4.0';
   if (version !== '4.0' && version !== '4.01') {
     throw invalidRequest('InvalidHeader', 'OData-Version', 'must be 4.0 or 4.01');
@@ -21,6 +23,9 @@ export function checkODataVersion(headers: Headers): ODataVersion {
   const maxVersion = readHeader(headers, 'OData-MaxVersion');
   if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion) && Number(maxVersion) >= 4)) {
     throw invalidRequest('InvalidHeader', 'OData-MaxVersion', 'must be 4.0 or above');
+  }
+  for (const name of ['OData-Isolation', 'Isolation']) {
+    if (headers.has(name)) throw new ServiceError('preconditionFailed', `${name} is not supported: leave it out.`);
   }
   return version;
 }
@@ -43,9 +48,9 @@ export function chooseMediaType<MediaType extends string>(
   throw new ServiceError('notAcceptable', `The response is ${offered.join(' or ')}, which Accept does not allow.`);
 }
 
-/** Checks the OData version, which it returns, and that the caller accepts JSON. Throws like the functions above. */
+/** Checks the headers of OData, returns the version, and that the caller accepts JSON. Throws like the functions above. */
 export function negotiateJson(headers: Headers): ODataVersion {
-  const version = checkODataVersion(headers);
+  const version = checkODataHeaders(headers);
   chooseMediaType(headers, ['application/json']);
   return version;
 }
@@ -53,12 +58,13 @@ export function negotiateJson(headers: Headers): ODataVersion {
 /** OData JSON Format, section 3: a media type with an unknown format parameter is not acceptable. */
 const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compatible|exponentialdecimals|charset|q)$/;
 
-/** RFC 9110, section 12.5.1: the weight of the most specific range that matches a media type; 0 if none does. */
+/** RFC 9110, section 12.5.1: the weight of the most specific range that matches a media type, the highest of
+ * several; 0 if none does. */
 function weightOf(mediaType: string, mediaRanges: readonly string[]): number {
   // The least specific first.
   const matching = ['*/*', mediaType.replace(/\/.*/, '/*'), mediaType];
-  const weights = new Map(mediaRanges.flatMap((range) => toWeight(range, matching)).sort(([a], [b]) => a - b));
-  return [...weights.values()].at(-1) || 0;
+  const weights = mediaRanges.flatMap((range) => toWeight(range, matching)).sort(([a, v], [b, w]) => a - b || v - w);
+  return weights.at(-1)?.[1] || 0;
 }
 
 /** The specificity and the weight of a media range; empty when it does not match. */

@@ -27,8 +27,9 @@ export function readRepeatability(headers: Headers, caller: string, now: number)
     faults.add('InvalidHeader', FIRST_SENT, `must be a date ${example}, and is needed with ${REQUEST_ID}`);
   }
   if (id === undefined || time === undefined) throw faults.toError();
-  if (time < now - REPEATABILITY_WINDOW_MS || time > now + REPEATABILITY_SKEW_MS)
-    throw new ServiceError('repetitionUnknown');
+  // The clock of the caller may be slow or fast, and takes nothing from the time in which it can repeat a request.
+  const earliest = now - REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS;
+  if (time < earliest || time > now + REPEATABILITY_SKEW_MS) throw new ServiceError('repetitionUnknown');
   return { requestId: id.toLowerCase(), caller, firstSent: time };
 }
 

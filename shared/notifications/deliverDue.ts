@@ -233,8 +233,10 @@ export function createDeliverDue({
       const entry = lifecycleEntry(each, 'subscriptionRemoved', new Date(now()));
       const stored = entry && (await entries.create(entry, new Date(now() + LEASE_MS), signal));
       const isRemoved = await subscriptions.removeExpired(each, signal);
-      // It was renewed in the meantime.
-      if (!isRemoved && stored) await entries.remove(stored, signal);
+      if (isRemoved || !stored) continue;
+      // It was renewed in the meantime, unless it is gone: then the run that removed it relies on this entry.
+      const remaining = await subscriptions.list(each.tenant, signal);
+      if (remaining.some(({ id }) => id === each.id)) await entries.remove(stored, signal);
     }
   }
 }

@@ -7,6 +7,9 @@ import type { Resource } from './subscription.ts';
 /** `playPromptOperation` or `playPromptOperation/{id}`, with or without a leading slash. */
 const PATH = /^\/?playPromptOperation(?:\/([^/?#]+))?$/i;
 
+/** What a URL would end at, or drop: a fragment, and raw whitespace and control characters. */
+const LOST_IN_URL = /[^!-\uffff]|#/g;
+
 /**
  * Reads the `resource` of a subscription: a path, and optionally `?$filter=` in the filter language of the list.
  *
@@ -24,7 +27,7 @@ export function readResource(text: string): Resource {
       'must be playPromptOperation or playPromptOperation/{id}, and may end in ?$filter={filter}',
     );
   }
-  const url = new URL(`https://localhost/${query.replaceAll('#', '%23')}`);
+  const url = new URL(`https://localhost/${query.replace(LOST_IN_URL, encodeURIComponent)}`);
   const { $filter } = readQueryOptions(url, ['$filter']);
   return { text, operationId, filter: readFilter($filter) };
 }

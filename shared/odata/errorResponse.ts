@@ -64,6 +64,7 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
     message:
       'Repeatability-First-Sent is outside of the window: it is no longer known whether the request was executed.',
   },
+  preconditionFailed: { status: 412, code: 'PreconditionFailed' },
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
   failedDependency: { status: 424, code: 'FailedDependency' },

@@ -53,10 +53,11 @@ const isObject = (value: unknown): value is object =>
  */
 export const annotations = { '4.0': /@odata\./, '4.01': /@/ } as const;
 
-/** Only `@odata.type` has a meaning here. */
+/** Only `@odata.type` has a meaning here, which is `@type` where control information needs no prefix. */
 function withoutIgnoredAnnotations(value: object, annotation: RegExp): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value)
+      .map(([name, member]) => [name === '@type' && annotation.test(name) ? '@odata.type' : name, member] as const)
       .filter(([name]) => name === '@odata.type' || !annotation.test(name))
       .map(([name, member]) => [name, isObject(member) ? withoutIgnoredAnnotations(member, annotation) : member]),
   );

@@ -6,7 +6,9 @@ export function addIssues(faults: Faults, issues: readonly z.core.$ZodIssue[]): 
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        faults.add('UnknownProperty', pathOf([...issue.path, key]), 'is not a property of the resource');
+        const target = pathOf([...issue.path, key]);
+        const subject = key === '' ? 'The member whose name is empty' : target;
+        faults.add('UnknownProperty', target, 'is not a property of the resource', subject);
       }
     } else {
       const { code, message } = describeIssue(issue);

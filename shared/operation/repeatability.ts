@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { ServiceError } from '../serviceError.ts';
 import { type OperationVersion, playPromptOperation } from './playPromptOperation.ts';
 
-/** How long after it was first sent a request can be repeated. */
+/** How long after its receipt a request can be repeated. */
 export const REPEATABILITY_WINDOW_MS = 10 * 60_000;
 
 /** How far the clocks of callers, and of instances, may differ from each other. */
@@ -14,7 +14,7 @@ export const REPEATABILITY_SKEW_MS = 60_000;
  * How long after its receipt a request is kept. By then no repeat of it is accepted any more, even if the caller's clock,
  * and that of the instance that received it, differ by as much as is tolerated.
  */
-export const KEPT_FOR_MS = REPEATABILITY_WINDOW_MS + 3 * REPEATABILITY_SKEW_MS;
+export const KEPT_FOR_MS = REPEATABILITY_WINDOW_MS + 4 * REPEATABILITY_SKEW_MS;
 
 /** How many requests an operation keeps, and the responses of how many of them. */
 export const KEPT_REQUESTS = 1500;

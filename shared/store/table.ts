@@ -157,7 +157,7 @@ async function call<Result>(
     );
   } catch (cause) {
     if (hasStatus(cause, ...statuses)) return undefined;
-    if (!isTransient(cause)) throw cause;
+    if (!signal.aborted && !isTransient(cause)) throw cause;
     throw new ServiceError('unavailable', 'The store of operations is not available. Try again.', { cause });
   }
 }

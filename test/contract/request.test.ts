@@ -281,6 +281,15 @@ describe('annotations', () => {
     expect(json.error.details).toMatchObject([{ target }]);
   });
 
+  test('with OData-Version 4.01, @type is @odata.type', async () => {
+    const headers = { 'odata-version': '4.01' };
+    const send = (body: object) => app.send({ path: at(newId()), headers, body });
+    expect((await send({ '@type': '#microsoft.graph.playPromptOperation' })).status).toBe(200);
+    const { status, json } = await send({ '@type': '#microsoft.graph.call', resultInfo: { '@type': 7 } });
+    expect(status).toBe(400);
+    expect(json.error.details).toMatchObject([{ target: '@odata.type' }, { target: 'resultInfo/@odata.type' }]);
+  });
+
   test('other @odata.* and x@odata.* members are ignored', async () => {
     const body = {
       '@odata.context': 'x',
@@ -400,6 +409,18 @@ describe('headers', () => {
   ])('OData-MaxVersion: %s answers %s', async (version, status) => {
     expect((await answerTo({ 'odata-maxversion': version })).status).toBe(status);
   });
+
+  test.each(['OData-Isolation', 'Isolation'])(
+    '%s answers 412, since no snapshot is isolated, and writes nothing',
+    async (name) => {
+      const path = at(newId());
+      for (const request of [{ body: { status: 'Running' } }, { method: 'GET' }, { method: 'DELETE' }]) {
+        const { status, json } = await app.send({ path, headers: { [name]: 'snapshot' }, ...request });
+        expect([status, json.error.code]).toEqual([412, 'PreconditionFailed']);
+      }
+      expect((await app.send({ method: 'GET', path })).status).toBe(404);
+    },
+  );
 
   test.each([
     ['*/*', 200],

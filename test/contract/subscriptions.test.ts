@@ -154,7 +154,41 @@ test('is refused where the tenant has 100, before anything is sent to a receiver
   const { status, json: refusal } = await subscribe({ notificationUrl: `${base}/refused` }, { token });
   expect([status, refusal.error.code]).toEqual([403, expect.any(String)]);
   expect(validated).not.toContain('/refused');
+
+  const expiration = new Date(Date.now() - 1).toISOString();
+  await table.submitTransaction(copies.map((copy) => ['update', { ...copy, expiration }]));
+  expect((await subscribe({}, { token })).status).toBe(201);
   await table.submitTransaction(copies.map((copy) => ['delete', copy]));
+});
+
+describe('a precondition', () => {
+  test('holds only if any version will do, since a subscription has no ETag', async () => {
+    const path = `${PATH}/${(await subscribe()).json.id}`;
+    const expirationDateTime = new Date(Date.now() + 7_200_000).toISOString();
+    for (const headers of [{ 'if-match': 'W/"1"' }, { 'if-none-match': '*' }]) {
+      for (const request of [{ method: 'PATCH', body: { expirationDateTime } }, { method: 'DELETE' }]) {
+        const { status, json } = await app.send({ path, headers, ...request });
+        expect([status, json.error.code]).toEqual([412, 'PreconditionFailed']);
+      }
+    }
+    expect((await app.send({ method: 'GET', path })).json.expirationDateTime).not.toBe(expirationDateTime);
+    for (const headers of [{ 'if-match': '*' }, { 'if-none-match': 'W/"1"' }]) {
+      const { json } = await app.send({ method: 'PATCH', path, headers, body: { expirationDateTime } });
+      expect(json).toMatchObject({ expirationDateTime });
+    }
+    expect((await app.send({ method: 'DELETE', path, headers: { 'if-match': '*' } })).status).toBe(204);
+    expect((await app.send({ method: 'DELETE', path, headers: { 'if-match': '*' } })).status).toBe(404);
+  });
+});
+
+test('a repeatable change of a subscription is refused, and a GET ignores the headers', async () => {
+  const headers = {
+    'repeatability-request-id': crypto.randomUUID(),
+    'repeatability-first-sent': new Date().toUTCString(),
+  };
+  const { status, headers: answered } = await subscribe({}, { headers });
+  expect([status, answered.get('repeatability-result')]).toEqual([501, 'rejected']);
+  expect((await app.send({ method: 'GET', path: PATH, headers })).status).toBe(200);
 });
 
 test('is read, renewed and deleted by a key in parentheses too', async () => {

@@ -66,6 +66,8 @@ describe('Accept', () => {
     'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
     'text/html;q=0, */*;q=0.1',
     'application/json;foo=bar, application/json',
+    'application/json;odata.metadata=minimal, application/json;q=0',
+    'application/json;q=0, application/json;odata.metadata=minimal',
     'text/plain;note="a, b", application/json',
     'not a media type, application/json',
     ', application/json',

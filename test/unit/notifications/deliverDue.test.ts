@@ -34,6 +34,7 @@ function setUp({
   expired = [],
   operation = { operation: anOperation({ id: 'o' }), etag: 'e', writes: ['w', 'v'] },
   isRenewed = false,
+  isGone = false,
   pageSize = 1000,
   entries: changes = {},
   list = async () => subscriptions,
@@ -43,6 +44,8 @@ function setUp({
   expired?: ExpiredSubscription[];
   operation?: StoredOperation | null | Error;
   isRenewed?: boolean;
+  /** Whether another run removes the subscriptions that have expired. */
+  isGone?: boolean;
   pageSize?: number;
   entries?: Partial<OutboxRepository>;
   list?: (tenant: string) => Promise<Subscription[]>;
@@ -79,8 +82,9 @@ function setUp({
     removeExpired: async ({ id }: ExpiredSubscription) => {
       await turn();
       await turn();
-      if (!isRenewed) removed.push(id);
-      return !isRenewed;
+      if (isRenewed || isGone) return false;
+      removed.push(id);
+      return true;
     },
   };
   const get = async () => {
@@ -331,9 +335,19 @@ describe('a subscription that has expired', () => {
   });
 
   test('is notified of nothing when it was renewed in the meantime', async () => {
-    const { entries, run } = setUp({ expired: [{ ...wanting, etag: 'e' }], isRenewed: true });
+    const { entries, run } = setUp({
+      expired: [{ ...wanting, etag: 'e' }],
+      subscriptions: [wanting],
+      isRenewed: true,
+    });
     await run();
     expect(entries.all()).toEqual([]);
+  });
+
+  test('is notified although another run, which found its entry in the outbox, has removed it in the meantime', async () => {
+    const { entries, run } = setUp({ expired: [{ ...wanting, etag: 'e' }], subscriptions: [], isGone: true });
+    await run();
+    expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved' });
   });
 });
 

@@ -130,6 +130,12 @@ describe('what is not a property is refused by its name', () => {
     expect(faultsOf(JSON.parse(text), 'a')).toEqual(inOrder(targets.map((target) => ['UnknownProperty', target])));
   });
 
+  test.each([{ '': 1 }, { resultInfo: { '': 1 } }])('has a message of its own where the name is empty: %j', (body) => {
+    expect(() => patchOf(body)).toThrow(
+      expect.objectContaining({ message: 'The member whose name is empty is not a property of the resource.' }),
+    );
+  });
+
   test('and pollutes nothing', () => {
     faultsOf(JSON.parse('{"__proto__":{"polluted":1},"resultInfo":{"__proto__":{"polluted":1}}}'), 'a');
     expect(Object.prototype).not.toHaveProperty('polluted');
