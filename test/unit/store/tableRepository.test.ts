@@ -321,7 +321,7 @@ describe('a store that fails', () => {
     proxy.fault = () => 'hang';
     const deadline = new AbortController();
     const reading = operations.get(TENANT, 'a', deadline.signal);
-    deadline.abort();
+    deadline.abort(new Error('over'));
     await expect(reading).rejects.toEqual(unavailable);
     await expect(reading).rejects.toThrow('The store of operations is not available. Try again.');
   });
