@@ -1,8 +1,10 @@
-/** How much is measured: all of it in some 45 minutes (starts take 20 more), or enough in five to see that everything works. */
+/** How much is measured: all of it in an hour (starts take 20 more), or enough in five to see that everything works. */
 export interface Plan {
   /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
   readonly leastRounds: number;
   readonly pacedBudgetMs: number;
+  /** Of each contender in a round at a fixed rate. */
+  readonly pacedTurns: number;
   readonly closedBudgetMs: number;
   readonly distanceBudgetMs: number;
   readonly notificationsBudgetMs: number;
@@ -20,8 +22,10 @@ export interface Plan {
 }
 
 const full: Plan = {
-  leastRounds: 8,
-  pacedBudgetMs: 540_000,
+  // The interval of 9 rounds leaves out the highest and the lowest.
+  leastRounds: 9,
+  pacedBudgetMs: 1_200_000,
+  pacedTurns: 100,
   closedBudgetMs: 600_000,
   distanceBudgetMs: 240_000,
   notificationsBudgetMs: 480_000,
@@ -39,6 +43,7 @@ const quick: Plan = {
   ...full,
   leastRounds: 2,
   pacedBudgetMs: 0,
+  pacedTurns: 25,
   closedBudgetMs: 0,
   distanceBudgetMs: 0,
   notificationsBudgetMs: 0,

@@ -82,7 +82,9 @@ export async function startServer(
   const baseUrl = `http://127.0.0.1:${port}`;
   const { token } = environment;
   const ledger = new Ledger();
-  const sendHttp = createHttpSender(baseUrl, token);
+  const sendHttp = createHttpSender(baseUrl, token, (failure) =>
+    console.error(`${title}: a request failed: ${failure}`),
+  );
   const send: typeof sendHttp = async (update) => {
     const acknowledge = ledger.sent(update);
     const acknowledged = await sendHttp(update);

@@ -6,12 +6,33 @@ import { figureOf } from '../report/markdown.ts';
 import type { Goal, Part } from '../results.ts';
 import { type Contender, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import type { Network } from './network.ts';
-import { type Figures, inPacedRounds, PER_SECOND, ratio } from './turns.ts';
+import { type Figures, inPacedRounds, PER_SECOND, type Running, ratio, running } from './turns.ts';
 
 /** How long every byte to the store, and from it, is under way. */
 const ONE_WAY_MS = 2;
 
 export async function measureDistance(plan: Plan, progress: (what: string) => void): Promise<Part> {
+  progress('a store at a distance');
+  const { figures, contenders } = await inPacedRounds(start, plan, plan.distanceBudgetMs, goals, progress);
+  return {
+    goals: goals(figures),
+    sections: [
+      {
+        title: 'A store at a distance',
+        text: `The same updates, ${PER_SECOND} a second, while every byte to the store, and every byte from it, is at least
+${ONE_WAY_MS} ms under way.`,
+        columns: ['', 'p50 ms', 'p99 ms', 'not 2xx'],
+        rows: contenders.map(({ key, title }) => {
+          const own = figures.filter(({ contender }) => contender === key);
+          const failed = own.reduce((sum, each) => sum + each.failed, 0);
+          return [title, figureOf(own.map(({ p50 }) => p50)), figureOf(own.map(({ p99 }) => p99)), String(failed)];
+        }),
+      },
+    ],
+  };
+}
+
+async function start(): Promise<Running> {
   const environment = await startEnvironment();
   const order: Network = { upstreamPort: listening.parse(environment.azurite.ready).port, oneWayMs: ONE_WAY_MS };
   const network = await startChild(new URL('network.ts', import.meta.url).href, {
@@ -20,34 +41,18 @@ export async function measureDistance(plan: Plan, progress: (what: string) => vo
   });
   const storePort = listening.parse(network.ready).port;
   const contenders: Contender[] = [];
-  progress('a store at a distance');
-  try {
-    for (const server of [SERVICE, ...peers(environment).filter(({ key }) => key === 'nodeHttp')]) {
-      contenders.push(await startServer(server, environment, { storePort }));
-    }
-    contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort }));
-    const figures = await inPacedRounds(environment, contenders, plan, plan.distanceBudgetMs, goals, progress);
-    return {
-      goals: goals(figures),
-      sections: [
-        {
-          title: 'A store at a distance',
-          text: `The same updates, ${PER_SECOND} a second, while every byte to the store, and every byte from it, is at least
-${ONE_WAY_MS} ms under way.`,
-          columns: ['', 'p50 ms', 'p99 ms', 'not 2xx'],
-          rows: contenders.map(({ key, title }) => {
-            const own = figures.filter(({ contender }) => contender === key);
-            const failed = own.reduce((sum, each) => sum + each.failed, 0);
-            return [title, figureOf(own.map(({ p50 }) => p50)), figureOf(own.map(({ p99 }) => p99)), String(failed)];
-          }),
-        },
-      ],
-    };
-  } finally {
-    for (const contender of contenders) await contender.process.stop();
-    await network.stop();
-    await environment.close();
+  for (const server of [SERVICE, ...peers(environment).filter(({ key }) => key === 'nodeHttp')]) {
+    contenders.push(await startServer(server, environment, { storePort }));
   }
+  contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort }));
+  const { stop, ...all } = running(environment, contenders);
+  return {
+    ...all,
+    async stop() {
+      await network.stop();
+      await stop();
+    },
+  };
 }
 
 function goals(figures: readonly Figures[]): Goal[] {

@@ -7,23 +7,29 @@ import { bodyOf, type Update } from './updates.ts';
 /** A response that does not come within this time is a failure. */
 const TIMEOUT_MS = 10_000;
 
-/** Sends updates to a server over kept-alive connections. */
-export function createHttpSender(baseUrl: string, token: string): Send {
+/** Sends updates to a server over kept-alive connections. Each kind of failure is reported once. */
+export function createHttpSender(baseUrl: string, token: string, report: (failure: string) => void): Send {
   const agent = new Agent({ keepAlive: true });
+  const reported = new Set<string>();
+  const fail = (failure: string) => {
+    if (!reported.has(failure)) report(failure);
+    reported.add(failure);
+    return false;
+  };
   return (update) =>
     new Promise((resolve) => {
       const { path, method, headers, body } = toRequest(update, token);
       const length = { 'content-length': Buffer.byteLength(body) };
       const sent = request(baseUrl + path, { agent, method, headers: { ...headers, ...length }, timeout: TIMEOUT_MS })
-        .on('timeout', () => sent.destroy())
+        .on('timeout', () => sent.destroy(new Error('no response in time')))
         .on('response', (response) => {
           const { statusCode = 0 } = response;
           response
-            .on('error', () => resolve(false))
-            .on('end', () => resolve(statusCode >= 200 && statusCode < 300))
+            .on('error', ({ message }) => resolve(fail(message)))
+            .on('end', () => resolve((statusCode >= 200 && statusCode < 300) || fail(`status ${statusCode}`)))
             .resume();
         })
-        .on('error', () => resolve(false));
+        .on('error', ({ message }) => resolve(fail(message)));
       sent.end(body);
     });
 }

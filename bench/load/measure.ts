@@ -29,14 +29,14 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     // The plainest function cannot update an operation twice at the same time.
     const full = contenders.filter(({ key }) => key !== PLAIN_FUNCTION.key);
     const operations = operationIds(plan.operations);
-    await heatUp(contenders, operations, plan.heatUpMs, progress);
+    progress('heating up');
+    await heatUp(contenders, operations, plan.heatUpMs);
 
     const closedTurn = async (contender: Contender, round: number, callers: number, ids = operations) =>
       figuresOf(contender, round, callers, [
         await takeTurn(environment, contender, () => contender.closed(ids, callers, plan.closedMs)),
       ]);
     const closed = await inRounds(
-      contenders,
       { least: plan.leastRounds, budgetMs: plan.closedBudgetMs },
       async (round) => {
         progress(`${COMPARED_AT} callers, round ${round + 1}`);

@@ -13,24 +13,32 @@ import {
   startBareTable,
   startServer,
 } from './contenders.ts';
-import { type Figures, inPacedRounds, PACED_REQUESTS, PACED_TURNS, PER_SECOND, ratio, valuesOf } from './turns.ts';
+import {
+  type Figures,
+  inPacedRounds,
+  PACED_REQUESTS,
+  PER_SECOND,
+  type Running,
+  ratio,
+  running,
+  valuesOf,
+} from './turns.ts';
 
 export async function measurePaced(plan: Plan, progress: (what: string) => void): Promise<Part> {
+  const { figures, contenders } = await inPacedRounds(start, plan, plan.pacedBudgetMs, goals, progress);
+  return { goals: goals(figures), sections: [section(figures, contenders, plan)] };
+}
+
+/** No more than these: each process more pushes the code and the data of the others out of the processor's caches. */
+async function start(): Promise<Running> {
   const environment = await startEnvironment();
+  const written = peers(environment).filter(({ key }) => key === 'nodeHttp');
   const contenders: Contender[] = [];
-  try {
-    // No more than these: each process more pushes the code and the data of the others out of the processor's caches.
-    const written = peers(environment).filter(({ key }) => key === 'nodeHttp');
-    for (const server of [SERVICE, HOST_ONLY, PLAIN_FUNCTION, ...written]) {
-      contenders.push(await startServer(server, environment));
-    }
-    for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
-    const figures = await inPacedRounds(environment, contenders, plan, plan.pacedBudgetMs, goals, progress);
-    return { goals: goals(figures), sections: [section(figures, contenders)] };
-  } finally {
-    for (const contender of contenders) await contender.process.stop();
-    await environment.close();
+  for (const server of [SERVICE, HOST_ONLY, PLAIN_FUNCTION, ...written]) {
+    contenders.push(await startServer(server, environment));
   }
+  for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
+  return running(environment, contenders);
 }
 
 /** The CPU of what is deployed: a function without the embedded host, which is measured alone in the same round. */
@@ -65,7 +73,7 @@ function goals(figures: readonly Figures[]): Goal[] {
   ];
 }
 
-function section(figures: readonly Figures[], contenders: readonly Contender[]): Section {
+function section(figures: readonly Figures[], contenders: readonly Contender[], { pacedTurns }: Plan): Section {
   const written = valuesOf(figures, 'cpu', 'nodeHttp');
   const toWritten = (values: readonly number[]) =>
     figureOf(values.map((value, round) => value / (written[round] ?? Number.NaN)));
@@ -75,7 +83,8 @@ function section(figures: readonly Figures[], contenders: readonly Contender[]):
 every time, over kept-alive connections; ${PER_SECOND} requests a second, whether or not those before were answered. A latency
 counts from the time at which the request was due. CPU is \`process.cpuUsage\` of the server, all threads, for each response;
 that of the bare SDK is not given, since its process also keeps the time. Each contender has a process and a table of its
-own. In a round each takes ${PACED_TURNS} turns of ${PACED_REQUESTS} requests, every time in another order. The store is Azurite in memory.
+own. Each round starts and warms up everything anew; in it each takes ${pacedTurns} turns of ${PACED_REQUESTS} requests, every time in
+another order. The store is Azurite in memory.
 
 "The plainest function" is one on the same packages that checks the token, parses the body with zod, and makes one store
 request: it has no limits and no OData, and keeps all that it wrote and every token, so that it works only as a single

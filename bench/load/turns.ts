@@ -11,9 +11,7 @@ import { usageOf } from './usage.ts';
 /** Moderate: the slowest contender and its store need half of one core for it. */
 export const PER_SECOND = 125;
 
-/** Of each contender in a round at a fixed rate: short, so that what disturbs the machine disturbs all of them. */
-export const PACED_TURNS = 25;
-/** Of a turn at a fixed rate. */
+/** Of a turn at a fixed rate: few, so that what disturbs the machine disturbs all contenders. */
 export const PACED_REQUESTS = 5;
 
 /** How many callers the contenders are compared at. */
@@ -86,18 +84,15 @@ export function figuresOf(
   };
 }
 
-/** Creates the operations, and compiles the code of each contender. */
+/** Creates the operations, and compiles the code of all contenders, for so long for each: one process uses half of the cores. */
 export async function heatUp(
   contenders: readonly Contender[],
   operations: readonly string[],
   milliseconds: number,
-  progress: (what: string) => void,
 ): Promise<void> {
-  for (const contender of contenders) {
-    progress(`heating up: ${contender.title}`);
-    await contender.seed(operations);
-    await contender.closed(operations, COMPARED_AT, milliseconds);
-  }
+  const all = (milliseconds * contenders.length) / 2;
+  await Promise.all(contenders.map((contender) => contender.seed(operations)));
+  await Promise.all(contenders.map((contender) => contender.closed(operations, COMPARED_AT, all)));
 }
 
 /**
@@ -106,7 +101,6 @@ export async function heatUp(
  * @returns the figures of one contender after those of another
  */
 export async function inRounds(
-  contenders: readonly Contender[],
   { least, budgetMs }: { readonly least: number; readonly budgetMs: number },
   takeRound: (round: number) => Promise<readonly Figures[]>,
   goals: (figures: readonly Figures[]) => Goal[],
@@ -114,32 +108,54 @@ export async function inRounds(
   const figures: Figures[] = [];
   const isEnough = enoughRounds(least, budgetMs, () => goals(figures).map(({ figure }) => figure));
   for (let round = 0; !isEnough(round); round++) figures.push(...(await takeRound(round)));
-  return contenders.flatMap(({ key }) => figures.filter(({ contender }) => contender === key));
+  return [...Map.groupBy(figures, ({ contender }) => contender).values()].flat();
 }
 
-/** Heats the contenders up, and then takes rounds at the fixed rate. */
+/** Contenders, and what they share, while they run. */
+export interface Running {
+  readonly environment: Environment;
+  readonly contenders: readonly Contender[];
+  stop(): Promise<void>;
+}
+
+export const running = (environment: Environment, contenders: readonly Contender[]): Running => ({
+  environment,
+  contenders,
+  async stop() {
+    for (const { process } of contenders) await process.stop();
+    await environment.close();
+  },
+});
+
+/**
+ * Rounds at the fixed rate. Each starts everything anew: how a process compiles and lays out its code differs from start
+ * to start, and would otherwise be the same in every round of a run.
+ */
 export async function inPacedRounds(
-  environment: Environment,
-  contenders: readonly Contender[],
+  start: () => Promise<Running>,
   plan: Plan,
   budgetMs: number,
   goals: (figures: readonly Figures[]) => Goal[],
   progress: (what: string) => void,
-): Promise<Figures[]> {
+): Promise<{ readonly figures: readonly Figures[]; readonly contenders: readonly Contender[] }> {
   const operations = operationIds(plan.operations);
-  await heatUp(contenders, operations, plan.heatUpMs, progress);
-  const takePacedTurn = (contender: Contender) =>
-    takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND));
-  return inRounds(
-    contenders,
-    { least: plan.leastRounds, budgetMs },
-    async (round) => {
-      progress(`at ${PER_SECOND} requests a second, round ${round + 1}`);
-      const turns = await interleave(contenders, PACED_TURNS, takePacedTurn);
+  let last: readonly Contender[] = [];
+  const takeRound = async (round: number) => {
+    progress(`at ${PER_SECOND} requests a second, round ${round + 1}`);
+    const { environment, contenders, stop } = await start();
+    last = contenders;
+    try {
+      await heatUp(contenders, operations, plan.heatUpMs);
+      const turns = await interleave(contenders, plan.pacedTurns, (contender) =>
+        takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND)),
+      );
       return [...turns].map(([contender, taken]) => figuresOf(contender, round, 0, taken));
-    },
-    goals,
-  );
+    } finally {
+      await stop();
+    }
+  };
+  const figures = await inRounds({ least: plan.leastRounds, budgetMs }, takeRound, goals);
+  return { figures, contenders: last };
 }
 
 export function valuesOf(figures: readonly Figures[], measure: Measure, contender: string): number[] {
