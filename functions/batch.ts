@@ -16,7 +16,7 @@ import {
   MAX_RESPONSE_BYTES,
   respond,
 } from './graphHandler.ts';
-import { findRoute, notFound, type Route } from './router.ts';
+import { findRoute, type Route, unknownUrl } from './router.ts';
 
 /** Bytes reserved for the JSON around the bodies: statuses, headers, and ids, which the batch's own body bounds. */
 const ENVELOPE_BYTES = MAX_BATCH_BYTES + 64 * 1024;
@@ -75,7 +75,7 @@ function resolve(
   const found = isBelow ? findRoute(routes, `v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
   const handler: GraphHandler = found
     ? (...request) => withChildSpan(found.route.name, async () => found.route.handler(...request))
-    : notFound;
+    : unknownUrl;
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {
     const value = own.get(name) ?? batch.headers.get(name);

@@ -8,7 +8,7 @@ import type { DescriptionHandlers } from './description.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
-import { notFound, type Route, unlessRoot } from './router.ts';
+import { type Route, unknownUrl, unlessRoot } from './router.ts';
 import { serve } from './serve.ts';
 
 try {
@@ -63,7 +63,7 @@ async function serveAll({ auth, tables, retention, pages, notifications, telemet
     serve({ name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) });
   }
   // The host tries functions in the order of their names: the name of this one must sort last.
-  serve({ name: 'unknownAddress', template: '{*path}', handler: unlessRoot(byMethod({ GET: root }), notFound) });
+  serve({ name: 'unknownAddress', template: '{*path}', handler: unlessRoot(byMethod({ GET: root }), unknownUrl) });
 
   if (notifying) app.timer('deliverNotifications', { schedule: '0 * * * * *', handler: notifying.deliver });
   const { days } = retention;

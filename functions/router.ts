@@ -11,7 +11,7 @@ export interface Route {
 }
 
 /** Handles requests to URLs without a resource. */
-export const notFound: GraphHandler = async () => {
+export const unknownUrl: GraphHandler = async () => {
   throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
 };
 

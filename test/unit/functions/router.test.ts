@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { findRoute, notFound, type Route } from '../../../functions/router.ts';
+import { findRoute, type Route, unknownUrl } from '../../../functions/router.ts';
 
 const routeOf = (template: string): Route => ({
   name: template,
@@ -52,6 +52,6 @@ describe('a path finds its route, as on the host', () => {
 
 test('where nothing is served is 404', async () => {
   const request = { method: 'GET', url: 'http://a/', headers: new Headers(), params: {}, body: null };
-  const call = async () => Reflect.apply(notFound, undefined, [request]);
+  const call = async () => Reflect.apply(unknownUrl, undefined, [request]);
   await expect(call()).rejects.toMatchObject({ reason: 'unknownUrl' });
 });
