@@ -30,6 +30,9 @@ type Settings = {
   @description('Issuer of version 1.0 tokens.')
   AUTH_V1_ISSUER: string?
 
+  @description('Signature algorithms of access tokens, asymmetric only, comma-separated.')
+  AUTH_ALGORITHMS: string?
+
   @description('Days after which operations that have ended are deleted, 1 to 9999.')
   RETENTION_DAYS: string?
 

@@ -19,6 +19,7 @@ const chosen = {
   AUTH_APP_ROLES: 'Calls.Initiate.All',
   AUTH_SCOPES: 'Calls.Initiate',
   AUTH_V1_ISSUER: 'https://sts.windows.net/{tenantid}/',
+  AUTH_ALGORITHMS: 'RS256,PS256',
   RETENTION_DAYS: '30',
   PAGES: 'board',
   NOTIFICATION_HOSTS: 'bot.example,*.bots.example',
