@@ -68,10 +68,17 @@ export function createTenantKeys(options: { readonly authority: string; readonly
     return { issuer, keys: usableKeys(keys) };
   };
 
+  /** @throws Error also when keys that serve would be replaced by none: an issuer that signs has a key */
+  const fetchNextKeys = async (tenant: string, current: TenantKeys | undefined): Promise<TenantKeys> => {
+    const next = await fetchKeys(tenant);
+    if (current && current.keys.size > 0 && next.keys.size === 0) throw new Error(`${next.issuer} has no usable key.`);
+    return next;
+  };
+
   const renew = (tenant: string, state: TenantState): Promise<TenantKeys> => {
     state.renewal ??= (async () => {
       try {
-        state.current = await fetchKeys(tenant);
+        state.current = await fetchNextKeys(tenant, state.current);
         state.renewedAt = now();
         return state.current;
       } catch (cause) {

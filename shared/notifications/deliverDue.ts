@@ -24,7 +24,7 @@ const FAILURES_PER_RUN = 3;
 /** How many entries are prepared concurrently. */
 const CONCURRENT_PREPARATIONS = 32;
 
-/** How long a run waits before it looks for entries again that it had no room for. */
+/** How often a run looks whether a receiver has room again: every pass reads the whole outbox. */
 const PASS_PAUSE_MS = 100;
 
 /** What a run did. */
@@ -90,7 +90,12 @@ export function createDeliverDue({
 
     // What fails for one tenant or one receiver does not keep the others from their notifications.
     const removed = attempt(removeExpired(signal));
-    while ((await attempt(takeDue())) && !signal.aborted) await sleep(PASS_PAUSE_MS);
+    while (!signal.aborted) {
+      const full = (await attempt(takeDue())) ?? new Set();
+      if (full.size === 0) break;
+      do await sleep(PASS_PAUSE_MS);
+      while (!signal.aborted && [...full].every(({ limit }) => limit.pendingCount > WAITING_PER_RECEIVER / 2));
+    }
     await removed;
     await Promise.all(deliveries);
     oldestEntry.record(report.oldestSeconds);
@@ -107,9 +112,9 @@ export function createDeliverDue({
       }
     }
 
-    /** Takes what is due and has room; whether something had none. It begins anywhere, so that nothing is always last. */
-    async function takeDue(): Promise<boolean> {
-      let isLeft = false;
+    /** Takes what is due and has room, and returns the receivers without. It begins anywhere, so that nothing is always last. */
+    async function takeDue(): Promise<Set<Receiver>> {
+      const full = new Set<Receiver>();
       const middle = crypto.randomUUID().slice(0, 2);
       for (const range of [{ least: middle }, { below: middle }]) {
         let from: string | undefined;
@@ -118,12 +123,13 @@ export function createDeliverDue({
           const due = page.entries.filter(isDue);
           const prepared = due.map((each) => prepare(() => attempt(toDue(each))));
           for (const each of (await Promise.all(prepared)).flatMap((one) => one ?? [])) {
-            if (!take(each)) isLeft = true;
+            const receiver = receiverOf(each);
+            if (!take(each, receiver)) full.add(receiver);
           }
           from = page.next;
         } while (from !== undefined && !signal.aborted);
       }
-      return isLeft;
+      return full;
     }
 
     function isDue({ entry, dueAt }: StoredEntry) {
@@ -132,15 +138,19 @@ export function createDeliverDue({
     }
 
     /** Delivers a notification in the background, or leaves it to the next run if its receiver fails; false if too many wait. */
-    function take(due: Due): boolean {
-      const key = receiverKey(due.url);
-      const receiver = receivers.get(key) ?? { limit: pLimit(CONCURRENT_PER_RECEIVER), failures: 0 };
-      receivers.set(key, receiver);
+    function take(due: Due, receiver: Receiver): boolean {
       if (receiver.failures >= FAILURES_PER_RUN) return true;
       if (receiver.limit.pendingCount >= WAITING_PER_RECEIVER) return false;
       taken.add(due.stored.entry.id);
       deliveries.push(receiver.limit(() => attempt(deliver(due, receiver))));
       return true;
+    }
+
+    function receiverOf({ url }: Due): Receiver {
+      const key = receiverKey(url);
+      const receiver = receivers.get(key) ?? { limit: pLimit(CONCURRENT_PER_RECEIVER), failures: 0 };
+      receivers.set(key, receiver);
+      return receiver;
     }
 
     async function deliver({ stored: each, url, subscription }: Due, receiver: Receiver) {

@@ -109,7 +109,7 @@ export function createDelivery({
 
     async postpone(stored, failure) {
       counter.add(1, { result: 'retried', cause: failure.cause });
-      const attempts = stored.entry.attempts + 1;
+      const attempts = attemptsAfter(stored, failure);
       await store((signal) => entries.replace(stored, { dueAt: dueAt(attempts, failure), attempts }, signal));
     },
 
@@ -120,7 +120,7 @@ export function createDelivery({
       const limit = pLimit(CONCURRENT_CREATES);
       const made = parts.map(({ subscriptionId, failure }) => {
         if (failure) counter.add(1, { result: 'retried', cause: failure.cause });
-        const attempts = failure ? entry.attempts + 1 : entry.attempts;
+        const attempts = failure ? attemptsAfter(stored, failure) : entry.attempts;
         const id = `${entry.id}.${subscriptionId}`;
         const part = { ...entry, id, attempts, content: { ...content, subscriptions: [subscriptionId] } };
         const due = failure ? dueAt(attempts, failure) : new Date(now());
@@ -157,6 +157,11 @@ export function createDelivery({
   function retryAfter(value = ''): number {
     const milliseconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now();
     return Number.isNaN(milliseconds) ? 0 : Math.min(Math.max(milliseconds, 0), LONGEST_RETRY_AFTER_MS);
+  }
+
+  /** What was not sent was not attempted. */
+  function attemptsAfter({ entry: { attempts } }: StoredEntry, { cause }: Failure): number {
+    return cause === 'busy' ? attempts : attempts + 1;
   }
 
   function dueAt(attempts: number, { retryAfterMs }: Failure): Date {

@@ -10,7 +10,7 @@
 //    operation descends from the version that W would have replaced, and W is not among its writes. Those are its last
 //    ones without a gap, so that W did not take effect; and its request has ended, since the lease is longer.
 // 4. Whoever dies, the entry stays, its lease runs out, and the timer of any instance takes it over (deliverDue.ts).
-import type { Change, ListenToChange } from '../operation/changeListener.ts';
+import type { Change, ChangeType, ListenToChange } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { FindSubscriptions } from './activeSubscriptions.ts';
 import { type Delivery, FIRST_PAUSES_MS, LEASE_MS, type Part } from './delivery.ts';
@@ -34,7 +34,7 @@ export function createOutbox({
   readonly now?: (() => number) | undefined;
 }): ListenToChange {
   return (tenant, operationId, writeId) => {
-    const created: { readonly stored: StoredEntry; readonly ids: readonly string[] }[] = [];
+    const created: Created[] = [];
     let last: { readonly change: Change; readonly subscriptions: readonly Subscription[] } | undefined;
     let isWritten = false;
 
@@ -43,7 +43,7 @@ export function createOutbox({
         const all = await findSubscriptions(tenant, signal);
         const subscriptions = all.filter((each) => isActive(each, now()) && isAbout(each, operationId, change));
         last = { change, subscriptions };
-        const named = new Set(created.flatMap(({ ids }) => ids));
+        const named = new Set(created.filter(isOf(change)).flatMap(({ ids }) => ids));
         const missing = subscriptions.map(({ id }) => id).filter((id) => !named.has(id));
         if (missing.length === 0) return;
         const { changeType, replaces } = change;
@@ -51,12 +51,12 @@ export function createOutbox({
         // An id of its own: when the response to an earlier attempt was lost, there may be an entry of the same write.
         const entry = { id: crypto.randomUUID(), tenant, createdAt: new Date(now()), attempts: 0, content };
         const stored = await entries.create(entry, new Date(now() + LEASE_MS), signal);
-        if (stored) created.push({ stored, ids: missing });
+        if (stored) created.push({ stored, ids: missing, changeType });
       },
 
       afterWrite(version) {
         isWritten = true;
-        for (const { stored, ids } of created) inBackground(deliver(stored, ids, version));
+        for (const each of created) inBackground(deliver(each, version));
       },
 
       afterRefusal() {
@@ -64,9 +64,11 @@ export function createOutbox({
       },
     };
 
-    async function deliver(stored: StoredEntry, ids: readonly string[], version: OperationVersion | undefined) {
+    async function deliver({ stored, ids, changeType }: Created, version: OperationVersion | undefined) {
       if (!last) return;
       const { change, subscriptions } = last;
+      // Those who ask for the change as it was written in the end have another entry.
+      if (changeType !== change.changeType) return delivery.finish(stored);
       const sent = subscriptions
         .filter(({ id }) => ids.includes(id))
         .map(async (subscription): Promise<Part | undefined> => {
@@ -85,6 +87,18 @@ export function createOutbox({
     }
   };
 }
+
+/** An entry of an attempt, and the subscriptions that it names. */
+interface Created {
+  readonly stored: StoredEntry;
+  readonly ids: readonly string[];
+  readonly changeType: ChangeType;
+}
+
+const isOf =
+  (change: Change) =>
+  ({ changeType }: Created) =>
+    changeType === change.changeType;
 
 /** What fails here stays in the outbox. */
 function inBackground(work: Promise<unknown>) {

@@ -94,14 +94,13 @@ export function createReceivers(
       const url = new URL(text);
       const receiver = receiverAt(receiverKey(text));
       if (receiver.limit.pendingCount >= MAX_WAITING) throw new ReceiverError('busy');
-      return receiver.limit(() => {
-        const lane = receiver.isSlow ? slow : steady;
-        return lane(url.hostname, async () => {
+      return startingBy(startBy, (start) =>
+        receiver.limit(() => {
+          const lane = receiver.isSlow ? slow : steady;
           // The deadline begins when the request is sent: those that wait for others have not failed.
-          if (Date.now() > startBy) throw new ReceiverError('busy');
-          return observe(receiver, () => send(url, body, readsBody));
-        });
-      });
+          return lane(url.hostname, async () => start(() => observe(receiver, () => send(url, body, readsBody))));
+        }),
+      );
     },
   };
 
@@ -210,6 +209,26 @@ async function observe(receiver: Receiver, work: () => Promise<ReceiverResponse>
     receiver.isSlow = !isPrompt;
     limit.concurrency = isPrompt ? Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER) : 1;
   }
+}
+
+/**
+ * Queues work, and gives it up unless `start` has been called for it by a time.
+ *
+ * @throws ReceiverError `busy` at that time, or when it is over
+ */
+async function startingBy<Result>(
+  time: number,
+  queue: (start: (work: () => Promise<Result>) => Promise<Result>) => Promise<Result>,
+): Promise<Result> {
+  const { promise: overdue, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(new ReceiverError('busy'));
+  const timer = Number.isFinite(time) ? setTimeout(giveUp, time - Date.now()) : undefined;
+  const start = async (work: () => Promise<Result>) => {
+    clearTimeout(timer);
+    if (Date.now() >= time) throw new ReceiverError('busy');
+    return work();
+  };
+  return Promise.race([queue(start), overdue]);
 }
 
 /** Runs work for hosts, as much of it concurrently as there are places, for each host and in all. */

@@ -7,8 +7,10 @@ import type { Resource } from './subscription.ts';
 /** `playPromptOperation` or `playPromptOperation/{id}`, with or without a leading slash. */
 const PATH = /^\/?playPromptOperation(?:\/([^/?#]+))?$/i;
 
-/** What a URL would end at, or drop: a fragment, and raw whitespace and control characters. */
-const LOST_IN_URL = /[^!-\uffff]|#/g;
+/** What a URL would drop at its end, or end at. */
+const LOST_IN_URL = /[ #]/g;
+
+const CONTROL_CHARACTER = /[^ -~\u0080-\uffff]/;
 
 /**
  * Reads the `resource` of a subscription: a path, and optionally `?$filter=` in the filter language of the list.
@@ -26,6 +28,9 @@ export function readResource(text: string): Resource {
       'resource',
       'must be playPromptOperation or playPromptOperation/{id}, and may end in ?$filter={filter}',
     );
+  }
+  if (CONTROL_CHARACTER.test(query)) {
+    throw invalidRequest('InvalidValue', 'resource', 'must have control characters percent-encoded');
   }
   const url = new URL(`https://localhost/${query.replace(LOST_IN_URL, encodeURIComponent)}`);
   const { $filter } = readQueryOptions(url, ['$filter']);

@@ -21,6 +21,9 @@ export const MAX_URL_LENGTH = 2048;
  */
 export const MAX_RESOURCE_LENGTH = 8192;
 
+/** Spaces and control characters, which a URL does not have; each takes 6 bytes of the JSON of a list. */
+const UNENCODED = /[^!-~\u0080-\uffff]/;
+
 const CHANGE_TYPES = `a comma-separated list of ${changeTypes.join(', ')}`;
 
 /** A subscription as it is asked for: its id, its tenant and its creator come from elsewhere. */
@@ -30,7 +33,7 @@ export type RequestedSubscription = Omit<Subscription, 'id' | 'tenant' | 'applic
 export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Date.now) {
   const odataType = z.enum(['#microsoft.graph.subscription', 'microsoft.graph.subscription']).optional();
   const url = storableText(MAX_URL_LENGTH).check(({ value, issues }) => {
-    const wanted = refusedUrl(value, hosts);
+    const wanted = UNENCODED.test(value) ? 'percent-encoded' : refusedUrl(value, hosts);
     if (wanted !== undefined) issues.push({ code: 'custom', message: `must be ${wanted}`, input: value });
   });
   const notificationUrl = url.describe('Where notifications are sent: an https URL of a host that the service allows.');

@@ -8,6 +8,9 @@ import type { TablesSettings } from '../settings.ts';
 /** How long one call of the store may take, including retries. */
 const CALL_DEADLINE_MS = 4000;
 
+/** How long a query may take: Table Storage scans for up to 5 seconds before it returns what it found so far. */
+const QUERY_DEADLINE_MS = 7000;
+
 /** The largest page of Table Storage, in rows. */
 export const LARGEST_PAGE = 1000;
 
@@ -98,13 +101,14 @@ export function connectTable(settings: TablesSettings): Table {
     },
 
     async query({ filter, select, from, top = LARGEST_PAGE }, signal) {
-      const page = await call(signal, [404], async (options) => {
+      const read = async (options: { abortSignal: AbortSignal }) => {
         const queryOptions = { filter, ...(select && { select }) };
         const pages = reading
           .listEntities({ ...options, queryOptions })
           .byPage({ maxPageSize: top, ...(from !== undefined && { continuationToken: from }) });
         return (await pages.next()).value;
-      });
+      };
+      const page = await call(signal, [404], read, QUERY_DEADLINE_MS);
       return { rows: page ?? [], next: page?.continuationToken };
     },
   };
@@ -147,11 +151,12 @@ async function call<Result>(
   signal: AbortSignal,
   statuses: readonly number[],
   run: (options: { abortSignal: AbortSignal }) => Promise<Result>,
+  deadlineMs = CALL_DEADLINE_MS,
 ): Promise<Result | undefined> {
   try {
     // The SDK does not look at the signal while it waits for a token of the managed identity.
     return await withDeadline(
-      CALL_DEADLINE_MS,
+      deadlineMs,
       (abortSignal) => Promise.race([run({ abortSignal }), untilAborted(abortSignal)]),
       signal,
     );

@@ -168,6 +168,18 @@ describe('an issuer that does not answer', () => {
     expect(await keyIds('two')).toEqual(['two']);
   });
 
+  test.each([
+    ['no key', () => []],
+    ['no usable key', () => [rsa('weak', { use: 'enc' })]],
+  ])('leaves them in use too when it publishes %s', async (_, nothing) => {
+    await find(TENANT, 'one');
+    published = nothing();
+    expect(await keyIds('other')).toEqual(['one']);
+    time += UNKNOWN_KEY_COOLDOWN_MS;
+    published = [rsa('two')];
+    expect(await keyIds('two')).toEqual(['two']);
+  });
+
   test('from the beginning is unavailable, is not requested again within a second, and is found when the issuer is back', async () => {
     answerKeys = down;
     await expect(find(TENANT, 'one')).rejects.toMatchObject(unavailable);

@@ -440,6 +440,30 @@ describe('a backlog', () => {
     expect(entries.all().length).toBe(2 * TAKEN - 16);
   });
 
+  test('is not read again before a receiver that had no room has room for half as many', async () => {
+    const outbox = memoryOutbox();
+    const room: number[] = [];
+    let delivered = 0;
+    const list: OutboxRepository['list'] = (range, ...rest) => {
+      if (range.least !== undefined) room.push(delivered);
+      return outbox.list(range, ...rest);
+    };
+    const { entries, run } = setUp({
+      subscriptions,
+      entries: { ...outbox, list },
+      respond: async () => {
+        await turn();
+        delivered += 1;
+        return 200;
+      },
+    });
+    await createMany(entries, 3 * TAKEN, 'a');
+    expect(await run()).toMatchObject({ sent: 3 * TAKEN });
+    const between = room.slice(1).map((at, pass) => at - (room[pass] ?? 0));
+    expect(between.length).toBeGreaterThan(1);
+    expect(Math.min(...between)).toBeGreaterThanOrEqual(32);
+  });
+
   test('that is too old keeps no notification waiting', async () => {
     const { entries, posted, run } = setUp({ subscriptions });
     for (let n = 0; n < 2 * TAKEN; n++) {

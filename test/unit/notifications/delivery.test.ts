@@ -181,6 +181,21 @@ describe('an entry', () => {
     }
   });
 
+  test('that was not sent, since its receiver is busy, was not attempted', async () => {
+    const { postpone, split, entries } = deliveryTo();
+    const busy = { cause: 'busy', retryAfterMs: 0 };
+    const stored = await entries.create(changeEntry({ subscriptions: ['a', 'b'] }), leased, signal);
+    if (!stored) throw new Error('It was not created.');
+    const [part] = await split(stored, [{ subscriptionId: 'a', failure: busy }]);
+    if (!part) throw new Error('It was not created.');
+    await postpone(part, busy);
+    for (const { entry, dueAt } of [part, entries.only()]) {
+      expect(entry.attempts).toBe(0);
+      expect(dueAt.getTime() - NOW).toBeLessThanOrEqual(60_000);
+      expect(dueAt.getTime() - NOW).toBeGreaterThanOrEqual(15_000);
+    }
+  });
+
   test('waits as long as the receiver asks, if that is longer', async () => {
     const { postpone, entries } = deliveryTo();
     await entries.create(changeEntry(), leased, signal);

@@ -111,6 +111,19 @@ describe('a change', () => {
     expect(entries.all()).toEqual([]);
   });
 
+  test('that became one of another type at its last attempt is notified as that, also by the timer', async () => {
+    const statuses = { [urlOf('a')]: 503 };
+    const { entries, posted, listener } = setUp([receiving('a', { changeTypes: ['created', 'updated'] })], {
+      statuses,
+    });
+    await listener.beforeWrite(change, signal);
+    await listener.beforeWrite({ changeType: 'created', operation, replaces: undefined }, signal);
+    listener.afterWrite(version);
+    await settled();
+    expect(new Set(posted.map(({ value }) => value[0]?.changeType))).toEqual(new Set(['created']));
+    expect(entries.only().entry.content).toMatchObject({ changeType: 'created', subscriptions: ['a'] });
+  });
+
   test('whose entry exists already is delivered by whoever has stored it', async () => {
     const { posted, listener } = setUp([receiving('a')], { create: async () => undefined });
     await listener.beforeWrite(change, signal);

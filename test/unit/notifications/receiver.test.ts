@@ -97,6 +97,25 @@ describe('a request is not sent', () => {
     await expect(receivers.post(url, '{}', { startBy: Date.now() - 1 })).rejects.toMatchObject({ failure: 'busy' });
   });
 
+  test('after that time has come while it waits for another one', async () => {
+    const { promise: first, resolve } = Promise.withResolvers<ServerResponse>();
+    const targets: unknown[] = [];
+    respond = (request, response) => {
+      targets.push(request.url);
+      resolve(response);
+    };
+    const { post } = createReceivers(['127.0.0.1']);
+    const hanging = post(url, '{}');
+    const response = await first;
+    const waiting = post(`${url}?waiting`, '{}', { startBy: Date.now() + 20 });
+    await expect(waiting).rejects.toMatchObject({ failure: 'busy' });
+    response.end();
+    await hanging;
+    respond = (_, other) => other.end();
+    expect((await post(url, '{}')).status).toBe(200);
+    expect(targets).toEqual(['/']);
+  });
+
   test('to a server that is not there', async () => {
     const gone = createServer();
     const free = await listen(gone, 0, 'GONE');

@@ -1,15 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 import { readResource } from '../../../shared/notifications/resource.ts';
 
-describe('the filter of a resource', () => {
-  const filterOf = (value: string) => readResource(`playPromptOperation?$filter=clientContext eq '${value}'`).filter;
+const resourceOf = (value: string) => readResource(`playPromptOperation?$filter=clientContext eq '${value}'`);
 
-  test.each(['\t', '\n', '\r', '\u0001', ' ', '#', 'a\tb'])('is the same raw as percent-encoded: %j', (value) => {
-    expect(filterOf(value)).toEqual(filterOf(encodeURIComponent(value)));
+describe('the filter of a resource', () => {
+  test.each([' ', '#', 'a  b', 'é', '😀'])('is the same raw as percent-encoded: %j', (value) => {
+    expect(resourceOf(value).filter).toEqual(resourceOf(encodeURIComponent(value)).filter);
   });
 
+  test.each(['\t', '\n', '\r', '\u0001', '\u007f'])(
+    'has no raw control character, which a URL would lose: %j',
+    (value) => {
+      expect(() => resourceOf(value)).toThrow(
+        expect.objectContaining({
+          reason: 'invalidRequest',
+          details: [expect.objectContaining({ target: 'resource' })],
+        }),
+      );
+      expect(() => resourceOf(encodeURIComponent(value))).not.toThrow();
+    },
+  );
+
   test('keeps what is at its end', () => {
-    expect(() => readResource("playPromptOperation?$filter=clientContext eq 'a' \u0001")).toThrow(
+    expect(() => readResource("playPromptOperation?$filter=clientContext eq 'a' b")).toThrow(
       expect.objectContaining({ reason: 'invalidRequest' }),
     );
   });

@@ -326,6 +326,11 @@ describe('a store that fails', () => {
     await expect(reading).rejects.toThrow('The store of operations is not available. Try again.');
   });
 
+  test('is waited for by a query as long as Table Storage may scan before it returns a part', async () => {
+    proxy.fault = () => ({ latency: 5000 });
+    await expect(operations.list(TENANT, { top: 1 }, signal)).resolves.toBeDefined();
+  });
+
   test('is sent the request again after a read', async () => {
     proxy.fault = () => (proxy.requests.length < 3 ? { status: 503 } : 'pass');
     await get();
