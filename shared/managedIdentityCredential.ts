@@ -9,13 +9,13 @@ const REQUEST_DEADLINE_MS = 3000;
  * in time fails: the SDK waits without end, and everything that needs the token waits for the same request.
  */
 export function createCredential(clientId: string | undefined): TokenCredential {
-  const { sendRequest } = createDefaultHttpClient();
+  const client = createDefaultHttpClient();
   return new ManagedIdentityCredential({
     ...(clientId !== undefined && { clientId }),
     httpClient: {
       sendRequest(request) {
         request.timeout = REQUEST_DEADLINE_MS;
-        return sendRequest(request);
+        return client.sendRequest(request);
       },
     },
   });

@@ -17,6 +17,9 @@ export const PACED_REQUESTS = 5;
 /** How many callers the contenders are compared at. */
 export const COMPARED_AT = 16;
 
+/** How many callers heat each contender up: all at once must not overload the store that they share. */
+const HEATED_BY = 4;
+
 /** What one contender did in one turn, and what it and the store used in it; times in milliseconds. */
 export interface Turn extends Sample {
   readonly cpuMs: number;
@@ -92,7 +95,7 @@ export async function heatUp(
 ): Promise<void> {
   const all = (milliseconds * contenders.length) / 2;
   await Promise.all(contenders.map((contender) => contender.seed(operations)));
-  await Promise.all(contenders.map((contender) => contender.closed(operations, COMPARED_AT, all)));
+  await Promise.all(contenders.map((contender) => contender.closed(operations, HEATED_BY, all)));
 }
 
 /**

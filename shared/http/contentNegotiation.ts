@@ -48,7 +48,7 @@ export function chooseMediaType<MediaType extends string>(
   throw new ServiceError('notAcceptable', `The response is ${offered.join(' or ')}, which Accept does not allow.`);
 }
 
-/** Checks the headers of OData, returns the version, and that the caller accepts JSON. Throws like the functions above. */
+/** Checks the OData headers, and that the caller accepts JSON; returns the version. Throws like the functions above. */
 export function negotiateJson(headers: Headers): ODataVersion {
   const version = checkODataHeaders(headers);
   chooseMediaType(headers, ['application/json']);
@@ -58,8 +58,7 @@ export function negotiateJson(headers: Headers): ODataVersion {
 /** OData JSON Format, section 3: a media type with an unknown format parameter is not acceptable. */
 const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compatible|exponentialdecimals|charset|q)$/;
 
-/** RFC 9110, section 12.5.1: the weight of the most specific range that matches a media type, the highest of
- * several; 0 if none does. */
+/** RFC 9110, section 12.5.1: the highest weight of the most specific ranges that match a media type; 0 if none does. */
 function weightOf(mediaType: string, mediaRanges: readonly string[]): number {
   // The least specific first.
   const matching = ['*/*', mediaType.replace(/\/.*/, '/*'), mediaType];
