@@ -134,15 +134,10 @@ export function createSubscriptionHandlers({
     return { tenant, applicationId, creatorId };
   }
 
-  async function liveOf(tenant: string, signal: AbortSignal) {
-    const all = await subscriptions.list(tenant, signal);
-    return all.filter(({ expiration }) => expiration.getTime() > Date.now());
-  }
-
   /** The live subscriptions of an application. */
   async function ownedBy({ tenant, applicationId }: Owner, signal: AbortSignal) {
-    const live = await liveOf(tenant, signal);
-    return live.filter((each) => each.applicationId === applicationId);
+    const all = await subscriptions.list(tenant, signal);
+    return all.filter(isLive).filter((each) => each.applicationId === applicationId);
   }
 
   async function find(owner: Owner, { params }: GraphRequest, signal: AbortSignal): Promise<StoredSubscription> {
@@ -153,8 +148,9 @@ export function createSubscriptionHandlers({
   }
 
   async function checkLimit({ tenant }: Pick<Owner, 'tenant'>, most: number, signal: AbortSignal) {
-    const live = await liveOf(tenant, signal);
-    if (live.length > most) {
+    const all = await subscriptions.list(tenant, signal);
+    // Those that have expired do not count, but remain for a while: there is a bound on all of them too.
+    if (all.filter(isLive).length > most || all.length > most + MAX_SUBSCRIPTIONS) {
       throw new ServiceError('forbidden', `The tenant has ${MAX_SUBSCRIPTIONS} subscriptions, which is the most.`);
     }
   }
@@ -176,14 +172,16 @@ export function createSubscriptionHandlers({
   }
 }
 
+const isLive = ({ expiration }: Subscription) => expiration.getTime() > Date.now();
+
 /**
- * Compares with the ETag of a subscription, which has none: every entity tag differs from it.
+ * Checks the preconditions on a subscription that exists. It has no ETag, so that no entity tag is that of it.
  *
  * @throws ServiceError `preconditionFailed` unless the preconditions hold
  */
 function checkPreconditions({ ifMatch, ifNoneMatch }: Preconditions) {
   if ((ifMatch === undefined || ifMatch === '*') && ifNoneMatch !== '*') return;
-  throw new ServiceError('preconditionFailed', 'The subscription exists, and has no ETag: send it without If-Match.');
+  throw new ServiceError('preconditionFailed', 'The subscription exists, and has no ETag: leave the precondition out.');
 }
 
 type Owner = Required<Pick<Caller, 'tenant' | 'applicationId'>> & Pick<Subscription, 'creatorId' | 'applicationId'>;

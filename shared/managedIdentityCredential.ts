@@ -2,7 +2,7 @@ import { createDefaultHttpClient } from '@azure/core-rest-pipeline';
 import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 
 /** How long one request to the endpoint of the managed identity may take. */
-const REQUEST_DEADLINE_MS = 3000;
+const REQUEST_DEADLINE_MS = 8000;
 
 /**
  * The credential, by name, so that the package leaves out the others of `@azure/identity`. A request that has no response

@@ -13,7 +13,8 @@ const ONE_WAY_MS = 2;
 
 export async function measureDistance(plan: Plan, progress: (what: string) => void): Promise<Part> {
   progress('a store at a distance');
-  const { figures, contenders } = await inPacedRounds(start, plan, plan.distanceBudgetMs, goals, progress);
+  const how = { budgetMs: plan.distanceBudgetMs, heatUpMs: plan.heatUpMs };
+  const { figures, contenders } = await inPacedRounds(start, plan, how, goals, progress);
   return {
     goals: goals(figures),
     sections: [
@@ -45,14 +46,7 @@ async function start(): Promise<Running> {
     contenders.push(await startServer(server, environment, { storePort }));
   }
   contenders.push(await startBareTable(environment, { isWriteOnly: false, storePort }));
-  const { stop, ...all } = running(environment, contenders);
-  return {
-    ...all,
-    async stop() {
-      await network.stop();
-      await stop();
-    },
-  };
+  return running(environment, contenders, network);
 }
 
 function goals(figures: readonly Figures[]): Goal[] {

@@ -4,12 +4,15 @@ import * as z from 'zod';
 import type { Send } from './drive.ts';
 import { bodyOf, type Update } from './updates.ts';
 
+/** Servers close connections that are idle for 5 seconds, at times just when one is used again. */
+const IDLE_MS = 3000;
+
 /** A response that does not come within this time is a failure. */
 const TIMEOUT_MS = 10_000;
 
 /** Sends updates to a server over kept-alive connections. Each kind of failure is reported once. */
 export function createHttpSender(baseUrl: string, token: string, report: (failure: string) => void): Send {
-  const agent = new Agent({ keepAlive: true });
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   const reported = new Set<string>();
   const fail = (failure: string) => {
     if (!reported.has(failure)) report(failure);

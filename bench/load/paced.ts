@@ -25,7 +25,8 @@ import {
 } from './turns.ts';
 
 export async function measurePaced(plan: Plan, progress: (what: string) => void): Promise<Part> {
-  const { figures, contenders } = await inPacedRounds(start, plan, plan.pacedBudgetMs, goals, progress);
+  const how = { budgetMs: plan.pacedBudgetMs, heatUpMs: plan.longHeatUpMs };
+  const { figures, contenders } = await inPacedRounds(start, plan, how, goals, progress);
   return { goals: goals(figures), sections: [section(figures, contenders, plan)] };
 }
 

@@ -1,4 +1,5 @@
 // Turns of contenders, in rounds.
+import type { Child } from '../../local/childProcess.ts';
 import type { Environment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import type { Goal } from '../results.ts';
@@ -87,7 +88,7 @@ export function figuresOf(
   };
 }
 
-/** Creates the operations, and compiles the code of all contenders, for so long for each: one process uses half of the cores. */
+/** Creates the operations, and compiles the code of all contenders. Each gets about so much time of two cores. */
 export async function heatUp(
   contenders: readonly Contender[],
   operations: readonly string[],
@@ -121,11 +122,16 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export const running = (environment: Environment, contenders: readonly Contender[]): Running => ({
+export const running = (
+  environment: Environment,
+  contenders: readonly Contender[],
+  ...others: readonly Child[]
+): Running => ({
   environment,
   contenders,
   async stop() {
     for (const { process } of contenders) await process.stop();
+    for (const child of others) await child.stop();
     await environment.close();
   },
 });
@@ -137,7 +143,7 @@ export const running = (environment: Environment, contenders: readonly Contender
 export async function inPacedRounds(
   start: () => Promise<Running>,
   plan: Plan,
-  budgetMs: number,
+  { budgetMs, heatUpMs }: { readonly budgetMs: number; readonly heatUpMs: number },
   goals: (figures: readonly Figures[]) => Goal[],
   progress: (what: string) => void,
 ): Promise<{ readonly figures: readonly Figures[]; readonly contenders: readonly Contender[] }> {
@@ -148,7 +154,7 @@ export async function inPacedRounds(
     const { environment, contenders, stop } = await start();
     last = contenders;
     try {
-      await heatUp(contenders, operations, plan.heatUpMs);
+      await heatUp(contenders, operations, heatUpMs);
       const turns = await interleave(contenders, plan.pacedTurns, (contender) =>
         takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND)),
       );

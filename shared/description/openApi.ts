@@ -97,7 +97,7 @@ export function openApi(server: string, features: Features) {
       summary: 'A self-hosted service for playPromptOperation of Microsoft Graph.',
       description:
         "An operation has a second URL, /v1.0/playPromptOperation('{id}'), and every GET a HEAD. Another method is 405 " +
-        'with Allow, another URL 404, and another query option 400, except of /health: each with a graphError.',
+        'with Allow, another URL 404, and another query option 400, except for /health: each with a graphError.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: server }],

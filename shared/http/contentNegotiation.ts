@@ -8,8 +8,8 @@ export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=
 export type ODataVersion = '4.0' | '4.01';
 
 /**
- * Checks the OData version that the caller uses and accepts, and that it asks for no isolation. OData Protocol, 8.2.6 to
- * 8.2.8.
+ * Checks the OData version that the caller uses and accepts, and that it asks for no isolation. OData Protocol, 8.1.5,
+ * 8.2.6 and 8.2.7.
  *
  * @returns the version of the request
  * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above;
@@ -62,12 +62,17 @@ const FORMAT_PARAMETERS = /^(?:(?:odata\.)?(?:metadata|streaming)|ieee754compati
 function weightOf(mediaType: string, mediaRanges: readonly string[]): number {
   // The least specific first.
   const matching = ['*/*', mediaType.replace(/\/.*/, '/*'), mediaType];
-  const weights = mediaRanges.flatMap((range) => toWeight(range, matching)).sort(([a, v], [b, w]) => a - b || v - w);
+  const weights = mediaRanges.flatMap((range) => toWeight(range, matching)).sort(byPrecedence);
   return weights.at(-1)?.[1] || 0;
 }
 
+const byPrecedence = ([one, weight]: Precedence, [other, otherWeight]: Precedence) =>
+  one - other || weight - otherWeight;
+
+type Precedence = readonly [specificity: number, weight: number];
+
 /** The specificity and the weight of a media range; empty when it does not match. */
-function toWeight(mediaRange: string, matching: readonly string[]): [number, number][] {
+function toWeight(mediaRange: string, matching: readonly string[]): Precedence[] {
   const { essence = '', parameters } = parseMediaType(mediaRange) ?? {};
   const specificity = matching.indexOf(essence);
   if (specificity < 0 || !parameters) return [];

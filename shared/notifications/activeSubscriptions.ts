@@ -1,4 +1,4 @@
-import { withDeadline } from '../deadline.ts';
+import { untilAborted, withDeadline } from '../deadline.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { StoredSubscription, SubscriptionRepository } from './subscription.ts';
 
@@ -38,7 +38,7 @@ export function createFindSubscriptions(
   const current = new Map<string, Listed>();
   const pending = new Map<string, Listed>();
 
-  return (tenant, signal) => (signal ? untilAborted(signal, find(tenant)) : find(tenant));
+  return (tenant, signal) => (signal ? waitFor(find(tenant), signal) : find(tenant));
 
   async function find(tenant: string) {
     const known = current.get(tenant);
@@ -70,15 +70,11 @@ export function createFindSubscriptions(
 }
 
 /** Waits for what serves others too, and goes on when this one stops waiting. */
-function untilAborted<Result>(signal: AbortSignal, shared: Promise<Result>): Promise<Result> {
-  const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  const abort = () => {
-    reject(
-      new ServiceError('unavailable', 'The subscriptions cannot be read now. Try again.', { cause: signal.reason }),
-    );
-  };
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  return promise;
+async function waitFor<Result>(shared: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  try {
+    return await untilAborted(signal, shared);
+  } catch (cause) {
+    if (cause instanceof ServiceError) throw cause;
+    throw new ServiceError('unavailable', 'The subscriptions cannot be read now. Try again.', { cause });
+  }
 }

@@ -4,11 +4,13 @@
 // the request of W began.
 // 1. S is known to the instance that handles W: its list of subscriptions was read at most KNOWN_AFTER_MS before, and S was
 //    acknowledged that long after it was stored.
-// 2. Before each attempt to write W, an entry that names W and S is in the outbox; otherwise W is not attempted.
+// 2. Before each attempt to write W, an entry that names W, its change type and S is in the outbox; otherwise W is not
+//    attempted.
 // 3. The entry is removed only when (a) S accepted the notification, has expired, or did not accept it for 4 hours, and then
 //    an entry with `missed` is stored first; (b) W was refused for certain, so that nobody acknowledged it; (c) the
 //    operation descends from the version that W would have replaced, and W is not among its writes. Those are its last
-//    ones without a gap, so that W did not take effect; and its request has ended, since the lease is longer.
+//    ones without a gap, so that W did not take effect; and its request has ended, since the lease is longer; or (d) the
+//    last attempt wrote W with another change type, for which there is another entry.
 // 4. Whoever dies, the entry stays, its lease runs out, and the timer of any instance takes it over (deliverDue.ts).
 import type { Change, ChangeType, ListenToChange } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
@@ -54,9 +56,9 @@ export function createOutbox({
         if (stored) created.push({ stored, ids: missing, changeType });
       },
 
-      afterWrite(version) {
+      afterWrite(version, attempt = 'last') {
         isWritten = true;
-        for (const each of created) inBackground(deliver(each, version));
+        for (const each of created) inBackground(deliver(each, version, attempt));
       },
 
       afterRefusal() {
@@ -64,11 +66,18 @@ export function createOutbox({
       },
     };
 
-    async function deliver({ stored, ids, changeType }: Created, version: OperationVersion | undefined) {
+    async function deliver(
+      { stored, ids, changeType }: Created,
+      version: OperationVersion | undefined,
+      attempt: 'last' | 'unknown',
+    ) {
       if (!last) return;
       const { change, subscriptions } = last;
-      // Those who ask for the change as it was written in the end have another entry.
-      if (changeType !== change.changeType) return delivery.finish(stored);
+      if (changeType !== change.changeType) {
+        // If it is unknown which attempt wrote, the timer delivers the entry.
+        if (attempt === 'last') await delivery.finish(stored);
+        return;
+      }
       const sent = subscriptions
         .filter(({ id }) => ids.includes(id))
         .map(async (subscription): Promise<Part | undefined> => {

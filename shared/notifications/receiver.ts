@@ -212,23 +212,27 @@ async function observe(receiver: Receiver, work: () => Promise<ReceiverResponse>
 }
 
 /**
- * Queues work, and gives it up unless `start` has been called for it by a time.
+ * Queues work whose turn has to come by a time; then the queue calls `start`.
  *
- * @throws ReceiverError `busy` at that time, or when it is over
+ * @throws ReceiverError `busy` as soon as it is too late
  */
 async function startingBy<Result>(
   time: number,
   queue: (start: (work: () => Promise<Result>) => Promise<Result>) => Promise<Result>,
 ): Promise<Result> {
-  const { promise: overdue, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(new ReceiverError('busy'));
+  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+  let isTooLate = Date.now() >= time;
+  const giveUp = () => {
+    isTooLate = true;
+    reject(new ReceiverError('busy'));
+  };
   const timer = Number.isFinite(time) ? setTimeout(giveUp, time - Date.now()) : undefined;
   const start = async (work: () => Promise<Result>) => {
     clearTimeout(timer);
-    if (Date.now() >= time) throw new ReceiverError('busy');
+    if (isTooLate) throw new ReceiverError('busy');
     return work();
   };
-  return Promise.race([queue(start), overdue]);
+  return Promise.race([queue(start), tooLate]);
 }
 
 /** Runs work for hosts, as much of it concurrently as there are places, for each host and in all. */

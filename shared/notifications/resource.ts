@@ -7,7 +7,7 @@ import type { Resource } from './subscription.ts';
 /** `playPromptOperation` or `playPromptOperation/{id}`, with or without a leading slash. */
 const PATH = /^\/?playPromptOperation(?:\/([^/?#]+))?$/i;
 
-/** What a URL would drop at its end, or end at. */
+/** What a URL would not keep: spaces at its end, and all that follows a #. */
 const LOST_IN_URL = /[ #]/g;
 
 const CONTROL_CHARACTER = /[^ -~\u0080-\uffff]/;

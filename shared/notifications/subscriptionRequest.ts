@@ -21,7 +21,7 @@ export const MAX_URL_LENGTH = 2048;
  */
 export const MAX_RESOURCE_LENGTH = 8192;
 
-/** Spaces and control characters, which a URL does not have; each takes 6 bytes of the JSON of a list. */
+/** Spaces and control characters, which a URL cannot hold. In JSON a control character takes 6 bytes. */
 const UNENCODED = /[^!-~\u0080-\uffff]/;
 
 const CHANGE_TYPES = `a comma-separated list of ${changeTypes.join(', ')}`;

@@ -48,8 +48,8 @@ const isObject = (value: unknown): value is object =>
 
 /**
  * The names of annotations and control information, by the version of OData. In 4.01 control information needs no prefix,
- * and annotations may have any namespace: `@type`, `@com.example.note`. OData JSON Format, section 4.5: none of them makes
- * a request fail.
+ * and annotations may have any namespace: `@type`, `@com.example.note`. OData JSON Format, section 4.5: none of them but
+ * the type makes a request fail.
  */
 export const annotations = { '4.0': /@odata\./, '4.01': /@/ } as const;
 

@@ -22,8 +22,11 @@ export interface ChangeListener {
    */
   beforeWrite(change: Change, signal: AbortSignal): Promise<void>;
 
-  /** The change was written; `version` is what the store has now, undefined after a deletion. */
-  afterWrite(version: OperationVersion | undefined): void;
+  /**
+   * The change was written, by the last attempt unless it is unknown by which one; `version` is what the store has now,
+   * undefined after a deletion.
+   */
+  afterWrite(version: OperationVersion | undefined, attempt?: 'last' | 'unknown'): void;
 
   /** The change was not written, and never will be. It is called after `afterWrite` too, and has no effect then. */
   afterRefusal(): void;

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { ServiceError } from '../serviceError.ts';
 import { type OperationVersion, playPromptOperation } from './playPromptOperation.ts';
 
-/** How long after its receipt a request can be repeated. */
+/** How long after it was first sent, or received if that is later, a request can be repeated. */
 export const REPEATABILITY_WINDOW_MS = 10 * 60_000;
 
 /** How far the clocks of callers, and of instances, may differ from each other. */

@@ -105,7 +105,7 @@ async function update(
     const repetition = repeatable ? findRepetition(current, repeatable) : NOT_REPEATED;
     // An earlier attempt took effect, although its response was lost.
     if (ambiguous && current && (current.writes.includes(writeId) || repetition.isRepeated)) {
-      listener?.afterWrite(current);
+      listener?.afterWrite(current, 'unknown');
       return repetition.response ?? current;
     }
     if (repetition.response) return repetition.response;

@@ -155,11 +155,7 @@ async function call<Result>(
 ): Promise<Result | undefined> {
   try {
     // The SDK does not look at the signal while it waits for a token of the managed identity.
-    return await withDeadline(
-      deadlineMs,
-      (abortSignal) => Promise.race([run({ abortSignal }), untilAborted(abortSignal)]),
-      signal,
-    );
+    return await withDeadline(deadlineMs, (abortSignal) => untilAborted(abortSignal, run({ abortSignal })), signal);
   } catch (cause) {
     if (hasStatus(cause, ...statuses)) return undefined;
     if (!signal.aborted && !isTransient(cause)) throw cause;

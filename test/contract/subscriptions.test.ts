@@ -158,7 +158,10 @@ test('is refused where the tenant has 100, before anything is sent to a receiver
   const expiration = new Date(Date.now() - 1).toISOString();
   await table.submitTransaction(copies.map((copy) => ['update', { ...copy, expiration }]));
   expect((await subscribe({}, { token })).status).toBe(201);
-  await table.submitTransaction(copies.map((copy) => ['delete', copy]));
+  const more = copies.map((copy, n) => ({ ...copy, rowKey: `expired-${n}`, expiration }));
+  await table.submitTransaction(more.map((copy) => ['create', copy]));
+  expect((await subscribe({}, { token })).status).toBe(403);
+  for (const each of [copies, more]) await table.submitTransaction(each.map((copy) => ['delete', copy]));
 });
 
 describe('a precondition', () => {

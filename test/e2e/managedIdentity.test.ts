@@ -47,14 +47,14 @@ test('a managed identity that refuses or hangs makes the store unavailable, and 
   expect(last).toMatchObject({ status: 200, json: { status: 'Running' } });
 });
 
-/** The app, a table service that takes tokens only, and an endpoint of a managed identity whose behaviour can be set. */
-async function startWithIdentity(behaviour: 'responds' | 'refuses' | 'hangs') {
+/** The app, a table service that takes tokens only, and an endpoint of a managed identity whose behavior can be set. */
+async function startWithIdentity(behavior: 'responds' | 'refuses' | 'hangs') {
   const folder = newFolder();
   const certificate = await writeCertificate(folder.path);
   const store = await startHttpsStore(certificate);
   const issuer = await startIssuer(0);
   const requests: URLSearchParams[] = [];
-  const identity = { now: behaviour };
+  const identity = { now: behavior };
   const endpoint = createServer(async (request, response) => {
     requests.push(new URL(request.url ?? '', 'http://127.0.0.1').searchParams);
     response.setHeader('Content-Type', 'application/json');

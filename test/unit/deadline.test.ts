@@ -2,6 +2,9 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { untilAborted, withDeadline } from '../../shared/deadline.ts';
 
+/** Work that ignores its signal. */
+const ignoring = (signal: AbortSignal) => untilAborted(signal, new Promise<never>(() => {}));
+
 describe('work with a deadline', () => {
   test('gives its result, or what it throws', async () => {
     expect(await withDeadline(10_000, async () => 7)).toBe(7);
@@ -10,16 +13,16 @@ describe('work with a deadline', () => {
   });
 
   test('is aborted when its time is over', async () => {
-    await expect(withDeadline(1, untilAborted)).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(withDeadline(1, ignoring)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
   test('is aborted when the time of the whole is over, with its reason', async () => {
     const outer = new AbortController();
     const reason = new Error('over');
-    const result = withDeadline(10_000, untilAborted, outer.signal);
+    const result = withDeadline(10_000, ignoring, outer.signal);
     outer.abort(reason);
     await expect(result).rejects.toBe(reason);
-    await expect(withDeadline(10_000, untilAborted, outer.signal)).rejects.toBe(reason);
+    await expect(withDeadline(10_000, ignoring, outer.signal)).rejects.toBe(reason);
   });
 
   test('leaves no listener and no running timer behind', async () => {
@@ -29,4 +32,12 @@ describe('work with a deadline', () => {
     const inner = await withDeadline(10_000, async (signal) => signal, outer);
     expect([getEventListeners(outer, 'abort'), timers(), inner.aborted]).toEqual([[], before, false]);
   });
+});
+
+test('what is waited for until a signal is aborted gives its result, or what it throws, and leaves no listener behind', async () => {
+  const { signal } = new AbortController();
+  expect(await untilAborted(signal, Promise.resolve(7))).toBe(7);
+  const failure = new Error('failed');
+  await expect(untilAborted(signal, Promise.reject(failure))).rejects.toBe(failure);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });

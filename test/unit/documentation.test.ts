@@ -66,6 +66,9 @@ test('settings.md lists every metric', () => {
   expect(firstCells('docs/settings.md', 'Telemetry')).toEqual(expect.arrayContaining([...new Set(names)]));
 });
 
+/** A code of `details` where it is written. */
+const DETAIL_CODE = /(?:faults\.add|invalidRequest)\(\s*'(\w+)'|INVALID_OPTION = '(\w+)'|code: '([A-Z]\w+)', message/g;
+
 test('api.md lists every error', () => {
   const rows = [...textOf('docs/api.md').matchAll(/^\| (\d{3}) \| `(\w+)` \|/gm)].map(
     ([, status, code]) => `${status} ${code}`,
@@ -74,6 +77,17 @@ test('api.md lists every error', () => {
   expect(rows.sort()).toEqual(
     [...new Set(Object.values(wireErrors).map(({ status, code }) => `${status} ${code}`))].sort(),
   );
+});
+
+test('api.md lists every code of details', () => {
+  const files = execFileSync('git', ['ls-files', 'shared/*.ts', 'functions/*.ts'], { encoding: 'utf8' }).trim();
+  const codes = [...files.split('\n').map(textOf).join('\n').matchAll(DETAIL_CODE)].map((match) =>
+    match.slice(1).join(''),
+  );
+  const onTheWire = Object.values(wireErrors).map(({ code }) => code);
+  const [, sentence = ''] = /Its `code` is ([^.]+)\./.exec(textOf('docs/api.md')) ?? [];
+  const listed = [...sentence.matchAll(/`(\w+)`/g)].map(([, code = '']) => code);
+  expect(listed.sort()).toEqual([...new Set(codes)].filter((code) => !onTheWire.includes(code)).sort());
 });
 
 test('the README is a front page', () => {

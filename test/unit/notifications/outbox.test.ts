@@ -124,6 +124,16 @@ describe('a change', () => {
     expect(entries.only().entry.content).toMatchObject({ changeType: 'created', subscriptions: ['a'] });
   });
 
+  test('that may have been written by an earlier attempt of another type leaves the entry of that to the timer', async () => {
+    const { entries, posted, listener } = setUp([receiving('a', { changeTypes: ['created'] }), receiving('b')]);
+    await listener.beforeWrite({ changeType: 'created', operation, replaces: undefined }, signal);
+    await listener.beforeWrite(change, signal);
+    listener.afterWrite(version, 'unknown');
+    await settled();
+    expect(posted.map(({ url }) => url)).toEqual([urlOf('b')]);
+    expect(entries.only().entry.content).toMatchObject({ changeType: 'created', subscriptions: ['a', 'b'] });
+  });
+
   test('whose entry exists already is delivered by whoever has stored it', async () => {
     const { posted, listener } = setUp([receiving('a')], { create: async () => undefined });
     await listener.beforeWrite(change, signal);

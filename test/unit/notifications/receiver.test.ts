@@ -111,9 +111,13 @@ describe('a request is not sent', () => {
     await expect(waiting).rejects.toMatchObject({ failure: 'busy' });
     response.end();
     await hanging;
-    respond = (_, other) => other.end();
-    expect((await post(url, '{}')).status).toBe(200);
-    expect(targets).toEqual(['/']);
+    respond = (request, other) => {
+      targets.push(request.url);
+      other.end();
+    };
+    // Its turn comes after that of the one that was given up.
+    expect((await post(`${url}?last`, '{}')).status).toBe(200);
+    expect(targets).toEqual(['/', '/?last']);
   });
 
   test('to a server that is not there', async () => {
