@@ -13,8 +13,7 @@ const ONE_WAY_MS = 2;
 
 export async function measureDistance(plan: Plan, progress: (what: string) => void): Promise<Part> {
   progress('a store at a distance');
-  const how = { budgetMs: plan.distanceBudgetMs, heatUpMs: plan.heatUpMs };
-  const { figures, contenders } = await inPacedRounds(start, plan, how, goals, progress);
+  const { figures, contenders } = await inPacedRounds(start, plan, plan.distanceBudgetMs, goals, progress);
   return {
     goals: goals(figures),
     sections: [

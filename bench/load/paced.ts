@@ -25,8 +25,7 @@ import {
 } from './turns.ts';
 
 export async function measurePaced(plan: Plan, progress: (what: string) => void): Promise<Part> {
-  const how = { budgetMs: plan.pacedBudgetMs, heatUpMs: plan.longHeatUpMs };
-  const { figures, contenders } = await inPacedRounds(start, plan, how, goals, progress);
+  const { figures, contenders } = await inPacedRounds(start, plan, plan.pacedBudgetMs, goals, progress);
   return { goals: goals(figures), sections: [section(figures, contenders, plan)] };
 }
 

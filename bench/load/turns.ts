@@ -143,7 +143,7 @@ export const running = (
 export async function inPacedRounds(
   start: () => Promise<Running>,
   plan: Plan,
-  { budgetMs, heatUpMs }: { readonly budgetMs: number; readonly heatUpMs: number },
+  budgetMs: number,
   goals: (figures: readonly Figures[]) => Goal[],
   progress: (what: string) => void,
 ): Promise<{ readonly figures: readonly Figures[]; readonly contenders: readonly Contender[] }> {
@@ -154,7 +154,7 @@ export async function inPacedRounds(
     const { environment, contenders, stop } = await start();
     last = contenders;
     try {
-      await heatUp(contenders, operations, heatUpMs);
+      await heatUp(contenders, operations, plan.heatUpMs);
       const turns = await interleave(contenders, plan.pacedTurns, (contender) =>
         takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND)),
       );

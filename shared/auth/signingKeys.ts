@@ -42,7 +42,7 @@ export interface SigningKey {
 /**
  * Returns the signing keys of a tenant, with the key `keyId` among them if the issuer publishes it.
  *
- * @throws ServiceError `unavailable` when no keys of the tenant are known and its issuer does not answer with any
+ * @throws ServiceError `unavailable` when no keys of the tenant are known and its issuer does not answer
  */
 export type FindTenantKeys = (tenant: string, keyId: string | undefined) => Promise<TenantKeys>;
 
@@ -65,16 +65,16 @@ export function createTenantKeys(options: { readonly authority: string; readonly
     if (asked.startsWith('https:') && !jwks_uri.startsWith('https:'))
       throw new Error(`${asked} names keys without TLS.`);
     const { keys } = await fetchDocument(jwks_uri, keySet);
-    const usable = usableKeys(keys);
-    // An issuer that signs has a key: without any, this is a failure of it, and the last good keys serve.
-    if (usable.size === 0) throw new Error(`${issuer} publishes no usable key.`);
-    return { issuer, keys: usable };
+    return { issuer, keys: usableKeys(keys) };
   };
 
   const renew = (tenant: string, state: TenantState): Promise<TenantKeys> => {
     state.renewal ??= (async () => {
       try {
-        state.current = await fetchKeys(tenant);
+        const next = await fetchKeys(tenant);
+        // An issuer that signs has a key: without any, this is a failure of it, and the last good keys serve.
+        if (next.keys.size === 0 && state.current?.keys.size) throw new Error(`${next.issuer} has no usable key left.`);
+        state.current = next;
         state.renewedAt = now();
         return state.current;
       } catch (cause) {
