@@ -120,16 +120,18 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
   };
   // Some modules are loaded by the first request that needs them: now, while this app's module registry is the current
   // one, which that of another app in the same file would replace.
-  for (const [method, path] of LAZY) await app.send({ method, path, token: undefined });
+  for (const request of FIRST_REQUESTS) await app.send(request);
   logged.length = 0;
   return app;
 }
 
-const LAZY = [
-  ['GET', '/v1.0/playPromptOperation'],
-  ['DELETE', '/v1.0/playPromptOperation/a'],
-  ['POST', '/v1.0/$batch'],
-] as const;
+const FIRST_REQUESTS: readonly TestRequest[] = [
+  // Waits for the signing keys, which would not arrive in time while the process compiles modules for seconds.
+  { body: 'no JSON' },
+  { method: 'GET', token: undefined },
+  { method: 'DELETE', path: '/v1.0/playPromptOperation/a', token: undefined },
+  { method: 'POST', path: '/v1.0/$batch', token: undefined },
+];
 
 async function driveInProcess(environment: Readonly<Record<string, string>>, logged: string[]): Promise<Driver> {
   jest.resetModules();
