@@ -29,7 +29,14 @@ export type Section = z.infer<typeof section>;
 const part = z.object({ goals: z.array(goal), sections: z.array(section) });
 export type Part = z.infer<typeof part>;
 
-const run = z.object({ date: z.string(), machine: z.string(), versions: z.string(), quick: z.boolean() });
+const run = z.object({
+  date: z.string(),
+  /** Of what was measured, followed by "with changes" when its files differ from it. */
+  commit: z.string(),
+  machine: z.string(),
+  versions: z.string(),
+  quick: z.boolean(),
+});
 export type Run = z.infer<typeof run>;
 
 export const kinds = ['paced', 'load', 'distance', 'lists', 'notifications', 'compute', 'coldstart'] as const;

@@ -9,9 +9,10 @@ export function writeReport(folder: string, results: Results): void {
   const parts = kinds.flatMap((kind) => results[kind] ?? []);
   const sections = parts.flatMap(({ run, sections }) =>
     sections.map(({ title, text, columns, rows }, index) => {
-      const { date, machine, versions, quick } = run;
+      const { date, commit, machine, versions, quick } = run;
       const warning = quick ? ' **A quick run: to see that it works, not to be quoted.**' : '';
-      const measured = index === 0 ? `Measured on ${date}: ${machine}. ${versions}.${warning}\n\n` : '';
+      const measured =
+        index === 0 ? `Measured on ${date}, commit ${commit}: ${machine}. ${versions}.${warning}\n\n` : '';
       const content = columns.length > 0 ? `\n\n${table(columns, rows)}` : '';
       return `${index === 0 ? '##' : '###'} ${title}\n\n${measured}${text}${content}`;
     }),

@@ -13,7 +13,7 @@ const results: Results = {
   compute: {
     goals: [{ measure: 'CPU', most: 60, unit: 'us', figure: { median: 52, interval: [51, 53], rounds: 9 } }],
     sections: [],
-    run: { date: '2026-01-01', machine: 'one', versions: 'none', quick: false },
+    run: { date: '2026-01-01', commit: 'abc', machine: 'one', versions: 'none', quick: false },
   },
 };
 
