@@ -12,7 +12,11 @@ const PACKAGES = [
 ];
 
 /** What a figure depends on, and a run does not write. */
-const MEASURED = ['functions', 'shared', 'local', 'package-lock.json', 'bench', ':!bench/results.*', ':!bench/*.svg'];
+const MEASURED = [
+  ...['functions', 'shared', 'local', 'infra/package.ts', 'host.json', 'package.json', 'package-lock.json', 'bench'],
+  ':!bench/results.*',
+  ':!bench/*.svg',
+];
 
 /** When and on what machine, with what code and packages, this is run. */
 export function describeRun(quick: boolean): Run {
@@ -22,7 +26,7 @@ export function describeRun(quick: boolean): Run {
     commit: commit(),
     machine:
       `${cpu?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
-      `${type()} ${release()}, Node ${process.versions.node}`,
+      `${type()} ${release().replace(/-.*/, '')}, Node ${process.versions.node}`,
     versions: PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', '),
     quick,
   };

@@ -9,7 +9,7 @@ export interface Plan {
   readonly distanceBudgetMs: number;
   readonly notificationsBudgetMs: number;
   /** How long a contender is put under load before it is measured, so that its code is compiled. */
-  readonly heatUpMs: number;
+  readonly warmUpMs: number;
   /** The time of a turn in which callers wait for their responses. */
   readonly closedMs: number;
   /** How many operations the callers share. */
@@ -29,7 +29,7 @@ const full: Plan = {
   closedBudgetMs: 600_000,
   distanceBudgetMs: 240_000,
   notificationsBudgetMs: 480_000,
-  heatUpMs: 15_000,
+  warmUpMs: 15_000,
   closedMs: 1000,
   operations: 512,
   callers: [1, 4, 64, 256],
@@ -47,7 +47,7 @@ const quick: Plan = {
   closedBudgetMs: 0,
   distanceBudgetMs: 0,
   notificationsBudgetMs: 0,
-  heatUpMs: 400,
+  warmUpMs: 400,
   callers: [1, 256],
   closedMs: 400,
   storedInTable: [100, 2000],

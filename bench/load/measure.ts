@@ -9,7 +9,7 @@ import type { Goal, Part, Section } from '../results.ts';
 import { estimate, exactly, interleave, median, shuffled } from '../statistics.ts';
 import { type Contender, PLAIN_FUNCTION, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import { countRoundTrips } from './roundTrips.ts';
-import { COMPARED_AT, type Figures, figuresOf, heatUp, inRounds, ratio, takeTurn, valuesOf } from './turns.ts';
+import { COMPARED_AT, type Figures, figuresOf, inRounds, ratio, seedAndWarmUp, takeTurn, valuesOf } from './turns.ts';
 import { operationIds } from './updates.ts';
 
 const HOT_WRITERS = [1, 16, 64];
@@ -29,8 +29,8 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     // The plainest function cannot update an operation twice at the same time.
     const full = contenders.filter(({ key }) => key !== PLAIN_FUNCTION.key);
     const operations = operationIds(plan.operations);
-    progress('heating up');
-    await heatUp(contenders, operations, plan.heatUpMs);
+    progress('warming up');
+    await seedAndWarmUp(contenders, operations, plan.warmUpMs);
 
     const closedTurn = async (contender: Contender, round: number, callers: number, ids = operations) =>
       figuresOf(contender, round, callers, [

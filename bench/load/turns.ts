@@ -9,7 +9,7 @@ import type { Sample } from './drive.ts';
 import { operationIds } from './updates.ts';
 import { usageOf } from './usage.ts';
 
-/** Moderate: the slowest contender and its store need half of one core for it. */
+/** Moderate: the slowest contender and its store need less than one of two cores for it. */
 export const PER_SECOND = 125;
 
 /** Of a turn at a fixed rate: few, so that what disturbs the machine disturbs all contenders. */
@@ -18,8 +18,8 @@ export const PACED_REQUESTS = 5;
 /** How many callers the contenders are compared at. */
 export const COMPARED_AT = 16;
 
-/** How many callers heat each contender up: all at once must not overload the store that they share. */
-const HEATED_BY = 4;
+/** How many callers warm each contender up: all at once must not overload the store that they share. */
+const WARM_UP_CALLERS = 4;
 
 /** What one contender did in one turn, and what it and the store used in it; times in milliseconds. */
 export interface Turn extends Sample {
@@ -89,14 +89,14 @@ export function figuresOf(
 }
 
 /** Creates the operations, and compiles the code of all contenders. Each gets about so much time of two cores. */
-export async function heatUp(
+export async function seedAndWarmUp(
   contenders: readonly Contender[],
   operations: readonly string[],
   milliseconds: number,
 ): Promise<void> {
   const all = (milliseconds * contenders.length) / 2;
   await Promise.all(contenders.map((contender) => contender.seed(operations)));
-  await Promise.all(contenders.map((contender) => contender.closed(operations, HEATED_BY, all)));
+  await Promise.all(contenders.map((contender) => contender.closed(operations, WARM_UP_CALLERS, all)));
 }
 
 /**
@@ -154,7 +154,7 @@ export async function inPacedRounds(
     const { environment, contenders, stop } = await start();
     last = contenders;
     try {
-      await heatUp(contenders, operations, plan.heatUpMs);
+      await seedAndWarmUp(contenders, operations, plan.warmUpMs);
       const turns = await interleave(contenders, plan.pacedTurns, (contender) =>
         takeTurn(environment, contender, () => contender.paced(operations, PACED_REQUESTS, PER_SECOND)),
       );
