@@ -33,7 +33,7 @@ const MAX_CHANGES = 10;
 export interface ClientOptions extends Retries {
   /** Address of the service, such as `https://my-function-app.azurewebsites.net`. */
   readonly baseUrl: string;
-  /** Returns an access token for the service. It is called before each request, so it should cache the token until it expires. */
+  /** Returns an access token for the service. It is called before each attempt, so it should cache the token until it expires. */
   readonly getToken: () => string | Promise<string>;
   /** Sends requests; by default the global `fetch`. */
   readonly fetch?: Fetch;
@@ -76,15 +76,14 @@ export class PlayPromptClient {
   readonly http: Client<paths>;
 
   constructor({ baseUrl, getToken, fetch = globalThis.fetch, ...retries }: ClientOptions) {
-    const send = withRetries((request) => fetch(request), retries);
+    const send = withRetries(
+      (request) => fetch(request),
+      retries,
+      async ({ headers }) => headers.set('Authorization', `Bearer ${await getToken()}`),
+    );
     // OData separates the items of a list by commas.
     const querySerializer = { array: { style: 'form', explode: false } } as const;
     this.http = createFetchClient<paths>({ baseUrl, fetch: send, querySerializer });
-    this.http.use({
-      async onRequest({ request }) {
-        request.headers.set('Authorization', `Bearer ${await getToken()}`);
-      },
-    });
   }
 
   /** Reads an operation; undefined if it does not exist. */
@@ -174,7 +173,10 @@ export class PlayPromptClient {
     }
   }
 
-  /** Deletes an operation, if `ifMatch` is still its ETag; false if it does not exist. */
+  /**
+   * Deletes an operation, if `ifMatch` is still its ETag; false if it does not exist: also when an attempt whose response was
+   * lost has deleted it.
+   */
   async delete(id: string, { ifMatch, signal }: { ifMatch?: string; signal?: AbortSignal } = {}): Promise<boolean> {
     const header = { ...(ifMatch !== undefined && { 'If-Match': ifMatch }) };
     const answer = await this.http.DELETE(OPERATION, { params: { path: { id }, header }, ...(signal && { signal }) });
@@ -206,7 +208,7 @@ export class PlayPromptClient {
     return answer.response.status === 404 ? undefined : dataOf(answer);
   }
 
-  /** Deletes a subscription; false if it does not exist. */
+  /** Deletes a subscription; false if it does not exist, as for `delete`. */
   async unsubscribe(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
     return isDone(await this.http.DELETE(SUBSCRIPTION, { params: { path: { id } }, ...(signal && { signal }) }));
   }

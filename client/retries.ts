@@ -14,21 +14,30 @@ const LONGEST_RETRY_AFTER_MS = 180_000;
 export interface Retries {
   /** How often a request is retried; 3 by default. */
   readonly maxRetries?: number;
-  /** Waits for a number of milliseconds. */
-  readonly wait?: (milliseconds: number) => Promise<void>;
+  /** Waits for a number of milliseconds, or rejects when the signal is aborted. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
  * Retries a request after a transient failure: after `Retry-After` (seconds or a date; RFC 9110, section 10.2.3), or with
  * exponential backoff. A POST creates something each time, so it is retried only after a 429. All other requests of the
  * service are safe to retry, if a PATCH is repeatable.
+ *
+ * @param authorize called with the request before each attempt, since a token may expire meanwhile; what it throws is not
+ * retried
  */
-export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retries = {}): Fetch {
+export function withRetries(
+  send: Fetch,
+  { maxRetries = 3, wait = delay }: Retries = {},
+  authorize: (request: Request) => Promise<void> = async () => {},
+): Fetch {
   return async (request) => {
     for (let retry = 0; ; retry++) {
       const isLast = retry >= maxRetries;
       // Sending consumes the body, so a copy is sent.
-      const outcome = await settle(send(isLast ? request : request.clone()));
+      const sent = isLast ? request : request.clone();
+      await authorize(sent);
+      const outcome = await settle(send(sent));
       const isPassing =
         'error' in outcome
           ? isSafeToRepeat(request) && !request.signal.aborted
@@ -40,7 +49,8 @@ export function withRetries(send: Fetch, { maxRetries = 3, wait = delay }: Retri
       }
       const response = 'response' in outcome ? outcome.response : undefined;
       await response?.body?.cancel();
-      await wait(pause(retry, response?.headers.get('retry-after') ?? null));
+      request.signal.throwIfAborted();
+      await wait(pause(retry, response?.headers.get('retry-after') ?? null), request.signal);
       request.signal.throwIfAborted();
     }
   };
@@ -66,6 +76,16 @@ function pause(retry: number, retryAfter: string | null) {
   return longest / 2 + (Math.random() * longest) / 2;
 }
 
-function delay(milliseconds: number) {
-  return new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+function delay(milliseconds: number, signal: AbortSignal) {
+  return new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    }, milliseconds);
+    function abort() {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }
+    signal.addEventListener('abort', abort);
+  });
 }

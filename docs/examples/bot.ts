@@ -16,25 +16,25 @@ async function readEndedPrompts() {
   for await (const operation of client.list({ filter })) promptEnded(operation);
 }
 
-/** Renews the subscription; if there is none, subscribes and reads the prompts that ended without one. */
+let current = '';
+/** Renews the subscription; subscribes anew at the start, since the secret may be another, and when it is gone. */
 async function keepSubscribed() {
   const expirationDateTime = new Date(Date.now() + 24 * 3600 * 1000).toISOString();
-  const subscriptions = await client.listSubscriptions();
-  const known = subscriptions.find((each) => each.resource === resource && each.notificationUrl === WEBHOOK_URL);
-  if (known && (await client.renew(known.id, { expirationDateTime }))) return;
-  const urls = { notificationUrl: WEBHOOK_URL, lifecycleNotificationUrl: WEBHOOK_URL };
-  const secret = { clientState: CLIENT_STATE };
-  await client.subscribe({ changeType: 'created,updated', resource, ...urls, ...secret, expirationDateTime });
+  if (current && (await client.renew(current, { expirationDateTime }))) return;
+  const old = (await client.listSubscriptions()).filter((each) => each.notificationUrl === WEBHOOK_URL);
+  const urls = { notificationUrl: WEBHOOK_URL, lifecycleNotificationUrl: WEBHOOK_URL, clientState: CLIENT_STATE };
+  current = (await client.subscribe({ changeType: 'created,updated', resource, ...urls, expirationDateTime })).id;
+  for (const { id } of old) await client.unsubscribe(id);
   await readEndedPrompts();
 }
 
 const webhook = createWebhook({
   clientState: CLIENT_STATE,
   onChange: ({ resourceData }) => promptEnded(resourceData),
-  onLifecycle: ({ lifecycleEvent }) => (lifecycleEvent === 'missed' ? readEndedPrompts() : keepSubscribed()),
+  // Longer than a webhook may take, so not waited for. A failure ends the bot, which reads all when it starts again.
+  onLifecycle: ({ lifecycleEvent }) => void (lifecycleEvent === 'missed' ? readEndedPrompts() : keepSubscribed()),
 });
 serve({ fetch: webhook, hostname: '127.0.0.1', port: Number(PORT) }, async () => {
   await keepSubscribed();
-  await readEndedPrompts();
   setInterval(() => keepSubscribed().catch(console.error), 3600 * 1000);
 });

@@ -74,6 +74,34 @@ test('the last answer is answered, the last failure thrown', async () => {
   );
 });
 
+test('an abort ends the pause', async () => {
+  const controller = new AbortController();
+  const send = withRetries(async () => {
+    setTimeout(() => controller.abort(new Error('enough')));
+    return busy(503, '120');
+  });
+  await expect(send(new Request('http://host/', { signal: controller.signal }))).rejects.toThrow('enough');
+});
+
+test('each attempt is authorized anew, and is not made when that fails', async () => {
+  const tokens = ['one', 'two'];
+  const sent: (string | null)[] = [];
+  const send = withRetries(
+    async ({ headers }) => {
+      sent.push(headers.get('authorization'));
+      return busy(503);
+    },
+    { wait: async () => {} },
+    async ({ headers }) => {
+      const token = tokens.shift();
+      if (token === undefined) throw new Error('no token');
+      headers.set('Authorization', token);
+    },
+  );
+  await expect(send(request())).rejects.toThrow('no token');
+  expect(sent).toEqual(['one', 'two']);
+});
+
 test('what is aborted is not sent again', async () => {
   const controller = new AbortController();
   const fetch = jest.fn<Fetch>(async () => {
