@@ -83,7 +83,7 @@ export function byStatus(a, b) {
   return place(a) - place(b) || byTime(a, b);
 }
 
-/** The operations that were seen, the last 5,000 that were new or changed. What happened between two looks is one change. */
+/** The last 5,000 operations that were seen. What happened between two looks is one change. */
 export class History {
   /** @type {Map<string, Known>} */
   #known = new Map();
@@ -103,14 +103,18 @@ export class History {
     const { id, '@odata.etag': etag } = operation;
     const before = this.#known.get(id);
     const isThere = before !== undefined && !before.isDeleted;
-    if (isThere && before.operation['@odata.etag'] === etag) return undefined;
+    // What was seen last is forgotten last.
+    this.#known.delete(id);
+    if (isThere && before.operation['@odata.etag'] === etag) {
+      this.#known.set(id, before);
+      return undefined;
+    }
     const time = changedAt(etag);
     /** @type {Entry} */
     const entry = isThere
       ? { at: time ?? now, what: changesBetween(before.operation, operation) }
       : { at: now, what: 'first seen' };
     const entries = [entry, ...(before?.entries ?? [])].slice(0, MAX_ENTRIES);
-    this.#known.delete(id);
     this.#known.set(id, { operation, changedAt: time, isDeleted: false, entries });
     const [oldest] = this.#known.keys();
     if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);

@@ -308,12 +308,16 @@ export function showSubscriptions(subscriptions, now) {
 function subscriptionRow(subscription, now) {
   const { resource, changeType, notificationUrl, expirationDateTime } = subscription;
   const lastDelivery = subscription['@playPromptOperation.lastDelivery'];
-  const expires = element('time');
-  setTime(expires, new Date(expirationDateTime), now);
+  const expires = () => {
+    const time = element('time');
+    setTime(time, new Date(expirationDateTime), now);
+    return time;
+  };
   // Without its query, which may hold a key of the receiver.
   const { origin, pathname } = new URL(notificationUrl);
   const receiver = element('span', { text: `${changeType} to ${origin}${pathname}`, class: 'result' });
-  const first = element('th', {}, [element('span', { text: resource }), receiver]);
+  const until = element('span', { text: 'expires ', class: 'result narrow' }, [expires()]);
+  const first = element('th', {}, [element('span', { text: resource }), receiver, until]);
   first.scope = 'row';
   const last = element('td', { text: lastDelivery ? '' : 'none yet' });
   if (lastDelivery) {
@@ -323,5 +327,5 @@ function subscriptionRow(subscription, now) {
     const status = outcome === 'delivered' ? 'Completed' : 'Failed';
     last.append(element('span', { text: outcome, class: `status ${status}` }), ' ', at);
   }
-  return element('tr', {}, [first, last, element('td', { class: 'wide' }, [expires])]);
+  return element('tr', {}, [first, last, element('td', { class: 'wide' }, [expires()])]);
 }

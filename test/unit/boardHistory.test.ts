@@ -69,6 +69,10 @@ describe('the history of an operation', () => {
     expect(history.get('a')?.entries).toHaveLength(100);
     for (let n = 0; n < 5000; n++) history.see(operation({ id: `b${n}` }), NOW);
     expect([history.get('a'), history.get('b0')?.operation.id]).toEqual([undefined, 'b0']);
+    // What is still seen, although it does not change, stays.
+    expect(history.see(operation({ id: 'b0' }), NOW)).toBeUndefined();
+    history.see(operation({ id: 'c' }), NOW);
+    expect([history.get('b0')?.operation.id, history.get('b1')]).toEqual(['b0', undefined]);
   });
 
   test('what was never seen cannot be missed', () => {
