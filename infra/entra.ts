@@ -10,6 +10,7 @@ const USAGE = `
 npm run entra -- [options]
 
 Registers the service in Microsoft Entra ID and gives callers its app role Calls.Initiate.All. It is safe to repeat.
+It needs the Azure CLI; on Windows, run it in WSL or in Azure Cloud Shell.
 
   --grant ID   object id of a service principal or managed identity that may call the service; may be repeated
   --name NAME  the name of the app registration, by default playpromptoperation

@@ -102,9 +102,29 @@ const licenses = ['LICENSE', 'NOTICE', 'swagger-ui-bundle.js.LICENSE.txt'].map(
 );
 for (const path of [...pages, ...(docs ? licenses : [])]) cpSync(path, join(APP, path));
 
+cpSync('LICENSE', join(APP, 'LICENSE'));
+writeFileSync(
+  join(APP, 'THIRD_PARTY_LICENSES.txt'),
+  licensesOf(output.flatMap((file) => ('moduleIds' in file ? file.moduleIds : []))),
+);
+
 const files = readdirSync(APP, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map(({ parentPath, name }) => join(parentPath, name))
   .toSorted()
   .map((path): [string, Uint8Array] => [relative(APP, path).replaceAll(sep, '/'), readFileSync(path)]);
 writeFileSync(ZIP, zipSync(Object.fromEntries<Uint8Array>(files), { level: 9, mtime: TIMESTAMP }));
+
+/** The licenses of the packages that modules are of. */
+function licensesOf(modules: readonly string[]): string {
+  const folders = modules.flatMap((id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []);
+  const texts = [...new Set(folders)].map((folder) => {
+    const { name, version, license } = z
+      .object({ name: z.string(), version: z.string(), license: z.string() })
+      .parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    const text = file === undefined ? '' : `\n\n${readFileSync(join(folder, file), 'utf8').trim()}`;
+    return `${name} ${version} (${license})${text}`;
+  });
+  return `${texts.toSorted().join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
+}

@@ -1,5 +1,5 @@
 // Alerts on what the app answers, on notifications that wait, on what it costs to watch it, on its store, and on whether
-// it answers at all; and the workbook that shows the same.
+// it is ready at all; and the workbook that shows the same.
 
 import { Tags } from '../types.bicep'
 
@@ -93,7 +93,14 @@ var throttling = {
     metricNamespace: 'Microsoft.Storage/storageAccounts/tableServices'
     metricName: 'Transactions'
     dimension: 'ResponseType'
-    values: ['ServerBusyError', 'ServerTimeoutError', 'ClientThrottlingError', 'SuccessWithThrottling']
+    values: [
+      'ServerBusyError'
+      'ServerTimeoutError'
+      'ClientThrottlingError'
+      'ClientAccountBandwidthThrottlingError'
+      'ClientAccountRequestThrottlingError'
+      'SuccessWithThrottling'
+    ]
     aggregation: 'Total'
   }
   cosmos: {
@@ -140,20 +147,20 @@ resource onLogs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
 ]
 
 resource test 'Microsoft.Insights/webtests@2022-06-15' = {
-  name: '${prefix}-live'
+  name: '${prefix}-ready'
   location: location
   tags: { ...tags, 'hidden-link:${appInsightsId}': 'Resource' }
   kind: 'standard'
   properties: {
-    Name: 'live'
-    SyntheticMonitorId: '${prefix}-live'
+    Name: 'ready'
+    SyntheticMonitorId: '${prefix}-ready'
     Kind: 'standard'
     Enabled: true
     Frequency: 300
     Timeout: 30
     RetryEnabled: true
     Locations: [for testLocation in testLocations: { Id: testLocation }]
-    Request: { RequestUrl: 'https://${hostName}/health/live', HttpVerb: 'GET', ParseDependentRequests: false }
+    Request: { RequestUrl: 'https://${hostName}/health/ready', HttpVerb: 'GET', ParseDependentRequests: false }
     ValidationRules: {
       ExpectedHttpStatusCode: 200
       SSLCheck: true
@@ -167,7 +174,7 @@ resource availability 'Microsoft.Insights/metricAlerts@2026-01-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'The app does not answer at least two of ${length(testLocations)} test locations.'
+    description: 'At least two of ${length(testLocations)} test locations find the app not ready: it does not answer, or its store does not.'
     severity: 0
     enabled: true
     scopes: [test.id, appInsightsId]

@@ -49,9 +49,18 @@ function packagesOf(file: string) {
 describe('the zip', () => {
   test('holds the bundle, what the host reads, the board, and nothing else', () => {
     const others = [...files.keys()].filter((name) => !/^[\w-]+\.js$/.test(name));
-    expect(others.sort()).toEqual(['host.json', 'package.json', ...Object.values(pagesByName.board.files)].sort());
+    const licenses = ['LICENSE', 'THIRD_PARTY_LICENSES.txt'];
+    const needed = ['host.json', 'package.json', ...Object.values(pagesByName.board.files)];
+    expect(others.sort()).toEqual([...needed, ...licenses].sort());
     expect(JSON.parse(textOf('package.json'))).toMatchObject({ type: 'module', main: 'index.js' });
     expect(textOf('host.json')).toBe(readFileSync('host.json', 'utf8'));
+  });
+
+  test('has the license of every package whose code is in it', () => {
+    const text = textOf('THIRD_PARTY_LICENSES.txt');
+    const packages = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name)).flatMap(packagesOf);
+    expect(new Set(packages).size).toBeGreaterThan(20);
+    for (const name of packages) expect(text).toMatch(new RegExp(`^${name} \\d\\S+ \\(`, 'm'));
   });
 
   test('is at most 0.5 MB', () => {

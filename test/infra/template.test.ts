@@ -314,6 +314,7 @@ function describeInfrastructure(bicep: Bicep) {
       }
       const test = only('production', 'Microsoft.Insights/webtests')?.properties;
       expect(Object(test).Locations).toHaveLength(5);
+      expect(JSON.stringify(test)).toContain('/health/ready');
     });
 
     test('admits everyone, or the named sources and the availability test', () => {
@@ -384,11 +385,12 @@ function describeInfrastructure(bicep: Bicep) {
     });
 
     test.each([
-      ['production', 'ResponseType'],
-      ['cosmos', 'StatusCode'],
-    ] as const)('of %s raise an alert when they throttle', (name, dimension) => {
+      // A partition, then the account.
+      ['production', 'ResponseType', ['ClientThrottlingError', 'ClientAccountRequestThrottlingError']],
+      ['cosmos', 'StatusCode', ['429']],
+    ] as const)('of %s raise an alert when they throttle', (name, dimension, values) => {
       const alert = ofType(name, 'Microsoft.Insights/metricAlerts').find(({ id }) => id.endsWith('storeThrottling'));
-      expect(JSON.stringify(alert)).toContain(`"${dimension}"`);
+      for (const part of [dimension, ...values]) expect(JSON.stringify(alert)).toContain(`"${part}"`);
     });
   });
 

@@ -39,6 +39,17 @@ describe.each(files)('%s', (file) => {
     expect(written.filter((name) => !allowed.includes(name))).toEqual([]);
   });
 
+  test('lets no job that runs the tests write anything', () => {
+    for (const job of content.split(/\n(?= {2}[\w-]+:\n)/).filter((each) => each.includes('.ci/run'))) {
+      expect(job).not.toMatch(/^ +[\w-]+: write$/m);
+    }
+  });
+
+  test('runs its scripts in the shell of these tests, which fails when a part of a pipe does', () => {
+    const isForWindowsToo = content.includes('windows');
+    if (/\brun:/.test(content) && !isForWindowsToo) expect(content).toContain('\ndefaults:\n  run:\n    shell: bash\n');
+  });
+
   test('holds no secret, and leaves no credential in the checkout', () => {
     expect(content).not.toMatch(/\bsecrets\b/);
     const checkouts = content.match(/uses: actions\/checkout@/g)?.length ?? 0;
