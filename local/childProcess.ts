@@ -51,10 +51,11 @@ export interface Service {
 
 /**
  * Runs this process as a child of startChild: starts, reports to the parent that it is ready, and stops in order when the
- * parent asks for it or is gone, or on SIGTERM. An interrupt of the terminal is for the parent to handle.
+ * parent asks for it or is gone, or on SIGTERM. An interrupt of the terminal is for the parent to handle; at the end of the
+ * terminal the parent is gone.
  */
 export async function serveUntilStopped(start: () => Promise<Service>): Promise<void> {
-  process.on('SIGINT', () => {});
+  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {});
   const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
   try {
     const service = await start();

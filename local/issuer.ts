@@ -28,6 +28,8 @@ export interface TokenRequest {
   readonly tenant: string;
   readonly audience: string;
   readonly roles: readonly string[];
+  /** The id of the application, or another name of it. */
+  readonly clientId?: string;
   readonly expiresInSeconds?: number;
 }
 
@@ -62,9 +64,11 @@ export async function startIssuer(port: number, options: IssuerOptions = {}): Pr
       .setProtectedHeader({ typ: 'JWT', alg: SIGNING_ALGORITHM, kid: signing.kid, ...header })
       .sign(signing);
 
-  const issueToken: Issuer['issueToken'] = ({ tenant, audience, roles, expiresInSeconds }) => {
+  const issueToken: Issuer['issueToken'] = ({ tenant, audience, roles, clientId = 'local', expiresInSeconds }) => {
     const now = Math.floor(Date.now() / 1000);
-    const application = uuidv5(`application of ${tenant}`, uuidv5.URL);
+    const application = z.guid().safeParse(clientId).data ?? uuidv5(`application ${clientId}`, uuidv5.URL);
+    // As in Entra, an application has a service principal in each tenant.
+    const principal = uuidv5(`${application} in ${tenant}`, uuidv5.URL);
     return sign({
       iss: issuerOf(tenant),
       aud: audience,
@@ -74,8 +78,8 @@ export async function startIssuer(port: number, options: IssuerOptions = {}): Pr
       azp: application,
       azpacr: '1',
       idtyp: 'app',
-      oid: application,
-      sub: application,
+      oid: principal,
+      sub: principal,
       tid: tenant,
       uti: crypto.randomUUID(),
       ver: '2.0',
@@ -144,13 +148,13 @@ export async function startIssuer(port: number, options: IssuerOptions = {}): Pr
       const error_description = `${issue?.path.join('.')}: ${issue?.message}`;
       return json(response, 400, { error: 'invalid_request', error_description });
     }
-    const { scope, role = options.grantedRoles ?? [], expires_in } = parsed.data;
+    const { client_id: clientId, scope, role = options.grantedRoles ?? [], expires_in } = parsed.data;
     const audience = scope.slice(0, -'/.default'.length);
     return json(response, 200, {
       token_type: 'Bearer',
       expires_in,
       ext_expires_in: expires_in,
-      access_token: await issueToken({ tenant, audience, roles: role, expiresInSeconds: expires_in }),
+      access_token: await issueToken({ tenant, audience, roles: role, clientId, expiresInSeconds: expires_in }),
     });
   }
 }

@@ -13,6 +13,9 @@ export const SIGNING_ALGORITHM = 'RS256';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const CERTIFICATE_LIFETIME_MS = 365 * DAY_MS;
+/** The folder of the keys, unless KEYS_LOCATION names another. */
+export const KEYS_FOLDER = '.keys';
+
 /** A certificate that is valid for less is replaced. */
 const CERTIFICATE_RESERVE_MS = 7 * DAY_MS;
 
@@ -63,12 +66,15 @@ export async function keptSigningKey(folder: string): Promise<SigningKey> {
   }
 }
 
+/** The file of the certificate that is kept in a folder. */
+export const certificateFile = (folder: string) => resolve(folder, 'certificate.pem');
+
 /**
  * Reads the certificate that is kept in a folder, or makes one there; one that is about to expire is replaced. It is not
  * a certificate authority: to trust it is to trust this machine's loopback address only.
  */
 export async function keptCertificate(folder: string): Promise<Certificate> {
-  const file = resolve(folder, 'certificate.pem');
+  const file = certificateFile(folder);
   const keyFile = resolve(folder, 'certificate-key.pem');
   if (!isUsable(file, keyFile)) {
     const now = Date.now();

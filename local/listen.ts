@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { readCommandLine } from './commandLine.ts';
+import { certificateFile, KEYS_FOLDER } from './keys.ts';
 import { readLocalSettings } from './localSettings.ts';
 import { close, createLoopbackServer, LOOPBACK, listen } from './loopback.ts';
 import { notificationLines } from './notificationLine.ts';
@@ -13,15 +14,19 @@ npm run listen -- [options]
 Receives change notifications on this machine, and prints each on a line. First it prints a command that subscribes.
 
   --port NUMBER  the receiver's port, 0 for any free one; by default 7073
+  --https        the service was started by npm start -- --https
   --help         print this text
 
-PORT (7071) is the port of the service.
+PORT (7071) is the port of the service, KEYS_LOCATION (.keys) the folder of its certificate.
 `;
 
 /** How long the printed command's subscription lasts: the most that the service allows is three days. */
 const SUBSCRIPTION_MS = 24 * 3600 * 1000;
 
-const { values } = readCommandLine(USAGE, { port: { type: 'string', default: '7073' } });
+const { values } = readCommandLine(USAGE, {
+  port: { type: 'string', default: '7073' },
+  https: { type: 'boolean', default: false },
+});
 try {
   await serve(portOf(values.port));
 } catch (error) {
@@ -36,7 +41,9 @@ async function serve(requested: number) {
   });
   const port = await listen(server, requested, '--port');
   const { named } = readLocalSettings(process.env);
-  console.log(instructions(`http://${LOOPBACK}:${named.PORT ?? 7071}`, `http://${LOOPBACK}:${port}/`));
+  const certificate = values.https ? certificateFile(named.KEYS_LOCATION ?? KEYS_FOLDER) : undefined;
+  const service = `${values.https ? 'https' : 'http'}://${LOOPBACK}:${named.PORT ?? 7071}`;
+  console.log(instructions(service, `http://${LOOPBACK}:${port}/`, certificate));
   await interrupted;
   await close(server);
 }
@@ -55,7 +62,7 @@ async function receive(request: IncomingMessage, response: ServerResponse) {
   return response.writeHead(lines ? 202 : 400).end();
 }
 
-function instructions(service: string, receiver: string) {
+function instructions(service: string, receiver: string, certificate: string | undefined) {
   const subscription = JSON.stringify({
     changeType: 'created,updated,deleted',
     resource: 'playPromptOperation',
@@ -71,7 +78,7 @@ function instructions(service: string, receiver: string) {
           `  -Body '${subscription}'`,
         ]
       : [
-          `curl -sS '${service}/v1.0/subscriptions' \\`,
+          `curl -sS${certificate === undefined ? '' : ` --cacert '${certificate}'`} '${service}/v1.0/subscriptions' \\`,
           '  -H "Authorization: Bearer $(npm run --silent token)" \\',
           "  -H 'Content-Type: application/json' \\",
           `  -d '${subscription}'`,

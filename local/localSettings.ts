@@ -8,11 +8,14 @@ const settingsFile = z.object(
   { error: 'an object with "Values"' },
 );
 
+/** The settings of what `npm start` starts unless they are set: the issuer and the store. */
+const STARTED = ['AUTH_AUTHORITY', 'TABLES_CONNECTION'];
+
 /** The settings of a laptop. */
 export interface LocalSettings {
   /** The settings in the environment, and those in local.settings.json that the environment does not have. */
   readonly named: Values;
-  /** The settings in local.settings.sample.json. */
+  /** The settings in local.settings.sample.json; an empty value in the environment or in the file leaves one out. */
   readonly sample: Values;
 }
 
@@ -25,11 +28,16 @@ export interface LocalSettings {
 export function readLocalSettings(env: NodeJS.ProcessEnv): LocalSettings {
   const sample = readValues('local.settings.sample.json');
   const local = existsSync('local.settings.json') ? { ...readValues('local.settings.json') } : {};
-  for (const name of ['AUTH_AUTHORITY', 'TABLES_CONNECTION']) {
+  for (const name of STARTED) {
     if (local[name] === sample[name]) delete local[name];
   }
-  const isSet = ([, value]: [string, string | undefined]) => value !== undefined && value !== '';
-  return { named: Object.fromEntries(Object.entries({ ...local, ...env }).filter(isSet)) as Values, sample };
+  const given: NodeJS.ProcessEnv = { ...local, ...env };
+  const isSet = (entry: [string, string | undefined]): entry is [string, string] =>
+    entry[1] !== undefined && entry[1] !== '';
+  return {
+    named: Object.fromEntries(Object.entries(given).filter(isSet)),
+    sample: Object.fromEntries(Object.entries(sample).filter(([name]) => STARTED.includes(name) || given[name] !== '')),
+  };
 }
 
 function readValues(file: string) {

@@ -12,7 +12,7 @@ import { banner, type Facts } from './banner.ts';
 import { startChild } from './childProcess.ts';
 import { readCommandLine } from './commandLine.ts';
 import { DEFAULT_LIFETIME_SECONDS, startIssuer } from './issuer.ts';
-import { type Certificate, keptCertificate, keptSigningKey } from './keys.ts';
+import { type Certificate, KEYS_FOLDER, keptCertificate, keptSigningKey } from './keys.ts';
 import { readLocalSettings } from './localSettings.ts';
 import { findFreePort, LOOPBACK } from './loopback.ts';
 import { checkPorts } from './ports.ts';
@@ -41,7 +41,6 @@ const FUNC_START_DEADLINE_MS = 120_000;
 const AZURITE_ACCOUNT = 'devstoreaccount1';
 const AZURITE_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const AZURITE_FOLDER = '.azurite';
-const KEYS_FOLDER = '.keys';
 
 /** What a part that listens reports when it is ready. */
 const listening = z.object({ port: z.number() });
@@ -70,9 +69,7 @@ process.exit();
 async function startAll() {
   const { app, host } = options;
   const { named, sample } = readLocalSettings(process.env);
-  const { AUTH_AUTHORITY, TABLES_CONNECTION, ...others } = sample;
-  // A variable that is empty leaves its setting out.
-  const rest = Object.fromEntries(Object.entries(others).filter(([name]) => process.env[name] !== ''));
+  const { AUTH_AUTHORITY, TABLES_CONNECTION, ...rest } = sample;
   const needsStore = !named.TABLES_CONNECTION && !named.TABLES_ENDPOINT;
   const needsIssuer = !named.AUTH_AUTHORITY;
   const env: NodeJS.ProcessEnv = {

@@ -18,6 +18,16 @@ beforeAll(() => {
 afterAll(folder.remove);
 
 testWithShell.each([
+  ['func start where it is installed', 'func', () => env.PATH],
+  ['the embedded host elsewhere', 'embedded', () => join(folder.path, 'empty')],
+])('without --host, npm start takes %s', async (_, host, path) => {
+  const service = await startService({ ...env, PATH: path() }, [], { host: undefined });
+  expect(service.facts.host).toBe(host);
+  expect((await patch(service, { id: host })).status).toBe(200);
+  expect(await service.end('SIGINT')).toBe(0);
+});
+
+testWithShell.each([
   ['the port that is asked for', async () => (await freePorts(1))[0]],
   ['a free port', async () => '0'],
 ])('func start serves on %s, and is stopped by Ctrl-C', async (_, choosePort) => {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { environmentFor, startReceiver } from '../support/receiver.ts';
-import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
+import { newFolder, patch, send, startService, type TestService, testHost } from '../support/service.ts';
 
 const folder = newFolder();
 let service: TestService;
@@ -28,6 +28,21 @@ test('the printed command subscribes, each change is printed, and an interrupt s
   await send(service, 'DELETE', '/v1.0/playPromptOperation/prompt-1');
   await receiver.printed(/^\d\d:\d\d:\d\d deleted prompt-1$/m);
   expect(await receiver.stop()).toBe(0);
+});
+
+const testWithHttps = testHost() === 'embedded' ? test : test.skip;
+
+testWithHttps('the command for a service with https subscribes there', async () => {
+  const folder = newFolder();
+  const secure = await startService({ AZURITE_LOCATION: folder.path }, ['--https']);
+  const receiver = startReceiver(secure, '--https');
+  const command = await receiver.printed(/^curl [\s\S]*\}'$/m);
+  expect(command).toContain(` --cacert '${secure.facts.certificate}' 'https://127.0.0.1:`);
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(secure) });
+  expect(JSON.parse(stdout)).toMatchObject({ resource: 'playPromptOperation' });
+  expect(await receiver.stop()).toBe(0);
+  await secure.end('SIGINT');
+  folder.remove();
 });
 
 test('a request that is no notification is refused', async () => {

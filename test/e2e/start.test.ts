@@ -94,6 +94,30 @@ describe('a service that was started', () => {
     expect(await statusWith({ ...secret, role: '' })).toEqual([[], 403]);
   });
 
+  test('has an issuer whose tokens name the application that asks, and its principal in the tenant', async () => {
+    const { tokenEndpoint, tenant, audience } = service.facts;
+    const tokenOf = async (clientId: string, of = tenant) => {
+      const body = { grant_type: 'client_credentials', client_secret: 'b', scope: `${audience}/.default` };
+      const url = tokenEndpoint.replace(tenant, of);
+      const response = await fetch(url, {
+        method: 'POST',
+        body: new URLSearchParams({ ...body, client_id: clientId }),
+      });
+      const { azp, oid, sub } = decodeJwt(String((await json(response)).access_token));
+      expect(oid).toBe(sub);
+      return { azp, oid };
+    };
+    const id = crypto.randomUUID();
+    const one = await tokenOf(id);
+    expect(one.azp).toBe(id);
+    expect(await tokenOf(id)).toEqual(one);
+    const elsewhere = await tokenOf(id, crypto.randomUUID());
+    expect([elsewhere.azp, elsewhere.oid === one.oid]).toEqual([id, false]);
+    const local = decodeJwt(service.facts.token ?? '');
+    expect(await tokenOf('local')).toEqual({ azp: local.azp, oid: local.oid });
+    expect((await tokenOf('another')).azp).not.toBe(local.azp);
+  });
+
   test('answers MSAL’s instance discovery with itself as the only authority', async () => {
     const { issuer, tenant } = service.facts;
     const { origin, host } = new URL(issuer);
@@ -253,13 +277,17 @@ describe('what was stored', () => {
     ['SIGTERM', 'SIGTERM'] as const,
     // Core Tools keep running when their parent is killed.
     ...(testHost() === 'embedded' ? [['SIGKILL right after an answer', 'SIGKILL'] as const] : []),
+    ...(process.platform === 'win32' ? [] : [['the end of the terminal', 'SIGHUP'] as const]),
   ])('outlives %s, and nothing is left running', async (_title, signal) => {
     const folder = newFolder();
     const first = await startService({ AZURITE_LOCATION: folder.path });
     const answer = await patch(first, { clientContext: 'kept', status: 'Running' });
+    // The terminal sends it to all processes.
+    if (signal === 'SIGHUP') for (const { pid } of first.parts) process.kill(pid, signal);
     const code = await first.end(signal);
+    const isInOrder = signal === 'SIGINT' || signal === 'SIGTERM';
     // On Windows, a signal from another process ends a process at once.
-    if (signal !== 'SIGKILL' && process.platform !== 'win32') expect(code).toBe(0);
+    if (isInOrder && process.platform !== 'win32') expect(code).toBe(0);
     const { baseUrl, issuer, tables } = first.facts;
     for (const url of [baseUrl, issuer, tables]) expect(await isFree(url)).toBe(true);
     await expectKept(folder.path, answer.json);

@@ -65,10 +65,18 @@ export const testHost = () => process.env.TEST_HOST ?? 'embedded';
 /** The key of the embedded host. Core Tools ask for none. */
 export const ADMIN_KEY = 'test';
 
-/** Runs `npm start`'s own program on free ports and with keys of its own; `env` overrides the environment. */
-export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['--json', '--quiet']) {
+/**
+ * Runs `npm start`'s own program on free ports and with keys of its own; `env` overrides the environment. It chooses the
+ * host itself if `host` is undefined.
+ */
+export function spawnService(
+  env: NodeJS.ProcessEnv = {},
+  flags: readonly string[] = ['--json', '--quiet'],
+  { host }: { readonly host: string | undefined } = { host: testHost() },
+) {
   const keys = newFolder();
-  const child = spawn(process.execPath, ['local/start.ts', '--host', testHost(), '--app', appFolder(), ...flags], {
+  const chosen = host === undefined ? [] : ['--host', host];
+  const child = spawn(process.execPath, ['local/start.ts', ...chosen, '--app', appFolder(), ...flags], {
     env: {
       ...process.env,
       ADMIN_KEY,
@@ -91,8 +99,12 @@ export function spawnService(env: NodeJS.ProcessEnv = {}, flags: readonly string
 }
 
 /** Starts the service and waits until it is ready. */
-export async function startService(env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<TestService> {
-  const { child, parts, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags]);
+export async function startService(
+  env: NodeJS.ProcessEnv = {},
+  flags: readonly string[] = [],
+  host?: { readonly host: string | undefined },
+): Promise<TestService> {
+  const { child, parts, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags], host);
   const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
   if (line === undefined) throw new Error(`The service did not start: ${errors()}`);
   return {

@@ -24,6 +24,16 @@ describe('a local.settings.json', () => {
     expect(readLocalSettings({ PAGES: 'docs' })).toEqual({ named: { TABLES_NAME: 'b', PAGES: 'docs' }, sample });
   });
 
+  test('leaves a setting of the sample out by an empty value, but for those of the issuer and the store', () => {
+    const values = { AUTH_AUTHORITY: '', TABLES_NAME: '' };
+    const left = { AUTH_AUTHORITY: sample.AUTH_AUTHORITY };
+    write('local.settings.json', JSON.stringify({ Values: values }));
+    expect(readLocalSettings({})).toEqual({ named: {}, sample: left });
+    expect(readLocalSettings({ TABLES_NAME: 'c' })).toEqual({ named: { TABLES_NAME: 'c' }, sample });
+    write('local.settings.json', '{"Values":{}}');
+    expect(readLocalSettings({ TABLES_NAME: '' })).toEqual({ named: {}, sample: left });
+  });
+
   test.each([
     ['{"Values":{"PORT":7071,"PAGES":"docs","X":null}}', ['Values.PORT must be a string', 'Values.X must be a string']],
     ['{"Values":[]}', ['Values must be an object of strings']],
