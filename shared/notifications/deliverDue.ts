@@ -9,8 +9,11 @@ import { SCOPE } from '../tracing.ts';
 import { type Delivery, LEASE_MS, type Notification } from './delivery.ts';
 import { toChangeNotification, toLifecycleNotification } from './notification.ts';
 import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
-import { CONCURRENT_PER_RECEIVER, receiverKey } from './receiver.ts';
-import { EXPIRATION_GRACE_MS, type Subscription, type SubscriptionRepository } from './subscription.ts';
+import { CONCURRENT_PER_RECEIVER, RESPONSE_DEADLINE_MS, receiverKey } from './receiver.ts';
+import { EXPIRATION_GRACE_MS, isLive, type Subscription, type SubscriptionRepository } from './subscription.ts';
+
+/** How long a run may begin to send: the next run begins after a minute, and a response may take 10 seconds. */
+export const RUN_MS = 45_000;
 
 /** For how long after a change its notification is attempted. */
 export const GIVE_UP_AFTER_MS = 4 * 60 * 60_000;
@@ -45,6 +48,12 @@ export interface DeliveryReport {
  * @throws ServiceError `unavailable` when the store cannot serve, after everything else is done
  */
 export type DeliverDue = (signal: AbortSignal) => Promise<DeliveryReport>;
+
+/** The subscriptions of a tenant, and when they were listed. */
+interface Listed {
+  readonly at: number;
+  readonly subscriptions: Promise<readonly Subscription[]>;
+}
 
 /** The notification of an entry that is due. */
 interface Due {
@@ -82,10 +91,12 @@ export function createDeliverDue({
   return async (signal) => {
     const report = { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 };
     const errors: unknown[] = [];
-    const listed = new Map<string, Promise<readonly Subscription[]>>();
+    const endsAt = now() + RUN_MS;
+    const listed = new Map<string, Listed>();
     const receivers = new Map<string, Receiver>();
     const deliveries: Promise<unknown>[] = [];
     const taken = new Set<string>();
+    let isListed = false;
     const prepare = pLimit(CONCURRENT_PREPARATIONS);
 
     // What fails for one tenant or one receiver does not keep the others from their notifications.
@@ -98,7 +109,8 @@ export function createDeliverDue({
     }
     await removed;
     await Promise.all(deliveries);
-    oldestEntry.record(report.oldestSeconds);
+    // A run that read no part of the outbox knows nothing of it.
+    if (isListed) oldestEntry.record(report.oldestSeconds);
     if (errors.length > 0) throw errors[0];
     return report;
 
@@ -120,6 +132,9 @@ export function createDeliverDue({
         let from: string | undefined;
         do {
           const page = await entries.list(range, from, signal);
+          isListed = true;
+          // What was listed earlier may lack a subscription of this page, or its renewal.
+          listed.clear();
           const due = page.entries.filter(isDue);
           const prepared = due.map((each) => prepare(() => attempt(toDue(each))));
           for (const each of (await Promise.all(prepared)).flatMap((one) => one ?? [])) {
@@ -160,7 +175,8 @@ export function createDeliverDue({
       const body = await bodyOf(owned, subscription);
       if (body === undefined) return discard(owned);
       const notification: Notification = { url, body, ...(subscription && { subscription }) };
-      const failure = await delivery.send(notification, owned.dueAt, [0]);
+      const leasedUntil = new Date(Math.min(owned.dueAt.getTime(), endsAt + RESPONSE_DEADLINE_MS));
+      const failure = await delivery.send(notification, leasedUntil, [0]);
       receiver.failures = failure ? receiver.failures + 1 : 0;
       report[failure ? 'failed' : 'sent'] += 1;
       await (failure ? delivery.postpone(owned, failure) : delivery.finish(owned));
@@ -172,8 +188,9 @@ export function createDeliverDue({
       const { content, tenant, createdAt } = each.entry;
       const isTooOld = now() - createdAt.getTime() > GIVE_UP_AFTER_MS;
       if (content.kind === 'lifecycle') {
-        if (!isTooOld) return [{ stored: each, url: content.url }];
-        await drop(each, undefined);
+        if (isTooOld) await drop(each, undefined);
+        else if (!(await isStillRemoved(each))) await discard(each);
+        else return [{ stored: each, url: content.url }];
         return [];
       }
       const [id, ...others] = content.subscriptions;
@@ -183,18 +200,25 @@ export function createDeliverDue({
         const singles = owned ? await delivery.split(owned, parts) : [];
         return (await Promise.all(singles.map(toDue))).flat();
       }
-      const all = await subscriptionsOf(tenant);
-      const subscription = all.find((one) => one.id === id && one.expiration.getTime() > now());
+      const { at, subscriptions: all } = subscriptionsOf(tenant);
+      const subscription = (await all).find((one) => one.id === id && isLive(one, at));
       if (subscription && !isTooOld) return [{ stored: each, url: subscription.notificationUrl, subscription }];
       if (subscription) await drop(each, subscription);
       else await discard(each);
       return [];
     }
 
-    function subscriptionsOf(tenant: string) {
-      const known = listed.get(tenant) ?? subscriptions.list(tenant, signal);
+    function subscriptionsOf(tenant: string): Listed {
+      const known = listed.get(tenant) ?? { at: now(), subscriptions: subscriptions.list(tenant, signal) };
       listed.set(tenant, known);
       return known;
+    }
+
+    /** Whether the subscription of a `subscriptionRemoved` is gone: a run that found it renewed may have died there. */
+    async function isStillRemoved({ entry: { tenant, content } }: StoredEntry) {
+      if (content.kind !== 'lifecycle' || content.lifecycleEvent !== 'subscriptionRemoved') return true;
+      const { at, subscriptions: all } = subscriptionsOf(tenant);
+      return !(await all).some((one) => one.id === content.subscriptionId && isLive(one, at));
     }
 
     async function bodyOf({ entry: { tenant, content } }: StoredEntry, subscription: Subscription | undefined) {

@@ -9,8 +9,11 @@ import { lifecycleEntry, type OutboxRepository, type StoredEntry } from './outbo
 import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers } from './receiver.ts';
 import type { LastDelivery, Subscription, SubscriptionRepository } from './subscription.ts';
 
-/** How long an instance owns an entry that it works on: longer than the request that made the change may take. */
-export const LEASE_MS = 60_000;
+/**
+ * How long an instance owns an entry that it works on: longer than the request that made the change may take, also by the clock
+ * of an instance that is a minute ahead.
+ */
+export const LEASE_MS = 90_000;
 
 /** The pauses before the attempts that follow a change at once; the timer makes one attempt. */
 export const FIRST_PAUSES_MS: readonly number[] = [0, 1000, 5000];
@@ -79,7 +82,7 @@ export function createDelivery({
   sleep = delay,
 }: {
   readonly entries: OutboxRepository;
-  readonly subscriptions: Pick<SubscriptionRepository, 'update'>;
+  readonly subscriptions: Pick<SubscriptionRepository, 'recordDelivery'>;
   readonly receivers: Pick<Receivers, 'post'>;
   readonly now?: (() => number) | undefined;
   readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
@@ -174,9 +177,9 @@ export function createDelivery({
     const last = recorded.get(id);
     const at = new Date(now());
     if (last?.outcome === outcome && at.getTime() - last.at.getTime() < RECORD_INTERVAL_MS) return;
-    recorded.set(id, { at, outcome });
-    const lastDelivery = { at, outcome };
-    void store((signal) => subscriptions.update({ tenant, id }, { lastDelivery }, signal)).catch(() => {});
+    const delivery = { at, outcome };
+    recorded.set(id, delivery);
+    void store((signal) => subscriptions.recordDelivery({ tenant, id }, delivery, signal)).catch(() => {});
   }
 }
 

@@ -18,7 +18,7 @@ import type { FindSubscriptions } from './activeSubscriptions.ts';
 import { type Delivery, FIRST_PAUSES_MS, LEASE_MS, type Part } from './delivery.ts';
 import { toChangeNotification } from './notification.ts';
 import type { OutboxRepository, StoredEntry } from './outboxRepository.ts';
-import { isAbout, isActive, type Subscription } from './subscription.ts';
+import { isAbout, isLive, mayBeLive, type Subscription } from './subscription.ts';
 
 /**
  * Listens to changes: before a change that subscriptions ask for is written, it is in the outbox; afterwards the instance
@@ -43,7 +43,7 @@ export function createOutbox({
     return {
       async beforeWrite(change, signal) {
         const all = await findSubscriptions(tenant, signal);
-        const subscriptions = all.filter((each) => isActive(each, now()) && isAbout(each, operationId, change));
+        const subscriptions = all.filter((each) => mayBeLive(each, now()) && isAbout(each, operationId, change));
         last = { change, subscriptions };
         const named = new Set(created.filter(isOf(change)).flatMap(({ ids }) => ids));
         const missing = subscriptions.map(({ id }) => id).filter((id) => !named.has(id));
@@ -61,7 +61,7 @@ export function createOutbox({
         for (const each of created) inBackground(deliver(each, version, attempt));
       },
 
-      afterRefusal() {
+      settled() {
         if (!isWritten) for (const { stored } of created) inBackground(delivery.finish(stored));
       },
     };
@@ -82,7 +82,7 @@ export function createOutbox({
         .filter(({ id }) => ids.includes(id))
         .map(async (subscription): Promise<Part | undefined> => {
           // Whether it was renewed is for the timer to find out.
-          if (subscription.expiration.getTime() <= now()) return { subscriptionId: subscription.id };
+          if (!isLive(subscription, now())) return { subscriptionId: subscription.id };
           const body = toChangeNotification(subscription, change.changeType, operationId, version);
           const notification = { url: subscription.notificationUrl, body, subscription };
           const failure = await delivery.send(notification, stored.dueAt, FIRST_PAUSES_MS);

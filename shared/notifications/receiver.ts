@@ -130,7 +130,8 @@ export function createReceivers(
     const connect = { agent, autoSelectFamily: true, lookup: lookUp(signal) };
     const sent = start(url, { ...connect, method: 'POST', headers, signal });
     // Whatever the receiver does to the connection, the request ends.
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    let end = () => reject(signal.reason);
+    signal.addEventListener('abort', () => end(), { once: true });
     sent.on('error', reject);
     // 101 Switching Protocols: without a listener, the request would neither get a response nor fail.
     sent.once('upgrade', ({ statusCode = 0, headers }, socket) => {
@@ -145,13 +146,18 @@ export function createReceivers(
           headers: response.headers,
           body: Buffer.concat(chunks).toString('utf8', 0, MAX_RESPONSE_BYTES),
         });
-      response.on('error', reject);
       response.once('end', respond);
-      if (!readsBody) {
-        respond();
-        // Read to its end, its connection can be used again.
+      if (readsBody) response.on('error', reject);
+      else {
+        // The status is the response, whatever becomes of the body. Until that has ended, so that its connection can be used
+        // again, the request counts as running: otherwise there would be no bound on connections.
+        end = respond;
+        response.on('error', respond);
         const timer = setTimeout(() => response.destroy(), DISCARD_MS);
-        response.once('close', () => clearTimeout(timer));
+        response.once('close', () => {
+          clearTimeout(timer);
+          respond();
+        });
       }
       let length = 0;
       response.on('data', (chunk: Buffer) => {

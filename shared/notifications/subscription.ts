@@ -44,8 +44,13 @@ export function isAbout(
   return resource.filter === undefined || (operation !== undefined && matches(operation, resource.filter));
 }
 
+/** Whether a subscription has not expired. */
+export function isLive({ expiration }: Subscription, now: number): boolean {
+  return expiration.getTime() > now;
+}
+
 /** Whether a subscription in a cached list may still be live: it may have been renewed just before it expired. */
-export function isActive({ expiration }: Subscription, now: number): boolean {
+export function mayBeLive({ expiration }: Subscription, now: number): boolean {
   return expiration.getTime() + EXPIRATION_GRACE_MS > now;
 }
 
@@ -56,8 +61,9 @@ export interface LastDelivery {
   readonly outcome: string;
 }
 
-/** A subscription, and how its last delivery went, if there was one. */
+/** A subscription as the store has it, and how its last delivery went, if there was one. */
 export interface StoredSubscription extends Subscription {
+  readonly etag: string;
   readonly lastDelivery?: LastDelivery | undefined;
 }
 
@@ -67,26 +73,25 @@ export interface SubscriptionRepository {
   list(tenant: string, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
 
   /** Lists subscriptions of all tenants that expired before a time, a bounded number of them. */
-  listExpired(before: Date, signal: AbortSignal): Promise<readonly ExpiredSubscription[]>;
+  listExpired(before: Date, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
 
   create(subscription: Subscription, signal: AbortSignal): Promise<void>;
 
-  /** Changes a subscription; false when there is none. */
-  update(
+  /** Changes a subscription; false when it has changed since it was listed, or does not exist. */
+  update({ tenant, id, etag }: StoredSubscription, changes: SubscriptionChanges, signal: AbortSignal): Promise<boolean>;
+
+  /** Stores how the last delivery went, if the subscription exists. */
+  recordDelivery(
     { tenant, id }: Pick<Subscription, 'tenant' | 'id'>,
-    changes: SubscriptionChanges,
+    delivery: LastDelivery,
     signal: AbortSignal,
-  ): Promise<boolean>;
+  ): Promise<void>;
 
   /** Removes a subscription; false when there is none. */
   remove({ tenant, id }: Pick<Subscription, 'tenant' | 'id'>, signal: AbortSignal): Promise<boolean>;
 
   /** Removes a subscription unless it has changed since it was listed. */
-  removeExpired({ tenant, id, etag }: ExpiredSubscription, signal: AbortSignal): Promise<boolean>;
+  removeExpired({ tenant, id, etag }: StoredSubscription, signal: AbortSignal): Promise<boolean>;
 }
 
-export interface ExpiredSubscription extends Subscription {
-  readonly etag: string;
-}
-
-export type SubscriptionChanges = Partial<Pick<StoredSubscription, 'expiration' | 'notificationUrl' | 'lastDelivery'>>;
+export type SubscriptionChanges = Partial<Pick<Subscription, 'expiration' | 'notificationUrl'>>;

@@ -1,6 +1,6 @@
 // The bodies of requests for subscriptions. Microsoft Graph, "Create subscription" and "Update subscription".
 import * as z from 'zod';
-import { propertiesOf } from '../odata/patchRequest.ts';
+import { type ODataVersion, propertiesOf } from '../odata/patchRequest.ts';
 import { addIssues } from '../odata/validation.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import { storableText } from '../operation/playPromptOperation.ts';
@@ -93,8 +93,12 @@ export type SubscriptionSchemas = ReturnType<typeof subscriptionSchemas>;
  *
  * @throws ServiceError `invalidRequest` whose `details` hold every fault
  */
-export function validateSubscription({ toCreate }: SubscriptionSchemas, body: unknown): RequestedSubscription {
-  const { changeType, resource, notificationUrl, ...rest } = parse(toCreate, body);
+export function validateSubscription(
+  { toCreate }: SubscriptionSchemas,
+  body: unknown,
+  version?: ODataVersion,
+): RequestedSubscription {
+  const { changeType, resource, notificationUrl, ...rest } = parse(toCreate, body, version);
   const { lifecycleNotificationUrl = null, expirationDateTime: expiration, clientState = null } = rest;
   return { changeTypes: changeType, resource, notificationUrl, lifecycleNotificationUrl, expiration, clientState };
 }
@@ -104,13 +108,17 @@ export function validateSubscription({ toCreate }: SubscriptionSchemas, body: un
  *
  * @throws ServiceError `invalidRequest` whose `details` hold every fault
  */
-export function validateSubscriptionUpdate({ toUpdate }: SubscriptionSchemas, body: unknown): SubscriptionChanges {
-  const { expirationDateTime: expiration, notificationUrl } = parse(toUpdate, body);
+export function validateSubscriptionUpdate(
+  { toUpdate }: SubscriptionSchemas,
+  body: unknown,
+  version?: ODataVersion,
+): SubscriptionChanges {
+  const { expirationDateTime: expiration, notificationUrl } = parse(toUpdate, body, version);
   return { ...(expiration && { expiration }), ...(notificationUrl !== undefined && { notificationUrl }) };
 }
 
-function parse<Output>(schema: z.ZodType<Output>, body: unknown): Output {
-  const parsed = schema.safeParse(propertiesOf(body));
+function parse<Output>(schema: z.ZodType<Output>, body: unknown, version: ODataVersion | undefined): Output {
+  const parsed = schema.safeParse(propertiesOf(body, version));
   if (parsed.success) return parsed.data;
   const faults = new Faults();
   addIssues(faults, parsed.error.issues);

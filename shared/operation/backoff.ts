@@ -3,9 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** How often a change is attempted against concurrent changes of the same operation. */
 export const MAX_ATTEMPTS = 20;
 
-/** The first and the longest delay between two attempts, in milliseconds. A conflict passes sooner than a failure. */
+/**
+ * The first and the longest delay between two attempts, in milliseconds, of which the jitter takes up to half. A conflict
+ * passes sooner than a failure.
+ */
 export const CONFLICT_BACKOFF = { first: 10, longest: 250 };
-export const FAILURE_BACKOFF = { first: 150, longest: 2000 };
+export const FAILURE_BACKOFF = { first: 200, longest: 2000 };
 
 /** Waits with exponential backoff and jitter; no longer than until the deadline. */
 export async function backoff(attempt: number, { first, longest }: typeof CONFLICT_BACKOFF, signal: AbortSignal) {

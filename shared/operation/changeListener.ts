@@ -28,27 +28,27 @@ export interface ChangeListener {
    */
   afterWrite(version: OperationVersion | undefined, attempt?: 'last' | 'unknown'): void;
 
-  /** The change was not written, and never will be. It is called after `afterWrite` too, and has no effect then. */
-  afterRefusal(): void;
+  /** The change is over: unless `afterWrite` was called, it was not written, and never will be. */
+  settled(): void;
 }
 
 /** Makes the listener of a change of an operation; `writeId` is the id of its write, or identifies its deletion. */
 export type ListenToChange = (tenant: string, id: string, writeId: string) => ChangeListener;
 
 /**
- * Makes a change, and tells its listener if it was refused, or turned out to change nothing. After an `unavailable`, or an
- * error that is not one of the service, it is unknown whether the change was written.
+ * Makes a change, and tells its listener when it is over: not after an `unavailable`, or an error that is not one of the
+ * service, since then it is unknown whether the change was written.
  */
-export async function listening<Result>(
+export async function withListener<Result>(
   listener: ChangeListener | undefined,
   change: () => Promise<Result>,
 ): Promise<Result> {
   try {
     const result = await change();
-    listener?.afterRefusal();
+    listener?.settled();
     return result;
   } catch (error) {
-    if (error instanceof ServiceError && !isUnavailable(error)) listener?.afterRefusal();
+    if (error instanceof ServiceError && !isUnavailable(error)) listener?.settled();
     throw error;
   }
 }

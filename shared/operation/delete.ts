@@ -1,9 +1,8 @@
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
-import { type ChangeListener, type ListenToChange, listening } from './changeListener.ts';
+import { type ChangeListener, type ListenToChange, withListener } from './changeListener.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
-import { KEPT_WRITES, type OperationRepository, type StoredVersion } from './repository.ts';
-import { isSuccessor } from './update.ts';
+import { isSuccessor, KEPT_WRITES, type OperationRepository, type StoredVersion } from './repository.ts';
 
 /**
  * Removes an operation of a tenant, on the condition that it is still as it was read: a removal that reaches the store
@@ -21,7 +20,7 @@ export async function deleteOperation(
   listen?: ListenToChange,
 ): Promise<void> {
   const listener = listen?.(tenant, id, crypto.randomUUID());
-  await listening(listener, () => remove(operations, tenant, id, preconditions, signal, listener));
+  await withListener(listener, () => remove(operations, tenant, id, preconditions, signal, listener));
 }
 
 async function remove(
@@ -36,10 +35,12 @@ async function remove(
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const current = await operations.getVersion(tenant, id, signal);
-    // The operation existed, its removal was attempted, and now it is gone.
-    if (ambiguous && (!current || isAnother(current, ambiguous.base))) return listener?.afterWrite(undefined);
+    if (ambiguous && current?.etag !== ambiguous.base.etag) {
+      // The operation existed, its removal was attempted, and now it is gone.
+      if (!current || isAnother(current, ambiguous.base)) return listener?.afterWrite(undefined);
+      if (!isSuccessor(current, ambiguous.base)) throw ambiguous.cause;
+    }
     if (!current) throw new ServiceError('notFound');
-    if (ambiguous && !isSuccessor(current, ambiguous.base)) throw ambiguous.cause;
     const failed = failedPrecondition(preconditions, current.etag);
     if (failed) throw failed;
 

@@ -21,6 +21,12 @@ export interface StoredVersion {
   readonly writes: readonly string[];
 }
 
+/** Whether `current` is a later version of `base`; false also when more was written since than an operation keeps. */
+export function isSuccessor(current: StoredVersion, base: StoredVersion): boolean {
+  const [last = ''] = base.writes;
+  return current.writes.includes(last);
+}
+
 /** An operation as the store has it. */
 export interface StoredOperation extends OperationVersion, StoredVersion {
   /** The repeatable requests that it received lately, if any. */

@@ -3,7 +3,7 @@ import { metrics } from '@opentelemetry/api';
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import { SCOPE, withChildSpan } from '../tracing.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
-import { type ChangeListener, type ListenToChange, listening } from './changeListener.ts';
+import { type ChangeListener, type ListenToChange, withListener } from './changeListener.ts';
 import { createKeyedMutex } from './keyedMutex.ts';
 import {
   applyPatch,
@@ -13,13 +13,7 @@ import {
 } from './playPromptOperation.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
 import { findRepetition, nextHistory, type RepeatableRequest } from './repeatability.ts';
-import {
-  KEPT_WRITES,
-  newWriteId,
-  type OperationRepository,
-  type StoredOperation,
-  type StoredVersion,
-} from './repository.ts';
+import { isSuccessor, KEPT_WRITES, newWriteId, type OperationRepository, type StoredOperation } from './repository.ts';
 
 /** A valid request to change one operation. */
 export interface PatchRequest {
@@ -65,7 +59,7 @@ export function createUpdateOperation(
       const onRetry = (cause: RetryCause) => retries.add(1, { cause });
       const writer = { operations, now, writeId, listener, onRetry };
       const updated = await mutex(`${tenant}/${request.id}`, signal, () =>
-        listening(listener, () => update(writer, tenant, request, preconditions, signal, repeatable)),
+        withListener(listener, () => update(writer, tenant, request, preconditions, signal, repeatable)),
       );
       updates.add(1, { status: updated.operation.status });
       return updated;
@@ -99,7 +93,7 @@ async function update(
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     // The first write is conditional on the cached version, or on absence where it may only create: it fails if the
-    // store has anything else. Nothing but that write is decided by the cache.
+    // store has anything else. The cache decides nothing else, but for what a repeatable request returned before.
     const isCached = attempt === 0 && (cached !== undefined || preconditions.ifNoneMatch === '*');
     const current = isCached ? cached : await operations.get(tenant, id, signal);
     const repetition = repeatable ? findRepetition(current, repeatable) : NOT_REPEATED;
@@ -111,7 +105,7 @@ async function update(
     if (repetition.response) return repetition.response;
     // The first response is not kept any more: the store's version takes its place.
     if (repetition.isRepeated && current && !isCached) return current;
-    if (ambiguous && isHistoryLost(ambiguous.base, current)) throw ambiguous.cause;
+    if (ambiguous && isOutcomeUnknown(ambiguous.base, current)) throw ambiguous.cause;
 
     const failed = failedPrecondition(preconditions, current?.etag);
     const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
@@ -129,7 +123,7 @@ async function update(
       if (!isSame) await listener?.beforeWrite({ changeType, operation: next, replaces: current?.writes[0] }, signal);
       const stored = await operations.put(tenant, next, current, writeId, signal, history);
       if (stored) {
-        listener?.afterWrite(stored);
+        if (!isSame) listener?.afterWrite(stored);
         return stored;
       }
       onRetry(isCached ? 'stale' : 'conflict');
@@ -151,13 +145,7 @@ const NOT_REPEATED = { isRepeated: false, response: undefined, isInDoubt: false 
  * Whether the id of a write that was attempted on `base` could be gone although the write took effect: after more writes
  * than an operation keeps, or after a removal. A create whose operation was removed since is made again.
  */
-function isHistoryLost(base: StoredOperation | undefined, current: StoredOperation | undefined) {
+function isOutcomeUnknown(base: StoredOperation | undefined, current: StoredOperation | undefined) {
   if (base === undefined) return current?.writes.length === KEPT_WRITES;
   return current === undefined || !isSuccessor(current, base);
-}
-
-/** Whether `current` is a later version of `base`; false also when more was written since than an operation keeps. */
-export function isSuccessor(current: StoredVersion, base: StoredVersion): boolean {
-  const [last = ''] = base.writes;
-  return current.writes.includes(last);
 }

@@ -4,14 +4,13 @@ import type { OutboxEntry, OutboxRepository, StoredEntry } from '../notification
 import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
 import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
+import { date, json } from './columns.ts';
 import { connectTable } from './table.ts';
 
 /** The partitions of the outbox, 256 of them, are outside of the key range of every tenant's operations. */
 const PREFIX = 'outbox_';
 /** The character after the underscore: the end of a range over the prefix. */
 const END = 'outbox`';
-
-const date = z.iso.datetime().transform((text) => new Date(text));
 
 const content = z.discriminatedUnion('kind', [
   z.object({
@@ -42,17 +41,7 @@ const outboxRow = z.object({
   createdAt: date,
   dueAt: date,
   attempts: z.number(),
-  content: z
-    .string()
-    .transform((text, { addIssue }): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        addIssue('must be JSON');
-        return z.NEVER;
-      }
-    })
-    .pipe(content),
+  content: json.pipe(content),
   etag: z.string(),
 });
 

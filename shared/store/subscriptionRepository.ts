@@ -6,14 +6,13 @@ import { changeTypes } from '../operation/changeListener.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
 import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
+import { date } from './columns.ts';
 import { connectTable, LARGEST_PAGE } from './table.ts';
 
 /** The partitions of subscriptions, one for each tenant, are outside of the key range of every tenant's operations. */
 const PREFIX = 'subscriptions_';
 /** The character after the underscore: the end of a range over the prefix. */
 const END = 'subscriptions`';
-
-const date = z.iso.datetime().transform((text) => new Date(text));
 
 const subscriptionRow = z
   .object({
@@ -73,17 +72,18 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
       await table.create(toRow(subscription), signal);
     },
 
-    update({ tenant, id }, { expiration, notificationUrl, lastDelivery }, signal) {
+    update({ tenant, id, etag }, { expiration, notificationUrl }, signal) {
       const columns = {
         ...keysOf(tenant, id),
         ...(expiration && { expiration: expiration.toISOString() }),
         ...(notificationUrl !== undefined && { notificationUrl }),
-        ...(lastDelivery && {
-          lastDeliveryAt: lastDelivery.at.toISOString(),
-          lastDeliveryOutcome: lastDelivery.outcome,
-        }),
       };
-      return table.merge(columns, signal);
+      return table.merge(columns, etag, signal);
+    },
+
+    async recordDelivery({ tenant, id }, { at, outcome }, signal) {
+      const columns = { ...keysOf(tenant, id), lastDeliveryAt: at.toISOString(), lastDeliveryOutcome: outcome };
+      await table.merge(columns, '*', signal);
     },
 
     remove: ({ tenant, id }, signal) => table.remove(keysOf(tenant, id), '*', signal),

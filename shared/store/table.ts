@@ -44,8 +44,8 @@ export interface Table {
   /** Replaces a row; its new ETag, or undefined when it has another ETag than `etag` or does not exist. */
   replace(row: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
-  /** Sets some columns of a row, whatever its ETag; false when it does not exist. */
-  merge(columns: Keys, signal: AbortSignal): Promise<boolean>;
+  /** Sets some columns of a row; false when it has another ETag than `etag` (`*`: any) or does not exist. */
+  merge(columns: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
 
   /** Removes a row; false when it has another ETag than `etag` (`*`: any) or does not exist. */
   remove(keys: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
@@ -57,7 +57,7 @@ export interface Table {
 /** Connects to a table of Azure Table Storage, Azurite, or Azure Cosmos DB for Table. */
 export function connectTable(settings: TablesSettings): Table {
   const reading = connect(settings, {
-    retryOptions: { maxRetries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 2000 },
+    retryOptions: { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 },
   });
   // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it.
   const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
@@ -88,8 +88,10 @@ export function connectTable(settings: TablesSettings): Table {
       return replaced && etagOf(replaced);
     },
 
-    async merge(columns, signal) {
-      const merged = await call(signal, [404], (options) => writing.updateEntity(columns, 'Merge', options));
+    async merge(columns, etag, signal) {
+      const merged = await call(signal, [404, 412], (options) =>
+        writing.updateEntity(columns, 'Merge', { ...options, etag }),
+      );
       return merged !== undefined;
     },
 
@@ -157,7 +159,7 @@ async function call<Result>(
     // The SDK does not look at the signal while it waits for a token of the managed identity.
     return await withDeadline(deadlineMs, (abortSignal) => untilAborted(abortSignal, run({ abortSignal })), signal);
   } catch (cause) {
-    if (hasStatus(cause, ...statuses)) return undefined;
+    if (hasStatus(cause, ...statuses) && !isBeingDeleted(cause)) return undefined;
     if (!signal.aborted && !isTransient(cause)) throw cause;
     throw new ServiceError('unavailable', 'The store of operations is not available. Try again.', { cause });
   }
@@ -173,5 +175,22 @@ const TRANSIENT = ['AbortError', 'TimeoutError', 'CredentialUnavailableError', '
 function isTransient(error: unknown) {
   if (!(error instanceof RestError)) return error instanceof Error && TRANSIENT.includes(error.name);
   const { statusCode } = error;
-  return statusCode === undefined || statusCode < 400 || statusCode === 408 || statusCode === 429 || statusCode >= 500;
+  return (
+    statusCode === undefined ||
+    statusCode < 400 ||
+    statusCode === 408 ||
+    statusCode === 429 ||
+    statusCode >= 500 ||
+    isBeingDeleted(error)
+  );
 }
+
+const beingDeleted = z.object({
+  response: z.object({ parsedBody: z.object({ odataError: z.object({ code: z.literal('TableBeingDeleted') }) }) }),
+});
+
+/**
+ * Whether the table was deleted less than about a minute ago: until Table Storage has done that, it answers 409, as for a row
+ * that exists. Table service REST API, "Delete Table".
+ */
+const isBeingDeleted = (error: unknown) => beingDeleted.safeParse(error).success;

@@ -8,6 +8,7 @@ import {
 } from '../operation/playPromptOperation.ts';
 import { type RepeatableHistory, repeatableHistory } from '../operation/repeatability.ts';
 import type { EndedOperation, StoredOperation } from '../operation/repository.ts';
+import { json } from './columns.ts';
 
 /**
  * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
@@ -23,19 +24,10 @@ export function keysOf(tenant: string, id: string): { readonly partitionKey: str
 }
 
 /**
- * A nullable property that can be filtered by is stored as JSON, so that its column always exists: Table Storage, Cosmos
- * DB and Azurite treat a missing column differently in comparisons.
+ * An operation as a row. A nullable property that can be filtered by is stored as JSON, so that its column always exists:
+ * Table Storage, Cosmos DB and Azurite treat a missing column differently in comparisons. Members of `resultInfo` that are
+ * null have no column.
  */
-const json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'must be JSON' });
-    return z.NEVER;
-  }
-});
-
-/** An operation as a row. Members of `resultInfo` that are null have no column. */
 const tableRow = z.object({
   rowKey: z.string(),
   clientContext: json,

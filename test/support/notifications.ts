@@ -5,11 +5,11 @@ import type {
   StoredEntry,
 } from '../../shared/notifications/outboxRepository.ts';
 import { readResource } from '../../shared/notifications/resource.ts';
-import type { Subscription } from '../../shared/notifications/subscription.ts';
+import type { StoredSubscription } from '../../shared/notifications/subscription.ts';
 import { TENANT } from './operations.ts';
 
 /** A live subscription to all changes of a tenant. */
-export function aSubscription(changes: Partial<Subscription> = {}): Subscription {
+export function aSubscription(changes: Partial<StoredSubscription> = {}): StoredSubscription {
   return {
     id: crypto.randomUUID(),
     tenant: TENANT,
@@ -21,6 +21,7 @@ export function aSubscription(changes: Partial<Subscription> = {}): Subscription
     lifecycleNotificationUrl: null,
     expiration: new Date('2100-01-01T00:00:00Z'),
     clientState: 'secret',
+    etag: 'etag',
     ...changes,
   };
 }

@@ -1,12 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { createDeliverDue, GIVE_UP_AFTER_MS } from '../../../shared/notifications/deliverDue.ts';
+import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
-import {
-  EXPIRATION_GRACE_MS,
-  type ExpiredSubscription,
-  type Subscription,
-} from '../../../shared/notifications/subscription.ts';
+import type { PostOptions } from '../../../shared/notifications/receiver.ts';
+import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import type { StoredOperation } from '../../../shared/operation/repository.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerMetrics } from '../../support/metrics.ts';
@@ -40,23 +37,23 @@ function setUp({
   list = async () => subscriptions,
   respond = async () => 200,
 }: {
-  subscriptions?: Subscription[];
-  expired?: ExpiredSubscription[];
+  subscriptions?: StoredSubscription[];
+  expired?: StoredSubscription[];
   operation?: StoredOperation | null | Error;
   isRenewed?: boolean;
   /** Whether another run removes the subscriptions that have expired. */
   isGone?: boolean;
   pageSize?: number;
   entries?: Partial<OutboxRepository>;
-  list?: (tenant: string) => Promise<Subscription[]>;
+  list?: (tenant: string) => Promise<StoredSubscription[]>;
   /** The status of a response to a URL, which is the n-th. */
   respond?: (url: string, n: number) => Promise<number>;
 } = {}) {
   const entries = { ...memoryOutbox({ pageSize }), ...changes };
-  const posted: { url: string; body: { value: Record<string, unknown>[] } }[] = [];
+  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number | undefined }[] = [];
   const receivers = {
-    post: async (url: string, body: string) => {
-      posted.push({ url, body: JSON.parse(body) });
+    post: async (url: string, body: string, { startBy }: PostOptions = {}) => {
+      posted.push({ url, body: JSON.parse(body), startBy });
       return { status: await respond(url, posted.length), headers: {}, body: '' };
     },
   };
@@ -74,12 +71,12 @@ function setUp({
       return expired;
     },
     create: async () => {},
-    update: async (key: object, changes: object) => {
-      recordedDeliveries.push({ ...key, ...changes });
-      return true;
+    update: async () => true,
+    recordDelivery: async (key: object, lastDelivery: object) => {
+      recordedDeliveries.push({ ...key, lastDelivery });
     },
     remove: async () => true,
-    removeExpired: async ({ id }: ExpiredSubscription) => {
+    removeExpired: async ({ id }: StoredSubscription) => {
       await turn();
       await turn();
       if (isRenewed || isGone) return false;
@@ -206,6 +203,12 @@ test('the age of the oldest entry is measured, whether it is due or not', async 
   expect(await recorded('playpromptoperation.outbox.oldest')).toEqual([{ value: 120, attributes: {} }]);
 });
 
+test('the age of the oldest entry is not measured by a run that cannot list the outbox', async () => {
+  const { run } = setUp({ entries: { list: () => Promise.reject(new ServiceError('unavailable', 'down')) } });
+  await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
+  expect(await recorded('playpromptoperation.outbox.oldest')).toEqual([]);
+});
+
 test('an entry for several subscriptions is delivered to each that is live', async () => {
   const ended = aSubscription({ id: 'c', expiration: new Date(NOW) });
   const { entries, posted, run } = setUp({ subscriptions: [...subscriptionsOf('a', 'b'), ended] });
@@ -275,6 +278,21 @@ describe('a change', () => {
     expect(entries.all()).toEqual([]);
   });
 
+  test('is sent although a page before it was read when its subscription did not exist', async () => {
+    let lists = 0;
+    const list = async () => (lists++ === 0 ? [] : [aSubscription({ id: 's' })]);
+    const { entries, run } = setUp({ list, pageSize: 1 });
+    await createMany(entries, 2, 's');
+    expect(await run()).toMatchObject({ sent: 1, discarded: 1 });
+  });
+
+  test('is sent before the run ends, or not by this run', async () => {
+    const { entries, posted, run } = setUp();
+    await entries.create(changeEntry(), due, signal);
+    await run();
+    expect(posted).toMatchObject([{ startBy: NOW + RUN_MS }]);
+  });
+
   test('is discarded when its subscription is gone, however old it is', async () => {
     const { entries, run } = setUp({ subscriptions: [] });
     await entries.create({ ...changeEntry(), createdAt: tooOld }, due, signal);
@@ -296,8 +314,9 @@ describe('a failure of the store', () => {
     }
     await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
     expect([posted.length, entries.all().length]).toEqual([2, 2]);
-    // The subscriptions of a tenant are listed once.
-    expect(tenants.toSorted()).toEqual([TENANT, 'broken'].toSorted());
+    // The subscriptions of a tenant are listed once for each page.
+    expect(new Set(tenants)).toEqual(new Set([TENANT, 'broken']));
+    expect(tenants.length).toBeLessThanOrEqual(4);
   });
 
   test('to list the outbox is reported', async () => {
@@ -349,6 +368,22 @@ describe('a subscription that has expired', () => {
     await run();
     expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved' });
   });
+});
+
+test('a subscription that is live is not told that it was removed', async () => {
+  const renewed = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
+  const entry = lifecycleEntry(renewed, 'subscriptionRemoved', new Date(NOW));
+  if (!entry) throw new Error('It wants none.');
+  for (const [subscriptions, outcome] of [
+    [[renewed], { sent: 0, discarded: 1 }],
+    [[], { sent: 1, discarded: 0 }],
+    [[{ ...renewed, expiration: new Date(NOW) }], { sent: 1, discarded: 0 }],
+  ] as const) {
+    const { entries, run } = setUp({ subscriptions: [...subscriptions] });
+    await entries.create(entry, due, signal);
+    expect(await run()).toMatchObject(outcome);
+    expect(entries.all()).toEqual([]);
+  }
 });
 
 describe('a receiver that fails', () => {

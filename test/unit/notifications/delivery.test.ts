@@ -29,7 +29,7 @@ function deliveryTo(...outcomes: Outcome[]) {
     return { status, headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter }, body: '' };
   };
   const updates: unknown[] = [];
-  const subscriptions = { update: async (...update: unknown[]) => updates.push(update) > 0 };
+  const subscriptions = { recordDelivery: async (...update: unknown[]) => void updates.push(update) };
   const pauses: number[] = [];
   const sleep = async (milliseconds: number) => pauses.push(milliseconds);
   const now = () => clock.now;
@@ -136,11 +136,7 @@ describe('how the last delivery to a subscription went', () => {
   const subscription = aSubscription();
   const { tenant, id } = subscription;
   const whole = { ...notification, subscription };
-  const update = (at: number, outcome: string) => [
-    { tenant, id },
-    { lastDelivery: { at: new Date(at), outcome } },
-    expect.anything(),
-  ];
+  const update = (at: number, outcome: string) => [{ tenant, id }, { at: new Date(at), outcome }, expect.anything()];
 
   test('is stored, for the same outcome at most every 10 seconds', async () => {
     const { send, clock, updates } = deliveryTo({ status: 500 }, { status: 202 });
@@ -161,7 +157,7 @@ describe('how the last delivery to a subscription went', () => {
 
   test('may fail to be stored, which changes nothing', async () => {
     const receivers = { post: async () => ({ status: 200, headers: {}, body: '' }) };
-    const subscriptions = { update: () => Promise.reject(new Error('down')) };
+    const subscriptions = { recordDelivery: () => Promise.reject(new Error('down')) };
     const { send } = createDelivery({ entries: memoryOutbox(), subscriptions, receivers, now: () => NOW });
     expect(await send(whole, leased, [0])).toBeUndefined();
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../../shared/notifications/outbox.ts';
 import type { OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
-import { EXPIRATION_GRACE_MS, type Subscription } from '../../../shared/notifications/subscription.ts';
+import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
@@ -17,7 +17,7 @@ const change = { changeType: 'updated', operation, replaces: 'v' } as const;
 
 /** The listener of a change, and receivers that respond with the status of their URL, or 200. */
 function setUp(
-  subscriptions: Subscription[],
+  subscriptions: StoredSubscription[],
   { statuses = {}, create }: { statuses?: Record<string, number>; create?: OutboxRepository['create'] } = {},
 ) {
   const entries = memoryOutbox();
@@ -30,7 +30,13 @@ function setUp(
   };
   const now = () => NOW;
   const sleep = async () => {};
-  const delivery = createDelivery({ entries, subscriptions: { update: async () => true }, receivers, now, sleep });
+  const delivery = createDelivery({
+    entries,
+    subscriptions: { recordDelivery: async () => {} },
+    receivers,
+    now,
+    sleep,
+  });
   const findSubscriptions = async () => subscriptions;
   const listen = createOutbox({ entries: { create: create ?? entries.create }, findSubscriptions, delivery, now });
   return { entries, posted, listener: listen(TENANT, 'o', 'w') };
@@ -40,7 +46,7 @@ function setUp(
 const settled = () => new Promise(setImmediate);
 
 const urlOf = (id: string) => `https://${id}.example/`;
-const receiving = (id: string, changes: Partial<Subscription> = {}) =>
+const receiving = (id: string, changes: Partial<StoredSubscription> = {}) =>
   aSubscription({ id, notificationUrl: urlOf(id), ...changes });
 
 describe('a change', () => {
@@ -145,7 +151,7 @@ describe('a change', () => {
   test('that is refused leaves no entry', async () => {
     const { entries, posted, listener } = setUp([receiving('a')]);
     await listener.beforeWrite(change, signal);
-    listener.afterRefusal();
+    listener.settled();
     await settled();
     expect([entries.all(), posted]).toEqual([[], []]);
   });
@@ -155,7 +161,7 @@ describe('a change', () => {
     await listener.beforeWrite(change, signal);
     const { entry } = entries.only();
     listener.afterWrite(version);
-    listener.afterRefusal();
+    listener.settled();
     await settled();
     expect(entries.only().entry).toEqual({ ...entry, attempts: 1 });
     expect(posted).toHaveLength(FIRST_PAUSES_MS.length);
@@ -228,7 +234,7 @@ test('a store that fails in the background leaves the entry, and fails nothing e
     const listen = createOutbox({ entries: { create }, findSubscriptions: async () => [aSubscription()], delivery });
     const listener = listen(TENANT, 'o', 'w');
     await listener.beforeWrite(change, signal);
-    listener.afterRefusal();
+    listener.settled();
     listener.afterWrite(version);
     await settled();
     await settled();

@@ -84,6 +84,29 @@ test.each([true, false])('an endless body ends at a bound; whether it is read: %
   expect([status, body.length]).toEqual([200, readsBody ? 4096 : 0]);
 });
 
+test('a response whose body does not end is one with its status, and runs until it is given up', async () => {
+  const { post } = createReceivers(['127.0.0.1']);
+  let [open, most] = [0, 0];
+  respond = (_, response) => {
+    open += 1;
+    most = Math.max(most, open);
+    response.once('close', () => {
+      open -= 1;
+    });
+    response.writeHead(202).flushHeaders();
+  };
+  const answers = await Promise.all([post(url, '{}'), post(url, '{}')]);
+  expect([answers.map(({ status }) => status), most]).toEqual([[202, 202], 1]);
+});
+
+test('a response whose body breaks off is one with its status', async () => {
+  respond = (_, response) => {
+    response.writeHead(202, { 'Content-Length': '9' }).write('half');
+    setTimeout(() => response.destroy(), 10);
+  };
+  expect((await receivers.post(url, '{}')).status).toBe(202);
+});
+
 describe('a request is not sent', () => {
   test.each([
     ['to a URL that is not allowed', 'http://10.0.0.1/', 'refused address'],

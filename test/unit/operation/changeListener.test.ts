@@ -14,8 +14,8 @@ function setUp(changes: Partial<OperationRepository> = {}) {
   const calls: string[] = [];
   const listen: ListenToChange = () => ({
     beforeWrite: async ({ changeType }: Change) => void calls.push(`before ${changeType}`),
-    afterWrite: () => void calls.push('after write'),
-    afterRefusal: () => void calls.push('after refusal'),
+    afterWrite: (_version, attempt = 'last') => void calls.push(`after write by attempt: ${attempt}`),
+    settled: () => void calls.push('settled'),
   });
   const store = {
     getCached: () => undefined,
@@ -63,8 +63,43 @@ test('a change that took effect, although its response was lost, is not refused 
   expect(calls).toEqual(['before created']);
 });
 
+test('a write whose response was lost, and that took effect, was that of an unknown attempt', async () => {
+  let stored: StoredOperation | undefined;
+  const { calls, update } = setUp({
+    get: async () => stored,
+    put: async (...[, operation, , writeId, , history]) => {
+      stored = { operation, etag: 'W/"1"', writes: [writeId], history };
+      throw new ServiceError('unavailable', 'lost');
+    },
+  });
+  await update({ status: 'Running' });
+  expect(calls).toEqual(['before created', 'after write by attempt: unknown', 'settled']);
+});
+
+test('a repeatable change that another caller made in the meantime is recorded, and not announced', async () => {
+  let stored: StoredOperation | undefined;
+  const { calls, update } = setUp({
+    get: async () => stored,
+    put: async (...[, operation, , writeId, , history]) => {
+      const other = { operation, etag: 'W/"1"', writes: ['other'] };
+      const own = { operation, etag: 'W/"2"', writes: [writeId, 'other'], history };
+      const isFirst = stored === undefined;
+      stored = isFirst ? other : own;
+      return isFirst ? undefined : own;
+    },
+  });
+  expect(await update({ status: 'Running' }, true)).toMatchObject({ etag: 'W/"2"' });
+  expect(calls).toEqual(['before created', 'settled']);
+});
+
+test('a write that was answered was that of the last attempt', async () => {
+  const { calls, update } = setUp();
+  await update({ status: 'Running' });
+  expect(calls).toEqual(['before created', 'after write by attempt: last', 'settled']);
+});
+
 test('a change that is refused is', async () => {
   const { calls, update } = setUp({ put: async () => undefined });
   await expect(update({ status: 'Running' })).rejects.toMatchObject({ reason: 'conflict' });
-  expect(calls.at(-1)).toBe('after refusal');
+  expect(calls.at(-1)).toBe('settled');
 });

@@ -56,6 +56,19 @@ function losingTheFirstAnswer({
 }
 
 describe('a removal', () => {
+  test('of a row without the ids of its writes is attempted again after no answer', async () => {
+    const removals: unknown[] = [];
+    const store = {
+      getVersion: async () => ({ etag: 'e', writes: [], operation: undefined }),
+      remove: async (...removal: unknown[]) => {
+        if (removals.push(removal) === 1) throw lost();
+        return true;
+      },
+    };
+    await deleteOperation(store, TENANT, 'damaged', {}, signal);
+    expect(removals).toHaveLength(2);
+  });
+
   test('removes the operation, for other instances too, even if they have cached it', async () => {
     const { id } = await newOperation();
     await elsewhere.get(TENANT, id, signal);

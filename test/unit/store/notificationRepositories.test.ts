@@ -135,11 +135,31 @@ describe('a subscription', () => {
     await repository.create(subscription, signal);
     const [listed] = await repository.listExpired(new Date(1), signal);
     if (!listed) throw new Error('It was not listed.');
-    expect(await repository.update(subscription, { expiration: new Date(10) }, signal)).toBe(true);
+    expect(await repository.update(listed, { expiration: new Date(10) }, signal)).toBe(true);
     expect(await repository.removeExpired(listed, signal)).toBe(false);
     expect(await repository.remove(subscription, signal)).toBe(true);
     expect(await repository.remove(subscription, signal)).toBe(false);
-    expect(await repository.update(subscription, { expiration: new Date(20) }, signal)).toBe(false);
+    expect(await repository.update(listed, { expiration: new Date(20) }, signal)).toBe(false);
+  });
+
+  test('is updated only as it was listed, and its last delivery is stored in any case', async () => {
+    const repository = createSubscriptionRepository(settings());
+    const subscription = aSubscription();
+    await repository.create(subscription, signal);
+    const listed = async () => {
+      const [only] = await repository.list(subscription.tenant, signal);
+      if (!only) throw new Error('It was not listed.');
+      return only;
+    };
+    const first = await listed();
+    const urls = ['https://bot.example/a', 'https://bot.example/b'];
+    expect(await repository.update(first, { notificationUrl: urls[1] ?? '' }, signal)).toBe(true);
+    expect(await repository.update(first, { notificationUrl: urls[0] ?? '' }, signal)).toBe(false);
+    const lastDelivery = { at: new Date(1), outcome: 'delivered' };
+    await repository.recordDelivery(first, lastDelivery, signal);
+    expect(await listed()).toMatchObject({ notificationUrl: urls[1], lastDelivery });
+    await repository.recordDelivery(aSubscription(), lastDelivery, signal);
+    expect(await repository.list(subscription.tenant, signal)).toHaveLength(1);
   });
 });
 

@@ -298,6 +298,10 @@ describe('a store that fails', () => {
   const passing: [string, NonNullable<FaultProxy['fault']>][] = [
     ['503 ServerBusy', () => ({ status: 503, body: '{"odata.error":{"code":"ServerBusy"}}' })],
     ['500 OperationTimedOut', () => ({ status: 500, body: '{"odata.error":{"code":"OperationTimedOut"}}' })],
+    [
+      '409 TableBeingDeleted',
+      () => ({ status: 409, body: '{"odata.error":{"code":"TableBeingDeleted","message":{"value":"It is."}}}' }),
+    ],
     ['429', () => ({ status: 429 })],
     ['408', () => ({ status: 408 })],
     ['a reset before the request arrives', () => 'resetBefore'],
