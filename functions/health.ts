@@ -4,7 +4,7 @@ import type { GraphHandler } from './graphHandler.ts';
 /** `GET /health/live`: 200 as long as the process runs. */
 export const live: GraphHandler = async () => healthy('live');
 
-/** `GET /health/ready`: 200 when the store and the token issuer respond, otherwise 503. */
+/** `GET /health/ready`: 200 when the store responds and there are signing keys, otherwise 503. */
 export function createReady(checkReadiness: CheckReadiness): GraphHandler {
   return async () => {
     await checkReadiness();

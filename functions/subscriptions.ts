@@ -11,9 +11,11 @@ import { KNOWN_AFTER_MS } from '../shared/notifications/activeSubscriptions.ts';
 import type { Receivers } from '../shared/notifications/receiver.ts';
 import type { ReceiverHosts } from '../shared/notifications/receiverPolicy.ts';
 import {
+  isLive,
   MAX_SUBSCRIPTIONS,
   type StoredSubscription,
   type Subscription,
+  type SubscriptionChanges,
   type SubscriptionRepository,
 } from '../shared/notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../shared/notifications/subscriptionBody.ts';
@@ -26,6 +28,7 @@ import { validateReceiver } from '../shared/notifications/validateReceiver.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS } from '../shared/operation/backoff.ts';
 import type { Preconditions } from '../shared/operation/preconditions.ts';
 import { isUnavailable, ServiceError } from '../shared/serviceError.ts';
 import type { GraphHandler, GraphRequest } from './graphHandler.ts';
@@ -64,16 +67,18 @@ export function createSubscriptionHandlers({
   return {
     list: async (request, deadline) => {
       const owner = await authorizeOwner(request);
+      const root = serviceRoot(request.url);
       negotiateJson(request.headers);
       const owned = await ownedBy(owner, deadline);
-      return { status: 200, headers: {}, body: toSubscriptionsBody(serviceRoot(request.url), owned) };
+      return { status: 200, headers: {}, body: toSubscriptionsBody(root, owned) };
     },
 
     create: async (request, deadline) => {
       const owner = await authorizeOwner(request);
-      negotiateJson(request.headers);
+      const root = serviceRoot(request.url);
+      const version = negotiateJson(request.headers);
       refuseRepeatability(request.headers, Date.now());
-      const requested = validateSubscription(schemas, await readJsonBody(request));
+      const requested = validateSubscription(schemas, await readJsonBody(request), version);
       await checkLimit(owner, MAX_SUBSCRIPTIONS - 1, deadline);
       await validateReceiver(receivers, requested.notificationUrl);
       if (requested.lifecycleNotificationUrl !== null) {
@@ -82,34 +87,33 @@ export function createSubscriptionHandlers({
       const subscription = { ...requested, ...owner, id: crypto.randomUUID() };
       await withDeadline(STORE_DEADLINE_MS, (signal) => createWithinLimit(subscription, signal));
       await knownAfter();
-      const root = serviceRoot(request.url);
       const headers = { Location: `${root}/subscriptions/${subscription.id}` };
       return { status: 201, headers, body: toSubscriptionBody(root, subscription) };
     },
 
     read: async (request, deadline) => {
       const owner = await authorizeOwner(request);
+      const root = serviceRoot(request.url);
       negotiateJson(request.headers);
       const subscription = await find(owner, request, deadline);
-      return { status: 200, headers: {}, body: toSubscriptionBody(serviceRoot(request.url), subscription) };
+      return { status: 200, headers: {}, body: toSubscriptionBody(root, subscription) };
     },
 
     update: async (request, deadline) => {
       const owner = await authorizeOwner(request);
-      negotiateJson(request.headers);
+      const root = serviceRoot(request.url);
+      const version = negotiateJson(request.headers);
       refuseRepeatability(request.headers, Date.now());
       const preconditions = readPreconditions(request.headers);
-      const changes = validateSubscriptionUpdate(schemas, await readJsonBody(request));
+      const changes = validateSubscriptionUpdate(schemas, await readJsonBody(request), version);
       const subscription = await find(owner, request, deadline);
       checkPreconditions(preconditions);
       if (changes.notificationUrl !== undefined) await validateReceiver(receivers, changes.notificationUrl);
-      const isUpdated = await withDeadline(STORE_DEADLINE_MS, (signal) =>
-        subscriptions.update(subscription, changes, signal),
+      const updated = await withDeadline(STORE_DEADLINE_MS, (signal) =>
+        updateAnyVersion(subscription, changes, () => find(owner, request, signal), signal),
       );
-      if (!isUpdated) throw new ServiceError('subscriptionNotFound');
       await knownAfter();
-      const body = toSubscriptionBody(serviceRoot(request.url), { ...subscription, ...changes });
-      return { status: 200, headers: {}, body };
+      return { status: 200, headers: {}, body: toSubscriptionBody(root, updated) };
     },
 
     remove: async (request, deadline) => {
@@ -137,7 +141,7 @@ export function createSubscriptionHandlers({
   /** The live subscriptions of an application. */
   async function ownedBy({ tenant, applicationId }: Owner, signal: AbortSignal) {
     const all = await subscriptions.list(tenant, signal);
-    return all.filter(isLive).filter((each) => each.applicationId === applicationId);
+    return all.filter((each) => isLive(each, Date.now()) && each.applicationId === applicationId);
   }
 
   async function find(owner: Owner, { params }: GraphRequest, signal: AbortSignal): Promise<StoredSubscription> {
@@ -147,10 +151,28 @@ export function createSubscriptionHandlers({
     return found;
   }
 
+  /** Updates a subscription on the condition that it is as it was read, so that an update that the store gets late is void. */
+  async function updateAnyVersion(
+    first: StoredSubscription,
+    changes: SubscriptionChanges,
+    read: () => Promise<StoredSubscription>,
+    signal: AbortSignal,
+  ): Promise<StoredSubscription> {
+    let known = first;
+    for (let attempt = 0; !(await subscriptions.update(known, changes, signal)); attempt++) {
+      if (attempt === MAX_ATTEMPTS)
+        throw new ServiceError('unavailable', 'The subscription changes too often. Try again.');
+      await backoff(attempt, CONFLICT_BACKOFF, signal);
+      known = await read();
+    }
+    return { ...known, ...changes };
+  }
+
   async function checkLimit({ tenant }: Pick<Owner, 'tenant'>, most: number, signal: AbortSignal) {
     const all = await subscriptions.list(tenant, signal);
     // Those that have expired do not count, but remain for a while: there is a bound on all of them too.
-    if (all.filter(isLive).length > most || all.length > most + MAX_SUBSCRIPTIONS) {
+    const live = all.filter((each) => isLive(each, Date.now()));
+    if (live.length > most || all.length > most + MAX_SUBSCRIPTIONS) {
       throw new ServiceError('forbidden', `The tenant has ${MAX_SUBSCRIPTIONS} subscriptions, which is the most.`);
     }
   }
@@ -171,8 +193,6 @@ export function createSubscriptionHandlers({
     }
   }
 }
-
-const isLive = ({ expiration }: Subscription) => expiration.getTime() > Date.now();
 
 /**
  * Checks the preconditions on a subscription that exists. It has no ETag, so that no entity tag is that of it.

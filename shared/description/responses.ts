@@ -17,6 +17,7 @@ const headers = {
   'Preference-Applied': header('The preference that was applied.'),
   'OData-EntityId': always('The URL of the operation.'),
   'Repeatability-Result': header('The result of a repeatable request.', { enum: ['accepted', 'rejected'] }),
+  'Content-Language': always('The language of the message.', { const: 'en' }),
   'WWW-Authenticate': always('How to authenticate.'),
   'Retry-After': always('How long to wait before the next attempt, in seconds.', {
     type: 'string',

@@ -4,9 +4,6 @@ import { listMembers, parseMediaType, readHeader } from './headers.ts';
 export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
 
-/** A version of OData that the service supports. A request without OData-Version is treated as 4.0. */
-export type ODataVersion = '4.0' | '4.01';
-
 /**
  * Checks the OData version that the caller uses and accepts, and that it asks for no isolation. OData Protocol, 8.1.5,
  * 8.2.6 and 8.2.7.
@@ -15,7 +12,7 @@ export type ODataVersion = '4.0' | '4.01';
  * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above;
  * `preconditionFailed` when the request has OData-Isolation
  */
-export function checkODataHeaders(headers: Headers): ODataVersion {
+export function checkODataHeaders(headers: Headers): '4.0' | '4.01' {
   const version = readHeader(headers, 'OData-Version') ?? '4.0';
   if (version !== '4.0' && version !== '4.01') {
     throw invalidRequest('InvalidHeader', 'OData-Version', 'must be 4.0 or 4.01');
@@ -49,7 +46,7 @@ export function chooseMediaType<MediaType extends string>(
 }
 
 /** Checks the OData headers, and that the caller accepts JSON; returns the version. Throws like the functions above. */
-export function negotiateJson(headers: Headers): ODataVersion {
+export function negotiateJson(headers: Headers): '4.0' | '4.01' {
   const version = checkODataHeaders(headers);
   chooseMediaType(headers, ['application/json']);
   return version;

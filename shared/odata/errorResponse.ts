@@ -68,6 +68,7 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
   failedDependency: { status: 424, code: 'FailedDependency' },
+  // Nothing throws it: the Functions host limits the number of requests itself. Its code is among those of OpenAPI.
   tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
   internal: { status: 500, code: 'InternalServerError' },
   notImplemented: { status: 501, code: 'NotImplemented' },
@@ -93,7 +94,12 @@ export function toErrorResponse(error: ServiceError, { requestId, clientRequestI
   const { status, code, headers, message = error.message } = wireErrors[error.reason];
   return {
     status,
-    headers: { ...headers, ...(error.allow.length > 0 && { Allow: error.allow.join(', ') }) },
+    // OData Protocol, 8.1.3: the language of the message.
+    headers: {
+      'Content-Language': 'en',
+      ...headers,
+      ...(error.allow.length > 0 && { Allow: error.allow.join(', ') }),
+    },
     body: {
       error: {
         code,

@@ -1,6 +1,6 @@
 import { idOfClientContext, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
 import type { PatchRequest } from '../operation/update.ts';
-import { Faults, ServiceError } from '../serviceError.ts';
+import { Faults, invalidRequest, ServiceError } from '../serviceError.ts';
 import { addKeyFaults } from './key.ts';
 import { addIssues } from './validation.ts';
 
@@ -14,7 +14,7 @@ export function validatePatch(
   body: unknown,
   keyInUrl: string | undefined,
   tenant: string,
-  version: keyof typeof annotations = '4.0',
+  version: ODataVersion = '4.0',
 ): PatchRequest {
   const properties = propertiesOf(body, version);
   const parsed = playPromptOperationPatch.safeParse(properties);
@@ -36,9 +36,9 @@ export function validatePatch(
 /**
  * The properties of a JSON object, and `@odata.type`, without the annotations that are ignored.
  *
- * @throws ServiceError `invalidRequest` when the body is not an object
+ * @throws ServiceError `invalidRequest` when the body is not an object, or has a type twice
  */
-export function propertiesOf(body: unknown, version: keyof typeof annotations = '4.0'): Record<string, unknown> {
+export function propertiesOf(body: unknown, version: ODataVersion = '4.0'): Record<string, unknown> {
   if (!isObject(body)) throw new ServiceError('invalidRequest', 'The body must be a JSON object.');
   return withoutIgnoredAnnotations(body, annotations[version]);
 }
@@ -53,8 +53,14 @@ const isObject = (value: unknown): value is object =>
  */
 export const annotations = { '4.0': /@odata\./, '4.01': /@/ } as const;
 
+/** A version of OData that the service supports. A request without OData-Version is treated as 4.0. */
+export type ODataVersion = keyof typeof annotations;
+
 /** Only `@odata.type` has a meaning here, which is `@type` where control information needs no prefix. */
 function withoutIgnoredAnnotations(value: object, annotation: RegExp): Record<string, unknown> {
+  if (annotation.test('@type') && '@type' in value && '@odata.type' in value) {
+    throw invalidRequest('DuplicateProperty', '@type', 'is the same as @odata.type: send one of them');
+  }
   return Object.fromEntries(
     Object.entries(value)
       .map(([name, member]) => [name === '@type' && annotation.test(name) ? '@odata.type' : name, member] as const)

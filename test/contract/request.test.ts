@@ -290,12 +290,22 @@ describe('annotations', () => {
     expect(json.error.details).toMatchObject([{ target: '@odata.type' }, { target: 'resultInfo/@odata.type' }]);
   });
 
+  test('with OData-Version 4.01, @type beside @odata.type is a member twice', async () => {
+    const types = { '@odata.type': '#microsoft.graph.call', '@type': '#microsoft.graph.playPromptOperation' };
+    for (const body of [types, { resultInfo: types }]) {
+      const { status, json } = await app.send({ path: at(newId()), headers: { 'odata-version': '4.01' }, body });
+      expect([status, json.error.details]).toMatchObject([400, [{ code: 'DuplicateProperty', target: '@type' }]]);
+    }
+  });
+
   test('other @odata.* and x@odata.* members are ignored', async () => {
     const body = {
       '@odata.context': 'x',
       '@odata.etag': 'W/"stale"',
       '@odata.id': 7,
+      '@odata.nextLink': 'a\0',
       'status@odata.type': '#String',
+      'id@odata.unknown': '\ud800',
       'resultInfo@odata.navigationLink': null,
       resultInfo: { code: 3, 'code@odata.type': '#Int32', '@odata.unknown': {} },
     };

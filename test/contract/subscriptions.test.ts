@@ -259,6 +259,32 @@ test('names every fault of a body at once', async () => {
   ]);
 });
 
+test('from a Host that is too long for its Location is refused before its receiver is asked', async () => {
+  const path = `http://${'a.'.repeat(1500)}b${PATH}`;
+  const { status, json } = await subscribe({ notificationUrl: `${base}/long-host` }, { path });
+  expect([status, json.error.details[0].target]).toEqual([400, 'Host']);
+  expect(validated).not.toContain('/long-host');
+});
+
+test('has annotations by the OData version of its request: in 4.01, @type is @odata.type', async () => {
+  const changes = { '@type': '#microsoft.graph.call', '@note': 1 };
+  for (const [version, targets] of [
+    ['4.0', ['@type', '@note']],
+    ['4.01', ['@odata.type']],
+  ] as const) {
+    const headers = { 'odata-version': version };
+    const created = await subscribe(changes, { headers });
+    expect(created.json.error.details).toMatchObject(targets.map((target) => ({ target })));
+  }
+  const headers = { 'odata-version': '4.01' };
+  const { status, json } = await subscribe({ '@type': '#microsoft.graph.subscription', '@note': 1 }, { headers });
+  expect(status).toBe(201);
+  const path = `${PATH}/${json.id}`;
+  expect((await app.send({ method: 'PATCH', path, headers, body: changes })).status).toBe(400);
+  expect((await app.send({ method: 'PATCH', path, headers, body: { '@note': 1 } })).status).toBe(200);
+  expect((await app.send({ method: 'PATCH', path, body: { '@note': 1 } })).status).toBe(400);
+});
+
 describe('a receiver that does not return the token', () => {
   test.each(['/refuses', '/redirects', '/html', '/encoded'])(
     '%s is refused, and nothing of its response is repeated',

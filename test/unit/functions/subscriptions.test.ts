@@ -1,7 +1,7 @@
 import { InvocationContext } from '@azure/functions';
 import { beforeEach, expect, jest, test } from '@jest/globals';
 import { createSubscriptionHandlers } from '../../../functions/subscriptions.ts';
-import type { Subscription, SubscriptionRepository } from '../../../shared/notifications/subscription.ts';
+import type { StoredSubscription, SubscriptionRepository } from '../../../shared/notifications/subscription.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { aSubscription } from '../../support/notifications.ts';
 import { TENANT } from '../../support/operations.ts';
@@ -9,7 +9,7 @@ import { TENANT } from '../../support/operations.ts';
 const unavailable = () => Promise.reject(new ServiceError('unavailable', 'The store is not available. Try again.'));
 
 /** Stored by others in the meantime. */
-const others: Subscription[] = [];
+const others: StoredSubscription[] = [];
 const fillUp = async () => {
   others.push(...Array.from({ length: 101 }, () => aSubscription()));
 };
@@ -17,16 +17,15 @@ beforeEach(() => {
   others.length = 0;
 });
 
-/** Creates a subscription in a store of which some methods are replaced. */
-function create(replaced: Partial<SubscriptionRepository> = {}) {
-  const remove = jest.fn<SubscriptionRepository['remove']>(async () => true);
-  const handlers = createSubscriptionHandlers({
+/** Handlers with a store of which some methods are replaced. */
+const handlersWith = (replaced: Partial<SubscriptionRepository>) =>
+  createSubscriptionHandlers({
     authenticate: async () => ({ tenant: TENANT, id: 'creator', applicationId: 'application' }),
     subscriptions: {
       list: async () => others,
       create: async () => {},
       update: async () => true,
-      remove,
+      remove: async () => true,
       ...replaced,
     },
     receivers: {
@@ -39,6 +38,11 @@ function create(replaced: Partial<SubscriptionRepository> = {}) {
     hosts: ['bot.example'],
     knownAfter: async () => {},
   });
+
+/** Creates a subscription in such a store. */
+function create(replaced: Partial<SubscriptionRepository> = {}) {
+  const remove = jest.fn<SubscriptionRepository['remove']>(async () => true);
+  const handlers = handlersWith({ remove, ...replaced });
   const body = JSON.stringify({
     changeType: 'updated',
     resource: 'playPromptOperation',
@@ -86,4 +90,30 @@ test('of several that are created at once beyond the limit, none remains', async
   const { answer, remove } = create({ create: fillUp });
   await expect(answer).rejects.toMatchObject({ reason: 'forbidden' });
   expect(remove).toHaveBeenCalledTimes(1);
+});
+
+test('a renewal is repeated when the subscription has changed since it was read, but not for ever', async () => {
+  const expiration = new Date(Date.now() + 60_000);
+  const owned = aSubscription({ tenant: TENANT, applicationId: 'application', expiration });
+  const renewal = new Date(Date.now() + 3_600_000);
+  for (const [conflicts, outcome] of [
+    [2, { status: 200, body: { id: owned.id, expirationDateTime: renewal.toISOString() } }],
+    [Number.POSITIVE_INFINITY, { reason: 'unavailable' }],
+  ] as const) {
+    let version = 0;
+    const updated: string[] = [];
+    const handlers = handlersWith({
+      list: async () => [{ ...owned, etag: `${version++}` }],
+      update: async ({ etag }) => updated.push(etag) > conflicts,
+    });
+    const { method, url, headers, body } = new Request(`https://host/v1.0/subscriptions/${owned.id}`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ expirationDateTime: renewal.toISOString() }),
+    });
+    const request = { requestId: 'r', method, url: new URL(url), headers, params: { id: owned.id }, body };
+    const answer = handlers.update(request, new AbortController().signal, new InvocationContext());
+    expect(await answer.catch((error: unknown) => error)).toMatchObject(outcome);
+    expect(updated.slice(0, 3)).toEqual(['0', '1', '2']);
+  }
 });
