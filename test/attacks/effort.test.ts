@@ -55,10 +55,21 @@ test('the measure notices when the event loop is held', async () => {
   expect(milliseconds).toBeGreaterThanOrEqual(MAX_DELAY_MS);
 });
 
+async function sendMeasured(request: TestRequest) {
+  let milliseconds = Number.NaN;
+  // Without the checks of the test itself.
+  const result = await app.send(request, async (work) => {
+    const measured = await measure(work);
+    milliseconds = measured.milliseconds;
+    return measured.result;
+  });
+  return { result, milliseconds };
+}
+
 async function expectBounded(request: TestRequest) {
-  let measured = await measure(() => app.send(request));
+  let measured = await sendMeasured(request);
   for (let attempt = 2; attempt <= ATTEMPTS && measured.milliseconds >= MAX_DELAY_MS; attempt++) {
-    measured = await measure(() => app.send(request));
+    measured = await sendMeasured(request);
   }
   const { result: response, milliseconds } = measured;
   const bytes = Buffer.byteLength(response.text);

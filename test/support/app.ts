@@ -31,13 +31,16 @@ export interface TestAnswer {
   readonly json: any;
 }
 
+type Around = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
 export interface TestApp {
   readonly issuer: Issuer;
   readonly table: string;
   /** Every line that the app logged. */
   readonly logged: string[];
   readonly token: string;
-  send(request?: TestRequest): Promise<TestAnswer>;
+  /** `around` runs the app's part of it, so that a test can measure that alone. */
+  send(request?: TestRequest, around?: Around): Promise<TestAnswer>;
   /** The functions that a timer triggers. */
   readonly timers: readonly TimerFunction[];
   close(): Promise<void>;
@@ -90,7 +93,7 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
     table,
     logged,
     token,
-    async send(request = {}) {
+    async send(request = {}, around = (work) => work()) {
       const { method = 'PATCH', path = '/v1.0/playPromptOperation', body } = request;
       const bearer = 'token' in request ? request.token : token;
       const headers = {
@@ -105,7 +108,7 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
         headers: Object.fromEntries(Object.entries(headers).filter(isSent)),
         body: toBytes(body),
       };
-      const answer = await driver.send(sent);
+      const answer = await around(() => driver.send(sent));
       const { status, headers: answered } = answer;
       const text = Buffer.from(answer.body).toString();
       const exchange = { method, url: url.href, sent: body, status, headers: new Headers(answered), body: text };
