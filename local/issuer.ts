@@ -66,7 +66,8 @@ export async function startIssuer(port: number, options: IssuerOptions = {}): Pr
 
   const issueToken: Issuer['issueToken'] = ({ tenant, audience, roles, clientId = 'local', expiresInSeconds }) => {
     const now = Math.floor(Date.now() / 1000);
-    const application = z.guid().safeParse(clientId).data ?? uuidv5(`application ${clientId}`, uuidv5.URL);
+    const application =
+      z.guid().safeParse(clientId).data?.toLowerCase() ?? uuidv5(`application ${clientId}`, uuidv5.URL);
     // As in Entra, an application has a service principal in each tenant.
     const principal = uuidv5(`${application} in ${tenant}`, uuidv5.URL);
     return sign({

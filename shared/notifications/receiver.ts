@@ -13,7 +13,7 @@ export const RESPONSE_DEADLINE_MS = 10_000;
 
 /** How much of a response is read, in bytes, and for how long if its body does not matter. */
 const MAX_RESPONSE_BYTES = 4096;
-const DISCARD_MS = 1000;
+const DISCARD_MS = 100;
 
 /**
  * How many requests run concurrently: in all, and to one host. Receivers that were slow or failed last have places of their
@@ -130,9 +130,9 @@ export function createReceivers(
     const connect = { agent, autoSelectFamily: true, lookup: lookUp(signal) };
     const sent = start(url, { ...connect, method: 'POST', headers, signal });
     // Whatever the receiver does to the connection, the request ends.
-    let end = () => reject(signal.reason);
-    signal.addEventListener('abort', () => end(), { once: true });
-    sent.on('error', reject);
+    let fail: (reason: unknown) => void = reject;
+    signal.addEventListener('abort', () => fail(signal.reason), { once: true });
+    sent.on('error', (error) => fail(error));
     // 101 Switching Protocols: without a listener, the request would neither get a response nor fail.
     sent.once('upgrade', ({ statusCode = 0, headers }, socket) => {
       socket.destroy();
@@ -147,12 +147,11 @@ export function createReceivers(
           body: Buffer.concat(chunks).toString('utf8', 0, MAX_RESPONSE_BYTES),
         });
       response.once('end', respond);
-      if (readsBody) response.on('error', reject);
-      else {
+      response.on('error', (error) => fail(error));
+      if (!readsBody) {
         // The status is the response, whatever becomes of the body. Until that has ended, so that its connection can be used
         // again, the request counts as running: otherwise there would be no bound on connections.
-        end = respond;
-        response.on('error', respond);
+        fail = respond;
         const timer = setTimeout(() => response.destroy(), DISCARD_MS);
         response.once('close', () => {
           clearTimeout(timer);

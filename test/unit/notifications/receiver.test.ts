@@ -99,12 +99,17 @@ test('a response whose body does not end is one with its status, and runs until 
   expect([answers.map(({ status }) => status), most]).toEqual([[202, 202], 1]);
 });
 
-test('a response whose body breaks off is one with its status', async () => {
-  respond = (_, response) => {
-    response.writeHead(202, { 'Content-Length': '9' }).write('half');
-    setTimeout(() => response.destroy(), 10);
+test.each([
+  ['ends', (response: ServerResponse) => response.socket?.end()],
+  ['is reset', (response: ServerResponse) => response.socket?.resetAndDestroy()],
+  ['goes on with something else', (response: ServerResponse) => response.socket?.write('no chunk')],
+])('a response within whose body the connection %s is one with its status', async (_, breakOff) => {
+  respond = (_request, response) => {
+    response.writeHead(202).write('half');
+    setTimeout(() => breakOff(response), 10);
   };
   expect((await receivers.post(url, '{}')).status).toBe(202);
+  await expect(receivers.post(url, '{}', { readsBody: true })).rejects.toMatchObject({ failure: 'unreachable' });
 });
 
 describe('a request is not sent', () => {
