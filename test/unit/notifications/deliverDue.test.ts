@@ -370,7 +370,7 @@ describe('a subscription that has expired', () => {
   });
 });
 
-test('a subscription that is live is not told that it was removed', async () => {
+test('a live subscription gets no subscriptionRemoved', async () => {
   const renewed = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
   const entry = lifecycleEntry(renewed, 'subscriptionRemoved', new Date(NOW));
   if (!entry) throw new Error('It wants none.');
