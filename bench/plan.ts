@@ -7,6 +7,8 @@ export interface Plan {
   readonly pacedTurns: number;
   readonly closedBudgetMs: number;
   readonly distanceBudgetMs: number;
+  /** Of the greatest number of stored operations. */
+  readonly growthBudgetMs: number;
   readonly notificationsBudgetMs: number;
   /** How long a contender is put under load before it is measured, so that its code is compiled. */
   readonly warmUpMs: number;
@@ -28,6 +30,7 @@ const full: Plan = {
   pacedTurns: 100,
   closedBudgetMs: 600_000,
   distanceBudgetMs: 240_000,
+  growthBudgetMs: 420_000,
   notificationsBudgetMs: 480_000,
   warmUpMs: 15_000,
   closedMs: 1000,
@@ -46,6 +49,7 @@ const quick: Plan = {
   pacedTurns: 25,
   closedBudgetMs: 0,
   distanceBudgetMs: 0,
+  growthBudgetMs: 0,
   notificationsBudgetMs: 0,
   warmUpMs: 400,
   callers: [1, 256],

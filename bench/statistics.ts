@@ -44,6 +44,11 @@ export function estimate(values: readonly number[]): Estimate {
   return { median: median(values), ...(low !== undefined && high !== undefined && { interval: [low, high] }), rounds };
 }
 
+/** The ratio of each value to that of the same round. */
+export function ratios(values: readonly number[], references: readonly number[]): number[] {
+  return values.map((value, round) => value / (references[round] ?? Number.NaN));
+}
+
 /** What was counted, not sampled. */
 export function exactly(value: number): Estimate {
   return { median: value, interval: [value, value], rounds: 1 };

@@ -1,5 +1,6 @@
 // Lists, counts, retention and updates while the store grows.
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
+import pLimit from 'p-limit';
 import * as z from 'zod';
 import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { createDeleteEnded } from '../../shared/operation/retention.ts';
@@ -9,18 +10,17 @@ import { createTableRepository } from '../../shared/store/tableRepository.ts';
 import { startFaultProxy } from '../../test/support/faultProxy.ts';
 import { type Environment, listening, startEnvironment, TENANT } from '../environment.ts';
 import { type Contender, SERVICE, startBareTable, startServer } from '../load/contenders.ts';
-import { type Figures, figuresOf, takeTurn, valuesOf } from '../load/turns.ts';
+import { type Figures, figuresOf, inRounds, ratio, seedAndWarmUp, takeTurn, valuesOf } from '../load/turns.ts';
 import { usageOf } from '../load/usage.ts';
 import type { Plan } from '../plan.ts';
-import { figureOf, number } from '../report/markdown.ts';
+import { figure, figureOf, number } from '../report/markdown.ts';
 import type { Goal, Part, Section } from '../results.ts';
-import { estimate, interleave } from '../statistics.ts';
+import { interleave } from '../statistics.ts';
 
 const TABLE = 'stored';
 
 /** How many of the stored operations are updated: always as many, so that only the store grows. */
 const UPDATED = 64;
-const ROUNDS = 12;
 /** Of each contender in a round. */
 const TURNS = 12;
 /** Of a turn. */
@@ -36,40 +36,56 @@ const MAX_TRANSACTION = 100;
 const ENDED = 100;
 const RARE = 10_000;
 
+/** How many partitions are filled concurrently. */
+const CONCURRENT_INSERTS = 4;
+
+/** The service whose table grows, and the same with a store of its own that stays small. */
+const FEW = 'few';
+
 export async function measureLists(plan: Plan, progress: (what: string) => void): Promise<Part> {
   const environment = await startEnvironment();
+  const small = await startEnvironment();
   const proxy = await startFaultProxy(listening.parse(environment.azurite.ready).port);
   const table = await environment.openTable(TABLE);
   const service = await startServer(SERVICE, environment, { tableName: TABLE });
   const lister = await startServer(SERVICE, environment, { tableName: TABLE, storePort: proxy.port });
   const bare = await startBareTable(environment, { isWriteOnly: false, tableName: TABLE });
+  const few = { ...(await startServer(SERVICE, small, { tableName: TABLE })), key: FEW };
+  const contenders = [service, bare, few];
   try {
     const updated = Array.from({ length: UPDATED }, (_, index) => idOf(index));
-    const growth = new Map<number, readonly Figures[]>();
+    const growth: Growth[] = [];
+    const [fewest = 0] = plan.storedInTable;
+    await insert(await small.openTable(TABLE), 0, fewest);
     let stored = 0;
-    for (const count of plan.storedInTable) {
-      progress(`${count} operations stored`);
+    for (const [step, count] of plan.storedInTable.entries()) {
+      progress(`inserting up to ${count} operations`);
       await insert(table, stored, count);
       stored = count;
-      for (const contender of [service, bare]) await contender.seed(updated);
-      const figures: Figures[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
-        const takenBy = await interleave([service, bare], TURNS, (contender) =>
-          takeTurn(environment, contender, () => contender.paced(updated, REQUESTS, PER_SECOND)),
-        );
-        for (const [contender, turns] of takenBy) figures.push(figuresOf(contender, round, 0, turns));
-      }
-      growth.set(count, figures);
+      await seedAndWarmUp(contenders, updated, plan.warmUpMs);
+      const isLast = step === plan.storedInTable.length - 1;
+      const figures = await inRounds(
+        { least: plan.leastRounds, budgetMs: isLast ? plan.growthBudgetMs : 0 },
+        async (round) => {
+          progress(`${count} operations stored, round ${round + 1}`);
+          const turns = await interleave(contenders, TURNS, (contender) =>
+            takeTurn(environment, contender, () => contender.paced(updated, REQUESTS, PER_SECOND)),
+          );
+          return [...turns].map(([contender, taken]) => figuresOf(contender, round, 0, taken));
+        },
+        (figures) => [growthGoal({ fewest, stored, figures })],
+      );
+      growth.push({ fewest, stored, figures });
     }
     progress('lists');
     const lists = await measureQueries(environment, lister, proxy, stored);
     progress('retention');
     const retention = await measureRetention(environment, stored);
-    return { goals: [growthGoal(growth)], sections: [growthSection(growth), lists, retention] };
+    return { goals: growth.slice(-1).map(growthGoal), sections: [growthSection(growth), lists, retention] };
   } finally {
-    for (const contender of [service, lister, bare]) await contender.process.stop();
+    for (const contender of [...contenders, lister]) await contender.process.stop();
     await proxy.close();
-    await environment.close();
+    for (const each of [environment, small]) await each.close();
   }
 }
 
@@ -79,12 +95,12 @@ const idOf = (index: number) => `stored-${index}`;
 async function insert(table: TableClient, from: number, to: number) {
   const rows = Array.from({ length: to - from }, (_, index) => rowOf(from + index));
   const partitions = Map.groupBy(rows, ({ partitionKey }) => partitionKey);
-  for (const partition of partitions.values()) {
+  await pLimit(CONCURRENT_INSERTS).map(partitions.values(), async (partition) => {
     for (let first = 0; first < partition.length; first += MAX_TRANSACTION) {
       const batch = partition.slice(first, first + MAX_TRANSACTION);
       await table.submitTransaction(batch.map((row): TransactionAction => ['create', row]));
     }
-  }
+  });
 }
 
 function rowOf(index: number): TableEntity {
@@ -95,27 +111,34 @@ function rowOf(index: number): TableEntity {
   ]);
 }
 
-function growthGoal(growth: ReadonlyMap<number, readonly Figures[]>): Goal {
-  const [least, greatest] = [Math.min(...growth.keys()), Math.max(...growth.keys())];
-  const [few, many] = [least, greatest].map((count) => valuesOf(growth.get(count) ?? [], 'cpu', SERVICE.key));
+/** What was measured with so many operations stored. */
+interface Growth {
+  readonly fewest: number;
+  readonly stored: number;
+  readonly figures: readonly Figures[];
+}
+
+function growthGoal({ fewest, stored, figures }: Growth): Goal {
   return {
-    measure: `CPU of an update with ${greatest} operations stored, to ${least}`,
+    measure: `CPU of an update with ${stored} operations stored, to ${fewest}`,
     most: 1.5,
-    figure: estimate((many ?? []).map((cpu, round) => cpu / (few?.[round] ?? Number.NaN))),
+    figure: ratio(figures, 'cpu', SERVICE.key, FEW),
   };
 }
 
-function growthSection(growth: ReadonlyMap<number, readonly Figures[]>): Section {
+function growthSection(growth: readonly Growth[]): Section {
   return {
     title: 'Stored operations: updates',
     text: `Updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations of the service in the
-table. CPU is that of the service, with the embedded host.`,
-    columns: ['stored', 'p50 ms', 'p50 ms of the bare SDK, get and update', 'CPU ms'],
-    rows: [...growth].map(([count, figures]) => [
-      String(count),
-      figureOf(valuesOf(figures, 'p50', SERVICE.key)),
-      figureOf(valuesOf(figures, 'p50', 'bareTable')),
-      figureOf(valuesOf(figures, 'cpu', SERVICE.key)),
+table, in turn with updates by another instance whose table stays as it was at first. CPU is that of the service, with the
+embedded host.`,
+    columns: ['stored', 'p50 ms', 'p50 ms of the bare SDK, get and update', 'CPU ms', 'CPU to that with fewest'],
+    rows: growth.map((each) => [
+      String(each.stored),
+      figureOf(valuesOf(each.figures, 'p50', SERVICE.key)),
+      figureOf(valuesOf(each.figures, 'p50', 'bareTable')),
+      figureOf(valuesOf(each.figures, 'cpu', SERVICE.key)),
+      figure(growthGoal(each).figure),
     ]),
   };
 }

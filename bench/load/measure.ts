@@ -6,13 +6,19 @@ import type { Plan } from '../plan.ts';
 import { figureOf, number } from '../report/markdown.ts';
 import { plot } from '../report/plot.ts';
 import type { Goal, Part, Section } from '../results.ts';
-import { estimate, exactly, interleave, median, shuffled } from '../statistics.ts';
+import { estimate, exactly, interleave, median, ratios } from '../statistics.ts';
 import { type Contender, PLAIN_FUNCTION, peers, SERVICE, startBareTable, startServer } from './contenders.ts';
 import { countRoundTrips } from './roundTrips.ts';
 import { COMPARED_AT, type Figures, figuresOf, inRounds, ratio, seedAndWarmUp, takeTurn, valuesOf } from './turns.ts';
 import { operationIds } from './updates.ts';
 
 const HOT_WRITERS = [1, 16, 64];
+
+/** Numbers of callers that the service is compared at with itself. */
+const MANY_CALLERS = [64, 256];
+
+/** What the goals compare with the service: only these take turns until the intervals are narrow. */
+const COMPARED_WITH = ['nodeHttp', 'capPostgres', 'cap'];
 
 const PLOT_FILE = 'latency-throughput.svg';
 
@@ -28,6 +34,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     for (const isWriteOnly of [false, true]) contenders.push(await startBareTable(environment, { isWriteOnly }));
     // The plainest function cannot update an operation twice at the same time.
     const full = contenders.filter(({ key }) => key !== PLAIN_FUNCTION.key);
+    const compared = contenders.filter(({ key }) => [SERVICE.key, ...COMPARED_WITH].includes(key));
     const operations = operationIds(plan.operations);
     progress('warming up');
     await seedAndWarmUp(contenders, operations, plan.warmUpMs);
@@ -40,7 +47,9 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
       { least: plan.leastRounds, budgetMs: plan.closedBudgetMs },
       async (round) => {
         progress(`${COMPARED_AT} callers, round ${round + 1}`);
-        const turns = await interleave(contenders, 1, (contender) => closedTurn(contender, round, COMPARED_AT));
+        const turns = await interleave(round < plan.leastRounds ? contenders : compared, 1, (contender) =>
+          closedTurn(contender, round, COMPARED_AT),
+        );
         return [...turns.values()].flat();
       },
       goals,
@@ -50,16 +59,17 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
       progress(`${callers} callers`);
       for (const contender of full) growth.push(await closedTurn(contender, 0, callers));
     }
-    progress('more callers, in rounds');
-    const kept: number[] = [];
-    for (let round = 0; round < plan.leastRounds * 3; round++) {
-      const perSecond = new Map<number, number>();
-      for (const callers of shuffled([COMPARED_AT, 64, 256])) {
-        perSecond.set(callers, (await closedTurn(service, round, callers)).perSecond);
-      }
-      const [reference = Number.NaN, ...more] = [COMPARED_AT, 64, 256].map((callers) => perSecond.get(callers));
-      kept.push(Math.min(...more.map((each = Number.NaN) => each)) / reference);
-    }
+    const many = await inRounds(
+      { least: plan.leastRounds, budgetMs: plan.closedBudgetMs },
+      async (round) => {
+        progress(`${MANY_CALLERS.join(' and ')} callers, round ${round + 1}`);
+        const turns = await interleave([COMPARED_AT, ...MANY_CALLERS], 1, (callers) =>
+          closedTurn(service, round, callers),
+        );
+        return [...turns.values()].flat();
+      },
+      (figures) => [manyCallersGoal(figures)],
+    );
     const hot: Figures[] = [];
     for (const writers of HOT_WRITERS) {
       progress(`${writers} callers on one operation`);
@@ -97,11 +107,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     return {
       goals: [
         ...goals(closed),
-        {
-          measure: 'responses per second, the lower of 64 and 256 callers, to 16 callers',
-          least: 0.8,
-          figure: estimate(kept),
-        },
+        manyCallersGoal(many),
         {
           measure: 'store requests of an update, operation cached',
           most: 1,
@@ -171,6 +177,17 @@ function goals(figures: readonly Figures[]): Goal[] {
   ];
 }
 
+function manyCallersGoal(figures: readonly Figures[]): Goal {
+  const at = (callers: number) => figures.filter((each) => each.callers === callers).map(({ perSecond }) => perSecond);
+  const many = MANY_CALLERS.map((callers) => ratios(at(callers), at(COMPARED_AT)));
+  const lower = at(COMPARED_AT).map((_, round) => Math.min(...many.map((each) => each[round] ?? Number.NaN)));
+  return {
+    measure: `responses per second, the lower of ${MANY_CALLERS.join(' and ')} callers, to ${COMPARED_AT} callers`,
+    least: 0.8,
+    figure: estimate(lower),
+  };
+}
+
 function closedSection(
   figures: readonly Figures[],
   titleOf: (key: string) => string,
@@ -182,7 +199,7 @@ function closedSection(
   return {
     title: `${COMPARED_AT} callers`,
     text: `The same request. Each caller waits for a response before its next one. A turn is of ${COMPARED_AT} callers and one second, and each round has
-one turn of each. Load generator, server and store fill both cores, so that these figures also measure how the processes
+one turn of each; after the first rounds only of those that a goal names. Load generator, server and store fill both cores, so that these figures also measure how the processes
 are scheduled. SAP CAP has SQLite in its own process, or PostgreSQL without fsync over a socket.${postgres} Express verifies
 the token each time, as node:http does.`,
     columns: ['', 'responses/s', 'to node:http', 'p50 ms', 'p99 ms', 'CPU ms'],
@@ -191,7 +208,7 @@ the token each time, as node:http does.`,
       return [
         titleOf(key),
         figureOf(own.map(({ perSecond }) => perSecond)),
-        figureOf(valuesOf(figures, 'perSecond', key).map((value, round) => value / (written[round] ?? Number.NaN))),
+        figureOf(ratios(valuesOf(figures, 'perSecond', key), written)),
         figureOf(own.map(({ p50 }) => p50)),
         figureOf(own.map(({ p99 }) => p99)),
         figureOf(own.map(({ cpu }) => cpu)),

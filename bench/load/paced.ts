@@ -3,7 +3,7 @@ import { startEnvironment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf, number } from '../report/markdown.ts';
 import type { Goal, Part, Section } from '../results.ts';
-import { estimate, median } from '../statistics.ts';
+import { estimate, median, ratios } from '../statistics.ts';
 import {
   type Contender,
   HOST_ONLY,
@@ -57,7 +57,7 @@ function leastP50(figures: readonly Figures[]) {
 
 function goals(figures: readonly Figures[]): Goal[] {
   const written = valuesOf(figures, 'cpu', 'nodeHttp');
-  const deployed = deployedCpu(figures).map((cpu, round) => cpu / (written[round] ?? Number.NaN));
+  const deployed = ratios(deployedCpu(figures), written);
   return [
     {
       measure: 'p50 at a fixed rate, to the bare SDK that reads and writes',
@@ -75,8 +75,7 @@ function goals(figures: readonly Figures[]): Goal[] {
 
 function section(figures: readonly Figures[], contenders: readonly Contender[], { pacedTurns }: Plan): Section {
   const written = valuesOf(figures, 'cpu', 'nodeHttp');
-  const toWritten = (values: readonly number[]) =>
-    figureOf(values.map((value, round) => value / (written[round] ?? Number.NaN)));
+  const toWritten = (values: readonly number[]) => figureOf(ratios(values, written));
   return {
     title: 'At a fixed rate',
     text: `One PATCH with the id in the URL, an RS256 token of the same issuer, and a body of some 300 bytes that changes something

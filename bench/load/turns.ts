@@ -3,7 +3,7 @@ import type { Child } from '../../local/childProcess.ts';
 import type { Environment } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import type { Goal } from '../results.ts';
-import { type Estimate, enoughRounds, estimate, interleave, quantile } from '../statistics.ts';
+import { type Estimate, enoughRounds, estimate, interleave, quantile, ratios } from '../statistics.ts';
 import type { Contender } from './contenders.ts';
 import type { Sample } from './drive.ts';
 import { operationIds } from './updates.ts';
@@ -176,8 +176,5 @@ export function valuesOf(figures: readonly Figures[], measure: Measure, contende
 
 /** The ratio of two contenders in each round. */
 export function ratio(figures: readonly Figures[], measure: Measure, contender: string, reference: string): Estimate {
-  const references = valuesOf(figures, measure, reference);
-  return estimate(
-    valuesOf(figures, measure, contender).map((value, round) => value / (references[round] ?? Number.NaN)),
-  );
+  return estimate(ratios(valuesOf(figures, measure, contender), valuesOf(figures, measure, reference)));
 }

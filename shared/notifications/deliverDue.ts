@@ -102,10 +102,13 @@ export function createDeliverDue({
     // What fails for one tenant or one receiver does not keep the others from their notifications.
     const removed = attempt(removeExpired(signal));
     while (!signal.aborted) {
-      const full = (await attempt(takeDue())) ?? new Set();
-      if (full.size === 0) break;
-      do await sleep(PASS_PAUSE_MS);
-      while (!signal.aborted && [...full].every(({ limit }) => limit.pendingCount > WAITING_PER_RECEIVER / 2));
+      let full = [...((await attempt(takeDue())) ?? [])];
+      while (full.length > 0 && !signal.aborted) {
+        await sleep(PASS_PAUSE_MS);
+        full = full.filter((receiver) => !isLeft(receiver));
+        if (full.some(({ limit }) => limit.pendingCount <= WAITING_PER_RECEIVER / 2)) break;
+      }
+      if (full.length === 0) break;
     }
     await removed;
     await Promise.all(deliveries);
@@ -154,7 +157,7 @@ export function createDeliverDue({
 
     /** Delivers a notification in the background, or leaves it to the next run if its receiver fails; false if too many wait. */
     function take(due: Due, receiver: Receiver): boolean {
-      if (receiver.failures >= FAILURES_PER_RUN) return true;
+      if (isLeft(receiver)) return true;
       if (receiver.limit.pendingCount >= WAITING_PER_RECEIVER) return false;
       taken.add(due.stored.entry.id);
       deliveries.push(receiver.limit(() => attempt(deliver(due, receiver))));
@@ -169,7 +172,7 @@ export function createDeliverDue({
     }
 
     async function deliver({ stored: each, url, subscription }: Due, receiver: Receiver) {
-      if (receiver.failures >= FAILURES_PER_RUN || signal.aborted) return;
+      if (isLeft(receiver) || signal.aborted) return;
       const owned = await lease(each);
       if (!owned) return;
       const body = await bodyOf(owned, subscription);
@@ -243,6 +246,11 @@ export function createDeliverDue({
       await delivery.finish(each);
     }
   };
+
+  /** Whether a run leaves a receiver to the next one. */
+  function isLeft({ failures }: Receiver) {
+    return failures >= FAILURES_PER_RUN;
+  }
 
   /** Whether a change certainly did not take effect, and otherwise the operation as it is now. */
   async function findChange(
