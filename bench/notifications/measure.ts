@@ -10,13 +10,16 @@ import { SERVICE } from '../load/contenders.ts';
 import type { Plan } from '../plan.ts';
 import { figureOf } from '../report/markdown.ts';
 import type { Part } from '../results.ts';
-import { enoughRounds, estimate, interleave, quantile } from '../statistics.ts';
+import { enoughRounds, estimate, interleave, quantile, ratios } from '../statistics.ts';
 
-/** Moderate: each update is written twice and sent to four receivers. */
-const PER_SECOND = 50;
-/** Of a round: five turns, enough updates that the p99 is not that of one or two. */
-const TURNS = 5;
-const UPDATES_OF_A_TURN = 100;
+/** Moderate: each update is written twice, and sent to four receivers, two of them three times. */
+const PER_SECOND = 25;
+/** Of each in a round, which takes a minute, so that it has one run of the timer. */
+const TURNS = 30;
+const UPDATES_OF_A_TURN = 25;
+
+/** How many times the p99 of a receiver alone is still in time. */
+const LATE = 1.5;
 
 /** How long a notification is waited for, in milliseconds. */
 const DEADLINE_MS = 30_000;
@@ -30,24 +33,28 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
   try {
     const p50s = { alone: [] as number[], beside: [] as number[] };
     const p99s = { alone: [] as number[], beside: [] as number[] };
-    const ratio = () => estimate(p99s.beside.map((time, round) => time / (p99s.alone[round] ?? Number.NaN)));
-    const isEnough = enoughRounds(plan.leastRounds, plan.notificationsBudgetMs, () => [ratio()]);
+    const inTime: number[] = [];
+    const isEnough = enoughRounds(plan.leastRounds, plan.notificationsBudgetMs, () => [estimate(inTime)]);
     // The first round is not counted: it compiles the code.
     for (let round = 0; !isEnough(round - 1); round++) {
       progress(`notifications, round ${round}`);
-      for (const [{ name }, turns] of await interleave([alone, beside], TURNS, ({ deliver }) => deliver())) {
-        if (round === 0) continue;
-        const latencies = turns.flat();
-        p50s[name].push(quantile(latencies, 0.5));
-        p99s[name].push(quantile(latencies, 0.99));
+      const taken = await interleave([alone, beside], TURNS, ({ deliver }) => deliver());
+      if (round === 0) continue;
+      const latencies = new Map([...taken].map(([{ name }, turns]) => [name, turns.flat()]));
+      for (const [name, own] of latencies) {
+        p50s[name].push(quantile(own, 0.5));
+        p99s[name].push(quantile(own, 0.99));
       }
+      const [reference = Number.NaN] = p99s.alone.slice(-1);
+      const own = latencies.get('beside') ?? [];
+      inTime.push(own.filter((time) => time <= LATE * reference).length / own.length);
     }
     return {
       goals: [
         {
-          measure: 'p99 of delivery beside receivers that misbehave, to that without them',
-          most: 1.5,
-          figure: ratio(),
+          measure: `share of notifications beside receivers that misbehave in ${LATE} times the p99 of those without them`,
+          least: 0.99,
+          figure: estimate(inTime),
         },
       ],
       sections: [
@@ -55,11 +62,20 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
           title: 'Change notifications',
           text: `From an update of an operation to the arrival of its notification, in ms, at ${PER_SECOND} updates a second: at a receiver that is
 alone, and at one beside three others that are notified of the same changes. One of those never responds, one returns 500,
-and one never ends its response.`,
-          columns: ['', 'p50', 'p99'],
+and one never ends its response. A round takes a minute, and so contains one run of the timer that attempts again what failed.
+
+The goal is that the p99 is at most ${LATE} times that of a receiver alone: the same as that 99 % arrive in that time. The share is
+given because it varies less than a p99 does.`,
+          columns: ['', 'p50', 'p50 to alone', 'p99', 'p99 to alone'],
           rows: [
-            ['alone', figureOf(p50s.alone), figureOf(p99s.alone)],
-            ['beside receivers that misbehave', figureOf(p50s.beside), figureOf(p99s.beside)],
+            ['alone', figureOf(p50s.alone), '', figureOf(p99s.alone), ''],
+            [
+              'beside receivers that misbehave',
+              figureOf(p50s.beside),
+              figureOf(ratios(p50s.beside, p50s.alone)),
+              figureOf(p99s.beside),
+              figureOf(ratios(p99s.beside, p99s.alone)),
+            ],
           ],
         },
       ],

@@ -62,7 +62,10 @@ interface Due {
   readonly subscription?: Subscription;
 }
 
-/** Where notifications are sent, and what a run knows of it. */
+/**
+ * Where notifications are sent, and what a run knows of it. At first one is sent after the other, and one more concurrently
+ * after each that was accepted, so that a receiver that fails costs as few requests to the store as possible.
+ */
 interface Receiver {
   readonly limit: LimitFunction;
   failures: number;
@@ -166,7 +169,7 @@ export function createDeliverDue({
 
     function receiverOf({ url }: Due): Receiver {
       const key = receiverKey(url);
-      const receiver = receivers.get(key) ?? { limit: pLimit(CONCURRENT_PER_RECEIVER), failures: 0 };
+      const receiver = receivers.get(key) ?? { limit: pLimit(1), failures: 0 };
       receivers.set(key, receiver);
       return receiver;
     }
@@ -181,6 +184,8 @@ export function createDeliverDue({
       const leasedUntil = new Date(Math.min(owned.dueAt.getTime(), endsAt + RESPONSE_DEADLINE_MS));
       const failure = await delivery.send(notification, leasedUntil, [0]);
       receiver.failures = failure ? receiver.failures + 1 : 0;
+      const { limit } = receiver;
+      limit.concurrency = failure ? 1 : Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER);
       report[failure ? 'failed' : 'sent'] += 1;
       await (failure ? delivery.postpone(owned, failure) : delivery.finish(owned));
     }
