@@ -1,4 +1,4 @@
-/** How much is measured: all of it in an hour (starts take 20 more), or enough in five to see that everything works. */
+/** How much is measured: all of it in an hour and a quarter (starts take 20 more), or enough in five to see that everything works. */
 export interface Plan {
   /** The rounds of a comparison: at least so many, then until every interval is narrow enough or the time is over. */
   readonly leastRounds: number;
@@ -10,6 +10,8 @@ export interface Plan {
   /** Of the greatest number of stored operations. */
   readonly growthBudgetMs: number;
   readonly notificationsBudgetMs: number;
+  /** Of each receiver in a round. */
+  readonly notificationsTurns: number;
   /** How long a contender is put under load before it is measured, so that its code is compiled. */
   readonly warmUpMs: number;
   /** The time of a turn in which callers wait for their responses. */
@@ -32,6 +34,8 @@ const full: Plan = {
   distanceBudgetMs: 240_000,
   growthBudgetMs: 420_000,
   notificationsBudgetMs: 480_000,
+  // One second each: a round takes a minute, and so contains a run of the timer.
+  notificationsTurns: 30,
   warmUpMs: 15_000,
   closedMs: 1000,
   operations: 512,
@@ -51,6 +55,7 @@ const quick: Plan = {
   distanceBudgetMs: 0,
   growthBudgetMs: 0,
   notificationsBudgetMs: 0,
+  notificationsTurns: 3,
   warmUpMs: 400,
   callers: [1, 256],
   closedMs: 400,

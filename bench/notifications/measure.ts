@@ -14,8 +14,6 @@ import { enoughRounds, estimate, interleave, quantile, ratios } from '../statist
 
 /** Moderate: each update is written twice, and sent to four receivers, two of them three times. */
 const PER_SECOND = 25;
-/** Of each in a round, which takes a minute, so that it has one run of the timer. */
-const TURNS = 30;
 const UPDATES_OF_A_TURN = 25;
 
 /** How many times the p99 of a receiver alone is still in time. */
@@ -38,7 +36,7 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
     // The first round is not counted: it compiles the code.
     for (let round = 0; !isEnough(round - 1); round++) {
       progress(`notifications, round ${round}`);
-      const taken = await interleave([alone, beside], TURNS, ({ deliver }) => deliver());
+      const taken = await interleave([alone, beside], plan.notificationsTurns, ({ deliver }) => deliver());
       if (round === 0) continue;
       const latencies = new Map([...taken].map(([{ name }, turns]) => [name, turns.flat()]));
       for (const [name, own] of latencies) {

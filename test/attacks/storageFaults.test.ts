@@ -10,6 +10,7 @@ import { newFolder, send, startService, type TestService } from '../support/serv
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
 const busy = '{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"The server is busy."}}}';
+const changed = '{"odata.error":{"code":"UpdateConditionNotSatisfied","message":{"lang":"en-US","value":"No."}}}';
 const timedOut = '{"odata.error":{"code":"OperationTimedOut","message":{"lang":"en-US","value":"Timed out."}}}';
 
 /**
@@ -174,6 +175,24 @@ describe('a store that fails', () => {
       expect(during[title] === 204 ? [404] : [204, 404]).toContain(status);
     }
     expect(new Set(Object.values(await statusesOf('GET')))).toEqual(new Set([404]));
+  });
+
+  test('to write anything but what others write concurrently is answered 409, and nothing is written', async () => {
+    const id = crypto.randomUUID();
+    await call(service.facts, id, { clientContext: 'before' });
+    proxy.fault = ({ method }) => (method === 'GET' ? 'pass' : { status: 412, body: changed });
+    const [updated, removed] = await Promise.all([
+      call(service.facts, id, { clientContext: 'after' }),
+      send(service, 'DELETE', `/v1.0/playPromptOperation/${id}`),
+    ]);
+    proxy.fault = undefined;
+    expect([updated.status, removed.status, removed.json]).toEqual([
+      409,
+      409,
+      expect.objectContaining({ error: expect.objectContaining({ code: 'Conflict' }) }),
+    ]);
+    const { stored } = await call(service.facts, id, {});
+    expect(stored?.entity.clientContext).toBe('before');
   });
 
   test('makes the service not ready, though it lives, until it is there again', async () => {

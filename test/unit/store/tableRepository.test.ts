@@ -335,10 +335,18 @@ describe('a store that fails', () => {
     await expect(operations.list(TENANT, { top: 1 }, signal)).resolves.toBeDefined();
   });
 
-  test('is sent the request again after a read', async () => {
-    proxy.fault = () => (proxy.requests.length < 3 ? { status: 503 } : 'pass');
+  test('is sent the request again after a read, no sooner than 100 ms after it failed, and later after each failure', async () => {
+    const times: number[] = [];
+    proxy.fault = () => {
+      times.push(performance.now());
+      return times.length < 3 ? { status: 503 } : 'pass';
+    };
     await get();
-    expect(proxy.requests).toHaveLength(3);
+    const [first = 0, second = 0, third = 0] = times;
+    expect(times).toHaveLength(3);
+    // A timer may fire up to a millisecond early.
+    expect(second - first).toBeGreaterThan(99);
+    expect(third - second).toBeGreaterThan(199);
   });
 
   test('is not sent a write again: whether it was done is decided first', async () => {
