@@ -9,7 +9,7 @@ import { ServiceError } from '../shared/serviceError.ts';
 const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** How long a request may take; changes of subscriptions, which validate a receiver, have deadlines of their own. */
-const REQUEST_DEADLINE_MS = 10_000;
+export const REQUEST_DEADLINE_MS = 10_000;
 
 /** The largest body of a response, in bytes. */
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;

@@ -25,8 +25,8 @@ export async function measureCompute(plan: Plan, progress: (what: string) => voi
       {
         title: 'The handler alone',
         text: `The handler of \`functions/updatePlayPromptOperation.ts\` with an in-process store in the table's place, warm, one request
-after the other: CPU of all threads for each PATCH, in us. The requests are made before the time counts, and the turns are
-of ten. The other handler does the same, written by hand in one piece.`,
+at a time: CPU of all threads for each PATCH, in us. The requests are built before the clock starts. A turn has ten of them.
+The handler written by hand gives the same response to an ordinary update, and rejects anything else.`,
         columns: ['', 'us'],
         rows: [
           ['this service', figureOf(of('handler'))],
@@ -38,7 +38,7 @@ of ten. The other handler does the same, written by hand in one piece.`,
         title: 'With a store that responds at once',
         text: `The same for the whole function, with the table's repository, and for the plainest function, with a store in another process
 that acknowledges every write at once. What the one takes beyond the other is the price of limits, OData, deadlines,
-and a store that others may write to.`,
+spans, and a store that others may write to.`,
         columns: ['', 'us'],
         rows: [
           ['this service', figureOf(of('service'))],

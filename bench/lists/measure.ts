@@ -130,8 +130,8 @@ function growthSection(growth: readonly Growth[]): Section {
   return {
     title: 'Stored operations: updates',
     text: `Updates of the same ${UPDATED} operations at ${PER_SECOND} requests a second, with so many operations of the service in the
-table, in turn with updates by another instance whose table stays as it was at first. CPU is that of the service, with the
-embedded host.`,
+table. They alternate with updates by another instance, whose table keeps the fewest: the ratio in the first row, where both
+have as many, is the difference between two processes. CPU is that of the service, with the embedded host.`,
     columns: ['stored', 'p50 ms', 'p50 ms of the bare SDK, get and update', 'CPU ms', 'CPU to that with fewest'],
     rows: growth.map((each) => [
       String(each.stored),
@@ -198,9 +198,9 @@ async function measureQueries(
   return {
     title: 'Stored operations: lists',
     text: `The first 100 operations of ${stored} that match a filter. The store returns only rows that match, at most 1,000 a page. Azurite
-looks through the whole tenant for each page and then returns it; Table Storage looks through a partition after the other,
-and may end a page at the border of a partition or after 5 seconds, so that the store requests of a rare filter are more
-there. A response makes at most 10 of them.`,
+looks through the whole tenant for each page and then returns it; Table Storage looks through one partition after the other,
+and may end a page at the border of a partition or after 5 seconds, so that a rare filter takes more store requests there. The service
+makes at most 10 of them for a response. Measured once.`,
     columns: ['filter', 'matching', 'found', 'responses', 'store requests', 'ms', 'CPU ms', 'store CPU ms'],
     rows,
   };
@@ -232,8 +232,9 @@ async function measureRetention(environment: Environment, stored: number): Promi
   const { user, system } = process.cpuUsage(before);
   return {
     title: 'Stored operations: retention',
-    text: `One run over ${stored} operations of which 1 in ${ENDED} has ended. The least possible is one query for each 1,000 rows that it
-returns, and one request for each removal: a transaction can only remove rows of one partition, and few rows that have ended share one.`,
+    text: `One run over ${stored} operations of which 1 in ${ENDED} has ended, measured once; CPU is that of the process that runs it. The service
+asks for pages of 100 rows, where the store would return up to 1,000. Each removal is a request: a transaction can only remove
+rows of one partition, and few rows that have ended share one.`,
     columns: ['removed', 'queries', 'removals', 'ms', 'CPU ms', 'CPU us of a removal'],
     rows: [
       [

@@ -94,7 +94,7 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
     }));
     writeFileSync(resolve(folder, PLOT_FILE), await plot(plotted));
 
-    const all = [...closed, ...growth, ...hot];
+    const all = [...closed, ...growth, ...many, ...hot];
     const faulty = contenders.map(({ key, title }) => {
       const failed = all.reduce((sum, each) => sum + (each.contender === key ? each.failed : 0), 0);
       return { key, title, failed, lost: lost.get(key) };
@@ -123,13 +123,14 @@ export async function measureLoads(plan: Plan, progress: (what: string) => void,
         closedSection(closed, titleOf, environment),
         {
           title: 'Growing concurrency',
-          text: `Responses per second, and p99 in ms, by number of callers: with ${COMPARED_AT} the median of the rounds, otherwise of one second.\n\n![Latency against throughput](${PLOT_FILE})`,
+          text: `Responses per second, and p99 in ms, by number of callers: with ${COMPARED_AT} the median of the rounds, otherwise of one second. The goal for ${MANY_CALLERS.join(' and ')} callers has rounds of its own, of this service alone.\n\n![Latency against throughput](${PLOT_FILE})`,
           ...seriesTable(series, titleOf),
         },
         {
           title: 'All callers on one operation',
-          text: `The same, by number of callers that all update one operation. Each write must name the ETag of the one before it, so
-that the service runs those of one instance one after the other: its throughput is that of one writer.`,
+          text: `The same, by number of callers that all update one operation, in one second. Each write must name the ETag of the one before
+it, so that the service runs those of one instance one after the other: its throughput is that of one writer. The peers attempt
+again what meets another write. A request that has no response after 10 seconds has failed.`,
           ...seriesTable(hot, titleOf),
         },
         {
@@ -143,7 +144,8 @@ that the service runs those of one instance one after the other: its throughput 
         },
         {
           title: 'Failures',
-          text: 'Responses that were not 2xx, and acknowledged updates that were not in the store afterwards.',
+          text: `Responses that were not 2xx, in all of these turns, and operations whose last acknowledged update was not in the store
+afterwards.`,
           columns: ['', 'not 2xx', 'lost'],
           rows: faulty.map((each) => [each.title, String(each.failed), String(each.lost ?? '')]),
         },
@@ -198,9 +200,10 @@ function closedSection(
     : ' SAP CAP on PostgreSQL was left out: PostgreSQL is not installed here.';
   return {
     title: `${COMPARED_AT} callers`,
-    text: `The same request. Each caller waits for a response before its next one. A turn is of ${COMPARED_AT} callers and one second, and each round has
-one turn of each; after the first rounds only of those that a goal names. Load generator, server and store fill both cores, so that these figures also measure how the processes
-are scheduled. SAP CAP has SQLite in its own process, or PostgreSQL without fsync over a socket.${postgres} Express verifies
+    text: `The same request. Each caller waits for a response before its next one. Each round has one turn of one second of each contender;
+after the first ones only of those that a goal names. Responses per second are those with 2xx. Load generator, server and
+store fill both cores, so that these figures also measure how the processes are scheduled. CPU is that of the contender's
+process, which for the bare SDK contains the load generator, and for SAP CAP on SQLite the store. SAP CAP has SQLite in its own process, or PostgreSQL without fsync over a socket.${postgres} Express verifies
 the token each time, as node:http does.`,
     columns: ['', 'responses/s', 'to node:http', 'p50 ms', 'p99 ms', 'CPU ms'],
     rows: [...Map.groupBy(figures, ({ contender }) => contender)].map(([key, own]) => {

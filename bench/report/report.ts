@@ -45,9 +45,9 @@ function goalsTable(goals: readonly Goal[]) {
 function goalsSection(goals: readonly Goal[]) {
   return `## Goals
 
-"To" is a ratio, taken within each round. The figure is the median of the rounds, with its 95 % confidence interval
-(that of the sign test). A goal is met, or not met, only if the whole interval is on one side of its bound. "Wide" is an
-interval of more than ${WIDEST * 100} % of the figure.
+"X, to Y" is X divided by Y, taken within each round. The figure is the median of the rounds, with its 95 % confidence interval
+(that of the sign test). A goal is met, or not met, only if the whole interval is on one side of its bound; otherwise it is
+undecided. "Wide" is an interval of more than ${WIDEST * 100} % of the figure.
 
 ${goalsTable(goals)}`;
 }

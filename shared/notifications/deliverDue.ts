@@ -63,12 +63,15 @@ interface Due {
 }
 
 /**
- * Where notifications are sent, and what a run knows of it. At first one is sent after the other, and one more concurrently
- * after each that was accepted, so that a receiver that fails costs as few requests to the store as possible.
+ * Where notifications are sent, and what a run knows of it. They are sent one at a time at first and after a failure, and one
+ * more at a time after each that was accepted: an attempt that fails costs four requests to the store.
  */
 interface Receiver {
   readonly limit: LimitFunction;
+  /** How many failed in a row. */
   failures: number;
+  /** Whether this run leaves it to the next one, whatever becomes of requests that are under way. */
+  isLeft: boolean;
 }
 
 export function createDeliverDue({
@@ -108,7 +111,7 @@ export function createDeliverDue({
       let full = [...((await attempt(takeDue())) ?? [])];
       while (full.length > 0 && !signal.aborted) {
         await sleep(PASS_PAUSE_MS);
-        full = full.filter((receiver) => !isLeft(receiver));
+        full = full.filter(({ isLeft }) => !isLeft);
         if (full.some(({ limit }) => limit.pendingCount <= WAITING_PER_RECEIVER / 2)) break;
       }
       if (full.length === 0) break;
@@ -160,7 +163,7 @@ export function createDeliverDue({
 
     /** Delivers a notification in the background, or leaves it to the next run if its receiver fails; false if too many wait. */
     function take(due: Due, receiver: Receiver): boolean {
-      if (isLeft(receiver)) return true;
+      if (receiver.isLeft) return true;
       if (receiver.limit.pendingCount >= WAITING_PER_RECEIVER) return false;
       taken.add(due.stored.entry.id);
       deliveries.push(receiver.limit(() => attempt(deliver(due, receiver))));
@@ -169,23 +172,31 @@ export function createDeliverDue({
 
     function receiverOf({ url }: Due): Receiver {
       const key = receiverKey(url);
-      const receiver = receivers.get(key) ?? { limit: pLimit(1), failures: 0 };
+      const receiver = receivers.get(key) ?? { limit: pLimit(1), failures: 0, isLeft: false };
       receivers.set(key, receiver);
       return receiver;
     }
 
     async function deliver({ stored: each, url, subscription }: Due, receiver: Receiver) {
-      if (isLeft(receiver) || signal.aborted) return;
+      if (receiver.isLeft || signal.aborted) return;
       const owned = await lease(each);
       if (!owned) return;
       const body = await bodyOf(owned, subscription);
-      if (body === undefined) return discard(owned);
+      if (body === undefined) {
+        sendMoreConcurrently(receiver);
+        return discard(owned);
+      }
       const notification: Notification = { url, body, ...(subscription && { subscription }) };
       const leasedUntil = new Date(Math.min(owned.dueAt.getTime(), endsAt + RESPONSE_DEADLINE_MS));
       const failure = await delivery.send(notification, leasedUntil, [0]);
-      receiver.failures = failure ? receiver.failures + 1 : 0;
-      const { limit } = receiver;
-      limit.concurrency = failure ? 1 : Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER);
+      if (failure) {
+        receiver.failures += 1;
+        receiver.isLeft ||= receiver.failures >= FAILURES_PER_RUN;
+        receiver.limit.concurrency = 1;
+      } else {
+        receiver.failures = 0;
+        sendMoreConcurrently(receiver);
+      }
       report[failure ? 'failed' : 'sent'] += 1;
       await (failure ? delivery.postpone(owned, failure) : delivery.finish(owned));
     }
@@ -252,9 +263,8 @@ export function createDeliverDue({
     }
   };
 
-  /** Whether a run leaves a receiver to the next one. */
-  function isLeft({ failures }: Receiver) {
-    return failures >= FAILURES_PER_RUN;
+  function sendMoreConcurrently({ limit }: Receiver) {
+    limit.concurrency = Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER);
   }
 
   /** Whether a change certainly did not take effect, and otherwise the operation as it is now. */

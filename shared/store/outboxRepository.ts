@@ -12,7 +12,9 @@ const PREFIX = 'outbox_';
 /** The character after the underscore: the end of a range over the prefix. */
 const END = 'outbox`';
 
-/** The rows of a page: while one is parsed, which takes about 30 us a row, no request is served. */
+/**
+ * The rows of a page. A row takes about 30 us to parse, in which no request is served; but smaller pages are more requests.
+ */
 const PAGE = 250;
 
 const content = z.discriminatedUnion('kind', [

@@ -177,7 +177,7 @@ describe('a store that fails', () => {
     expect(new Set(Object.values(await statusesOf('GET')))).toEqual(new Set([404]));
   });
 
-  test('to write anything but what others write concurrently is answered 409, and nothing is written', async () => {
+  test('every write because others wrote before it makes a change fail with 409, and nothing is written', async () => {
     const id = crypto.randomUUID();
     await call(service.facts, id, { clientContext: 'before' });
     proxy.fault = ({ method }) => (method === 'GET' ? 'pass' : { status: 412, body: changed });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { REQUEST_DEADLINE_MS } from '../../../functions/graphHandler.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
@@ -15,8 +16,6 @@ const recorded = registerMetrics();
 const NOW = Date.parse('2026-01-01T00:01:00Z');
 const signal = new AbortController().signal;
 const due = new Date(NOW - 1);
-/** No request takes longer, in milliseconds. */
-const LONGEST_REQUEST_MS = 10_000;
 const tooOld = new Date(NOW - GIVE_UP_AFTER_MS - 1);
 
 /** How many notifications of a receiver a run takes at first: one that it sends, and 64 that wait. */
@@ -178,7 +177,7 @@ describe('what is due', () => {
 
   test('is nothing of a request that may still run, even by a clock that is a minute ahead', async () => {
     const { entries, posted, run } = setUp();
-    const made = NOW - 60_000 - LONGEST_REQUEST_MS;
+    const made = NOW - 60_000 - REQUEST_DEADLINE_MS;
     await entries.create(changeEntry(), new Date(made + LEASE_MS), signal);
     await run();
     expect([posted.length, entries.all().length]).toEqual([0, 1]);
@@ -396,6 +395,8 @@ test('a live subscription gets no subscriptionRemoved', async () => {
   }
 });
 
+type Recorder = (n: number, running: number) => void;
+
 describe('a receiver that fails', () => {
   /** Responds to one request after the other, when what followed the response before has ended. */
   function oneByOne(statusOf: (n: number) => number) {
@@ -426,6 +427,56 @@ describe('a receiver that fails', () => {
     expect([attempted.length, entries.all().length]).toEqual([3, 3 * TAKEN]);
     // What it had no room for at first is not looked for again.
     expect(passes).toBe(1);
+  });
+
+  /** Responds after some turns of the event loop, so that requests overlap. */
+  const overlapping = (
+    statusOf: (n: number) => number,
+    turnsOf: (n: number) => number,
+    record: Recorder = () => {},
+  ) => {
+    let running = 0;
+    return async (_: string, n: number) => {
+      record(n, ++running);
+      for (let turns = turnsOf(n); turns > 0; turns--) await turn();
+      running -= 1;
+      return statusOf(n);
+    };
+  };
+
+  test('three times in a row is left, although a request that was under way is accepted afterwards', async () => {
+    const slow = 40;
+    let latest = 0;
+    const { entries, posted, run } = setUp({
+      respond: overlapping(
+        (n) => {
+          if (n === slow) latest = posted.length;
+          return n <= slow ? 200 : 500;
+        },
+        (n) => (n === slow ? 200 : 20),
+      ),
+    });
+    await createMany(entries, 3 * TAKEN, 's');
+    const { sent, failed } = await run();
+    expect([sent, failed >= 3]).toEqual([slow, true]);
+    expect(posted).toHaveLength(latest);
+  });
+
+  test('is sent fewer concurrently', async () => {
+    const seen: [n: number, running: number][] = [];
+    const { entries, run } = setUp({
+      respond: overlapping(
+        (n) => (n < 40 || n % 3 === 0 ? 200 : 500),
+        () => 20,
+        (...one) => seen.push(one),
+      ),
+    });
+    await createMany(entries, 120, 's');
+    await run();
+    const most = (from: number, to: number) =>
+      Math.max(...seen.filter(([n]) => n >= from && n < to).map(([, running]) => running));
+    expect(most(0, 40)).toBeGreaterThan(8);
+    expect(most(70, 120)).toBeLessThan(5);
   });
 
   test('now and then gets everything that is due', async () => {
@@ -530,6 +581,23 @@ describe('a backlog', () => {
     await run();
     expect(concurrent.slice(0, 3)).toEqual([1, 1, 2]);
     expect(Math.max(...concurrent)).toBe(16);
+  });
+
+  test('of changes that did not take effect is discarded several at a time', async () => {
+    const outbox = memoryOutbox();
+    let running = 0;
+    let most = 0;
+    const remove: OutboxRepository['remove'] = async (...removal) => {
+      most = Math.max(most, ++running);
+      for (let turns = 0; turns < 20; turns++) await turn();
+      running -= 1;
+      return outbox.remove(...removal);
+    };
+    const operation = { operation: anOperation({ id: 'o' }), etag: 'e', writes: ['x', 'v'] };
+    const { run } = setUp({ subscriptions, operation, entries: { ...outbox, remove } });
+    await createMany(outbox, 2 * TAKEN, 'a');
+    expect(await run()).toMatchObject({ sent: 0, discarded: 2 * TAKEN });
+    expect(most).toBe(16);
   });
 
   test('that is too old keeps no notification waiting', async () => {
