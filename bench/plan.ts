@@ -1,5 +1,5 @@
 /**
- * How much is measured: all of it in an hour and a half (starts take 20 minutes more), or enough in five minutes to see that
+ * How much is measured: all of it in an hour (starts take 20 minutes more), or enough in five minutes to see that
  * everything works.
  */
 export interface Plan {
