@@ -62,8 +62,8 @@ export async function measureNotifications(plan: Plan, progress: (what: string) 
           title: 'Change notifications',
           text: `From an update of an operation to the arrival of its notification, in ms, at ${PER_SECOND} updates a second: at a receiver that is
 alone, and at one beside three others that are notified of the same changes. One of those never responds, one returns 500,
-and one never ends its response. The two take turns, in rounds of a minute: as often the timer attempts again what failed, also while
-the other takes its turn.
+and one never ends its response. The two take turns in rounds of a minute, since
+the timer attempts once a minute what failed; it also does so while the other has its turn.
 
 The goal is that the p99 is at most ${LATE} times that of a receiver alone, which is the same as 99 % arriving within that time. A
 share varies less than a p99 does.`,
