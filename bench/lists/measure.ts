@@ -1,6 +1,5 @@
 // Lists, counts, retention and updates while the store grows.
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
-import pLimit from 'p-limit';
 import * as z from 'zod';
 import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { createDeleteEnded } from '../../shared/operation/retention.ts';
@@ -35,9 +34,6 @@ const MAX_TRANSACTION = 100;
 /** One operation in so many has ended, and one in so many has the rare clientContext. */
 const ENDED = 100;
 const RARE = 10_000;
-
-/** How many partitions are filled concurrently. */
-const CONCURRENT_INSERTS = 4;
 
 /** The service whose table grows, and the same with a store of its own that stays small. */
 const FEW = 'few';
@@ -95,12 +91,12 @@ const idOf = (index: number) => `stored-${index}`;
 async function insert(table: TableClient, from: number, to: number) {
   const rows = Array.from({ length: to - from }, (_, index) => rowOf(from + index));
   const partitions = Map.groupBy(rows, ({ partitionKey }) => partitionKey);
-  await pLimit(CONCURRENT_INSERTS).map(partitions.values(), async (partition) => {
+  for (const partition of partitions.values()) {
     for (let first = 0; first < partition.length; first += MAX_TRANSACTION) {
       const batch = partition.slice(first, first + MAX_TRANSACTION);
       await table.submitTransaction(batch.map((row): TransactionAction => ['create', row]));
     }
-  });
+  }
 }
 
 function rowOf(index: number): TableEntity {

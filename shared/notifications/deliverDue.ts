@@ -9,7 +9,7 @@ import { SCOPE } from '../tracing.ts';
 import { type Delivery, LEASE_MS, type Notification } from './delivery.ts';
 import { toChangeNotification, toLifecycleNotification } from './notification.ts';
 import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
-import { CONCURRENT_PER_RECEIVER, RESPONSE_DEADLINE_MS, receiverKey } from './receiver.ts';
+import { adaptConcurrency, RESPONSE_DEADLINE_MS, receiverKey } from './receiver.ts';
 import { EXPIRATION_GRACE_MS, isLive, type Subscription, type SubscriptionRepository } from './subscription.ts';
 
 /** How long a run may begin to send: the next run begins after a minute, and a response may take 10 seconds. */
@@ -183,20 +183,15 @@ export function createDeliverDue({
       if (!owned) return;
       const body = await bodyOf(owned, subscription);
       if (body === undefined) {
-        sendMoreConcurrently(receiver);
+        adaptConcurrency(receiver.limit, true);
         return discard(owned);
       }
       const notification: Notification = { url, body, ...(subscription && { subscription }) };
       const leasedUntil = new Date(Math.min(owned.dueAt.getTime(), endsAt + RESPONSE_DEADLINE_MS));
       const failure = await delivery.send(notification, leasedUntil, [0]);
-      if (failure) {
-        receiver.failures += 1;
-        receiver.isLeft ||= receiver.failures >= FAILURES_PER_RUN;
-        receiver.limit.concurrency = 1;
-      } else {
-        receiver.failures = 0;
-        sendMoreConcurrently(receiver);
-      }
+      receiver.failures = failure ? receiver.failures + 1 : 0;
+      receiver.isLeft ||= receiver.failures >= FAILURES_PER_RUN;
+      adaptConcurrency(receiver.limit, !failure);
       report[failure ? 'failed' : 'sent'] += 1;
       await (failure ? delivery.postpone(owned, failure) : delivery.finish(owned));
     }
@@ -262,10 +257,6 @@ export function createDeliverDue({
       await delivery.finish(each);
     }
   };
-
-  function sendMoreConcurrently({ limit }: Receiver) {
-    limit.concurrency = Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER);
-  }
 
   /** Whether a change certainly did not take effect, and otherwise the operation as it is now. */
   async function findChange(

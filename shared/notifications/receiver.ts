@@ -23,7 +23,7 @@ const STEADY = { all: 192, perHost: 48 };
 const SLOW = { all: 64, perHost: 16 };
 
 /** How many requests to one receiver run concurrently: one more after each prompt response, and one after any other. */
-export const CONCURRENT_PER_RECEIVER = 16;
+const CONCURRENT_PER_RECEIVER = 16;
 
 /** A response that takes longer is slow, in milliseconds. */
 const SLOW_MS = 1000;
@@ -210,10 +210,14 @@ async function observe(receiver: Receiver, work: () => Promise<ReceiverResponse>
     isPrompt = response.status < 500 && performance.now() - start <= SLOW_MS;
     return response;
   } finally {
-    const { limit } = receiver;
     receiver.isSlow = !isPrompt;
-    limit.concurrency = isPrompt ? Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER) : 1;
+    adaptConcurrency(receiver.limit, isPrompt);
   }
+}
+
+/** Lets one more run concurrently after one that went well, and only one after any other. */
+export function adaptConcurrency(limit: LimitFunction, wentWell: boolean): void {
+  limit.concurrency = wentWell ? Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER) : 1;
 }
 
 /**
