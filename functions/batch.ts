@@ -1,8 +1,8 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { JSON_MEDIA_TYPE, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
-import { readReturnPreference } from '../shared/http/preferences.ts';
-import { refuseRepeatability } from '../shared/http/repeatability.ts';
+import { refuseRepeatability } from '../shared/http/repeatabilityHeaders.ts';
+import { readReturnPreference } from '../shared/http/returnPreference.ts';
 import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/odata/batchRequest.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';

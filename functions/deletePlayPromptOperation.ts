@@ -1,7 +1,7 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { checkODataHeaders } from '../shared/http/contentNegotiation.ts';
-import { readPreconditions } from '../shared/http/preconditions.ts';
-import { refuseRepeatability } from '../shared/http/repeatability.ts';
+import { readPreconditions } from '../shared/http/ifMatch.ts';
+import { refuseRepeatability } from '../shared/http/repeatabilityHeaders.ts';
 import { requireKey } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import type { ListenToChange } from '../shared/operation/changeListener.ts';

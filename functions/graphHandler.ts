@@ -1,7 +1,7 @@
 import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import { withDeadline } from '../shared/deadline.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
-import { repeatabilityResult } from '../shared/http/repeatability.ts';
+import { repeatabilityResult } from '../shared/http/repeatabilityHeaders.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 

@@ -7,7 +7,7 @@ import { createTableRepository } from '../shared/store/tableRepository.ts';
 import type { DescriptionHandlers } from './description.ts';
 import { byMethod, lazy } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
-import { createPlayPromptOperationRoutes } from './playPromptOperation.ts';
+import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
 import { type Route, unknownUrl, unlessRoot } from './router.ts';
 import { serve } from './serve.ts';
 

@@ -1,7 +1,7 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { serviceRoot, toCollectionBody, toEntity } from '../shared/odata/entityBody.ts';
-import { readFilter } from '../shared/odata/filter.ts';
+import { readFilter } from '../shared/odata/filterOption.ts';
 import {
   encodeQueryValue,
   invalidOption,

@@ -1,6 +1,6 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { readPreconditions } from '../shared/http/preconditions.ts';
+import { readPreconditions } from '../shared/http/ifMatch.ts';
 import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
 import { requireKey } from '../shared/odata/key.ts';
 import { readQueryOptions, readSelect } from '../shared/odata/queryOptions.ts';

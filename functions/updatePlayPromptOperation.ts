@@ -1,9 +1,9 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { checkODataHeaders, negotiateJson } from '../shared/http/contentNegotiation.ts';
+import { readPreconditions } from '../shared/http/ifMatch.ts';
 import { readJsonBody } from '../shared/http/jsonBody.ts';
-import { readPreconditions } from '../shared/http/preconditions.ts';
-import { readReturnPreference } from '../shared/http/preferences.ts';
-import { readRepeatability } from '../shared/http/repeatability.ts';
+import { readRepeatability } from '../shared/http/repeatabilityHeaders.ts';
+import { readReturnPreference } from '../shared/http/returnPreference.ts';
 import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
 import { validatePatch } from '../shared/odata/patchRequest.ts';

@@ -1,7 +1,7 @@
 // `$metadata` as OData CSDL JSON, generated from the schemas that parse requests and rows.
 import * as z from 'zod';
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
-import { filterProperties } from '../odata/filter.ts';
+import { filterProperties } from '../odata/filterOption.ts';
 import { MAX_TOP } from '../odata/queryOptions.ts';
 import type { Filter } from '../operation/filter.ts';
 import { type PropertyName, playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';

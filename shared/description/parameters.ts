@@ -1,4 +1,4 @@
-import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filter.ts';
+import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filterOption.ts';
 import { DEFAULT_TOP, MAX_TOP } from '../odata/queryOptions.ts';
 import { playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
 import { REPEATABILITY_WINDOW_MS } from '../operation/repeatability.ts';

@@ -8,7 +8,7 @@ import { isUnavailable } from '../serviceError.ts';
 import { SCOPE } from '../tracing.ts';
 import { type Delivery, LEASE_MS, type Notification } from './delivery.ts';
 import { toChangeNotification, toLifecycleNotification } from './notification.ts';
-import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
+import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
 import { adaptConcurrency, RESPONSE_DEADLINE_MS, receiverKey } from './receiver.ts';
 import { EXPIRATION_GRACE_MS, isLive, type Subscription, type SubscriptionRepository } from './subscription.ts';
 

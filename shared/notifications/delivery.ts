@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../deadline.ts';
 import { SCOPE } from '../tracing.ts';
-import { lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxRepository.ts';
+import { lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
 import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers } from './receiver.ts';
 import type { LastDelivery, Subscription, SubscriptionRepository } from './subscription.ts';
 

@@ -2,7 +2,7 @@
 import { toEntity } from '../odata/entityBody.ts';
 import type { ChangeType } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
-import type { LifecycleEntry } from './outboxRepository.ts';
+import type { LifecycleEntry } from './outboxEntry.ts';
 import type { Subscription } from './subscription.ts';
 
 /** The body of a notification of a change. Without a `version`, its resource data is the id of the operation alone. */

@@ -17,7 +17,7 @@ import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { FindSubscriptions } from './activeSubscriptions.ts';
 import { type Delivery, FIRST_PAUSES_MS, LEASE_MS, type Part } from './delivery.ts';
 import { toChangeNotification } from './notification.ts';
-import type { OutboxRepository, StoredEntry } from './outboxRepository.ts';
+import type { OutboxRepository, StoredEntry } from './outboxEntry.ts';
 import { isAbout, isLive, mayBeLive, type Subscription } from './subscription.ts';
 
 /**

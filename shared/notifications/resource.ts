@@ -1,4 +1,4 @@
-import { readFilter } from '../odata/filter.ts';
+import { readFilter } from '../odata/filterOption.ts';
 import { readQueryOptions } from '../odata/queryOptions.ts';
 import { playPromptOperation } from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';

@@ -1,6 +1,6 @@
 import { metrics } from '@opentelemetry/api';
 import * as z from 'zod';
-import type { OutboxEntry, OutboxRepository, StoredEntry } from '../notifications/outboxRepository.ts';
+import type { OutboxEntry, OutboxRepository, StoredEntry } from '../notifications/outboxEntry.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
 import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';

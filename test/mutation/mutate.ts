@@ -13,7 +13,7 @@ const USAGE = `
 npm run mutation -- [name ...]
 
 Changes the files of shared/ in small ways and reports what no unit test notices. A name is that of a file (filter), of a
-folder (odata), or both (odata/filter); without one, all files are tried, which takes long.
+folder (odata), or both (odata/filterOption); without one, all files are tried, which takes long.
 
   --help  print this text
 `;

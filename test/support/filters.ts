@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { filterProperties, MAX_COMPARISONS } from '../../shared/odata/filter.ts';
+import { filterProperties, MAX_COMPARISONS } from '../../shared/odata/filterOption.ts';
 import type { Filter } from '../../shared/operation/filter.ts';
 import {
   completionReasons,

@@ -3,7 +3,7 @@ import type {
   OutboxEntry,
   OutboxRepository,
   StoredEntry,
-} from '../../shared/notifications/outboxRepository.ts';
+} from '../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../shared/notifications/resource.ts';
 import type { StoredSubscription } from '../../shared/notifications/subscription.ts';
 import { TENANT } from './operations.ts';

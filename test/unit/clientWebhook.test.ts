@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createWebhook, type WebhookOptions } from '../../client/webhook.ts';
 import { toChangeNotification, toLifecycleNotification } from '../../shared/notifications/notification.ts';
-import { lifecycleEntry } from '../../shared/notifications/outboxRepository.ts';
+import { lifecycleEntry } from '../../shared/notifications/outboxEntry.ts';
 import { aSubscription } from '../support/notifications.ts';
 import { TENANT } from '../support/operations.ts';
 

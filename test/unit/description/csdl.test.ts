@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { csdl } from '../../../shared/description/csdl.ts';
 import { toCsdlXml } from '../../../shared/description/csdlXml.ts';
-import { readFilter } from '../../../shared/odata/filter.ts';
+import { readFilter } from '../../../shared/odata/filterOption.ts';
 import {
   operationStatuses,
   playPromptOperation,

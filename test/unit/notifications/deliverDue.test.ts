@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { REQUEST_DEADLINE_MS } from '../../../functions/graphHandler.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
-import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
+import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
 import type { PostOptions } from '../../../shared/notifications/receiver.ts';
 import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import type { StoredOperation } from '../../../shared/operation/repository.ts';

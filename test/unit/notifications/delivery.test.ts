@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
-import { lifecycleEntry } from '../../../shared/notifications/outboxRepository.ts';
+import { lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { type PostOptions, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../../shared/notifications/outbox.ts';
-import type { OutboxRepository } from '../../../shared/notifications/outboxRepository.ts';
+import type { OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
 import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { OutboxEntry } from '../../../shared/notifications/outboxRepository.ts';
+import type { OutboxEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../../shared/notifications/resource.ts';
 import type { Subscription } from '../../../shared/notifications/subscription.ts';
 import { createOutboxRepository } from '../../../shared/store/outboxRepository.ts';

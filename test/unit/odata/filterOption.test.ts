@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { MAX_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, readFilter } from '../../../shared/odata/filter.ts';
+import {
+  MAX_COMPARISONS,
+  MAX_FILTER_DEPTH,
+  MAX_FILTER_LENGTH,
+  readFilter,
+} from '../../../shared/odata/filterOption.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { filters, textOf } from '../../support/filters.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readReturnPreference } from '../../../shared/http/preferences.ts';
+import { readReturnPreference } from '../../../shared/http/returnPreference.ts';
 
 describe('Prefer', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readPreconditions } from '../../../shared/http/preconditions.ts';
+import { readPreconditions } from '../../../shared/http/ifMatch.ts';
 import { failedPrecondition, isNotModified } from '../../../shared/operation/preconditions.ts';
 
 const failed = expect.objectContaining({ reason: expect.stringMatching(/^version/) });

@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { readRepeatability, refuseRepeatability, repeatabilityResult } from '../../../shared/http/repeatability.ts';
+import {
+  readRepeatability,
+  refuseRepeatability,
+  repeatabilityResult,
+} from '../../../shared/http/repeatabilityHeaders.ts';
 import {
   REPEATABILITY_SKEW_MS,
   REPEATABILITY_WINDOW_MS,

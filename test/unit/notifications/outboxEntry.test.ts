@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { lifecycleEntry } from '../../../shared/notifications/outboxRepository.ts';
+import { lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { aSubscription } from '../../support/notifications.ts';
 
 const HOUR_MS = 60 * 60_000;
