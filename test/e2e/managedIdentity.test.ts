@@ -4,12 +4,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { startChild } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
 import { close, listen } from '../../local/loopback.ts';
 import { writeCertificate } from '../support/certificate.ts';
 import { TENANT } from '../support/operations.ts';
-import { appFolder, newFolder, patch } from '../support/service.ts';
+import { newFolder, patch, startService } from '../support/service.ts';
 
 const CLIENT_ID = '33333333-3333-4333-8333-333333333333';
 
@@ -73,29 +72,19 @@ async function startWithIdentity(behavior: 'responds' | 'refuses' | 'hangs') {
     });
     response.end(JSON.stringify({ access_token, expires_on: now + 3600, token_type: 'Bearer' }));
   });
-  const audience = 'api://a';
-  const environment = {
-    ...process.env,
-    PORT: '0',
-    AUTH_AUTHORITY: issuer.authority,
-    AUTH_TENANTS: TENANT,
-    AUTH_AUDIENCES: audience,
+  const service = await startService({
     TABLES_ENDPOINT: `https://127.0.0.1:${store.port}/devstoreaccount1`,
     AZURE_CLIENT_ID: CLIENT_ID,
     IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(endpoint, 0, '')}/msi/token`,
     IDENTITY_HEADER: 'secret',
     NODE_EXTRA_CA_CERTS: certificate.cert,
-  };
-  const host = await startChild('host.ts', environment, { cwd: appFolder() });
-  const { port } = host.ready as { port: number };
-  const token = await issuer.issueToken({ tenant: TENANT, audience, roles: ['Calls.Initiate.All'] });
-  const facts = { baseUrl: `http://127.0.0.1:${port}`, token };
+  });
   return {
     identity,
     requests,
-    patch: (body: object) => patch({ facts }, body),
+    patch: (body: object) => patch(service, body),
     async stop() {
-      await host.stop();
+      await service.end('SIGINT');
       await store.stop();
       endpoint.closeAllConnections();
       await close(endpoint);

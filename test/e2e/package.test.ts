@@ -1,27 +1,13 @@
-// What is deployed: the zip alone, unpacked into an empty folder, serves all that the checkout does. And it stays small.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+// What is deployed: the zip holds just the folder that all end-to-end tests run, and stays small.
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import * as z from 'zod';
 import { pagesByName } from '../../functions/page.ts';
 
 const zip = readFileSync('dist/app.zip');
 const files = new Map(Object.entries(unzipSync(zip)));
-const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-app-'));
-for (const [name, content] of files) {
-  mkdirSync(dirname(join(folder, name)), { recursive: true });
-  writeFileSync(join(folder, name), content);
-}
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-process.env.TEST_APP = folder;
-await import('./resource.test.ts');
-await import('./graphClient.test.ts');
-await import('./managedIdentity.test.ts');
-await import('./telemetry.test.ts');
-
 const textOf = (name: string) => new TextDecoder().decode(files.get(name));
 
 /** The files that are loaded with a file, itself included, because it imports them by name at its top. */

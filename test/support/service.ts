@@ -56,8 +56,8 @@ export async function freePorts(count: number): Promise<string[]> {
   return [...ports].map(String);
 }
 
-/** The folder of the app that the end-to-end tests start. */
-export const appFolder = () => process.env.TEST_APP ?? '.';
+/** The folder of the app that the end-to-end tests start: what is deployed, outside of the checkout. */
+export const APP_FOLDER = process.env.TEST_APP ?? '.';
 
 /** The host that runs the app in the end-to-end tests, and in the contract tests if it is named. */
 export const testHost = () => process.env.TEST_HOST ?? 'embedded';
@@ -76,7 +76,7 @@ export function spawnService(
 ) {
   const keys = newFolder();
   const chosen = host === undefined ? [] : ['--host', host];
-  const child = spawn(process.execPath, ['local/start.ts', ...chosen, '--app', appFolder(), ...flags], {
+  const child = spawn(process.execPath, ['local/start.ts', ...chosen, '--app', APP_FOLDER, ...flags], {
     env: {
       ...process.env,
       ADMIN_KEY,

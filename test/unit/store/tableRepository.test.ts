@@ -246,6 +246,9 @@ describe('text beyond ASCII', () => {
       store.pipe(caller);
       store.on('error', () => caller.destroy());
       caller.on('error', () => store.destroy());
+      // The SDK keeps its connection, which is not to outlive the test.
+      caller.unref();
+      store.unref();
       void (async () => {
         for await (const chunk of caller) {
           sent.push(chunk);
