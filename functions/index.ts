@@ -5,10 +5,9 @@ import { createCheckReadiness, type Dependency, warmUp } from '../shared/readine
 import { readSettings, type Settings } from '../shared/settings.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
 import type { DescriptionHandlers } from './description.ts';
-import { byMethod, lazy } from './graphHandler.ts';
+import { byMethod, lazy, type Route, unknownUrl, unlessRoot } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
-import { type Route, unknownUrl, unlessRoot } from './router.ts';
 import { serve } from './serve.ts';
 
 try {

@@ -1,6 +1,5 @@
 import { app } from '@azure/functions';
-import { toHttpHandler } from './graphHandler.ts';
-import type { Route } from './router.ts';
+import { type Route, toHttpHandler } from './graphHandler.ts';
 import { traceRequests } from './traceRequests.ts';
 
 /** Registers the function of a route with the host. The handlers check the access token; the host checks no key. */
