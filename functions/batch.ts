@@ -14,9 +14,11 @@ import {
   type GraphRequest,
   type HttpResponse,
   MAX_RESPONSE_BYTES,
+  type Route,
   respond,
+  unknownUrl,
 } from './graphHandler.ts';
-import { findRoute, type Route, unknownUrl } from './router.ts';
+import { createRouter } from './router.ts';
 
 /** Bytes reserved for the JSON around the bodies: statuses, headers, and ids, which the batch's own body bounds. */
 const ENVELOPE_BYTES = MAX_BATCH_BYTES + 64 * 1024;
@@ -36,7 +38,8 @@ export function createBatch({
   readonly authenticate: Authenticate;
   readonly routes: readonly Route[];
 }): GraphHandler {
-  const all = [...routes, { name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: refuseNestedBatch }) }];
+  const nested = { name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: refuseNestedBatch }) };
+  const route = createRouter('', [...routes, nested]);
 
   return async (request, deadline, context) => {
     await authenticate(request.headers.get('authorization'));
@@ -51,7 +54,7 @@ export function createBatch({
     const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
       const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
       const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
-      const { alone, handler } = resolve(one, request, all);
+      const { alone, handler } = resolve(one, request, route);
       const shared = { ...alone, requestId: `${request.requestId}.${n + 1}`, maxResponseBytes };
       return respond(hasFailedDependency ? dependencyFailed : handler, shared, deadline, context);
     };
@@ -67,14 +70,14 @@ export function createBatch({
 function resolve(
   { method, url, headers, body }: Omit<BatchedRequest, 'id' | 'dependsOn'>,
   batch: GraphRequest,
-  routes: readonly Route[],
+  route: ReturnType<typeof createRouter<Route>>,
 ): { readonly alone: Omit<GraphRequest, 'requestId'>; readonly handler: GraphHandler } {
   const root = new URL(serviceRoot(batch.url));
   const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
   const isBelow = address.pathname.startsWith(`${root.pathname}/`);
-  const found = isBelow ? findRoute(routes, `v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
+  const found = isBelow ? route(method, `/v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
   const handler: GraphHandler = found
-    ? (...request) => withChildSpan(found.route.name, async () => found.route.handler(...request))
+    ? (...request) => withChildSpan(found.served.name, async () => found.served.handler(...request))
     : unknownUrl;
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {

@@ -50,6 +50,25 @@ export type GraphHandler = (
   context: InvocationContext,
 ) => Promise<GraphResponse>;
 
+/** A function of the app and the route that it serves. */
+export interface Route {
+  /** The name of the function. */
+  readonly name: string;
+  /** A route template of the host with at most one parameter, such as `v1.0/playPromptOperation/{id}`. */
+  readonly template: string;
+  readonly handler: GraphHandler;
+}
+
+/** Handles requests to URLs without a resource. */
+export const unknownUrl: GraphHandler = async () => {
+  throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
+};
+
+/** Handles the root of the host with one handler, and any other path with another: the host has no template for `/`. */
+export function unlessRoot(root: GraphHandler, other: GraphHandler): GraphHandler {
+  return (request, ...rest) => (request.params.path ? other : root)(request, ...rest);
+}
+
 /** Handlers by method. That of GET handles HEAD too: the host sends no body then. */
 export type MethodHandlers = Readonly<Partial<Record<'GET' | 'PATCH' | 'POST' | 'DELETE', GraphHandler>>>;
 

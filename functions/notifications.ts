@@ -13,8 +13,7 @@ import type { TablesSettings } from '../shared/settings.ts';
 import { createOutboxRepository } from '../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../shared/store/subscriptionRepository.ts';
 import { createDeliverNotifications } from './deliverNotifications.ts';
-import { byMethod } from './graphHandler.ts';
-import type { Route } from './router.ts';
+import { byMethod, type Route } from './graphHandler.ts';
 import { createSubscriptionHandlers } from './subscriptions.ts';
 
 export interface Notifications {

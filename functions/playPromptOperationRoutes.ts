@@ -1,9 +1,8 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
-import { byMethod, lazy } from './graphHandler.ts';
+import { byMethod, lazy, type Route } from './graphHandler.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
-import type { Route } from './router.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
 /** The routes of the resource. An entity has two: its id is a path segment or a key predicate. */

@@ -1,40 +1,69 @@
-import { ServiceError } from '../shared/serviceError.ts';
-import type { GraphHandler } from './graphHandler.ts';
-
-/** A function of the app and the route that it serves. */
-export interface Route {
+/** What is served at a route. */
+export interface Served {
   /** The name of the function. */
   readonly name: string;
-  /** A route template of the host with at most one parameter, such as `v1.0/playPromptOperation/{id}`. */
+  /** A route template of the host, such as `v1.0/playPromptOperation/{id}`. */
   readonly template: string;
-  readonly handler: GraphHandler;
+  /** In upper case; every method where there are none. */
+  readonly methods?: readonly string[];
 }
 
-/** Handles requests to URLs without a resource. */
-export const unknownUrl: GraphHandler = async () => {
-  throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
-};
-
-/** Handles the root of the host with one handler, and any other path with another: the host has no template for `/`. */
-export function unlessRoot(root: GraphHandler, other: GraphHandler): GraphHandler {
-  return (request, ...rest) => (request.params.path ? other : root)(request, ...rest);
+/** What serves a path. */
+export interface Match<One extends Served> {
+  readonly served: One;
+  /** The parameters of the route, decoded; an optional one that is not there has no entry. */
+  readonly params: Readonly<Record<string, string>>;
 }
 
 /**
- * Finds the route of a path, such as `/v1.0/playPromptOperation/a`, and its parameters. Like the host, it ignores the
- * casing of the template and a trailing slash.
+ * Matches paths as the Functions host does: the routes are tried in the order of the functions' names, in any casing, and
+ * the first that fits serves, even where another would fit better. A trailing slash is ignored. A template may have
+ * `{name}`, with or without text around it, `{name?}` and `{*name}`.
+ *
+ * @throws Error when a template has anything else
  */
-export function findRoute(
-  routes: readonly Route[],
-  path: string,
-): { readonly route: Route; readonly params: Readonly<Record<string, string>> } | undefined {
-  const decoded = decodePath(path.replace(/^\//, '').replace(/\/$/, ''));
-  for (const route of routes) {
-    const params = match(route.template, decoded);
-    if (params) return { route, params };
-  }
-  return undefined;
+export function createRouter<One extends Served>(
+  routePrefix: string,
+  all: readonly One[],
+): (method: string, path: string) => Match<One> | undefined {
+  const routes = all
+    .toSorted((a, b) => (a.name.toUpperCase() < b.name.toUpperCase() ? -1 : 1))
+    .map((served) => ({ served, ...toPattern(`${routePrefix}/${served.template}`) }));
+
+  return (method, path) => {
+    const decoded = decodePath(path);
+    for (const { served, pattern, names } of routes) {
+      const values = served.methods?.includes(method) === false ? null : pattern.exec(decoded);
+      if (!values) continue;
+      const params = names.map((name, n) => [name, values[n + 1]]).filter(([, value]) => value !== undefined);
+      return { served, params: Object.fromEntries(params) };
+    }
+    return undefined;
+  };
 }
+
+/** A segment of a template: a parameter, and the text around it. */
+const SEGMENT = /^([^{}]*)(?:\{(\*?)(\w+)(\??)\}([^{}]*))?$/;
+
+/** The pattern of the paths that a template matches, with a group for each of its parameters. */
+function toPattern(template: string): { readonly pattern: RegExp; readonly names: readonly string[] } {
+  const names: string[] = [];
+  const segments = template.split('/').filter((segment) => segment !== '');
+  const sources = segments.map((segment) => {
+    const [whole, before = '', catchAll, name, optional, after = ''] = SEGMENT.exec(segment) ?? [];
+    const isWhole = before === '' && after === '';
+    if (whole === undefined || ((catchAll || optional) && (!isWhole || (catchAll && optional)))) {
+      throw new Error(`The route segment ${segment} is not supported.`);
+    }
+    if (name !== undefined) names.push(name);
+    if (name === undefined) return `/${literal(before)}`;
+    if (catchAll) return '(?:/([^/].*?))?';
+    return optional ? '(?:/([^/]+))?' : `/${literal(before)}([^/]+)${literal(after)}`;
+  });
+  return { pattern: new RegExp(`^${sources.join('')}/?$`, 'is'), names };
+}
+
+const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 /** Decodes a path as the host does: %2F, which would add a segment, and malformed escapes stay encoded. */
 export function decodePath(path: string): string {
@@ -48,15 +77,4 @@ function decodePart(encoded: string): string {
   } catch {
     return encoded.replaceAll(/%[0-7][\da-f]/gi, decodeURIComponent);
   }
-}
-
-function match(template: string, path: string): Record<string, string> | undefined {
-  const [before = '', name, after = ''] = template.split(/[{}]/);
-  const isAt = (text: string, begin: number) =>
-    path.slice(begin, begin + text.length).toLowerCase() === text.toLowerCase();
-  const end = path.length - after.length;
-  if (!isAt(before, 0) || !isAt(after, end)) return undefined;
-  const value = path.slice(before.length, end);
-  if (name === undefined) return value === '' ? {} : undefined;
-  return value === '' || value.includes('/') ? undefined : { [name]: value };
 }

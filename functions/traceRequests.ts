@@ -1,7 +1,7 @@
 import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import { metrics, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { DURATION_IN_SECONDS, SCOPE, serverAttributes } from '../shared/tracing.ts';
-import type { Route } from './router.ts';
+import type { Route } from './graphHandler.ts';
 
 /**
  * Runs each request of a route in a span, as part of the host's or the caller's trace, and measures its duration. The

@@ -6,13 +6,13 @@ import { buffer } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { Cron } from 'croner';
 import * as z from 'zod';
+import { createRouter } from '../functions/router.ts';
 import { serveUntilStopped } from './childProcess.ts';
 import { type HttpAnswer, type TimerFunction, terminateApp } from './functionsWorker.ts';
 import { declaredLength, headersOf, isSendable, refusalOf, urlOf } from './hostRules.ts';
 import { loadApp } from './loadApp.ts';
 import { close, createLoopbackServer, listen } from './loopback.ts';
 import { requestLine } from './requestLine.ts';
-import { createRouter } from './router.ts';
 
 /** Kestrel's limit, which the real host has. */
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -33,7 +33,8 @@ const hostJson = z.object({
 await serveUntilStopped(async () => {
   const { http: functions, timers } = await loadApp(process.cwd());
   const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
-  const route = createRouter(extensions.http.routePrefix, functions);
+  const routed = functions.map((each) => ({ ...each, template: each.route }));
+  const route = createRouter(extensions.http.routePrefix, routed);
 
   const { CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, REQUEST_LINES } = process.env;
   const certificate =

@@ -432,7 +432,7 @@ describe('the built entry point', () => {
     for (const { methods } of functions) expect(methods).toEqual(expect.arrayContaining(['GET', 'HEAD', 'OPTIONS']));
     await host.stop();
     const { main } = JSON.parse(readFileSync('package.json', 'utf8'));
-    expect(readFileSync(main, 'utf8')).toContain('serve({');
+    expect(readFileSync(main, 'utf8')).toContain('createApp(');
   });
 
   test('registers the timer of retention only where that is set', async () => {

@@ -1,9 +1,9 @@
 import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { jest, test } from '@jest/globals';
+import { createRouter } from '../../functions/router.ts';
 import type { TimerFunction } from '../../local/functionsWorker.ts';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
-import { createRouter } from '../../local/router.ts';
 import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
 import { ADMIN_KEY, startService } from './service.ts';
@@ -148,7 +148,10 @@ async function driveInProcess(environment: Readonly<Record<string, string>>, log
     process.env = before;
   }
   const { http, timers } = await worker.startApp();
-  const route = createRouter('', http);
+  const route = createRouter(
+    '',
+    http.map((each) => ({ ...each, template: each.route })),
+  );
   return {
     async send({ method, url, headers, body }) {
       const matched = route(method, url.pathname);

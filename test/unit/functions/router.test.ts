@@ -1,57 +1,172 @@
 import { describe, expect, test } from '@jest/globals';
-import { findRoute, type Route, unknownUrl } from '../../../functions/router.ts';
+import { createRouter } from '../../../functions/router.ts';
 
-const routeOf = (template: string): Route => ({
+const serve = (template: string, ...methods: string[]) => ({
   name: template,
   template,
-  handler: async () => ({ status: 200, headers: {} }),
+  methods: methods.length > 0 ? methods : ['PATCH'],
 });
-const routes = ['v1.0/items', 'v1.0/items/{id}', 'v1.0/items({key})', 'v1.0/$batch'].map(routeOf);
 
-/** The template of the route that serves a path, and its parameters. */
-function find(path: string) {
-  const found = findRoute(routes, path);
-  return found && [found.route.template, found.params];
+/** What a route finds for an address: the template that serves it, and its parameters. */
+function finder(prefix: string, ...routes: readonly (string | ReturnType<typeof serve>)[]) {
+  const route = createRouter(
+    prefix,
+    routes.map((each) => (typeof each === 'string' ? serve(each) : each)),
+  );
+  return (path: string, method = 'PATCH') => {
+    const found = route(method, path);
+    return found && [found.served.template, { ...found.params }];
+  };
 }
 
-describe('a path finds its route, as on the host', () => {
-  test.each([
-    ['v1.0/items', 'v1.0/items', {}],
-    ['/v1.0/items', 'v1.0/items', {}],
-    ['/V1.0/ITEMS/', 'v1.0/items', {}],
-    ['v1.0/items/a', 'v1.0/items/{id}', { id: 'a' }],
-    ['v1.0/Items/A%20b%C3%A9/', 'v1.0/items/{id}', { id: 'A bé' }],
-    ['v1.0/items/a%2Fb%2fc', 'v1.0/items/{id}', { id: 'a%2Fb%2fc' }],
-    ['v1.0/items/%252F', 'v1.0/items/{id}', { id: '%2F' }],
-    ["v1.0/items('a')", 'v1.0/items({key})', { key: "'a'" }],
-    ["v1.0/ITEMS%28id='a)'%29", 'v1.0/items({key})', { key: "id='a)'" }],
-    ['v1.0/$batch', 'v1.0/$batch', {}],
-    ['v1.0/%24BATCH', 'v1.0/$batch', {}],
-  ])('%s', (path, route, params) => {
-    expect(find(path)).toEqual([route, params]);
-  });
+describe('a literal route', () => {
+  const find = finder('', 'v1.0/playPromptOperation');
+
+  test.each(['/v1.0/playPromptOperation', '/V1.0/PLAYPROMPTOPERATION', '/v1.0/playpromptoperation/'])(
+    '%s is matched in any casing, and with a slash at the end',
+    (path) => {
+      expect(find(path)).toEqual(['v1.0/playPromptOperation', {}]);
+    },
+  );
 
   test.each([
-    '',
     '/',
-    'v1.0',
-    'v1x0/items',
-    'v1.0/item',
-    'v1.0/itemsx',
-    'v1.0/items()',
-    'v1.0/items(a',
-    'v1.0/items/a/b',
-  ])('%j finds none', (path) => {
+    '/v1.0',
+    '/v1x0/playPromptOperation',
+    '/v1.0/playPromptOperations',
+    '/v1.0/playPromptOperation/x',
+    '/api/v1.0/playPromptOperation',
+    '/v1.0//playPromptOperation',
+  ])('%s is not matched', (path) => {
     expect(find(path)).toBeUndefined();
-  });
-
-  test.each(['%', '%ff', 'a%zz'])('%j, which is badly encoded, is left unchanged', (id) => {
-    expect(find(`v1.0/items/${id}`)).toEqual(['v1.0/items/{id}', { id }]);
   });
 });
 
-test('where nothing is served is 404', async () => {
-  const request = { method: 'GET', url: 'http://a/', headers: new Headers(), params: {}, body: null };
-  const call = async () => Reflect.apply(unknownUrl, undefined, [request]);
-  await expect(call()).rejects.toMatchObject({ reason: 'unknownUrl' });
+describe('a parameter', () => {
+  test('is one segment, decoded, in the casing of the address', () => {
+    const find = finder('', 'Items/{id}');
+    expect(find('/items/A%20b~.-_%C3%A9')).toEqual(['Items/{id}', { id: 'A b~.-_é' }]);
+    expect(find('/items')).toBeUndefined();
+    expect(find('/items/')).toBeUndefined();
+    expect(find('/items/a/b')).toBeUndefined();
+  });
+
+  test('that is optional has no entry where it is not there', () => {
+    const find = finder('', 'items/{id?}');
+    expect(find('/items')).toEqual(['items/{id?}', {}]);
+    expect(find('/items/')).toEqual(['items/{id?}', {}]);
+    expect(find('/items/a')).toEqual(['items/{id?}', { id: 'a' }]);
+    expect(find('/items/a/b')).toBeUndefined();
+  });
+
+  test('that catches all is every segment, or none', () => {
+    const find = finder('', 'items/{*rest}');
+    expect(find('/items')).toEqual(['items/{*rest}', {}]);
+    expect(find('/items/a')).toEqual(['items/{*rest}', { rest: 'a' }]);
+    expect(find('/items/a/b%20c/d')).toEqual(['items/{*rest}', { rest: 'a/b c/d' }]);
+    expect(find('/other/a')).toBeUndefined();
+  });
+
+  test('may have text around it, which is matched decoded and in any casing', () => {
+    const find = finder('', 'items({key})', 'v-{id}.json');
+    expect(find("/items('a')")).toEqual(['items({key})', { key: "'a'" }]);
+    expect(find('/ITEMS%28%27a%27%29')).toEqual(['items({key})', { key: "'a'" }]);
+    expect(find('/items(a)b)')).toEqual(['items({key})', { key: 'a)b' }]);
+    expect(find('/V-7.JSON')).toEqual(['v-{id}.json', { id: '7' }]);
+    expect(find("/ITEMS%28id='a)'%29/")).toEqual(['items({key})', { key: "id='a)'" }]);
+    for (const path of ['/items()', '/items', '/items(a)/b', '/items(a', '/v-.json'])
+      expect(find(path)).toBeUndefined();
+  });
+
+  test('keeps a slash that is encoded, which is no segment', () => {
+    expect(finder('', 'items/{id}')('/items/a%2Fb%2fc%20d')).toEqual(['items/{id}', { id: 'a%2Fb%2fc d' }]);
+    expect(finder('', 'items/{id}')('/items/%252F')).toEqual(['items/{id}', { id: '%2F' }]);
+  });
+
+  test('may be followed by others', () => {
+    expect(finder('', '{set}/{id}/items')('/a/b/ITEMS')).toEqual(['{set}/{id}/items', { set: 'a', id: 'b' }]);
+  });
+
+  test.each(['%', '%zz', '%ff', 'a%'])('whose percent-encoding is broken is left unchanged: %s', (id) => {
+    expect(finder('', 'items/{id}')(`/items/${id}`)).toEqual(['items/{id}', { id }]);
+  });
+
+  test('are none where a path begins with two slashes', () => {
+    expect(finder('', '{*rest}')('//items/a')).toBeUndefined();
+  });
+});
+
+describe('the functions are tried in the order of their names, in any casing, and the first that matches is used', () => {
+  const named = [
+    { ...serve('{*rest}'), name: 'zebra' },
+    { ...serve('items/{id}'), name: 'Lion' },
+    { ...serve('{set}/{id}'), name: 'ant' },
+    { ...serve('items'), name: 'bee' },
+  ];
+
+  test.each([
+    ['as given', named],
+    ['reversed', named.toReversed()],
+  ])('%s', (_title, order) => {
+    const find = finder('', ...order);
+    expect(find('/items/a')?.[0]).toBe('{set}/{id}');
+    expect(find('/items')?.[0]).toBe('items');
+    expect(find('/items/a/b')).toEqual(['{*rest}', { rest: 'items/a/b' }]);
+    expect(find('/')?.[0]).toBe('{*rest}');
+  });
+});
+
+describe('the method', () => {
+  const find = finder('', serve('items', 'PATCH', 'PUT'), serve('{*rest}', 'GET', 'PATCH'));
+
+  test.each([
+    ['PATCH', 'items'],
+    ['PUT', 'items'],
+    ['GET', '{*rest}'],
+  ])('%s finds the first route that serves it: %s', (method, route) => {
+    expect(find('/items', method)?.[0]).toBe(route);
+  });
+
+  test('that no route serves finds none', () => {
+    expect(find('/items', 'DELETE')).toBeUndefined();
+  });
+});
+
+describe('the route prefix', () => {
+  test.each(['api', 'api/v2'])('%s comes before every route', (prefix) => {
+    const find = finder(prefix, 'items/{id}');
+    expect(find(`/${prefix}/items/a`)).toEqual(['items/{id}', { id: 'a' }]);
+    expect(find('/items/a')).toBeUndefined();
+  });
+
+  test('alone is the address of an empty route', () => {
+    expect(finder('api', '')('/api')).toEqual(['', {}]);
+    expect(finder('', '')('/')).toEqual(['', {}]);
+  });
+});
+
+test.each(['a(b)', 'a[b]', 'a:b', 'a*b', 'a+b', 'a!b', 'a?b', '$a', 'a.b', 'a|b', '^a'])(
+  'the characters of a literal segment mean themselves: %s',
+  (segment) => {
+    const find = finder('', segment);
+    expect(find(`/${segment}`)).toEqual([segment, {}]);
+    expect(find('/ab')).toBeUndefined();
+    expect(find('/aab')).toBeUndefined();
+  },
+);
+
+test.each([
+  '{id:int}',
+  '{id=5}',
+  'x{id?}',
+  '{*id}.json',
+  '{*id?}',
+  '{a}{b}',
+  '{a}-{b}',
+  '{**rest}',
+  '{',
+  '{}',
+  '{id:guid?}',
+])('a template with anything else is refused: %s', (route) => {
+  expect(() => createRouter('', [serve(route)])).toThrow(/not supported/);
 });
