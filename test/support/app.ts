@@ -1,9 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { jest, test } from '@jest/globals';
+import { HttpRequest, HttpResponse, InvocationContext } from '@azure/functions';
+import { test } from '@jest/globals';
+import * as z from 'zod';
+import { createApp } from '../../functions/app.ts';
 import { createRouter } from '../../functions/router.ts';
 import type { TimerFunction } from '../../local/functionsWorker.ts';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
+import { readSettings } from '../../shared/settings.ts';
 import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
 import { ADMIN_KEY, startService } from './service.ts';
@@ -121,47 +126,50 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
       await issuer.close();
     },
   };
-  // Some modules are loaded by the first request that needs them: now, while this app's module registry is the current
-  // one, which that of another app in the same file would replace.
-  for (const request of FIRST_REQUESTS) await app.send(request);
+  // Waits for the signing keys.
+  await app.send({ body: 'no JSON' });
   logged.length = 0;
   return app;
 }
 
-const FIRST_REQUESTS: readonly TestRequest[] = [
-  // Waits for the signing keys, which would not arrive in time while the process compiles modules for seconds.
-  { body: 'no JSON' },
-  { method: 'GET', token: undefined },
-  { method: 'DELETE', path: '/v1.0/playPromptOperation/a', token: undefined },
-  { method: 'POST', path: '/v1.0/$batch', token: undefined },
-];
-
 async function driveInProcess(environment: Readonly<Record<string, string>>, logged: string[]): Promise<Driver> {
-  jest.resetModules();
-  const worker = await import('../../local/functionsWorker.ts');
-  jest.doMock('@azure/functions-core', () => worker, { virtual: true });
-  const before = { ...process.env };
-  Object.assign(process.env, environment);
-  try {
-    await import('../../functions/index.ts');
-  } finally {
-    process.env = before;
-  }
-  const { http, timers } = await worker.startApp();
-  const route = createRouter(
-    '',
-    http.map((each) => ({ ...each, template: each.route })),
-  );
+  const { http, timers, start, terminate } = await createApp(readSettings(environment));
+  const route = createRouter('', http);
+  const newContext = (functionName: string) =>
+    new InvocationContext({
+      functionName,
+      invocationId: randomUUID(),
+      logHandler: (_level, message) => logged.push(String(message)),
+    });
+  start();
   return {
     async send({ method, url, headers, body }) {
       const matched = route(method, url.pathname);
       if (!matched) throw new Error(`No function serves ${method} ${url.pathname}.`);
+      const { served, params } = matched;
       const query = Object.fromEntries(url.searchParams);
-      const data = { method, url: url.href, headers, params: matched.params, query, body };
-      return matched.served.invoke(data, (_level, message) => logged.push(message));
+      const request = new HttpRequest({ method, url: url.href, headers, params, query, body: { bytes: body } });
+      const response = new HttpResponse(
+        z.looseObject({}).parse(await served.handler(request, newContext(served.name))),
+      );
+      const answered = Object.fromEntries(response.headers);
+      return { status: response.status, headers: answered, body: Buffer.from(await response.arrayBuffer()) };
     },
-    timers,
-    close: async () => {},
+    timers: timers.map(({ name, schedule, handler }) => ({
+      name,
+      schedule,
+      run: async () => {
+        await handler(
+          {
+            schedule: { adjustForDST: true },
+            isPastDue: false,
+            scheduleStatus: { last: '', next: '', lastUpdated: '' },
+          },
+          newContext(name),
+        );
+      },
+    })),
+    close: terminate,
   };
 }
 
