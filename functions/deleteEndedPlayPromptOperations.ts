@@ -12,7 +12,7 @@ export function createDeleteEndedPlayPromptOperations(
   operations: Pick<OperationRepository, 'listEnded' | 'remove'>,
   days: number,
 ): TimerHandler {
-  const deleteEnded = createDeleteEnded(operations, days);
+  const deleteEnded = createDeleteEnded({ operations, days });
 
   return async (_timer, context) => {
     const { deleted, isDone } = await withSpan('deleteEnded', () => withDeadline(RUN_DEADLINE_MS, deleteEnded));

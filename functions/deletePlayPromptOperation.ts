@@ -5,7 +5,7 @@ import { refuseRepeatability } from '../shared/http/repeatabilityHeaders.ts';
 import { requireKey } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import type { ListenToChange } from '../shared/operation/changeListener.ts';
-import { deleteOperation } from '../shared/operation/delete.ts';
+import { createDeleteOperation } from '../shared/operation/delete.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import type { GraphHandler } from './graphHandler.ts';
 
@@ -19,6 +19,8 @@ export function createDeletePlayPromptOperation({
   readonly operations: Pick<OperationRepository, 'getVersion' | 'remove'>;
   readonly listen?: ListenToChange | undefined;
 }): GraphHandler {
+  const deleteOperation = createDeleteOperation({ operations, listen });
+
   return async ({ headers, params, url }, deadline) => {
     const caller = await authenticate(headers.get('authorization'));
     checkODataHeaders(headers);
@@ -26,7 +28,7 @@ export function createDeletePlayPromptOperation({
     refuseRepeatability(headers, Date.now());
     const preconditions = readPreconditions(headers);
     const id = requireKey(params);
-    await deleteOperation(operations, caller.tenant, id, preconditions, deadline, listen);
+    await deleteOperation(caller.tenant, { id, preconditions }, deadline);
     return { status: 204, headers: {} };
   };
 }

@@ -11,7 +11,7 @@ import {
   readTop,
 } from '../shared/odata/queryOptions.ts';
 import { createSkipTokens } from '../shared/odata/skipToken.ts';
-import { countOperations, listOperations } from '../shared/operation/list.ts';
+import { createCountOperations, createListOperations } from '../shared/operation/list.ts';
 import type { OperationVersion } from '../shared/operation/playPromptOperation.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { type GraphHandler, MAX_RESPONSE_BYTES } from './graphHandler.ts';
@@ -29,6 +29,8 @@ export function createListPlayPromptOperations({
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'list' | 'count' | 'sharedKey'>;
 }): GraphHandler {
+  const listOperations = createListOperations({ operations });
+  const countOperations = createCountOperations({ operations });
   const skipTokens = createSkipTokens(operations.sharedKey);
 
   return async ({ headers, url, maxResponseBytes = MAX_RESPONSE_BYTES }, deadline, context) => {
@@ -47,13 +49,13 @@ export function createListPlayPromptOperations({
     const scope = [tenant, options];
     const from = $skiptoken === undefined ? undefined : await skipTokens.open($skiptoken, scope, deadline);
 
-    const count = isCounted ? await countOperations(operations, tenant, filter, deadline) : undefined;
+    const count = isCounted ? await countOperations(tenant, filter, deadline) : undefined;
     if (isCounted && count === undefined) {
       throw invalidOption('$count', 'is not available for so many operations: narrow $filter, or leave $count out');
     }
     const maxBytes = maxResponseBytes - ENVELOPE_BYTES;
     const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;
-    const page = await listOperations(operations, tenant, { filter, from, top, maxBytes, sizeOf }, deadline);
+    const page = await listOperations(tenant, { filter, from, top, maxBytes, sizeOf }, deadline);
 
     if (page.damaged > 0)
       context.warn(JSON.stringify({ message: 'Damaged rows are left out.', damaged: page.damaged }));

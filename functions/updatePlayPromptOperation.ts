@@ -25,7 +25,7 @@ export function createUpdatePlayPromptOperation({
   readonly operations: Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
   readonly listen?: ListenToChange | undefined;
 }): GraphHandler {
-  const update = createUpdateOperation(operations, Date.now, listen);
+  const update = createUpdateOperation({ operations, listen });
 
   return async (request, deadline) => {
     const caller = await authenticate(request.headers.get('authorization'));
@@ -40,7 +40,7 @@ export function createUpdatePlayPromptOperation({
     const body = await withChildSpan('readBody', () => readJsonBody(request));
     const change = await withChildSpan('validate', async () => validatePatch(body, key, caller.tenant, version));
     const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
-    const stored = await update(caller.tenant, change, preconditions, deadline, repeatable);
+    const stored = await update(caller.tenant, { ...change, preconditions, repeatable }, deadline);
 
     const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };
     return preference === 'minimal'

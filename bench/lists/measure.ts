@@ -207,8 +207,8 @@ async function measureRetention(environment: Environment, stored: number): Promi
   const repository = createTableRepository(tables);
   const requests = { queries: 0, removals: 0 };
   // The clock of the future: all that has ended is old enough.
-  const deleteEnded = createDeleteEnded(
-    {
+  const deleteEnded = createDeleteEnded({
+    operations: {
       listEnded: (...query) => {
         requests.queries++;
         return repository.listEnded(...query);
@@ -218,9 +218,9 @@ async function measureRetention(environment: Environment, stored: number): Promi
         return repository.remove(...removal);
       },
     },
-    1,
-    () => Date.now() + 2 * 24 * 3600 * 1000,
-  );
+    days: 1,
+    now: () => Date.now() + 2 * 24 * 3600 * 1000,
+  });
   const before = process.cpuUsage();
   const begin = performance.now();
   const { deleted } = await deleteEnded(new AbortController().signal);

@@ -1,5 +1,5 @@
 import { idOfClientContext, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
-import type { PatchRequest } from '../operation/update.ts';
+import type { UpdateRequest } from '../operation/updateDecision.ts';
 import { Faults, invalidRequest, ServiceError } from '../serviceError.ts';
 import { addKeyFaults } from './key.ts';
 import { addIssues } from './validation.ts';
@@ -15,7 +15,7 @@ export function validatePatch(
   keyInUrl: string | undefined,
   tenant: string,
   version: ODataVersion = '4.0',
-): PatchRequest {
+): Pick<UpdateRequest, 'id' | 'patch'> {
   const properties = propertiesOf(body, version);
   const parsed = playPromptOperationPatch.safeParse(properties);
   const faults = new Faults();

@@ -1,5 +1,6 @@
+import type { Filter } from './filter.ts';
 import type { OperationVersion } from './playPromptOperation.ts';
-import type { OperationPage, OperationRepository, Selection } from './repository.ts';
+import type { Collaborators, OperationPage, Selection } from './repository.ts';
 
 /** How many store queries a page or a count may take. For a rare filter each may return few operations, or none. */
 export const MAX_QUERIES = 10;
@@ -22,40 +23,40 @@ export interface PageRequest extends Selection {
 }
 
 /**
- * Lists a page of a selection. It has at least one operation if there is one, and may have fewer than `top`, or none,
+ * Makes the list of operations, a page of a selection. It has at least one operation if there is one, and may have fewer than `top`, or none,
  * although more follow: its size, its queries and its time are bounded, however many operations the tenant has.
  */
-export async function listOperations(
-  operations: Pick<OperationRepository, 'list'>,
-  tenant: string,
-  { filter, from, top, maxBytes, sizeOf }: PageRequest,
-  signal: AbortSignal,
-  now: () => number = Date.now,
-): Promise<OperationPage> {
-  const found: OperationVersion[] = [];
-  let bytes = 0;
-  let damaged = 0;
+export function createListOperations({ operations, now = Date.now }: Collaborators<'list'>) {
+  return async (
+    tenant: string,
+    { filter, from, top, maxBytes, sizeOf }: PageRequest,
+    signal: AbortSignal,
+  ): Promise<OperationPage> => {
+    const found: OperationVersion[] = [];
+    let bytes = 0;
+    let damaged = 0;
 
-  const most = Math.min(QUERY_ROWS, maxBytes / EXPECTED_BYTES);
-  const next = await queryPages(from, now, async (token) => {
-    const fittingRows = found.length === 0 ? most : (maxBytes - bytes) / (bytes / found.length);
-    const rows = Math.floor(Math.min(most, fittingRows, top - found.length));
-    const query = { filter, from: token, top: Math.max(1, rows) };
-    let page = await operations.list(tenant, query, signal);
-    let sizes = page.operations.map(sizeOf);
-    const fitting = countFitting(sizes, maxBytes - bytes);
-    if (fitting < page.operations.length) {
-      if (found.length > 0) return { next: token, isEnough: true };
-      // The store cannot continue in the middle of its page, so that a shorter one is needed.
-      page = await operations.list(tenant, { ...query, top: Math.max(1, fitting) }, signal);
-      sizes = page.operations.map(sizeOf);
-    }
-    found.push(...page.operations);
-    damaged += page.damaged;
-    for (const size of sizes) bytes += size;
-    return { next: page.next, isEnough: found.length >= top || bytes >= maxBytes };
-  });
-  return { operations: found, next, damaged };
+    const most = Math.min(QUERY_ROWS, maxBytes / EXPECTED_BYTES);
+    const next = await queryPages(from, now, async (token) => {
+      const fittingRows = found.length === 0 ? most : (maxBytes - bytes) / (bytes / found.length);
+      const rows = Math.floor(Math.min(most, fittingRows, top - found.length));
+      const query = { filter, from: token, top: Math.max(1, rows) };
+      let page = await operations.list(tenant, query, signal);
+      let sizes = page.operations.map(sizeOf);
+      const fitting = countFitting(sizes, maxBytes - bytes);
+      if (fitting < page.operations.length) {
+        if (found.length > 0) return { next: token, isEnough: true };
+        // The store cannot continue in the middle of its page, so that a shorter one is needed.
+        page = await operations.list(tenant, { ...query, top: Math.max(1, fitting) }, signal);
+        sizes = page.operations.map(sizeOf);
+      }
+      found.push(...page.operations);
+      damaged += page.damaged;
+      for (const size of sizes) bytes += size;
+      return { next: page.next, isEnough: found.length >= top || bytes >= maxBytes };
+    });
+    return { operations: found, next, damaged };
+  };
 }
 
 /** How many of the first sizes fit into a limit together. */
@@ -68,21 +69,17 @@ function countFitting(sizes: readonly number[], limit: number): number {
   return overflow === -1 ? sizes.length : overflow;
 }
 
-/** Counts the operations of a tenant that match a filter; undefined when there are too many to count in time. */
-export async function countOperations(
-  operations: Pick<OperationRepository, 'count'>,
-  tenant: string,
-  filter: Selection['filter'],
-  signal: AbortSignal,
-  now: () => number = Date.now,
-): Promise<number | undefined> {
-  let count = 0;
-  const next = await queryPages(undefined, now, async (from) => {
-    const step = await operations.count(tenant, { filter, from }, signal);
-    count += step.count;
-    return step;
-  });
-  return next === undefined ? count : undefined;
+/** Makes the count of operations that match a filter; undefined when there are too many to count in time. */
+export function createCountOperations({ operations, now = Date.now }: Collaborators<'count'>) {
+  return async (tenant: string, filter: Filter | undefined, signal: AbortSignal): Promise<number | undefined> => {
+    let count = 0;
+    const next = await queryPages(undefined, now, async (from) => {
+      const step = await operations.count(tenant, { filter, from }, signal);
+      count += step.count;
+      return step;
+    });
+    return next === undefined ? count : undefined;
+  };
 }
 
 /** Queries page by page: to the end, until a page is enough, or until a bound is reached. */

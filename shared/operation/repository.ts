@@ -1,3 +1,4 @@
+import type { ListenToChange } from './changeListener.ts';
 import type { Filter } from './filter.ts';
 import type { OperationVersion, PlayPromptOperation } from './playPromptOperation.ts';
 import type { RepeatableHistory } from './repeatability.ts';
@@ -33,6 +34,11 @@ export interface StoredOperation extends OperationVersion, StoredVersion {
   readonly history?: RepeatableHistory | undefined;
 }
 
+/** What a removal needs of an operation, which may be damaged, and then has no `operation`. */
+export interface RemovableVersion extends StoredVersion {
+  readonly operation: PlayPromptOperation | undefined;
+}
+
 /** The keys of an operation that has ended, and its ETag. */
 export interface EndedOperation {
   readonly tenant: string;
@@ -65,15 +71,8 @@ export interface OperationRepository {
    */
   get(tenant: string, id: string, signal: AbortSignal): Promise<StoredOperation | undefined>;
 
-  /**
-   * Reads what a removal needs of an operation, which may be damaged, and then has no `operation`; undefined when the tenant
-   * has none with that id.
-   */
-  getVersion(
-    tenant: string,
-    id: string,
-    signal: AbortSignal,
-  ): Promise<(StoredVersion & { readonly operation: PlayPromptOperation | undefined }) | undefined>;
+  /** Reads what a removal needs of an operation; undefined when the tenant has none with that id. */
+  getVersion(tenant: string, id: string, signal: AbortSignal): Promise<RemovableVersion | undefined>;
 
   /**
    * Writes an operation and its repeatable requests under the id of this write, on the condition that `current` is still
@@ -121,4 +120,11 @@ export interface OperationRepository {
 
   /** A random key that all instances share. The first instance that asks creates it. */
   sharedKey(signal: AbortSignal): Promise<Uint8Array>;
+}
+
+/** What a use case works with: some methods of the repository, a listener to changes, and a clock. */
+export interface Collaborators<Method extends keyof OperationRepository> {
+  readonly operations: Pick<OperationRepository, Method>;
+  readonly listen?: ListenToChange | undefined;
+  readonly now?: (() => number) | undefined;
 }

@@ -1,4 +1,4 @@
-import type { EndedOperation, OperationRepository } from './repository.ts';
+import type { Collaborators, EndedOperation } from './repository.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -6,27 +6,20 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const CONCURRENT_REMOVALS = 10;
 
 /**
- * Removes operations whose retention is over, until there are no more or `signal` is aborted. The next run continues
- * where this one stopped.
- *
- * @returns how many were removed, and whether none are left
- * @throws ServiceError `unavailable` when the store cannot serve
+ * Makes the removal of operations that ended, and were last changed, more than `days` days ago, until there are no more or
+ * `signal` is aborted. The next run continues where this one stopped. An operation that changes in the meantime is kept.
+ * Several instances may run it at the same time. It throws ServiceError `unavailable` when the store cannot serve.
  */
-export type DeleteEnded = (signal: AbortSignal) => Promise<{ readonly deleted: number; readonly isDone: boolean }>;
-
-/**
- * Makes the removal of operations that ended, and were last changed, more than `days` days ago. An operation that changes
- * in the meantime is kept. Several instances may run it at the same time.
- */
-export function createDeleteEnded(
-  operations: Pick<OperationRepository, 'listEnded' | 'remove'>,
-  days: number,
-  now: () => number = Date.now,
-): DeleteEnded {
+export function createDeleteEnded({
+  operations,
+  days,
+  now = Date.now,
+}: Collaborators<'listEnded' | 'remove'> & { readonly days: number }) {
   /** Where the last run stopped. */
   let unfinished: { readonly before: Date; readonly from: string | undefined } | undefined;
 
-  return async (signal) => {
+  /** How many were removed, and whether none are left. */
+  return async (signal: AbortSignal): Promise<{ readonly deleted: number; readonly isDone: boolean }> => {
     let deleted = 0;
     try {
       do {

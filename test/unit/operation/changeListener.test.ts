@@ -26,13 +26,13 @@ function setUp(changes: Partial<OperationRepository> = {}) {
     },
     ...changes,
   };
-  const update = createUpdateOperation(store, Date.now, listen);
+  const update = createUpdateOperation({ operations: store, listen });
   const repeatable = () =>
     repeatableRequest({ requestId: crypto.randomUUID(), caller: 'me', firstSent: Date.now() }, {});
   return {
     calls,
     update: (patch: object, isRepeatable = false) =>
-      update(TENANT, { id: 'a', patch }, {}, signal, isRepeatable ? repeatable() : undefined),
+      update(TENANT, { id: 'a', patch, preconditions: {}, ...(isRepeatable && { repeatable: repeatable() }) }, signal),
   };
 }
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
-import { deleteOperation } from '../../../shared/operation/delete.ts';
+import { createDeleteOperation } from '../../../shared/operation/delete.ts';
 import type { Preconditions } from '../../../shared/operation/preconditions.ts';
-import { KEPT_WRITES, type OperationRepository } from '../../../shared/operation/repository.ts';
+import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
@@ -24,9 +24,9 @@ beforeAll(async () => {
 
 const stored = (id: string) => operations.get(TENANT, id, signal);
 const update = (id: string, patch: object, store = operations) =>
-  createUpdateOperation(store)(TENANT, { id, patch }, {}, signal);
+  createUpdateOperation({ operations: store })(TENANT, { id, patch, preconditions: {} }, signal);
 const remove = (id: string, preconditions: Preconditions = {}, store = operations, until = signal) =>
-  deleteOperation(store, TENANT, id, preconditions, until);
+  createDeleteOperation({ operations: store })(TENANT, { id, preconditions }, until);
 
 async function newOperation() {
   const id = crypto.randomUUID();
@@ -56,19 +56,6 @@ function losingTheFirstAnswer({
 }
 
 describe('a removal', () => {
-  test('of a row without the ids of its writes is attempted again after no answer', async () => {
-    const removals: unknown[] = [];
-    const store = {
-      getVersion: async () => ({ etag: 'e', writes: [], operation: undefined }),
-      remove: async (...removal: unknown[]) => {
-        if (removals.push(removal) === 1) throw lost();
-        return true;
-      },
-    };
-    await deleteOperation(store, TENANT, 'damaged', {}, signal);
-    expect(removals).toHaveLength(2);
-  });
-
   test('removes the operation, for other instances too, even if they have cached it', async () => {
     const { id } = await newOperation();
     await elsewhere.get(TENANT, id, signal);
@@ -93,15 +80,6 @@ describe('a removal', () => {
     const { id } = await newOperation();
     await remove(id);
     await expect(remove(id)).rejects.toMatchObject(notFound);
-  });
-
-  test('leaves what a precondition excludes', async () => {
-    const { id, etag } = await newOperation();
-    await expect(remove(id, { ifMatch: ['"other"'] })).rejects.toMatchObject({ reason: 'versionChanged' });
-    await expect(remove(id, { ifNoneMatch: '*' })).rejects.toMatchObject({ reason: 'versionExcluded' });
-    expect((await stored(id))?.etag).toBe(etag);
-    await remove(id, { ifMatch: [etag.replace('W/', '')] });
-    expect(await stored(id)).toBeUndefined();
   });
 
   test('that meets a change takes the operation as it then is, unless a precondition excludes that', async () => {
@@ -173,32 +151,6 @@ describe('a removal whose answer was lost', () => {
     const { store, tries } = losingTheFirstAnswer({ after: () => update(id, { clientContext: 'new' }, elsewhere) });
     await remove(id, {}, store);
     expect([tries(), (await stored(id))?.operation.clientContext]).toEqual([1, 'new']);
-  });
-
-  test('and that did not take effect takes with it what others changed after it', async () => {
-    const { id } = await newOperation();
-    const after = () => update(id, { clientContext: 'changed' }, elsewhere);
-    await remove(id, {}, losingTheFirstAnswer({ isDone: false, after }).store);
-    expect(await stored(id)).toBeUndefined();
-  });
-
-  test('and that did not take effect is a failed precondition when others changed the operation', async () => {
-    const { id, etag } = await newOperation();
-    const after = () => update(id, { clientContext: 'changed' }, elsewhere);
-    const { store } = losingTheFirstAnswer({ isDone: false, after });
-    await expect(remove(id, { ifMatch: [etag.replace('W/', '')] }, store)).rejects.toMatchObject({
-      reason: 'versionChanged',
-    });
-  });
-
-  test('and that can no longer be distinguished from later writes is unavailable, and not repeated', async () => {
-    const { id } = await newOperation();
-    const after = async () => {
-      for (let n = 0; n <= KEPT_WRITES; n++) await update(id, { clientContext: `${n}` }, elsewhere);
-    };
-    const { store, tries } = losingTheFirstAnswer({ isDone: false, after });
-    await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'unavailable' });
-    expect([tries(), (await stored(id))?.operation.clientContext]).toEqual([1, `${KEPT_WRITES}`]);
   });
 
   test('and that reaches the store when the operation is another leaves that one', async () => {

@@ -231,7 +231,7 @@ describe('an update', () => {
     repeatable?: RepeatableRequest,
     preconditions: Preconditions = {},
     until = signal,
-  ) => createUpdateOperation(store, now)(TENANT, { id, patch }, preconditions, until, repeatable);
+  ) => createUpdateOperation({ operations: store, now })(TENANT, { id, patch, preconditions, repeatable }, until);
   const columnsOf = async (id: string) => {
     const rows = tableClient(table).listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } });
     return Object.keys((await rows.next()).value);
@@ -280,12 +280,9 @@ describe('an update', () => {
   test('that is sent many times at once is done once', async () => {
     const id = newId();
     await update(operations, id, { clientContext: 'before' });
-    const both = [createUpdateOperation(operations, now), createUpdateOperation(elsewhere, now)];
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) =>
-        both[n % 2]?.(TENANT, { id, patch: { status: 'Running' } }, {}, signal, requestOf(1)),
-      ),
-    );
+    const both = [operations, elsewhere].map((store) => createUpdateOperation({ operations: store, now }));
+    const request = { id, patch: { status: 'Running' }, preconditions: {}, repeatable: requestOf(1) } as const;
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => both[n % 2]?.(TENANT, request, signal)));
     expect(new Set(answers.map((answer) => answer?.etag)).size).toBe(1);
     expect((await operations.get(TENANT, id, signal))?.writes).toHaveLength(2);
   });
@@ -365,8 +362,8 @@ describe('an update', () => {
     expect(await columnsOf(id)).toContain('repeatability');
     await update(operations, id, { status: 'Running' });
     expect(await columnsOf(id)).toContain('repeatability');
-    const later = NOW + KEPT_FOR_MS;
-    await createUpdateOperation(operations, () => later)(TENANT, { id, patch: { status: 'Failed' } }, {}, signal);
+    const later = createUpdateOperation({ operations, now: () => NOW + KEPT_FOR_MS });
+    await later(TENANT, { id, patch: { status: 'Failed' }, preconditions: {} }, signal);
     expect(await columnsOf(id)).not.toContain('repeatability');
   });
 });

@@ -52,8 +52,14 @@ test('what ended longer ago than it is kept is removed, of every tenant; what di
     await store(`theirs-${status}`, status, OTHER_TENANT);
   }
   await operations.sharedKey(signal);
-  expect(await createDeleteEnded(operations, DAYS, later(DAYS - 1))(signal)).toEqual({ deleted: 0, isDone: true });
-  expect(await createDeleteEnded(operations, DAYS, later(DAYS + 1))(signal)).toEqual({ deleted: 4, isDone: true });
+  expect(await createDeleteEnded({ operations, days: DAYS, now: later(DAYS - 1) })(signal)).toEqual({
+    deleted: 0,
+    isDone: true,
+  });
+  expect(await createDeleteEnded({ operations, days: DAYS, now: later(DAYS + 1) })(signal)).toEqual({
+    deleted: 4,
+    isDone: true,
+  });
   expect(await storedIds()).toEqual([
     'key',
     ...['mine-NotStarted', 'mine-Running', 'theirs-NotStarted', 'theirs-Running'],
@@ -62,7 +68,7 @@ test('what ended longer ago than it is kept is removed, of every tenant; what di
 });
 
 test('an empty store, or none, is done at once', async () => {
-  expect(await createDeleteEnded(operations, DAYS)(signal)).toEqual({ deleted: 0, isDone: true });
+  expect(await createDeleteEnded({ operations, days: DAYS })(signal)).toEqual({ deleted: 0, isDone: true });
 });
 
 describe('with more than the store answers at once', () => {
@@ -73,7 +79,7 @@ describe('with more than the store answers at once', () => {
 
   test('all are removed, once, by instances that do it at the same time', async () => {
     const runs = [operations, await open(), await open()].map((instance) =>
-      createDeleteEnded(instance, DAYS, later(DAYS + 1))(signal),
+      createDeleteEnded({ operations: instance, days: DAYS, now: later(DAYS + 1) })(signal),
     );
     const deleted = (await Promise.all(runs)).reduce((sum, run) => sum + run.deleted, 0);
     expect(deleted).toBe(ids.length);
@@ -82,13 +88,13 @@ describe('with more than the store answers at once', () => {
 
   test('a run whose time is up stops in between, and the next one continues', async () => {
     const deadline = new AbortController();
-    const run = createDeleteEnded(
-      beforeRemoving(async (_id, n) => {
+    const run = createDeleteEnded({
+      operations: beforeRemoving(async (_id, n) => {
         if (n === 100) deadline.abort();
       }),
-      DAYS,
-      later(DAYS + 1),
-    );
+      days: DAYS,
+      now: later(DAYS + 1),
+    });
     const first = await run(deadline.signal);
     expect(first.isDone).toBe(false);
     expect(first.deleted).toBeGreaterThanOrEqual(90);
@@ -98,11 +104,13 @@ describe('with more than the store answers at once', () => {
   });
 
   test('a run fails while the store is down, and the next one continues', async () => {
-    const run = createDeleteEnded(
-      beforeRemoving((_id, n) => (n === 150 ? Promise.reject(new ServiceError('unavailable', 'down')) : undefined)),
-      DAYS,
-      later(DAYS + 1),
-    );
+    const run = createDeleteEnded({
+      operations: beforeRemoving((_id, n) =>
+        n === 150 ? Promise.reject(new ServiceError('unavailable', 'down')) : undefined,
+      ),
+      days: DAYS,
+      now: later(DAYS + 1),
+    });
     await expect(run(signal)).rejects.toMatchObject({ reason: 'unavailable' });
     expect((await run(signal)).isDone).toBe(true);
     expect(await storedIds()).toEqual([]);
@@ -112,14 +120,14 @@ describe('with more than the store answers at once', () => {
 test('an operation that is changed in the meantime stays', async () => {
   await store('a', 'Failed');
   const elsewhere = await open();
-  const run = createDeleteEnded(
-    beforeRemoving(async (id) => {
+  const run = createDeleteEnded({
+    operations: beforeRemoving(async (id) => {
       const current = await elsewhere.get(TENANT, id, signal);
       await elsewhere.put(TENANT, { ...newPlayPromptOperation(id), status: 'Running' }, current, 'w2', signal);
     }),
-    DAYS,
-    later(DAYS + 1),
-  );
+    days: DAYS,
+    now: later(DAYS + 1),
+  });
   expect(await run(signal)).toEqual({ deleted: 0, isDone: true });
   expect(await storedIds()).toEqual(['a']);
 });

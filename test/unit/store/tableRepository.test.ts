@@ -2,7 +2,7 @@ import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { listen } from '../../../local/loopback.ts';
-import { deleteOperation } from '../../../shared/operation/delete.ts';
+import { createDeleteOperation } from '../../../shared/operation/delete.ts';
 import type { Filter } from '../../../shared/operation/filter.ts';
 import { newPlayPromptOperation, type OperationVersion } from '../../../shared/operation/playPromptOperation.ts';
 import { KEPT_RESPONSES, repeatableRequest } from '../../../shared/operation/repeatability.ts';
@@ -200,7 +200,7 @@ describe('a damaged row', () => {
     const { operations: listed, damaged } = await operations.list(TENANT, { top: 10 }, signal);
     expect(listed.map(({ operation }) => operation.id)).toContain('good');
     expect(listed.length + damaged).toBe(2);
-    await deleteOperation(operations, TENANT, 'bad', {}, signal);
+    await createDeleteOperation({ operations: operations })(TENANT, { id: 'bad', preconditions: {} }, signal);
     expect(await operations.getVersion(TENANT, 'bad', signal)).toBeUndefined();
   });
 });
@@ -224,12 +224,12 @@ describe('text beyond ASCII', () => {
     '%s, as large as may be and with many repeatable updates, survives',
     async (_name, text) => {
       const operations = await open();
-      const update = createUpdateOperation(operations);
+      const update = createUpdateOperation({ operations });
       for (let n = 0; n < KEPT_RESPONSES + 2; n++) {
         const { clientContext, resultInfo } = largest(text);
         const patch = { clientContext, resultInfo: { ...resultInfo, code: n } };
-        const request = repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent: Date.now() }, n);
-        await update(TENANT, { id: 'a', patch }, {}, signal, request);
+        const repeatable = repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent: Date.now() }, n);
+        await update(TENANT, { id: 'a', patch, preconditions: {}, repeatable }, signal);
       }
       const stored = await operations.get(TENANT, 'a', signal);
       expect(stored?.operation.resultInfo?.message).toBe(largest(text).resultInfo.message);

@@ -1,0 +1,32 @@
+import { isUnavailable, type ServiceError } from '../serviceError.ts';
+import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF } from './backoff.ts';
+
+/** An attempt to change the version `base` that failed; `cause` is the error after which it may have taken effect. */
+export interface Attempt<Base> {
+  readonly base: Base;
+  readonly cause?: ServiceError;
+}
+
+/**
+ * Attempts to change the version `base`. An attempt that fails, but may be made again, is added to `attempts`, and returns
+ * undefined after a backoff; there is none where `base` was read from the cache.
+ */
+export async function attempt<Base, Result>(
+  attempts: Attempt<Base>[],
+  base: Base,
+  change: () => Promise<Result | undefined>,
+  signal: AbortSignal,
+  isCached = false,
+): Promise<Result | undefined> {
+  try {
+    const changed = await change();
+    if (changed) return changed;
+    attempts.push({ base });
+    if (!isCached) await backoff(attempts.length - 1, CONFLICT_BACKOFF, signal);
+  } catch (cause) {
+    if (!isUnavailable(cause) || signal.aborted) throw cause;
+    attempts.push({ base, cause });
+    await backoff(attempts.length - 1, FAILURE_BACKOFF, signal);
+  }
+  return undefined;
+}

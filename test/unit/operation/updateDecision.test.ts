@@ -1,0 +1,147 @@
+import { expect, test } from '@jest/globals';
+import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
+import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
+import { KEPT_REQUESTS, nextHistory, repeatableRequest } from '../../../shared/operation/repeatability.ts';
+import { KEPT_WRITES, type StoredOperation } from '../../../shared/operation/repository.ts';
+import { decideUpdate, type UpdateKnowledge, type UpdateRequest } from '../../../shared/operation/updateDecision.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
+
+const NOW = Date.UTC(2026, 10, 23);
+const cause = new ServiceError('unavailable', 'lost');
+const repeatable = repeatableRequest({ requestId: 'r', caller: 'me', firstSent: NOW }, 'content');
+const differing = repeatableRequest({ requestId: 'r', caller: 'me', firstSent: NOW }, 'other content');
+const others = Array.from({ length: KEPT_WRITES }, (_, n) => `other ${n}`);
+
+/** The operation `Running`, with the writes `v` and `u` and the ETag `e` where nothing else is said. */
+const stored = (changes: Partial<StoredOperation> = {}): StoredOperation => ({
+  operation: { ...newPlayPromptOperation('a'), status: 'Running' },
+  etag: 'W/"e"',
+  writes: ['v', 'u'],
+  ...changes,
+});
+const base = stored();
+/** What the repeatable request left, and what a later write made of it. */
+const executed = stored({ history: nextHistory(base, repeatable, NOW), etag: 'W/"first"' });
+const after = stored({ history: nextHistory(executed, undefined, NOW), etag: 'W/"later"' });
+const forgotten = stored({ history: { requests: after.history?.requests ?? '', responses: [], evictedUntil: 0 } });
+const evicted = stored({ history: { requests: '', responses: [], evictedUntil: NOW } });
+
+const read = { step: 'read' };
+const write = (changeType: string | undefined, status = 'Completed') =>
+  expect.objectContaining({ step: 'write', changeType, next: expect.objectContaining({ id: 'a', status }) });
+const answer = (version: object, isWritten = false) => ({
+  step: 'answer',
+  isWritten,
+  version: expect.objectContaining(version),
+});
+const fail = (reason: string) => ({ step: 'fail', error: expect.objectContaining({ reason }) });
+const same = { patch: { status: 'Running' } } as const;
+const ifMatch = (tag: string) => ({ preconditions: { ifMatch: [tag] } });
+const createOnly = { preconditions: { ifNoneMatch: '*' } } as const;
+
+type Row = [title: string, Partial<UpdateRequest>, Partial<UpdateKnowledge>, decision: object];
+
+test.each<Row>([
+  ['an operation that is not there is created', {}, {}, write('created')],
+  ['one that is there is updated', {}, { current: base }, write('updated')],
+  ['a patch that changes nothing is answered', same, { current: base }, answer(base)],
+  ['unless it is recorded', { ...same, repeatable }, { current: base }, write(undefined, 'Running')],
+  ['a patch without a member creates', { patch: {} }, {}, write('created', 'NotStarted')],
+
+  ['If-Match that holds', ifMatch('"e"'), { current: base }, write('updated')],
+  ['If-Match that is stale', ifMatch('"x"'), { current: base }, fail('versionChanged')],
+  ['If-Match never creates', { preconditions: { ifMatch: '*' } }, {}, fail('versionMissing')],
+  ['If-None-Match: * only creates', createOnly, { current: base }, fail('versionExcluded')],
+  ['a precondition comes before no change', { ...same, ...ifMatch('"x"') }, { current: base }, fail('versionChanged')],
+
+  ['what is cached is written over', {}, { isCached: true, current: base }, write('updated')],
+  ['with If-Match too', ifMatch('"e"'), { isCached: true, current: base }, write('updated')],
+  ['what is not cached is read', {}, { isCached: true }, read],
+  ['unless it may only be created', createOnly, { isCached: true }, write('created')],
+  ['the cache tells nobody that nothing changes', same, { isCached: true, current: base }, read],
+  ['nor that a precondition fails', ifMatch('"x"'), { isCached: true, current: base }, read],
+  ['nor that it exists', createOnly, { isCached: true, current: base }, read],
+  ['nor what a forgotten response was', { repeatable }, { isCached: true, current: forgotten }, read],
+  ['nor that a repetition is in doubt', { repeatable }, { isCached: true, current: evicted }, read],
+  ['it has a first response', { repeatable }, { isCached: true, current: executed }, answer({ etag: 'W/"first"' })],
+
+  ['a repetition gets the first response', { repeatable }, { current: after }, answer({ etag: 'W/"first"' })],
+  [
+    'conditions are not checked again',
+    { repeatable, ...ifMatch('"x"') },
+    { current: after },
+    answer({ etag: 'W/"first"' }),
+  ],
+  ['a forgotten response is what is stored', { repeatable }, { current: forgotten }, answer(forgotten)],
+  ['a repetition may be in doubt', { repeatable }, { current: evicted }, fail('repetitionUnknown')],
+
+  ['a conflict is followed by another write', {}, { current: base, attempts: [{ base }] }, write('updated')],
+  ['until there were too many', {}, { current: base, attempts: Array(MAX_ATTEMPTS).fill({ base }) }, fail('conflict')],
+  [
+    'of which one may have taken effect',
+    {},
+    { current: base, attempts: [...Array(MAX_ATTEMPTS - 1).fill({ base }), { base, cause }] },
+    fail('unavailable'),
+  ],
+  [
+    'a lost write that took effect',
+    {},
+    { current: stored({ writes: ['w', 'v', 'u'] }), attempts: [{ base, cause }] },
+    answer({ writes: ['w', 'v', 'u'] }, true),
+  ],
+  [
+    'is no failed precondition',
+    ifMatch('"e"'),
+    { current: stored({ writes: ['w', 'v'], etag: 'W/"f"' }), attempts: [{ base, cause }] },
+    answer({ etag: 'W/"f"' }, true),
+  ],
+  [
+    'nor one that had to create',
+    createOnly,
+    { current: stored({ writes: ['w'] }), attempts: [{ base: undefined, cause }] },
+    answer({ writes: ['w'] }, true),
+  ],
+  [
+    'is not repeated over later writes',
+    {},
+    { current: stored({ writes: ['x', 'w', 'v'] }), attempts: [{ base, cause }] },
+    answer({ writes: ['x', 'w', 'v'] }, true),
+  ],
+  ['a lost write that did not', {}, { current: base, attempts: [{ base, cause }] }, write('updated')],
+  ['a lost create that did not', {}, { attempts: [{ base: undefined, cause }] }, write('created')],
+  ['a lost write whose operation is gone', {}, { attempts: [{ base, cause }] }, fail('unavailable')],
+  [
+    'a lost write after too many others',
+    {},
+    { current: stored({ writes: others }), attempts: [{ base, cause }] },
+    fail('unavailable'),
+  ],
+  [
+    'a lost create after too many others',
+    {},
+    { current: stored({ writes: others }), attempts: [{ base: undefined, cause }] },
+    fail('unavailable'),
+  ],
+  [
+    'a lost repeatable write after too many others',
+    { repeatable },
+    { current: { ...after, writes: others }, attempts: [{ base, cause }] },
+    answer({ etag: 'W/"first"' }, true),
+  ],
+])('%s', (_title, request, known, decision) => {
+  const whole = { id: 'a', patch: { status: 'Completed' }, preconditions: {}, ...request } as const;
+  const knowledge = { current: undefined, isCached: false, attempts: [], writeId: 'w', now: NOW, ...known };
+  expect(decideUpdate(whole, knowledge)).toEqual(decision);
+});
+
+test('a repetition with other content is refused', () => {
+  const request = { id: 'a', patch: {}, preconditions: {}, repeatable: differing };
+  const known = { current: executed, isCached: false, attempts: [], writeId: 'w', now: NOW };
+  expect(() => decideUpdate(request, known)).toThrow(expect.objectContaining({ reason: 'repetitionDiffers' }));
+});
+
+test(`a repeatable write records its request, and at most ${KEPT_REQUESTS}`, () => {
+  const request = { id: 'a', patch: {}, preconditions: {}, repeatable };
+  const known = { current: base, isCached: false, attempts: [], writeId: 'w', now: NOW };
+  expect(decideUpdate(request, known)).toMatchObject({ history: { latest: repeatable.key } });
+});
