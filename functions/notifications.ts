@@ -1,12 +1,16 @@
 // Change notifications: what is served, and what listens to changes. It is loaded only where NOTIFICATION_HOSTS is set.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TimerHandler } from '@azure/functions';
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { createFindSubscriptions } from '../shared/notifications/activeSubscriptions.ts';
+import { createFindSubscriptions, KNOWN_AFTER_MS } from '../shared/notifications/activeSubscriptions.ts';
 import { createDeliverDue } from '../shared/notifications/deliverDue.ts';
 import { createDelivery } from '../shared/notifications/delivery.ts';
 import { createOutbox } from '../shared/notifications/outbox.ts';
+import { createOwnedSubscriptions } from '../shared/notifications/ownedSubscriptions.ts';
 import { createReceivers } from '../shared/notifications/receiver.ts';
 import type { ReceiverHosts } from '../shared/notifications/receiverPolicy.ts';
+import { subscriptionSchemas } from '../shared/notifications/subscriptionRequest.ts';
+import { createValidateReceiver } from '../shared/notifications/validateReceiver.ts';
 import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import type { TablesSettings } from '../shared/settings.ts';
@@ -27,28 +31,43 @@ export function createNotifications({
   operations,
   tables,
   hosts,
+  now,
+  sleep = delay,
 }: {
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'get'>;
   readonly tables: TablesSettings;
   readonly hosts: ReceiverHosts;
+  /** The time in milliseconds; Date.now if it is left out. */
+  readonly now?: (() => number) | undefined;
+  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Notifications {
-  const subscriptions = createSubscriptionRepository(tables);
+  const clock = { now, sleep };
+  const repository = createSubscriptionRepository(tables);
   const entries = createOutboxRepository(tables);
-  const receivers = createReceivers(hosts);
-  const delivery = createDelivery({ entries, subscriptions, receivers });
-  const findSubscriptions = createFindSubscriptions(subscriptions);
-  const handlers = createSubscriptionHandlers({ authenticate, subscriptions, receivers, hosts });
+  const receivers = createReceivers({ hosts, now });
+  const delivery = createDelivery({ entries, subscriptions: repository, receivers, ...clock });
+  const findSubscriptions = createFindSubscriptions({ subscriptions: repository, now });
+  const subscriptions = createOwnedSubscriptions({
+    subscriptions: repository,
+    validateReceiver: createValidateReceiver({ receivers, now }),
+    knownAfter: () => sleep(KNOWN_AFTER_MS),
+    now,
+  });
+  const schemas = subscriptionSchemas(hosts, now);
+  const handlers = createSubscriptionHandlers({ authenticate, subscriptions, schemas, now });
   const { list, create, read, update, remove } = handlers;
   const subscription = byMethod({ GET: read, PATCH: update, DELETE: remove });
 
   return {
-    listen: createOutbox({ entries, findSubscriptions, delivery }),
+    listen: createOutbox({ entries, findSubscriptions, delivery, now }),
     routes: [
       { name: 'subscriptions', template: 'v1.0/subscriptions', handler: byMethod({ GET: list, POST: create }) },
       { name: 'subscription', template: 'v1.0/subscriptions/{id}', handler: subscription },
       { name: 'subscriptionByKey', template: 'v1.0/subscriptions({key})', handler: subscription },
     ],
-    deliver: createDeliverNotifications(createDeliverDue({ entries, subscriptions, operations, delivery })),
+    deliver: createDeliverNotifications(
+      createDeliverDue({ entries, subscriptions: repository, operations, delivery, ...clock }),
+    ),
   };
 }

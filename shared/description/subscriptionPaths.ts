@@ -1,6 +1,7 @@
 // `/subscriptions` in OpenAPI, and the requests that receivers of notifications get.
 
-import { MAX_LIFETIME_MS, MAX_SUBSCRIPTIONS, type Subscription } from '../notifications/subscription.ts';
+import { MAX_SUBSCRIPTIONS } from '../notifications/ownedSubscriptions.ts';
+import { MAX_LIFETIME_MS, type Subscription } from '../notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../notifications/subscriptionBody.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import { authorized, common, json, schemaOf, withBody } from './parts.ts';

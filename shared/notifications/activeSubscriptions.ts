@@ -21,22 +21,22 @@ const READ_DEADLINE_MS = 4000;
  */
 export type FindSubscriptions = (tenant: string, signal?: AbortSignal) => Promise<readonly StoredSubscription[]>;
 
-interface Listed {
+/** The subscriptions of a tenant as they were at a time or later. */
+interface CachedList {
   readonly at: number;
   readonly subscriptions: Promise<readonly StoredSubscription[]>;
 }
 
-/**
- * Makes a cache of the subscriptions of each tenant.
- *
- * @param now a monotonic clock, in milliseconds
- */
-export function createFindSubscriptions(
-  repository: Pick<SubscriptionRepository, 'list'>,
-  now: () => number = () => performance.now(),
-): FindSubscriptions {
-  const current = new Map<string, Listed>();
-  const pending = new Map<string, Listed>();
+/** Makes a cache of the subscriptions of each tenant. `now` is a monotonic clock, in milliseconds. */
+export function createFindSubscriptions({
+  subscriptions,
+  now = () => performance.now(),
+}: {
+  readonly subscriptions: Pick<SubscriptionRepository, 'list'>;
+  readonly now?: (() => number) | undefined;
+}): FindSubscriptions {
+  const current = new Map<string, CachedList>();
+  const pending = new Map<string, CachedList>();
 
   return (tenant, signal) => (signal ? waitFor(find(tenant), signal) : find(tenant));
 
@@ -49,12 +49,12 @@ export function createFindSubscriptions(
   }
 
   /** One read serves all who wait for it, unless it began too long ago. */
-  function read(tenant: string): Listed {
+  function read(tenant: string): CachedList {
     const under = pending.get(tenant);
     if (under && now() - under.at < KNOWN_AFTER_MS) return under;
     const listed = {
       at: now(),
-      subscriptions: withDeadline(READ_DEADLINE_MS, (signal) => repository.list(tenant, signal)),
+      subscriptions: withDeadline(READ_DEADLINE_MS, (signal) => subscriptions.list(tenant, signal)),
     };
     pending.set(tenant, listed);
     void listed.subscriptions

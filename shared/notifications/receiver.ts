@@ -59,7 +59,7 @@ export class ReceiverError extends Error {
 export interface PostOptions {
   /** Whether the body of the response is read. */
   readonly readsBody?: boolean;
-  /** Until when it may wait for other requests to the same receiver or host, by `Date.now()`. */
+  /** Until when it may wait for other requests to the same receiver or host, by the clock of the receivers. */
   readonly startBy?: number;
 }
 
@@ -73,13 +73,17 @@ export interface Receivers {
   post(url: string, body: string, options?: PostOptions): Promise<ReceiverResponse>;
 }
 
-export function createReceivers(
-  hosts: ReceiverHosts,
-  {
-    resolveName = createResolveName(),
-    responseDeadlineMs = RESPONSE_DEADLINE_MS,
-  }: { readonly resolveName?: ResolveName; readonly responseDeadlineMs?: number } = {},
-): Receivers {
+export function createReceivers({
+  hosts,
+  resolveName = createResolveName(),
+  responseDeadlineMs = RESPONSE_DEADLINE_MS,
+  now = Date.now,
+}: {
+  readonly hosts: ReceiverHosts;
+  readonly resolveName?: ResolveName;
+  readonly responseDeadlineMs?: number;
+  readonly now?: (() => number) | undefined;
+}): Receivers {
   const steady = createLane(STEADY);
   const slow = createLane(SLOW);
   // Bounded, since callers choose the URLs.
@@ -94,7 +98,7 @@ export function createReceivers(
       const url = new URL(text);
       const receiver = receiverAt(receiverKey(text));
       if (receiver.limit.pendingCount >= MAX_WAITING) throw new ReceiverError('busy');
-      return startingBy(startBy, (start) =>
+      return startingWithin(startBy - now(), (start) =>
         receiver.limit(() => {
           const lane = receiver.isSlow ? slow : steady;
           // The deadline begins when the request is sent: those that wait for others have not failed.
@@ -221,21 +225,22 @@ export function adaptConcurrency(limit: LimitFunction, wentWell: boolean): void 
 }
 
 /**
- * Queues work whose turn has to come by a time; then the queue calls `start`.
+ * Queues work whose turn has to come within some milliseconds; then the queue calls `start`.
  *
  * @throws ReceiverError `busy` as soon as it is too late
  */
-async function startingBy<Result>(
-  time: number,
+async function startingWithin<Result>(
+  milliseconds: number,
   queue: (start: (work: () => Promise<Result>) => Promise<Result>) => Promise<Result>,
 ): Promise<Result> {
+  if (milliseconds <= 0) throw new ReceiverError('busy');
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
-  let isTooLate = Date.now() >= time;
+  let isTooLate = false;
   const giveUp = () => {
     isTooLate = true;
     reject(new ReceiverError('busy'));
   };
-  const timer = Number.isFinite(time) ? setTimeout(giveUp, time - Date.now()) : undefined;
+  const timer = Number.isFinite(milliseconds) ? setTimeout(giveUp, milliseconds) : undefined;
   const start = async (work: () => Promise<Result>) => {
     clearTimeout(timer);
     if (isTooLate) throw new ReceiverError('busy');

@@ -1,9 +1,6 @@
 import type { Change, ChangeType } from '../operation/changeListener.ts';
 import { type Filter, matches } from '../operation/filter.ts';
 
-/** How many subscriptions a tenant may have. */
-export const MAX_SUBSCRIPTIONS = 100;
-
 /** How far ahead a subscription may expire. */
 export const MAX_LIFETIME_MS = 3 * 24 * 60 * 60_000;
 

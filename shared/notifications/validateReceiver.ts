@@ -8,26 +8,34 @@ import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers } from './receiver.
  *
  * @throws ServiceError `validationFailed` that says what was returned instead, but nothing of its content
  */
-export async function validateReceiver({ post }: Pick<Receivers, 'post'>, url: string): Promise<void> {
-  // The spaces prove that the receiver decodes it.
-  const token = `Validation of a subscription ${crypto.randomUUID()}`;
-  const query = `validationToken=${encodeURIComponent(token)}`;
-  const separator = new URL(url).search === '' ? '?' : '&';
-  const found = await post(`${url.replace(/\?$/, '')}${separator}${query}`, '', {
-    readsBody: true,
-    startBy: Date.now() + RESPONSE_DEADLINE_MS,
-  }).then(
-    ({ status, headers, body }) => fault(status, headers['content-type'], body === token),
-    (error: unknown) => {
-      if (error instanceof ReceiverError) return failures[error.failure];
-      throw error;
-    },
-  );
-  if (found === undefined) return;
-  throw new ServiceError(
-    'validationFailed',
-    `The receiver must return the decoded validationToken with status 200 and Content-Type text/plain within 10 seconds; ${found}.`,
-  );
+export type ValidateReceiver = (url: string) => Promise<void>;
+
+export function createValidateReceiver({
+  receivers,
+  now = Date.now,
+}: {
+  readonly receivers: Pick<Receivers, 'post'>;
+  readonly now?: (() => number) | undefined;
+}): ValidateReceiver {
+  return async (url) => {
+    // The spaces prove that the receiver decodes it.
+    const token = `Validation of a subscription ${crypto.randomUUID()}`;
+    const query = `validationToken=${encodeURIComponent(token)}`;
+    const separator = new URL(url).search === '' ? '?' : '&';
+    const options = { readsBody: true, startBy: now() + RESPONSE_DEADLINE_MS };
+    const found = await receivers.post(`${url.replace(/\?$/, '')}${separator}${query}`, '', options).then(
+      ({ status, headers, body }) => fault(status, headers['content-type'], body === token),
+      (error: unknown) => {
+        if (error instanceof ReceiverError) return failures[error.failure];
+        throw error;
+      },
+    );
+    if (found === undefined) return;
+    throw new ServiceError(
+      'validationFailed',
+      `The receiver must return the decoded validationToken with status 200 and Content-Type text/plain within 10 seconds; ${found}.`,
+    );
+  };
 }
 
 const failures: Readonly<Record<ReceiverError['failure'], string>> = {

@@ -16,7 +16,7 @@ describe('the list of subscriptions', () => {
       reads += 1;
       return [aSubscription({ id: String(reads) })];
     };
-    const find = createFindSubscriptions({ list }, () => time);
+    const find = createFindSubscriptions({ subscriptions: { list }, now: () => time });
     const idsAt = async (at: number) => {
       time = at;
       return (await find(TENANT)).map(({ id }) => id);
@@ -36,7 +36,7 @@ describe('the list of subscriptions', () => {
       if (isDown) throw new Error('down');
       return [];
     };
-    const find = createFindSubscriptions({ list });
+    const find = createFindSubscriptions({ subscriptions: { list } });
     await expect(find(TENANT)).rejects.toThrow('down');
     isDown = false;
     expect(await find(TENANT)).toEqual([]);
@@ -50,7 +50,7 @@ describe('the list of subscriptions', () => {
       if (reads > 1) throw new Error('down');
       return [];
     };
-    const find = createFindSubscriptions({ list }, () => time);
+    const find = createFindSubscriptions({ subscriptions: { list }, now: () => time });
     expect(await find(TENANT)).toEqual([]);
     time = KNOWN_AFTER_MS - 1;
     expect([await find(TENANT), reads]).toEqual([[], 2]);
@@ -67,7 +67,7 @@ describe('the list of subscriptions', () => {
       reads.push(read);
       return read.promise;
     };
-    const find = createFindSubscriptions({ list }, () => time);
+    const find = createFindSubscriptions({ subscriptions: { list }, now: () => time });
     const first = find(TENANT);
     time = KNOWN_AFTER_MS - 1;
     const second = find(TENANT);
@@ -92,7 +92,7 @@ describe('the list of subscriptions', () => {
       reads += 1;
       return reading.promise;
     };
-    const find = createFindSubscriptions({ list });
+    const find = createFindSubscriptions({ subscriptions: { list } });
     const controller = new AbortController();
     const ended = find(TENANT, controller.signal);
     const { signal } = new AbortController();

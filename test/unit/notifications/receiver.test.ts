@@ -7,7 +7,7 @@ import { close, listen } from '../../../local/loopback.ts';
 import { createReceivers } from '../../../shared/notifications/receiver.ts';
 import type { ResolveName } from '../../../shared/notifications/resolveName.ts';
 import { MAX_URL_LENGTH } from '../../../shared/notifications/subscriptionRequest.ts';
-import { validateReceiver } from '../../../shared/notifications/validateReceiver.ts';
+import { createValidateReceiver } from '../../../shared/notifications/validateReceiver.ts';
 import { writeCertificate } from '../../support/certificate.ts';
 import { newFolder } from '../../support/service.ts';
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => close(server));
 
-const receivers = createReceivers(['127.0.0.1', 'localhost']);
+const receivers = createReceivers({ hosts: ['127.0.0.1', 'localhost'] });
 
 test('a response has its status, its headers, and its body only if that is asked for', async () => {
   respond = (_, response) => response.writeHead(503, { 'Retry-After': '7' }).end('busy');
@@ -43,7 +43,7 @@ test('a request is a POST of JSON', async () => {
 test.each([true, false])(
   'connections are used again; whether the body of the response is read: %s',
   async (readsBody) => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     const ports = new Set<unknown>();
     respond = ({ socket }, response) => {
       ports.add(socket.remotePort);
@@ -61,7 +61,7 @@ test('the longest URL of a subscription can be validated', async () => {
     const token = new URL(target, url).searchParams.get('validationToken') ?? '';
     response.setHeader('Content-Type', 'text/plain').end(token);
   };
-  await validateReceiver(receivers, longest);
+  await createValidateReceiver({ receivers })(longest);
 });
 
 test('a redirect is not followed', async () => {
@@ -85,7 +85,7 @@ test.each([true, false])('an endless body ends at a bound; whether it is read: %
 });
 
 test('a response whose body does not end is one with its status, and runs until it is given up', async () => {
-  const { post } = createReceivers(['127.0.0.1']);
+  const { post } = createReceivers({ hosts: ['127.0.0.1'] });
   let [open, most] = [0, 0];
   respond = (_, response) => {
     open += 1;
@@ -117,12 +117,18 @@ describe('a request is not sent', () => {
     ['to a URL that is not allowed', 'http://10.0.0.1/', 'refused address'],
     ['to a name that resolves to an address that is not allowed', 'https://localhost/', 'refused address'],
   ])('%s', async (_, target, failure) => {
-    const { post } = createReceivers(['localhost']);
+    const { post } = createReceivers({ hosts: ['localhost'] });
     await expect(post(target, '{}')).rejects.toMatchObject({ name: 'ReceiverError', failure });
   });
 
-  test('after the time by which it had to start', async () => {
+  test('after the time by which it had to start, which is a pause for no timer', async () => {
+    const warnings: string[] = [];
+    const record = ({ name }: Error) => warnings.push(name);
+    process.on('warning', record);
     await expect(receivers.post(url, '{}', { startBy: Date.now() - 1 })).rejects.toMatchObject({ failure: 'busy' });
+    await new Promise(setImmediate);
+    process.off('warning', record);
+    expect(warnings).toEqual([]);
   });
 
   test('after that time has come while it waits for another one', async () => {
@@ -132,7 +138,7 @@ describe('a request is not sent', () => {
       targets.push(request.url);
       resolve(response);
     };
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     const hanging = post(url, '{}');
     const response = await first;
     const waiting = post(`${url}?waiting`, '{}', { startBy: Date.now() + 20 });
@@ -171,7 +177,7 @@ describe('a name is resolved by the connection itself', () => {
   });
 
   test('so that no other address than the one that was checked is connected to', async () => {
-    const { post } = createReceivers(['bot.example', '127.0.0.1'], { resolveName });
+    const { post } = createReceivers({ hosts: ['bot.example', '127.0.0.1'], resolveName });
     const target = url.replace('http://127.0.0.1', 'https://bot.example');
     answers.push(['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']);
     // The server does not speak TLS: the connection is made, and fails.
@@ -227,7 +233,7 @@ describe('requests to one receiver', () => {
   }
 
   test('are one at once at first, one more after each prompt response up to 16, and one after a failure', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     expect(await mostAtOnce(post, 1, 1)).toBe(1);
     expect(await mostAtOnce(post, 2, 2)).toBe(2);
     await postPromptly(post, 20);
@@ -238,7 +244,7 @@ describe('requests to one receiver', () => {
   });
 
   test('are one at once after a response that was slow', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     await postPromptly(post, 20);
     respond = (_, response) => setTimeout(() => response.end(), 1100);
     await post(url, '{}');
@@ -247,7 +253,7 @@ describe('requests to one receiver', () => {
   });
 
   test('are counted by the URL without its query', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     const held: ServerResponse[] = [];
     respond = (_, response) => held.push(response);
     const results = ['a?x', 'a?y', 'b'].map((path) => post(url + path, '{}'));
@@ -259,7 +265,7 @@ describe('requests to one receiver', () => {
   });
 
   test('wait for others, up to 500 of them', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     const held: ServerResponse[] = [];
     let isHolding = true;
     respond = (_, response) => {
@@ -293,7 +299,7 @@ describe('requests to receivers of one host', () => {
   }
 
   test('are delayed neither by the requests that wait for another, nor by many that were slow or failed', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     const paths = Array.from({ length: 100 }, (_, n) => `${url}held/${n}`);
     respond = (_, response) => response.writeHead(500).end();
     await Promise.all(paths.map((path) => post(path, '{}')));
@@ -307,7 +313,7 @@ describe('requests to receivers of one host', () => {
   });
 
   test('are at most 48 at once, whatever their ports', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     const other = createServer((request, response) => respond(request, response));
     const second = `http://127.0.0.1:${await listen(other, 0, 'SECOND')}/`;
     const { held, release } = hold();
@@ -335,7 +341,7 @@ describe('a receiver that does not respond', () => {
   });
 
   test('delays no other', async () => {
-    const { post } = createReceivers(['127.0.0.1']);
+    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
     let isOver = false;
     const attempts = Promise.allSettled(Array.from({ length: 16 }, (_, n) => post(target + n, '{}'))).finally(() => {
       isOver = true;
@@ -349,7 +355,7 @@ describe('a receiver that does not respond', () => {
   });
 
   test('is given up at the deadline', async () => {
-    const { post } = createReceivers(['127.0.0.1'], { responseDeadlineMs: DEADLINE_MS });
+    const { post } = createReceivers({ hosts: ['127.0.0.1'], responseDeadlineMs: DEADLINE_MS });
     await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'timeout' });
   });
 
@@ -359,7 +365,7 @@ describe('a receiver that does not respond', () => {
       resolutions += 1;
       return new Promise(() => {});
     };
-    const { post } = createReceivers(['bot.example'], { resolveName, responseDeadlineMs: DEADLINE_MS });
+    const { post } = createReceivers({ hosts: ['bot.example'], resolveName, responseDeadlineMs: DEADLINE_MS });
     await expect(post('https://bot.example/', '{}')).rejects.toMatchObject({ failure: 'timeout' });
     expect(resolutions).toBe(1);
   });
@@ -404,7 +410,10 @@ describe('a receiver that does not speak HTTP as servers do', () => {
       socket.once('data', () => attacks[attack](socket));
     });
     const target = `http://127.0.0.1:${await listen(raw, 0, 'RAW')}/`;
-    const { post } = createReceivers(['127.0.0.1'], expected === 'timeout' ? { responseDeadlineMs: DEADLINE_MS } : {});
+    const { post } = createReceivers({
+      hosts: ['127.0.0.1'],
+      ...(expected === 'timeout' && { responseDeadlineMs: DEADLINE_MS }),
+    });
     const outcome = post(target, '{}').then(
       ({ status }) => `status ${status}`,
       ({ failure }) => failure,

@@ -6,7 +6,7 @@ import {
   type ReceiverResponse,
   type Receivers,
 } from '../../../shared/notifications/receiver.ts';
-import { validateReceiver } from '../../../shared/notifications/validateReceiver.ts';
+import { createValidateReceiver } from '../../../shared/notifications/validateReceiver.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 
 test.each([
@@ -20,10 +20,10 @@ test.each([
     const body = new URL(target).searchParams.get('validationToken') ?? '';
     return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
   };
-  await validateReceiver({ post }, url);
+  await createValidateReceiver({ receivers: { post } })(url);
   expect(asked).toEqual([expect.stringContaining(expected)]);
   // Each validation has a token of its own, so that no earlier response is of use.
-  await validateReceiver({ post }, url);
+  await createValidateReceiver({ receivers: { post } })(url);
   expect(new Set(asked).size).toBe(2);
 });
 
@@ -34,13 +34,8 @@ test('a receiver is asked without a body, for its body, and within 10 seconds', 
     const token = new URL(target).searchParams.get('validationToken') ?? '';
     return { status: 200, headers: { 'content-type': 'text/plain' }, body: token };
   };
-  const before = Date.now();
-  await validateReceiver({ post }, 'https://bot.example/');
-  const after = Date.now();
-  expect(asked).toEqual([['', { readsBody: true, startBy: expect.any(Number) }]]);
-  const [[, { startBy = 0 } = {}] = []] = asked;
-  expect(startBy).toBeGreaterThanOrEqual(before + 10_000);
-  expect(startBy).toBeLessThanOrEqual(after + 10_000);
+  await createValidateReceiver({ receivers: { post }, now: () => 7 })('https://bot.example/');
+  expect(asked).toEqual([['', { readsBody: true, startBy: 10_007 }]]);
 });
 
 describe('the error', () => {
@@ -49,7 +44,9 @@ describe('the error', () => {
       if (outcome instanceof ReceiverError) throw outcome;
       return { status: 200, headers: { 'content-type': 'text/plain' }, body: '', ...outcome };
     };
-    const error: unknown = await validateReceiver({ post }, 'https://bot.example/').catch((reason: unknown) => reason);
+    const error: unknown = await createValidateReceiver({ receivers: { post } })('https://bot.example/').catch(
+      (reason: unknown) => reason,
+    );
     if (!(error instanceof ServiceError)) throw error;
     expect(error.reason).toBe('validationFailed');
     return error.message;
@@ -75,7 +72,7 @@ describe('the error', () => {
     const post = async () => {
       throw new TypeError('broken');
     };
-    await expect(validateReceiver({ post }, 'https://bot.example/')).rejects.toThrow('broken');
+    await expect(createValidateReceiver({ receivers: { post } })('https://bot.example/')).rejects.toThrow('broken');
   });
 });
 
@@ -104,7 +101,7 @@ test('a receiver is accepted only for status 200, plain text and the token itsel
         isToken = edit(token) === token;
         return { status, headers: contentType === undefined ? {} : { 'content-type': contentType }, body: edit(token) };
       };
-      const isAccepted = await validateReceiver({ post }, 'https://bot.example/').then(
+      const isAccepted = await createValidateReceiver({ receivers: { post } })('https://bot.example/').then(
         () => true,
         (error: unknown) => {
           expect(error).toMatchObject({ reason: 'validationFailed' });
