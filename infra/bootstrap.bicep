@@ -17,7 +17,7 @@ param location string = deployment().location
 param environmentName string
 
 @minLength(3)
-@description('The repository on GitHub that deploys, as its OIDC tokens name it: owner/name, or owner@id/name@id where subjects are immutable, which is the rule since June 2026 (docs/operate.md).')
+@description('The repository on GitHub that deploys, as its OIDC tokens name it: owner/name, or owner@id/name@id where subjects are immutable, which is the rule since June 2026 (docs/deploy.md).')
 param repository string
 
 @description('Tags of the resource group and the identities.')

@@ -482,8 +482,8 @@ function describeInfrastructure(bicep: Bicep) {
     });
   });
 
-  test('the runbook has a row for each alert, and each alert notifies the action group', () => {
-    const runbook = readFileSync('docs/operate.md', 'utf8').split('\n## Alerts\n')[1]?.split('\n## ')[0] ?? '';
+  test('the runbook has a paragraph for each alert, and each alert notifies the action group', () => {
+    const runbook = readFileSync('docs/runbook.md', 'utf8').split('\n## Alerts\n')[1]?.split('\n## ')[0] ?? '';
     const rules = ['Microsoft.Insights/metricAlerts', 'Microsoft.Insights/scheduledQueryRules'].flatMap((type) =>
       ofType('production', type),
     );
@@ -500,7 +500,7 @@ function describeInfrastructure(bicep: Bicep) {
         'storeThrottling',
       ].sort(),
     );
-    for (const name of names) expect(runbook).toContain(`| \`${name}\` |`);
+    for (const name of names) expect(runbook).toContain(`- **\`${name}\`** (`);
     for (const { properties } of rules) expect(JSON.stringify(properties)).toContain('outputs.actionGroupId');
   });
 
