@@ -2,6 +2,10 @@
 import { app as host } from '@azure/functions';
 import { readSettings } from '../shared/settings.ts';
 import { type App, createApp } from './app.ts';
+import { excludeLoopback } from './noProxy.ts';
+
+// Before the SDK reads the variables.
+excludeLoopback(process.env);
 
 let app: App;
 try {

@@ -17,6 +17,8 @@ interface Surroundings {
   readonly pages: readonly string[];
   readonly tokenSeconds: number;
   readonly platform: NodeJS.Platform;
+  /** Whether the environment names a proxy, which cannot reach this machine. */
+  readonly isProxied: boolean;
   /** The key of the embedded host. */
   readonly adminKey?: string;
 }
@@ -24,7 +26,7 @@ interface Surroundings {
 /** What `npm start` prints once all is ready, in the words of the platform's own shell. */
 export function banner(
   { baseUrl, token, tables, issuer, certificate }: Facts,
-  { pages, tokenSeconds, platform, adminKey }: Surroundings,
+  { pages, tokenSeconds, platform, isProxied, adminKey }: Surroundings,
 ): string {
   const isWindows = platform === 'win32';
   const lines = [
@@ -38,7 +40,7 @@ export function banner(
       : [`  timers by POST ${baseUrl}/admin/functions/{name}, with x-functions-key: ${adminKey}`]),
     '',
     ...(certificate === undefined ? [] : trust(certificate, platform)),
-    ...(isWindows ? windowsRequest(baseUrl, token) : request(baseUrl, token, certificate)),
+    ...(isWindows ? windowsRequest(baseUrl, token) : request(baseUrl, token, { certificate, isProxied })),
     ...(token === null ? [] : lifetime(tokenSeconds, isWindows)),
     'Ctrl-C stops it.',
     '',
@@ -62,16 +64,32 @@ function trust(certificate: string, platform: NodeJS.Platform) {
   return ['Make Node, curl and .NET trust its certificate:', '', ...lines, ''];
 }
 
-function request(baseUrl: string, token: string | null, certificate: string | undefined) {
+function request(baseUrl: string, token: string | null, how: CurlOptions) {
   return [
     'Try it:',
     '',
-    `curl -sS${certificate === undefined ? '' : ` --cacert '${certificate}'`} -X PATCH '${baseUrl}/v1.0/playPromptOperation' \\`,
+    `${curl(how)} -X PATCH '${baseUrl}/v1.0/playPromptOperation' \\`,
     `  -H 'Authorization: Bearer ${token ?? '{token}'}' \\`,
     "  -H 'Content-Type: application/json' \\",
     `  -d '${EXAMPLE}'`,
     '',
   ];
+}
+
+interface CurlOptions {
+  readonly certificate: string | undefined;
+  readonly isProxied: boolean;
+}
+
+/** Whether an environment names a proxy that curl would use. */
+export function namesProxy(env: NodeJS.ProcessEnv): boolean {
+  return Object.entries(env).some(([name, value]) => value && /^(?:https?|all)_proxy$/i.test(name));
+}
+
+/** The beginning of a command that calls the service with curl. */
+export function curl({ certificate, isProxied }: CurlOptions): string {
+  const options = [isProxied && "--noproxy '*'", certificate !== undefined && `--cacert '${certificate}'`];
+  return ['curl -sS', ...options.filter(Boolean)].join(' ');
 }
 
 /** PowerShell calls something else curl, and takes the quotes out of what it hands to a program. */

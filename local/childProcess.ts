@@ -43,6 +43,11 @@ export async function startChild(
   };
 }
 
+/** Ignores that output goes nowhere once the terminal is closed, so that all can still be stopped in order. */
+export function outliveTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
 /** What a child process does between its start and its end. */
 export interface Service {
   readonly ready: unknown;
@@ -56,6 +61,7 @@ export interface Service {
  */
 export async function serveUntilStopped(start: () => Promise<Service>): Promise<void> {
   for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {});
+  outliveTerminal();
   const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
   try {
     const service = await start();

@@ -11,7 +11,7 @@ import { serveUntilStopped } from './childProcess.ts';
 import { type HttpAnswer, type TimerFunction, terminateApp } from './functionsWorker.ts';
 import { declaredLength, headersOf, isSendable, refusalOf, urlOf } from './hostRules.ts';
 import { loadApp } from './loadApp.ts';
-import { close, createLoopbackServer, listen } from './loopback.ts';
+import { close, createLoopbackServer, hostRefusal, listen } from './loopback.ts';
 import { requestLine } from './requestLine.ts';
 
 /** Kestrel's limit, which the real host has. */
@@ -71,7 +71,7 @@ await serveUntilStopped(async () => {
     const begin = performance.now();
     const { method = '' } = request;
     const url = urlOf(request, scheme);
-    const refusal = url ? refusalOf(request, process.env) : 400;
+    const refusal = refusalOf(request, process.env) ?? hostRefusal(request);
     const answer = url && refusal === undefined ? await answerTo(request, url) : bare(refusal ?? 400);
     if (REQUEST_LINES) {
       const milliseconds = performance.now() - begin;

@@ -25,15 +25,16 @@ export function declaredLength({ headers }: IncomingMessage): number {
 }
 
 /**
- * The URL of a request, with the scheme that a proxy names; undefined when it is not one. Kestrel refuses a Host that names
- * a user, and a `Request` has no such URL.
+ * The URL of a request that was not refused, with the scheme that a proxy names; undefined when its target is neither a path
+ * nor a URL of the same host.
  */
 export function urlOf({ url = '', headers }: IncomingMessage, scheme: string): URL | undefined {
   const forwarded = /^https?$/i.exec(String(headers['x-forwarded-proto'] ?? ''))?.[0].toLowerCase();
-  const origin = `${forwarded ?? scheme}://${headers.host}`;
+  const origin = URL.parse(`${forwarded ?? scheme}://${headers.host}`);
   // Parsed as a reference, a path that begins with two slashes would name another host.
-  const parsed = URL.parse(url.startsWith('/') ? origin + url : url);
-  return parsed && parsed.username === '' && parsed.password === '' ? parsed : undefined;
+  const parsed = URL.parse(url.startsWith('/') ? origin?.origin + url : url);
+  const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
+  return isHttp && parsed.host === origin?.host && parsed.username + parsed.password === '' ? parsed : undefined;
 }
 
 /** The headers of a request, which the host decodes as UTF-8; Node.js decodes them as Latin-1. */

@@ -6,10 +6,13 @@ import { type JWK, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jo
 import { v5 as uuidv5 } from 'uuid';
 import * as z from 'zod';
 import { type Certificate, newSigningKey, SIGNING_ALGORITHM, type SigningKey } from './keys.ts';
-import { close, createLoopbackServer, LOOPBACK, listen } from './loopback.ts';
+import { close, createLoopbackServer, hostRefusal, LOOPBACK, listen } from './loopback.ts';
 
 /** How long a token is valid unless the request names another lifetime. */
 export const DEFAULT_LIFETIME_SECONDS = 3600;
+
+/** The longest lifetime that a request may name, in seconds: a token that was left somewhere is of no use the day after. */
+const MAX_LIFETIME_SECONDS = 24 * 3600;
 
 /** The issuer's `Server` header. */
 export const ISSUER_NAME = 'playpromptoperation-issuer';
@@ -104,6 +107,8 @@ export async function startIssuer(port: number, options: IssuerOptions = {}): Pr
   }
 
   async function respond(request: IncomingMessage, response: ServerResponse) {
+    const refusal = hostRefusal(request);
+    if (refusal) return response.writeHead(refusal).end();
     const [, tenant = '', path = ''] = /^\/([0-9a-f-]{36}|common)\/([^?]*)/i.exec(request.url ?? '') ?? [];
     switch (`${request.method} ${path}`) {
       case 'GET v2.0/.well-known/openid-configuration':
@@ -172,7 +177,7 @@ const tokenForm = z
     client_assertion: z.string().min(1).optional(),
     scope: z.string().regex(/^.+\/\.default$/, { error: 'must end in /.default' }),
     role: z.array(z.string()).optional(),
-    expires_in: z.coerce.number().int().default(DEFAULT_LIFETIME_SECONDS),
+    expires_in: z.coerce.number().int().max(MAX_LIFETIME_SECONDS).default(DEFAULT_LIFETIME_SECONDS),
   })
   .refine(({ client_secret, client_assertion }) => client_secret !== undefined || client_assertion !== undefined, {
     path: ['client_secret'],

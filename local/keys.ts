@@ -66,15 +66,12 @@ export async function keptSigningKey(folder: string): Promise<SigningKey> {
   }
 }
 
-/** The file of the certificate that is kept in a folder. */
-export const certificateFile = (folder: string) => resolve(folder, 'certificate.pem');
-
 /**
  * Reads the certificate that is kept in a folder, or makes one there; one that is about to expire is replaced. It is not
  * a certificate authority: to trust it is to trust this machine's loopback address only.
  */
 export async function keptCertificate(folder: string): Promise<Certificate> {
-  const file = certificateFile(folder);
+  const file = resolve(folder, 'certificate.pem');
   const keyFile = resolve(folder, 'certificate-key.pem');
   if (!isUsable(file, keyFile)) {
     const now = Date.now();
@@ -112,7 +109,7 @@ function isUsable(file: string, keyFile: string) {
 }
 
 /** Writes a file that only its owner can read, whole or not at all. */
-function keep(file: string, content: string) {
+export function keep(file: string, content: string): void {
   const folder = resolve(file, '..');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);

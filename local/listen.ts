@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { ancestorsEnd } from './ancestors.ts';
+import { curl, namesProxy } from './banner.ts';
 import { readCommandLine } from './commandLine.ts';
-import { certificateFile, KEYS_FOLDER } from './keys.ts';
-import { readLocalSettings } from './localSettings.ts';
 import { close, createLoopbackServer, LOOPBACK, listen } from './loopback.ts';
 import { notificationLines } from './notificationLine.ts';
+import { type RunningService, runningService } from './running.ts';
 
 const USAGE = `
 npm run listen -- [options]
@@ -14,10 +15,7 @@ npm run listen -- [options]
 Receives change notifications on this machine, and prints each on a line. First it prints a command that subscribes.
 
   --port NUMBER  the receiver's port, 0 for any free one; by default 7073
-  --https        the service was started by npm start -- --https
   --help         print this text
-
-PORT (7071) is the port of the service, KEYS_LOCATION (.keys) the folder of its certificate.
 `;
 
 /** How long the printed command's subscription lasts: the most that the service allows is three days. */
@@ -25,7 +23,6 @@ const SUBSCRIPTION_MS = 24 * 3600 * 1000;
 
 const { values } = readCommandLine(USAGE, {
   port: { type: 'string', default: '7073' },
-  https: { type: 'boolean', default: false },
 });
 try {
   await serve(portOf(values.port));
@@ -35,15 +32,13 @@ try {
 }
 
 async function serve(requested: number) {
-  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), ancestorsEnd()]);
+  const service = runningService();
   const server = createLoopbackServer(undefined, {}, (request, response) => {
     receive(request, response).catch(() => response.destroy());
   });
   const port = await listen(server, requested, '--port');
-  const { named } = readLocalSettings(process.env);
-  const certificate = values.https ? certificateFile(named.KEYS_LOCATION ?? KEYS_FOLDER) : undefined;
-  const service = `${values.https ? 'https' : 'http'}://${LOOPBACK}:${named.PORT ?? 7071}`;
-  console.log(instructions(service, `http://${LOOPBACK}:${port}/`, certificate));
+  console.log(instructions(service, `http://${LOOPBACK}:${port}/`));
   await interrupted;
   await close(server);
 }
@@ -62,7 +57,7 @@ async function receive(request: IncomingMessage, response: ServerResponse) {
   return response.writeHead(lines ? 202 : 400).end();
 }
 
-function instructions(service: string, receiver: string, certificate: string | undefined) {
+function instructions({ baseUrl, certificate }: RunningService, receiver: string) {
   const subscription = JSON.stringify({
     changeType: 'created,updated,deleted',
     resource: 'playPromptOperation',
@@ -72,13 +67,13 @@ function instructions(service: string, receiver: string, certificate: string | u
   const command =
     process.platform === 'win32'
       ? [
-          `Invoke-RestMethod -Method Post -Uri '${service}/v1.0/subscriptions' \``,
+          `Invoke-RestMethod -Method Post -Uri '${baseUrl}/v1.0/subscriptions' \``,
           '  -Headers @{ Authorization = "Bearer $(npm run --silent token)" } `',
           "  -ContentType 'application/json' `",
           `  -Body '${subscription}'`,
         ]
       : [
-          `curl -sS${certificate === undefined ? '' : ` --cacert '${certificate}'`} '${service}/v1.0/subscriptions' \\`,
+          `${curl({ certificate, isProxied: namesProxy(process.env) })} '${baseUrl}/v1.0/subscriptions' \\`,
           '  -H "Authorization: Bearer $(npm run --silent token)" \\',
           "  -H 'Content-Type: application/json' \\",
           `  -d '${subscription}'`,

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 
@@ -17,6 +17,20 @@ export function createLoopbackServer(
   if (!certificate) return createServer(options, listener);
   const { cert, key } = certificate;
   return createTlsServer({ ...options, cert, key }, listener);
+}
+
+/** A `Host` as a URL has it: an IPv6 address in brackets, or a name or an IPv4 address; then perhaps a port. RFC 9110 7.2. */
+const HOST = /^(\[[\da-f:.]+\]|[\w.~-]+)(?::\d{1,5})?$/i;
+
+/**
+ * The status with which a request is refused for its `Host`: 400 when it has not exactly one that is valid, 421 when that is
+ * not a name of this machine. A page of a browser that reaches a server on loopback by a name of its own is refused so.
+ */
+export function hostRefusal({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): 400 | 421 | undefined {
+  const [host = '', ...others] = headersDistinct.host ?? [];
+  const name = HOST.exec(host)?.[1]?.toLowerCase();
+  if (name === undefined || others.length > 0) return 400;
+  return name === 'localhost' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name) ? undefined : 421;
 }
 
 /**

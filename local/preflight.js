@@ -1,5 +1,6 @@
-// Loaded before every script: reports in one sentence what is missing. It is JavaScript and imports nothing but Node's own
-// modules, since a Node that cannot run TypeScript, or a folder without packages, is what it is there for.
+// Loaded before every script: reports in one sentence what is missing, and keeps what a script sends to this machine from a
+// proxy. It is JavaScript and imports nothing but Node's own modules before it has checked, since a Node that cannot run
+// TypeScript, or a folder without packages, is what it is there for.
 import { existsSync } from 'node:fs';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -12,6 +13,9 @@ if (isOld) {
       'run npm rebuild node (npm ci --ignore-scripts leaves it out), or use Node 22.18 or newer.',
   );
 }
+
+const { excludeLoopback } = await import('../functions/noProxy.ts');
+excludeLoopback(process.env);
 
 /** @param {string} sentence */
 function fail(sentence) {

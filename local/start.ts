@@ -2,20 +2,22 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { packagedPages } from '../functions/page.ts';
 import { readSettings } from '../shared/settings.ts';
-import { banner, type Facts } from './banner.ts';
-import { startChild } from './childProcess.ts';
+import { ancestorsEnd } from './ancestors.ts';
+import { banner, type Facts, namesProxy } from './banner.ts';
+import { type Child, outliveTerminal, startChild } from './childProcess.ts';
 import { readCommandLine } from './commandLine.ts';
 import { DEFAULT_LIFETIME_SECONDS, startIssuer } from './issuer.ts';
 import { type Certificate, KEYS_FOLDER, keptCertificate, keptSigningKey } from './keys.ts';
 import { readLocalSettings } from './localSettings.ts';
 import { findFreePort, LOOPBACK } from './loopback.ts';
 import { checkPorts } from './ports.ts';
+import { noteRunning, noteStopped } from './running.ts';
 
 const USAGE = `
 npm start -- [options]
@@ -26,6 +28,7 @@ Starts the service on this machine, with a table store and a token issuer unless
   --https        serve the app and the issuer over https, with a certificate that is kept in KEYS_LOCATION
   --json         print one line of JSON instead of text, once all is ready
   --quiet        do not print a line for every request
+  --watch        compile and restart the app whenever its source changes
   --host NAME    func (Azure Functions Core Tools) or embedded; by default func where it is installed
   --app FOLDER   the app to run, such as dist/app, which npm run package makes
   --build        compile the app first, as npm start does
@@ -41,6 +44,8 @@ const FUNC_START_DEADLINE_MS = 120_000;
 const AZURITE_ACCOUNT = 'devstoreaccount1';
 const AZURITE_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const AZURITE_FOLDER = '.azurite';
+/** The folders that the app is compiled from. */
+const SOURCES = ['functions', 'shared'];
 
 /** What a part that listens reports when it is ready. */
 const listening = z.object({ port: z.number() });
@@ -51,11 +56,18 @@ interface Part {
   stop(): Promise<void>;
 }
 
+/** Of a part that does not end by itself. */
+const never = new Promise<never>(() => {});
+
 const options = readOptions();
 /** The host's key for `/admin`, which the real host has too. */
 const adminKey = process.env.ADMIN_KEY ?? randomUUID();
 const parts: Part[] = [];
-const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+const interrupted = Promise.race([
+  ...['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)),
+  ancestorsEnd(),
+]);
+outliveTerminal();
 try {
   await Promise.race([interrupted, startAll().then(() => anyEnds(parts))]);
 } catch (error) {
@@ -103,7 +115,7 @@ async function startAll() {
     ? await startIssuer(ports.issuer, { grantedRoles, signingKey: await keptSigningKey(keys), certificate })
     : undefined;
   if (issuer) {
-    parts.push({ ended: new Promise(() => {}), stop: () => issuer.close() });
+    parts.push({ ended: never, stop: () => issuer.close() });
     env.AUTH_AUTHORITY = issuer.authority;
   }
   const baseUrl = await (host === 'func'
@@ -122,12 +134,15 @@ async function startAll() {
     host,
     ...(certificate && { certificate: certificate.file }),
   };
+  noteRunning(keys, facts);
+  parts.push({ ended: never, stop: async () => noteStopped(keys) });
   if (options.json) return console.log(JSON.stringify(facts));
   console.log(
     banner(facts, {
       pages: packagedPages(pages, app),
       tokenSeconds: DEFAULT_LIFETIME_SECONDS,
       platform: process.platform,
+      isProxied: namesProxy(process.env),
       ...(host === 'embedded' && { adminKey }),
     }),
   );
@@ -139,10 +154,13 @@ function prepareApp(app: string) {
   if (!isCheckout && !existsSync(join(app, 'package.json'))) {
     throw new Error(`There is no app in ${app}. npm run package makes one in dist/app.`);
   }
-  if (!isCheckout || !options.build) return;
-  const compiler = ['node_modules/typescript/bin/tsc', '--project', 'functions'];
-  const { status } = spawnSync(process.execPath, compiler, { stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error('The app does not compile.');
+  if (!isCheckout && options.watch) throw new Error('--watch needs the sources: it does not go with --app.');
+  if (isCheckout && options.build && !compile()) throw new Error('The app does not compile.');
+}
+
+function compile(...flags: string[]) {
+  const compiler = ['node_modules/typescript/bin/tsc', '--project', 'functions', ...flags];
+  return spawnSync(process.execPath, compiler, { stdio: ['ignore', 2, 2] }).status === 0;
 }
 
 /** The certificates that Node trusts besides its own: the local one, and those that the environment names already. */
@@ -168,6 +186,7 @@ function readOptions() {
     https: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
     build: { type: 'boolean', default: false },
+    watch: { type: 'boolean', default: false },
     port: { type: 'string' },
     host: { type: 'string' },
     app: { type: 'string', default: '.' },
@@ -177,11 +196,14 @@ function readOptions() {
     console.error(`--host must be func or embedded; it is ${values.host}.`);
     process.exit(1);
   }
-  if (values.https && host.data === 'func') {
-    console.error('--https needs the embedded host: Core Tools take no certificate in PEM.');
+  const needsEmbedded = values.https || values.watch;
+  if (needsEmbedded && host.data === 'func') {
+    console.error(
+      '--https and --watch need the embedded host: Core Tools take no certificate in PEM, and do not reload.',
+    );
     process.exit(1);
   }
-  return { ...values, host: host.data ?? (!values.https && hasCoreTools() ? 'func' : 'embedded') };
+  return { ...values, host: host.data ?? (!needsEmbedded && hasCoreTools() ? 'func' : 'embedded') };
 }
 
 function hasCoreTools() {
@@ -201,22 +223,17 @@ function report(module: string, { pid }: ChildProcess) {
   if (pid !== undefined) process.send?.({ started: { module, pid } });
 }
 
-/** Starts a module of this folder as a part. */
-async function startPart(...[module, env, options]: Parameters<typeof startChild>) {
-  const part = await startChild(module, env, options);
-  parts.push(part);
-  report(module, part.process);
-  return listening.parse(part.ready).port;
-}
-
 async function startStore(env: NodeJS.ProcessEnv, port: number) {
   const location = env.AZURITE_LOCATION ?? AZURITE_FOLDER;
   mkdirSync(location, { recursive: true });
-  const chosen = await startPart('azurite.ts', {
+  const store = await startChild('azurite.ts', {
     ...env,
     AZURITE_LOCATION: location,
     AZURITE_TABLE_PORT: String(port),
   });
+  parts.push(store);
+  report('azurite.ts', store.process);
+  const chosen = listening.parse(store.ready).port;
   return `DefaultEndpointsProtocol=http;AccountName=${AZURITE_ACCOUNT};AccountKey=${AZURITE_KEY};TableEndpoint=http://${LOOPBACK}:${chosen}/${AZURITE_ACCOUNT};`;
 }
 
@@ -226,18 +243,57 @@ async function startEmbeddedHost(
   port: number,
   certificate: Certificate | undefined,
 ) {
-  const chosen = await startPart(
-    'host.ts',
-    {
-      ...env,
-      PORT: String(port),
-      ADMIN_KEY: adminKey,
-      ...(certificate && { CERTIFICATE_FILE: certificate.file, CERTIFICATE_KEY_FILE: certificate.keyFile }),
-      ...(!options.quiet && { REQUEST_LINES: 'true' }),
-    },
-    { cwd },
-  );
+  const start = (on: number) =>
+    startChild(
+      'host.ts',
+      {
+        ...env,
+        PORT: String(on),
+        ADMIN_KEY: adminKey,
+        ...(certificate && { CERTIFICATE_FILE: certificate.file, CERTIFICATE_KEY_FILE: certificate.keyFile }),
+        ...(!options.quiet && { REQUEST_LINES: 'true' }),
+      },
+      { cwd },
+    );
+  const host = await start(port);
+  const chosen = listening.parse(host.ready).port;
+  parts.push(options.watch ? restartOnChange(host, () => start(chosen)) : host);
+  report('host.ts', host.process);
   return `${certificate ? 'https' : 'http'}://${LOOPBACK}:${chosen}`;
+}
+
+/** Restarts the app, on the same port, when a source file has changed and compiles. */
+function restartOnChange(first: Child, start: () => Promise<Child>): Part {
+  let app: Child | undefined = first;
+  let restarted = Promise.resolve();
+  const restart = async () => {
+    // The editor checks types; here they would take longer than the rest.
+    if (!compile('--noCheck')) return;
+    await app?.stop();
+    app = await start().catch((error: Error) => {
+      console.error(error.message);
+      return undefined;
+    });
+    if (app) console.error('The app was restarted.');
+  };
+  // An editor may write a file in several steps.
+  let settled: NodeJS.Timeout | undefined;
+  const onChange = () => {
+    clearTimeout(settled);
+    settled = setTimeout(() => {
+      restarted = restarted.then(restart);
+    }, 100);
+  };
+  const watchers = SOURCES.map((folder) => watch(folder, { recursive: true }, onChange));
+  return {
+    ended: never,
+    async stop() {
+      for (const watcher of watchers) watcher.close();
+      clearTimeout(settled);
+      await restarted;
+      await app?.stop();
+    },
+  };
 }
 
 /** Core Tools cannot choose a free port and do not report when they are ready: the port is polled until it answers. */

@@ -1,23 +1,21 @@
 // `npm run token`: prints an access token of the local issuer.
 import * as z from 'zod';
-import { readSettings } from '../shared/settings.ts';
 import { askLoopback } from './askLoopback.ts';
 import { readCommandLine } from './commandLine.ts';
-import { readLocalSettings } from './localSettings.ts';
+import { LOOPBACK } from './loopback.ts';
+import { runningService } from './running.ts';
 
 const DEADLINE_MS = 5000;
 
 const USAGE = `
 npm run --silent token -- [options]
 
-Prints an access token of the issuer that npm start has started.
+Prints an access token of the issuer that npm start runs in this folder.
 
   --role NAME           an app role of the token; may be repeated; by default the first of AUTH_APP_ROLES
   --tenant ID           the tenant, by default the first of AUTH_TENANTS
-  --expires-in SECONDS  how long the token is valid, by default 3600
+  --expires-in SECONDS  how long the token is valid, by default 3600, at most 86400
   --help                print this text
-
-ISSUER_PORT (7072) is the issuer's port.
 `;
 
 const tokenResponse = z.object({ access_token: z.string() });
@@ -35,28 +33,21 @@ try {
 }
 
 async function requestToken() {
-  const { named, sample } = readLocalSettings(process.env);
-  const { auth } = readSettings({
-    ...sample,
-    ...named,
-    ...(named.TABLES_ENDPOINT && { TABLES_CONNECTION: '' }),
-  });
-  const path = `/${values.tenant ?? auth.tenants[0]}/oauth2/v2.0/token`;
+  const { tokenEndpoint, tenant, audience } = runningService();
+  const { hostname, port, pathname } = new URL(tokenEndpoint);
+  if (hostname !== LOOPBACK) throw new Error(`Tokens come from ${tokenEndpoint}, which is not the local issuer.`);
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
     client_id: 'local',
     client_secret: 'local',
-    scope: `${auth.audiences[0]}/.default`,
+    scope: `${audience}/.default`,
     ...(values['expires-in'] && { expires_in: values['expires-in'] }),
   });
-  for (const role of values.role ?? auth.appRoles.slice(0, 1)) form.append('role', role);
+  for (const role of values.role ?? []) form.append('role', role);
 
-  const authority = new URL(named.AUTH_AUTHORITY ?? `http://127.0.0.1:${named.ISSUER_PORT ?? 7072}`);
-  const isLocal = authority.hostname === '127.0.0.1' || authority.hostname === 'localhost';
-  if (!isLocal) throw new Error(`AUTH_AUTHORITY is ${authority.href}, which is not the local issuer.`);
-  const port = Number(authority.port);
-  const response = await askLoopback(port, path, { form, deadlineMs: DEADLINE_MS });
-  if (!response) throw new Error(`No issuer answers on port ${port} (ISSUER_PORT). Is npm start running?`);
+  const path = pathname.replace(tenant, values.tenant ?? tenant);
+  const response = await askLoopback(Number(port), path, { form, deadlineMs: DEADLINE_MS });
+  if (!response) throw new Error(`No issuer answers on port ${port}.`);
   if (response.status !== 200) throw new Error(`The issuer refused: ${response.body}`);
   return tokenResponse.parse(JSON.parse(response.body)).access_token;
 }

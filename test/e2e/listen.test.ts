@@ -35,7 +35,7 @@ const testWithHttps = testHost() === 'embedded' ? test : test.skip;
 testWithHttps('the command for a service with https subscribes there', async () => {
   const folder = newFolder();
   const secure = await startService({ AZURITE_LOCATION: folder.path }, ['--https']);
-  const receiver = startReceiver(secure, '--https');
+  const receiver = startReceiver(secure);
   const command = await receiver.printed(/^curl [\s\S]*\}'$/m);
   expect(command).toContain(` --cacert '${secure.facts.certificate}' 'https://127.0.0.1:`);
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(secure) });

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname } from 'node:path';
 import type { TestService } from './service.ts';
 
 /** `npm run listen`, as it runs beside a service. */
@@ -12,19 +11,13 @@ export interface TestReceiver {
 }
 
 /** The environment of a script for a service. */
-export function environmentFor({ facts }: Pick<TestService, 'facts'>): NodeJS.ProcessEnv {
-  const { baseUrl, tokenEndpoint, certificate } = facts;
-  return {
-    ...process.env,
-    PORT: new URL(baseUrl).port,
-    ISSUER_PORT: new URL(tokenEndpoint).port,
-    ...(certificate !== undefined && { KEYS_LOCATION: dirname(certificate) }),
-  };
+export function environmentFor({ keys }: Pick<TestService, 'keys'>): NodeJS.ProcessEnv {
+  return { ...process.env, KEYS_LOCATION: keys };
 }
 
 /** Starts the receiver of `npm run listen` on a free port. */
-export function startReceiver(service: Pick<TestService, 'facts'>, ...flags: string[]): TestReceiver {
-  const child = spawn(process.execPath, ['local/listen.ts', '--port', '0', ...flags], {
+export function startReceiver(service: Pick<TestService, 'keys'>): TestReceiver {
+  const child = spawn(process.execPath, ['local/listen.ts', '--port', '0'], {
     env: environmentFor(service),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

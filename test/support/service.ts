@@ -26,6 +26,8 @@ const facts = z.strictObject({
 /** The whole local service, in processes of its own, as `npm start` starts it. */
 export interface TestService {
   readonly facts: z.infer<typeof facts>;
+  /** The folder of its keys, where it also writes down that it runs. */
+  readonly keys: string;
   /** Everything that it wrote to standard error. */
   readonly errors: () => string;
   /** The process that was started. */
@@ -95,7 +97,7 @@ export function spawnService(
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
   });
-  return { child, parts, errors: () => errors, exited: once(child, 'exit') };
+  return { child, parts, keys: env.KEYS_LOCATION ?? keys.path, errors: () => errors, exited: once(child, 'exit') };
 }
 
 /** Starts the service and waits until it is ready. */
@@ -104,11 +106,12 @@ export async function startService(
   flags: readonly string[] = [],
   host?: { readonly host: string | undefined },
 ): Promise<TestService> {
-  const { child, parts, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags], host);
+  const { child, parts, keys, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags], host);
   const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
   if (line === undefined) throw new Error(`The service did not start: ${errors()}`);
   return {
     facts: facts.parse(JSON.parse(line)),
+    keys,
     errors,
     process: child,
     parts,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { banner } from '../../../local/banner.ts';
+import { banner, curl, namesProxy } from '../../../local/banner.ts';
 
 const facts = {
   baseUrl: 'https://127.0.0.1:7071',
@@ -13,7 +13,7 @@ const facts = {
 };
 const certificate = '/keys/certificate.pem';
 const print = (platform: NodeJS.Platform, more: object = {}) =>
-  banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform });
+  banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform, isProxied: false });
 
 describe('on Windows', () => {
   test('the request is one of PowerShell, and so is the way to another token', () => {
@@ -53,4 +53,12 @@ test('an issuer that is not the local one gives no token', () => {
   const printed = print('linux', { token: null });
   expect(printed).toContain('Bearer {token}');
   expect(printed).not.toContain('npm run --silent token');
+});
+
+test('where the environment names a proxy, curl goes past it', () => {
+  expect(namesProxy({ PATH: '/bin', HTTP_PROXY: '', no_proxy: 'a' })).toBe(false);
+  for (const name of ['HTTP_PROXY', 'http_proxy', 'https_proxy', 'ALL_PROXY']) {
+    expect(namesProxy({ [name]: 'http://proxy.example' })).toBe(true);
+  }
+  expect(curl({ certificate, isProxied: true })).toBe(`curl -sS --noproxy '*' --cacert '${certificate}'`);
 });

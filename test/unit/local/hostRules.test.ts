@@ -46,8 +46,15 @@ describe('a request', () => {
     expect(urlOf(aRequest(), 'http')?.href).toBe('http://a/');
   });
 
-  test.each(['a@b', 'a:b@c', ':b@c', 'a b', ''])('with the Host "%s" has no URL', (host) => {
-    expect(urlOf(aRequest({ headers: { host } }), 'http')).toBeUndefined();
+  test.each(['file:///etc/passwd', 'ftp://a/', '*', 'http://b/', 'http://c@a/', 'a:80'])(
+    'has no URL by the target "%s"',
+    (url) => {
+      expect(urlOf(aRequest({ url }), 'http')).toBeUndefined();
+    },
+  );
+
+  test.each(['/v1.0', 'http://a/v1.0', 'https://A/v1.0'])('has a URL by the target "%s"', (url) => {
+    expect(urlOf(aRequest({ url }), 'http')?.pathname).toBe('/v1.0');
   });
 
   test('has its headers decoded as UTF-8', () => {
