@@ -1,5 +1,5 @@
 // The outbox, step by step: an instance dies before and after each of its requests to the store and to receivers while it
-// writes a change and delivers its notifications, and another one takes over. test/attacks/notifications.test.ts kills processes.
+// writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
 import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
