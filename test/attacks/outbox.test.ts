@@ -1,170 +1,171 @@
-// The outbox, step by step: the service is killed before and after each request that it sends to the store and to
-// receivers while it writes a change and delivers its notifications; and what it asks of the store.
-// KILL_POINTS=all npm test -- --coverage=false test/attacks/outbox tries every point; KILL_SEED repeats a choice.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
-import { randomOf } from '../support/random.ts';
-import {
-  expireLeases,
-  type RecordingReceiver,
-  runTimer,
-  startRecordingReceiver,
-  subscribe,
-  untilDelivered,
-} from '../support/recordingReceiver.ts';
-import { killService, patch, startService, type TestService } from '../support/service.ts';
+// The outbox, step by step: an instance dies before and after each of its requests to the store and to receivers while it
+// writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, expect, test } from '@jest/globals';
+import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
+import { createDeliverDue } from '../../shared/notifications/deliverDue.ts';
+import { createDelivery } from '../../shared/notifications/delivery.ts';
+import { createOutbox } from '../../shared/notifications/outbox.ts';
+import type { StoredEntry } from '../../shared/notifications/outboxEntry.ts';
+import type { Receivers } from '../../shared/notifications/receiver.ts';
+import { readResource } from '../../shared/notifications/resource.ts';
+import type { Subscription } from '../../shared/notifications/subscription.ts';
+import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
+import { createUpdateOperation } from '../../shared/operation/update.ts';
+import { ServiceError } from '../../shared/serviceError.ts';
+import { createOutboxRepository } from '../../shared/store/outboxRepository.ts';
+import { createSubscriptionRepository } from '../../shared/store/subscriptionRepository.ts';
+import { createTableRepository } from '../../shared/store/tableRepository.ts';
+import { aSubscription } from '../support/notifications.ts';
+import { expireLeases } from '../support/recordingReceiver.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 
-const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32);
-const isWhole = process.env.KILL_POINTS === 'all';
-const CHOSEN_POINTS = 3;
+const signal = new AbortController().signal;
+const RECEIVERS = ['https://one.example/', 'https://other.example/'];
+const [FIRST = ''] = RECEIVERS;
 
-const ENDED = "/playPromptOperation?$filter=status in ('Completed','Failed')";
+const name = newTableName();
+const settings = { name, connection: azuriteConnection(), endpoint: undefined, managedIdentityClientId: undefined };
 
-let receiver: RecordingReceiver;
-let store: FaultProxy;
-let table: string;
-let service: TestService | undefined;
+/** The notifications that were accepted: the URL, and the ETag of the operation. */
+const accepted: string[] = [];
+/** The receivers that are not available. */
+const down = new Set<string>();
 
-async function start() {
-  const connection = azuriteConnection(store.port);
-  service = await startService({ TABLES_CONNECTION: connection, TABLES_NAME: table, NOTIFICATION_HOSTS: '127.0.0.1' });
-  return service;
+const post: Receivers['post'] = async (url, body) => {
+  if (down.has(url)) return { status: 503, headers: { 'retry-after': '1' }, body: '' };
+  accepted.push(`${url} ${JSON.parse(body).value[0].resourceData['@odata.etag']}`);
+  return { status: 202, headers: {}, body: '' };
+};
+
+/** An instance of the service, which dies before or after its n-th request if that is asked for. */
+function startInstance(dying?: 'before' | 'after', last = 0) {
+  const life = new AbortController();
+  const requests: string[] = [];
+  const running = new Set<Promise<unknown>>();
+
+  /** The same object, but that each call of a method is a request, of which a dead instance sends none. */
+  const counting = <Target extends object>(target: Target): Target =>
+    new Proxy(target, {
+      get(_, method: string) {
+        const call = Reflect.get(target, method);
+        if (method === 'getCached' || typeof call !== 'function') return call;
+        return (...args: unknown[]) => track(send(method, async () => Reflect.apply(call, target, args)));
+      },
+    });
+
+  async function send(method: string, call: () => Promise<unknown>) {
+    checkLife();
+    const isLast = requests.push(method) - 1 === last;
+    if (isLast && dying === 'before') life.abort();
+    checkLife();
+    const response = await call();
+    if (isLast && dying === 'after') life.abort();
+    checkLife();
+    return response;
+  }
+
+  function checkLife() {
+    if (life.signal.aborted) throw new ServiceError('unavailable', 'The instance is dead.');
+  }
+
+  function track(request: Promise<unknown>) {
+    running.add(request);
+    return request.finally(() => running.delete(request));
+  }
+
+  const operations = counting(createTableRepository(settings));
+  const entries = counting(createOutboxRepository(settings));
+  const subscriptions = counting(createSubscriptionRepository(settings));
+  const receivers = counting({ post });
+  const delivery = createDelivery({ entries, subscriptions, receivers });
+  const listen = createOutbox({ entries, findSubscriptions: createFindSubscriptions({ subscriptions }), delivery });
+  const update = createUpdateOperation({ operations, listen });
+  const deliverDue = createDeliverDue({ entries, subscriptions, operations, delivery });
+  return {
+    requests,
+    isDead: () => life.signal.aborted,
+    update: (tenant: string, id: string, patch: object) =>
+      update(tenant, { id, patch, preconditions: {} }, life.signal),
+    /** Runs the timer after the time of every lease. */
+    async deliverDue() {
+      await expireLeases(name);
+      await deliverDue(life.signal);
+    },
+    /** Waits until none of its requests runs. */
+    async ended() {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+  };
 }
 
-beforeAll(async () => {
-  [receiver, store] = await Promise.all([startRecordingReceiver(), startFaultProxy()]);
+/** The store as nobody's instance sees it. */
+const store = {
+  operations: createTableRepository(settings),
+  entries: createOutboxRepository(settings),
+  subscriptions: createSubscriptionRepository(settings),
+};
+const waiting = async () => (await store.entries.list({}, undefined, signal)).entries;
+
+const subscribe = async (tenant: string, changes: Partial<Subscription>) =>
+  store.subscriptions.create(aSubscription({ tenant, changeTypes: ['updated'], ...changes }), signal);
+
+afterAll(() => tableClient(name).deleteTable());
+
+test('a warm update asks the store once without a subscription, and twice before its answer with one', async () => {
+  const tenant = crypto.randomUUID();
+  /** What a warm update asks of the store before its answer; subscriptions are listed every few seconds only. */
+  async function warmUpdate(instance: ReturnType<typeof startInstance>) {
+    await instance.update(tenant, 'counted', { clientContext: crypto.randomUUID() });
+    while ((await waiting()).length > 0) await delay(1);
+    await instance.ended();
+    const before = instance.requests.length;
+    await instance.update(tenant, 'counted', { clientContext: crypto.randomUUID() });
+    return instance.requests.slice(before).filter((method) => method !== 'list');
+  }
+  expect(await warmUpdate(startInstance())).toEqual(['put']);
+  await subscribe(tenant, { notificationUrl: FIRST });
+  const resource = readResource("playPromptOperation?$filter=status eq 'Completed'");
+  await subscribe(tenant, { notificationUrl: FIRST, resource });
+  expect((await warmUpdate(startInstance())).slice(0, 2)).toEqual(['create', 'put']);
+  while ((await waiting()).length > 0) await delay(1);
 });
-beforeEach(() => {
-  table = newTableName();
+
+test.each([
+  ['delivers at once', false],
+  ['delivers by the timer, since a receiver was down', true],
+])('an acknowledged change reaches every subscription, wherever the instance that %s dies', async (_title, isDown) => {
+  const tenant = crypto.randomUUID();
+  for (const notificationUrl of RECEIVERS) await subscribe(tenant, { notificationUrl });
+  const outcomes = new Set<string>();
+  let last = 0;
+  while ((await dies(last, 'before')) && (await dies(last, 'after'))) last += 1;
+  // The list of subscriptions, the entry, the write, two requests to receivers, the removal of the entry.
+  expect(last).toBeGreaterThanOrEqual(6);
+  expect(outcomes).toEqual(new Set(['acknowledged', 'written', 'not written']));
+
+  /** Whether an instance comes so far as to die at a request while it makes a change and delivers its notifications. */
+  async function dies(request: number, when: 'before' | 'after'): Promise<boolean> {
+    const id = crypto.randomUUID();
+    await store.operations.put(tenant, newPlayPromptOperation(id), undefined, 'created', signal);
+    if (isDown) down.add(FIRST);
+    const instance = startInstance(when, request);
+    const answer = await instance.update(tenant, id, { status: 'Completed' }).catch(() => undefined);
+    const isOver = (left: readonly StoredEntry[]) => left.every(({ entry }) => isDown && entry.attempts > 0);
+    while (!instance.isDead() && !isOver(await waiting())) await delay(1);
+    down.clear();
+    await instance.deliverDue().catch(() => {});
+    await instance.ended();
+
+    const other = startInstance();
+    for (let run = 0; run < 2; run++) await other.deliverDue();
+    const stored = await store.operations.get(tenant, id, signal);
+    const isWritten = stored?.operation.status === 'Completed';
+    if (answer) expect(stored?.etag).toBe(answer.etag);
+    outcomes.add(answer ? 'acknowledged' : isWritten ? 'written' : 'not written');
+    const reached = RECEIVERS.filter((url) => accepted.includes(`${url} ${stored?.etag}`));
+    expect({ request, when, reached }).toEqual({ request, when, reached: isWritten ? RECEIVERS : [] });
+    expect(await waiting()).toEqual([]);
+    return instance.isDead();
+  }
 });
-afterEach(async () => {
-  store.fault = undefined;
-  receiver.reply = undefined;
-  if (service) await killService(service);
-  await tableClient(table).deleteTable();
-});
-afterAll(async () => {
-  await Promise.all([receiver?.close(), store?.close()]);
-});
-
-test('a warm update asks the store once without a subscription, and at most twice before its answer with one', async () => {
-  const service = await start();
-  let requests = 0;
-  store.fault = ({ method, url }) => {
-    // Lists of subscriptions are read in the background, every few seconds for each tenant.
-    const isList = method === 'GET' && new URL(url, 'http://store').search.includes('subscriptions_');
-    if (!isList) requests += 1;
-    return 'pass';
-  };
-  const warm = async (n: number) => {
-    requests = 0;
-    const { status } = await patch(service, { clientContext: `${n}` }, { path: '/counted' });
-    expect(status).toBe(200);
-    return requests;
-  };
-  await warm(0);
-  expect([await warm(1), await warm(2), await warm(3)]).toEqual([1, 1, 1]);
-
-  await subscribe(service, receiver, '/all');
-  await subscribe(service, receiver, '/ended', ENDED);
-  await untilDelivered(table);
-  expect(await warm(4)).toBe(2);
-}, 60_000);
-
-/** Whether the receiver at `/one` is down until the timer runs, and how many requests the service sends at least. */
-const scenarios = [
-  { title: 'delivers at once', isDown: false, requests: 5 },
-  { title: 'delivers by the timer, since a receiver was down', isDown: true, requests: 9 },
-];
-
-test.each(scenarios)(
-  `an acknowledged change reaches every subscription, wherever the instance that $title dies (seed ${seed})`,
-  async ({ isDown, requests }) => {
-    let service = await start();
-    await Promise.all(['/one', '/other'].map((path) => subscribe(service, receiver, path)));
-    const random = randomOf(seed);
-    const points = Array.from({ length: requests }, (_, point) => ({ point, order: random() }));
-    const chosen = points.toSorted((a, b) => a.order - b.order).slice(0, CHOSEN_POINTS);
-    for (const { point } of isWhole ? points : chosen) {
-      for (const when of ['before', 'after'] as const) expect(await killAt(point, when)).toBe(true);
-    }
-    // Until there are no more requests.
-    for (let point = requests; isWhole && (await killAt(point, 'before')); point++) {
-      await killAt(point, 'after');
-    }
-
-    /** Makes a change, and kills the service at a request; whether it came so far. */
-    async function killAt(point: number, when: 'before' | 'after'): Promise<boolean> {
-      const id = crypto.randomUUID();
-      const { headers } = await patch(service, { status: 'Running' }, { path: `/${id}` });
-      const created = headers.get('etag') ?? '';
-      expect(created).not.toBe('');
-      await settle();
-
-      let count = 0;
-      let killed: Promise<void> | undefined;
-      const kill = () => {
-        killed ??= killService(service);
-        return killed;
-      };
-      store.fault = async () => {
-        if (killed || count++ !== point) return 'pass';
-        if (when === 'after') return { beforeAnswer: kill };
-        await kill();
-        return 'resetBefore';
-      };
-      let isStillDown = isDown;
-      receiver.reply = async (path) => {
-        const isHere = !killed && count++ === point;
-        if (isHere) await kill();
-        // Accepted, although nobody is left to know, or not even read.
-        if (isHere && when === 'before') return { status: 500 };
-        return isStillDown && path === '/one' ? { status: 503, headers: { 'Retry-After': '1' } } : undefined;
-      };
-
-      const response = await patch(service, { status: 'Completed' }, { path: `/${id}` }).catch(() => undefined);
-      if (isDown) {
-        await settle(() => killed !== undefined);
-        isStillDown = false;
-        if (!killed) {
-          await expireLeases(table);
-          await runTimer(service).catch(() => {});
-        }
-      }
-      await settle(() => killed !== undefined);
-      store.fault = undefined;
-      receiver.reply = undefined;
-      const wasKilled = killed !== undefined;
-      if (killed) {
-        await killed;
-        service = await start();
-      }
-      for (let run = 0; run < 2; run++) {
-        await expireLeases(table);
-        await runTimer(service);
-      }
-
-      const stored = await tableClient(table)
-        .listEntities<{ status: string }>({ queryOptions: { filter: `RowKey eq '${id}'` } })
-        .next();
-      const isWritten = stored.value?.status === 'Completed';
-      if (response?.status === 200) expect(isWritten).toBe(true);
-      const reached = ['/one', '/other'].filter((path) =>
-        receiver.at(path).some((each) => each.id === id && each.status === 'Completed'),
-      );
-      expect({ point, when, reached }).toEqual({ point, when, reached: isWritten ? ['/one', '/other'] : [] });
-      expect(await expireLeases(table)).toBe(0);
-      return wasKilled;
-
-      /** Waits until nothing has been asked for a while: a pause in which more could be asked only makes a kill come later. */
-      async function settle(isOver = () => false) {
-        for (let last = -1; last !== store.requests.length && !isOver(); ) {
-          last = store.requests.length;
-          await new Promise((resolve) => setTimeout(resolve, 300));
-        }
-      }
-    }
-  },
-  isWhole ? 3_600_000 : 300_000,
-);

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from '@jest/globals';
@@ -7,60 +7,60 @@ import { close, listen } from '../../local/loopback.ts';
 import { ADMIN_KEY, type TestService } from './service.ts';
 import { tableClient } from './tables.ts';
 
-const notification = z
-  .looseObject({
-    subscriptionId: z.string(),
-    changeType: z.string(),
-    clientState: z.string(),
-    tenantId: z.string(),
-    resourceData: z.looseObject({
-      id: z.string(),
-      '@odata.etag': z.string().optional(),
-      status: z.string().nullish(),
-      clientContext: z.string().nullish(),
-    }),
-  })
-  .transform(({ changeType, clientState, tenantId, resourceData: { id, status, clientContext, ...rest } }) => {
-    return { changeType, clientState, tenantId, id, status, clientContext, etag: rest['@odata.etag'] ?? '' };
-  });
-
-const notifications = z.object({ value: z.array(notification) }).transform(({ value }) => value);
+const notification = z.looseObject({
+  subscriptionId: z.string(),
+  changeType: z.string(),
+  clientState: z.string().nullable(),
+  tenantId: z.string(),
+  resource: z.string(),
+  resourceData: z.looseObject({
+    id: z.string(),
+    '@odata.etag': z.string().optional(),
+    status: z.string().optional(),
+  }),
+});
+const notifications = z.object({ value: z.array(notification) });
 
 /** A change that was notified. */
 export type Received = z.infer<typeof notification>;
 
-/** What becomes of a request with notifications that arrived at a path. */
-export type Reply = { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
+/** How a request is answered: with a response, with one whose body never ends, or never. */
+export type Reply =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | 'endless'
+  | 'never';
 
 export interface RecordingReceiver {
-  /** Its address, to which paths are appended; each path stands for a receiver, and is the `clientState` it expects. */
+  /** Its address, to which paths are appended: each path stands for a receiver. */
   readonly url: string;
-  /** What was accepted at a path. */
+  /** The notifications that were accepted at a path. */
   at(path: string): readonly Received[];
-  /** Decides on each request with notifications from now on; 202 where it is undefined or returns that. */
-  reply: ((path: string) => Reply | undefined | Promise<Reply | undefined>) | undefined;
+  /** The paths at which a handshake was asked for. */
+  readonly validated: readonly string[];
+  /** Decides on each request from now on, if it returns something; a handshake is asked for with a token. */
+  reply: ((path: string, token: string | null) => Reply | undefined) | undefined;
   close(): Promise<void>;
 }
 
-/** A receiver of change notifications on loopback, which answers every handshake. */
+/** A receiver of change notifications on loopback, which answers each handshake and accepts each notification. */
 export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const accepted = new Map<string, Received[]>();
+  const validated: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
     const token = searchParams.get('validationToken');
     const body = await text(request).catch(() => '');
+    if (token !== null) validated.push(pathname);
+    const reply = receiver.reply?.(pathname, token);
+    if (reply !== undefined) return respond(response, reply);
     if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
-    const { status, headers } = (await receiver.reply?.(pathname)) ?? { status: 202 };
-    if (status === 202) {
-      const received = notifications.parse(JSON.parse(body));
-      for (const { clientState } of received) expect(clientState).toBe(pathname);
-      accepted.set(pathname, [...(accepted.get(pathname) ?? []), ...received]);
-    }
-    return response.writeHead(status, headers).end();
+    accepted.set(pathname, [...(accepted.get(pathname) ?? []), ...notifications.parse(JSON.parse(body)).value]);
+    return response.writeHead(202).end();
   });
   const receiver: RecordingReceiver = {
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
     at: (path) => accepted.get(path) ?? [],
+    validated,
     reply: undefined,
     async close() {
       server.closeAllConnections();
@@ -70,9 +70,16 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   return receiver;
 }
 
+function respond(response: ServerResponse, reply: Reply) {
+  if (reply === 'never') return;
+  if (reply !== 'endless') return response.writeHead(reply.status, reply.headers).end(reply.body);
+  const timer = setInterval(() => response.write('x'.repeat(65_536)), 5);
+  return response.writeHead(200).on('close', () => clearInterval(timer));
+}
+
 type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> };
 
-/** Subscribes a path of a receiver with the service's own token; its `clientState` is the path. */
+/** Subscribes a path of a receiver with the service's own token. */
 export async function subscribe(
   { facts: { baseUrl, token } }: Facts,
   { url }: Pick<RecordingReceiver, 'url'>,
@@ -88,14 +95,13 @@ export async function subscribe(
       resource,
       notificationUrl: url + path,
       expirationDateTime: new Date(Date.now() + 3_600_000).toISOString(),
-      clientState: path,
     }),
   });
   expect({ status: response.status, text: await response.text() }).toMatchObject({ status: 201 });
 }
 
 /** Runs the timer that delivers what is due. */
-export async function runTimer({ facts: { baseUrl } }: Facts) {
+export async function runTimer({ facts: { baseUrl } }: Pick<TestService, 'facts'>) {
   const response = await fetch(`${baseUrl}/admin/functions/deliverNotifications`, {
     method: 'POST',
     headers: { 'x-functions-key': ADMIN_KEY },
@@ -105,21 +111,24 @@ export async function runTimer({ facts: { baseUrl } }: Facts) {
 
 /** Makes every entry of the outbox due, as time does, and returns their number. */
 export async function expireLeases(table: string): Promise<number> {
-  const client = tableClient(table);
-  const filter = "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'";
   let count = 0;
-  for await (const { partitionKey = '', rowKey = '' } of client.listEntities({ queryOptions: { filter } })) {
+  for await (const { partitionKey = '', rowKey = '' } of outboxOf(table)) {
     count += 1;
-    await client.updateEntity({ partitionKey, rowKey, dueAt: new Date(0).toISOString() }, 'Merge').catch(() => {
-      // It was delivered in the meantime.
-    });
+    await tableClient(table)
+      .updateEntity({ partitionKey, rowKey, dueAt: new Date(0).toISOString() }, 'Merge')
+      .catch(() => {
+        // It was delivered in the meantime.
+      });
   }
   return count;
 }
 
 /** Waits until the outbox is empty: everything that was to be delivered was. */
 export async function untilDelivered(table: string) {
-  const client = tableClient(table);
-  const filter = "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'";
-  while (!(await client.listEntities({ queryOptions: { filter } }).next()).done) await delay(50);
+  while (!(await outboxOf(table).next()).done) await delay(50);
 }
+
+const outboxOf = (table: string) =>
+  tableClient(table).listEntities({
+    queryOptions: { filter: "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'" },
+  });

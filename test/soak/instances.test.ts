@@ -1,0 +1,224 @@
+// Two instances on one store, of which one is killed: nothing that was acknowledged is lost, nothing new is refused, and every
+// subscription is notified of what it asks for.
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Issuer, startIssuer } from '../../local/issuer.ts';
+import { type Answer, call } from '../support/caller.ts';
+import { randomOf } from '../support/random.ts';
+import {
+  expireLeases,
+  type Received,
+  type RecordingReceiver,
+  type Reply,
+  runTimer,
+  startRecordingReceiver,
+  subscribe,
+  untilDelivered,
+} from '../support/recordingReceiver.ts';
+import { rounds, seed } from '../support/rounds.ts';
+import { killService, patch, send, startService, type TestService } from '../support/service.ts';
+import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
+import { AUDIENCE, ROLE } from '../support/tokens.ts';
+
+const SECOND = 1000;
+const ENDED = "playPromptOperation?$filter=status in ('Completed','Failed')";
+
+/** Each test has a tenant of its own. */
+const tenants = {
+  updates: crypto.randomUUID(),
+  changes: crypto.randomUUID(),
+  stranger: crypto.randomUUID(),
+  beside: crypto.randomUUID(),
+  killed: crypto.randomUUID(),
+};
+const misbehaving = new Map<string, Reply>([
+  ['/hangs', 'never'],
+  ['/fails', { status: 500 }],
+  ['/redirects', { status: 307, headers: { Location: '/elsewhere' } }],
+  ['/streams', 'endless'],
+]);
+const behave = (path: string, token: string | null) => (token === null ? misbehaving.get(path) : undefined);
+
+const table = newTableName();
+let issuer: Issuer;
+let receiver: RecordingReceiver;
+let instances: [TestService, TestService];
+const tokens = new Map<string, string>();
+
+const start = () =>
+  startService({
+    AUTH_AUTHORITY: issuer.authority,
+    AUTH_TENANTS: Object.values(tenants).join(),
+    AUTH_AUDIENCES: AUDIENCE,
+    TABLES_CONNECTION: azuriteConnection(),
+    TABLES_NAME: table,
+    NOTIFICATION_HOSTS: '127.0.0.1',
+  });
+
+/** An instance, and the token of a tenant. */
+const as = (tenant: string, n: number) => ({
+  facts: { baseUrl: instances[n % 2]?.facts.baseUrl ?? '', token: tokens.get(tenant) ?? '' },
+});
+
+beforeAll(async () => {
+  [issuer, receiver] = await Promise.all([startIssuer(0), startRecordingReceiver()]);
+  receiver.reply = behave;
+  instances = await Promise.all([start(), start()]);
+  for (const tenant of Object.values(tenants)) {
+    tokens.set(tenant, await issuer.issueToken({ tenant, audience: AUDIENCE, roles: [ROLE] }));
+  }
+  const { changes, beside, killed } = tenants;
+  await Promise.all([
+    subscribe(as(changes, 0), receiver, '/all', 'playPromptOperation', 'created,updated,deleted'),
+    subscribe(as(changes, 1), receiver, '/ended', ENDED),
+    subscribe(as(changes, 1), receiver, '/seventh', 'playPromptOperation/operation-7', 'updated'),
+    ...[...misbehaving.keys(), '/beside'].map((path) => subscribe(as(beside, 0), receiver, path)),
+    subscribe(as(killed, 0), receiver, '/killed'),
+    subscribe(as(killed, 1), receiver, '/killed/ended', ENDED),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all((instances ?? []).map((instance) => instance.end('SIGINT')));
+  await Promise.all([issuer?.close(), receiver?.close()]);
+  await tableClient(table).deleteTable();
+});
+
+test(`plain, conditional and repeatable updates are neither lost nor refused, seed ${seed}`, async () => {
+  const updates = 8;
+  for (const round of rounds(1)) {
+    const random = randomOf(seed + round);
+    const update = (id: string, body: object, headers = {}, n = random() < 0.5 ? 0 : 1) =>
+      call(as(tenants.updates, n).facts, id, body, headers);
+    const acknowledged = ({ status, stored }: Answer) => {
+      expect(status).toBe(200);
+      return stored;
+    };
+
+    /** Sets the code while others write. */
+    async function plain(id: string) {
+      for (let code = 1; code <= updates; code++) {
+        expect(acknowledged(await update(id, { resultInfo: { code } }))?.entity.resultInfo?.code).toBe(code);
+      }
+    }
+
+    /** Sets the clientContext, each time on top of what it has read. */
+    async function conditional(id: string) {
+      for (let n = 1; n <= updates; n++) {
+        for (let isDone = false; !isDone; ) {
+          const current = acknowledged(await update(id, {}));
+          const { status } = await update(id, { clientContext: `context ${n}` }, { 'if-match': current?.etag ?? '' });
+          expect([200, 412]).toContain(status);
+          isDone = status === 200;
+        }
+      }
+    }
+
+    /** Sets the message, and sends every update to both instances, at once or one after the other. */
+    async function repeatable(id: string) {
+      for (let n = 1; n <= updates; n++) {
+        // A clock that is up to a minute fast or slow.
+        const firstSent = new Date(Date.now() + (random() * 120 - 60) * SECOND).toUTCString();
+        const headers = { 'repeatability-request-id': crypto.randomUUID(), 'repeatability-first-sent': firstSent };
+        const body = { resultInfo: { message: `message ${n}` } };
+        const first = update(id, body, headers, 0);
+        if (random() < 0.5) await first;
+        const [one, other] = (await Promise.all([first, update(id, body, headers, 1)])).map(acknowledged);
+        expect(other).toEqual(one);
+      }
+    }
+
+    const ids = Array.from({ length: 3 }, () => crypto.randomUUID());
+    await Promise.all(ids.flatMap((id) => [plain(id), conditional(id), repeatable(id), repeatable(id)]));
+    for (const id of ids) {
+      for (const n of [0, 1]) {
+        const entity = acknowledged(await update(id, {}, {}, n))?.entity;
+        expect(entity?.clientContext).toBe(`context ${updates}`);
+        expect(entity?.resultInfo).toMatchObject({ code: updates, message: `message ${updates}` });
+      }
+    }
+  }
+});
+
+/** What was notified, without repetitions. */
+const changesOf = (received: readonly Received[]) =>
+  [
+    ...new Set(received.map(({ changeType, resourceData: { id, status } }) => `${id} ${changeType} ${status}`)),
+  ].toSorted();
+
+test('each subscription gets the changes that it asks for from both instances, and no other', async () => {
+  const expected = { all: [] as string[], ended: [] as string[], seventh: [] as string[] };
+  const change = async (n: number) => {
+    const id = `operation-${n}`;
+    const last = ['Completed', 'Failed', 'Running'][n % 3] ?? '';
+    const [first, second] = [as(tenants.changes, n), as(tenants.changes, n + 1)];
+    expect((await patch(first, { clientContext: 'a' }, { path: `/${id}` })).status).toBe(200);
+    expect((await patch(second, { clientContext: 'b', status: last }, { path: `/${id}` })).status).toBe(200);
+    expected.all.push(`${id} created NotStarted`, `${id} updated ${last}`);
+    if (last !== 'Running') expected.ended.push(`${id} updated ${last}`);
+    if (n === 7) expected.seventh.push(`${id} updated ${last}`);
+    if (n % 10 === 0) {
+      expect((await send(first, 'DELETE', `/v1.0/playPromptOperation/${id}`)).status).toBe(204);
+      expected.all.push(`${id} deleted undefined`);
+    }
+    expect((await patch(as(tenants.stranger, n), { status: 'Completed' }, { path: `/${id}` })).status).toBe(200);
+  };
+  await Promise.all(Array.from({ length: 30 }, (_, n) => change(n)));
+  await untilDelivered(table);
+
+  expect(changesOf(receiver.at('/all'))).toEqual(expected.all.toSorted());
+  expect(changesOf(receiver.at('/ended'))).toEqual(expected.ended.toSorted());
+  expect(changesOf(receiver.at('/seventh'))).toEqual(expected.seventh.toSorted());
+  expect(new Set(receiver.at('/all').map(({ tenantId }) => tenantId))).toEqual(new Set([tenants.changes]));
+});
+
+test('a receiver gets every change while others hang, fail, redirect or never end their responses', async () => {
+  const ids = Array.from({ length: 60 }, () => crypto.randomUUID());
+  for (const id of ids) expect((await patch(as(tenants.beside, 0), {}, { path: `/${id}` })).status).toBe(200);
+  const reached = () => new Set(receiver.at('/beside').map(({ resourceData: { id } }) => id));
+  while (reached().size < ids.length) await delay(20);
+  expect(receiver.at('/elsewhere')).toEqual([]);
+});
+
+/** The time in an ETag of Table Storage, which later versions have later. */
+const timeOf = (etag = '') => /datetime'(.*)'/.exec(decodeURIComponent(etag))?.[1] ?? '';
+
+test(`every acknowledged change is notified although the instance that made it is killed, seed ${seed}`, async () => {
+  misbehaving.clear();
+  const acknowledged: { id: string; etag: string; status: string }[] = [];
+  for (const round of rounds(1)) {
+    const random = randomOf(seed + round);
+    if (round > 0) instances[0] = await start();
+    let failures = Math.floor(random() * 6);
+    receiver.reply = (path, token) =>
+      path.startsWith('/killed') && token === null && failures-- > 0 ? { status: 500 } : undefined;
+    let isKilled = false;
+    const callers = Array.from({ length: 8 }, async (_, n) => {
+      const id = `round-${round}-${n}`;
+      for (let step = 0; !isKilled; step++) {
+        const status = step % 3 === 2 ? 'Completed' : 'Running';
+        const body = { status, clientContext: `${step}` };
+        const answer = await patch(as(tenants.killed, 0), body, { path: `/${id}` }).catch(() => undefined);
+        if (answer?.status === 200) acknowledged.push({ id, etag: answer.headers.get('etag') ?? '', status });
+      }
+    });
+    const until = acknowledged.length + 8 * (1 + random() * 4);
+    while (acknowledged.length <= until) await delay(5);
+    const killed = killService(instances[0]);
+    isKilled = true;
+    await Promise.all([killed, ...callers]);
+    receiver.reply = undefined;
+    while ((await expireLeases(table)) > 0) await runTimer(instances[1]);
+  }
+
+  const missing = acknowledged.flatMap(({ id, etag, status }) =>
+    (status === 'Completed' ? ['/killed', '/killed/ended'] : ['/killed'])
+      .filter(
+        (path) =>
+          !receiver
+            .at(path)
+            .some(({ resourceData }) => resourceData.id === id && timeOf(resourceData['@odata.etag']) >= timeOf(etag)),
+      )
+      .map((path) => ({ path, id, etag })),
+  );
+  expect(missing).toEqual([]);
+});
