@@ -1,16 +1,15 @@
 // The composition root: settings -> collaborators -> functions and hooks, as values. A process may hold several apps; what
 // they share is what OpenTelemetry keeps for the process, if the settings ask for telemetry.
-import type { HttpHandler, TimerHandler } from '@azure/functions';
+import type { TimerHandler } from '@azure/functions';
 import { createAuthentication } from '../shared/auth/authentication.ts';
 import { createCheckReadiness, type Dependency, warmUp } from '../shared/readiness.ts';
 import type { Settings } from '../shared/settings.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
 import type { DescriptionHandlers } from './description.ts';
-import { byMethod, lazy, type Route, toHttpHandler, unknownUrl, unlessRoot } from './graphHandler.ts';
 import { createReady, live } from './health.ts';
+import { byMethod, type FindHandler, lazy, type Route, toHttpHandler, unknownUrl } from './httpHandler.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
 import type { Served } from './router.ts';
-import { traceRequests } from './traceRequests.ts';
 
 /**
  * An app that is not registered with a host yet. What serves a path is found by `createRouter('', app.http)(method, path)`;
@@ -28,7 +27,7 @@ export interface App {
 /** An HTTP-triggered function. It checks the access token itself, and needs no key of the host. */
 export interface HttpFunction extends Served {
   readonly methods: readonly (typeof METHODS)[number][];
-  readonly handler: HttpHandler;
+  readonly handler: ReturnType<typeof toHttpHandler>;
 }
 
 /** A timer-triggered function. */
@@ -68,19 +67,21 @@ export async function createApp({ auth, tables, retention, pages, notifications,
   const routes: readonly Route[] = [
     ...createPlayPromptOperationRoutes({ authenticate, operations, listen: notifying?.listen }),
     ...(notifying?.routes ?? []),
-    { name: 'metadata', template: 'v1.0/$metadata', handler: description('readMetadata') },
-    { name: 'serviceDocument', template: 'v1.0', handler: description('readServiceDocument') },
+    { name: 'metadata', template: 'v1.0/$metadata', find: description('readMetadata') },
+    { name: 'serviceDocument', template: 'v1.0', find: description('readServiceDocument') },
   ];
   const batch = lazy(async () => (await import('./batch.ts')).createBatch({ authenticate, routes }));
-  const root = lazy(async () => (await import('./root.ts')).createRoot(pages));
-  const ready = byMethod({ GET: createReady(createCheckReadiness(dependencies)) });
+  const root = byMethod({ GET: lazy(async () => (await import('./root.ts')).createRoot(pages)) });
+  // The host has no template for `/`.
+  const rootOrNothing: FindHandler = (request) => (request.params.path ? unknownUrl : root)(request);
+  const ready = createReady(createCheckReadiness(dependencies));
   const pageRoutes = pages.map((name): Route => {
     const page = lazy(async () => {
       const { createPage, packagedPages, pagesByName } = await import('./page.ts');
       const others = packagedPages(pages).filter((other) => other !== name);
       return createPage(pagesByName[name], others);
     });
-    return { name, template: `${name}/{file?}`, handler: byMethod({ GET: page }) };
+    return { name, template: `${name}/{file?}`, find: byMethod({ GET: page }) };
   });
 
   const timers: TimerFunction[] = [];
@@ -100,13 +101,13 @@ export async function createApp({ auth, tables, retention, pages, notifications,
   return {
     http: [
       ...routes,
-      { name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: batch }) },
-      { name: 'openApi', template: 'openapi.json', handler: description('readOpenApi') },
-      { name: 'healthLive', template: 'health/live', handler: byMethod({ GET: live }) },
-      { name: 'healthReady', template: 'health/ready', handler: ready },
+      { name: 'batch', template: 'v1.0/$batch', find: byMethod({ POST: batch }) },
+      { name: 'openApi', template: 'openapi.json', find: description('readOpenApi') },
+      { name: 'healthLive', template: 'health/live', find: byMethod({ GET: () => live }) },
+      { name: 'healthReady', template: 'health/ready', find: byMethod({ GET: () => ready }) },
       ...pageRoutes,
       // The host tries functions in the order of their names: the name of this one must sort last.
-      { name: 'unknownAddress', template: '{*path}', handler: unlessRoot(byMethod({ GET: root }), unknownUrl) },
+      { name: 'unknownUrl', template: '{*path}', find: rootOrNothing },
     ].map(toHttpFunction),
     timers,
     start: () => warmUp(dependencies),
@@ -115,6 +116,6 @@ export async function createApp({ auth, tables, retention, pages, notifications,
 }
 
 /** The function that serves a route. */
-export function toHttpFunction({ name, template, handler }: Route): HttpFunction {
-  return { name, template, methods: METHODS, handler: traceRequests(toHttpHandler(handler), { name, template }) };
+export function toHttpFunction(route: Route): HttpFunction {
+  return { name: route.name, template: route.template, methods: METHODS, handler: toHttpHandler(route) };
 }

@@ -1,27 +1,23 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { JSON_MEDIA_TYPE, negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { readJsonBody } from '../shared/http/jsonBody.ts';
-import { refuseRepeatability } from '../shared/http/repeatabilityHeaders.ts';
-import { readReturnPreference } from '../shared/http/returnPreference.ts';
+import { JSON_MEDIA_TYPE } from '../shared/http/contentNegotiation.ts';
 import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/odata/batchRequest.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
-import { readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { Faults, ServiceError } from '../shared/serviceError.ts';
 import { withChildSpan } from '../shared/tracing.ts';
 import {
   byMethod,
-  type GraphHandler,
-  type GraphRequest,
+  type FindHandler,
   type HttpResponse,
   MAX_RESPONSE_BYTES,
   type Route,
   respond,
   unknownUrl,
-} from './graphHandler.ts';
+} from './httpHandler.ts';
+import { createHandler, type GraphHandler, type GraphRequest, type IncomingRequest, noKey } from './request.ts';
 import { createRouter } from './router.ts';
 
 /** Bytes reserved for the JSON around the bodies: statuses, headers, and ids, which the batch's own body bounds. */
-const ENVELOPE_BYTES = MAX_BATCH_BYTES + 64 * 1024;
+const BATCH_ENVELOPE_BYTES = MAX_BATCH_BYTES + 64 * 1024;
 
 /** Headers of the batch that its requests inherit. */
 const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
@@ -38,47 +34,50 @@ export function createBatch({
   readonly authenticate: Authenticate;
   readonly routes: readonly Route[];
 }): GraphHandler {
-  const nested = { name: 'batch', template: 'v1.0/$batch', handler: byMethod({ POST: refuseNestedBatch }) };
+  const nested = { name: 'batch', template: 'v1.0/$batch', find: byMethod({ POST: refuseNestedBatch }) };
   const route = createRouter('', [...routes, nested]);
 
-  return async (request, deadline, context) => {
-    await authenticate(request.headers.get('authorization'));
-    negotiateJson(request.headers);
-    readQueryOptions(request.url, []);
-    checkBatchHeaders(request.headers);
-    const body = await withChildSpan('readBody', () => readJsonBody(request, MAX_BATCH_BYTES));
-    const batched = validateBatch(body);
+  return createHandler(
+    { authenticate, key: noKey, maxBodyBytes: MAX_BATCH_BYTES },
+    async (request, deadline, context) => {
+      const { incoming } = request;
+      refuseHeadersOfOne(request);
+      const batched = validateBatch(request.body);
 
-    const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - ENVELOPE_BYTES) / batched.length);
-    const pending = new Map<string, Promise<HttpResponse>>();
-    const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
-      const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
-      const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
-      const { alone, handler } = resolve(one, request, route);
-      const shared = { ...alone, requestId: `${request.requestId}.${n + 1}`, maxResponseBytes };
-      return respond(hasFailedDependency ? dependencyFailed : handler, shared, deadline, context);
-    };
-    for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
-    const responses = await Promise.all(
-      batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
-    );
-    return { status: 200, headers: { 'Content-Type': JSON_MEDIA_TYPE }, body: `{"responses":[${responses.join()}]}` };
-  };
+      const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - BATCH_ENVELOPE_BYTES) / batched.length);
+      const pending = new Map<string, Promise<HttpResponse>>();
+      const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
+        const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
+        const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
+        const { alone, find } = resolve(one, incoming, route);
+        const shared = { ...alone, requestId: `${incoming.requestId}.${n + 1}`, maxResponseBytes };
+        return respond(hasFailedDependency ? dependencyFailed : find, shared, deadline, context);
+      };
+      for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
+      const responses = await Promise.all(
+        batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
+      );
+      return { status: 200, headers: { 'Content-Type': JSON_MEDIA_TYPE }, body: `{"responses":[${responses.join()}]}` };
+    },
+  );
 }
 
-/** A request of a batch as if it were sent alone, and its handler. */
+/** A request of a batch as if it were sent alone, and what finds its handler. */
 function resolve(
   { method, url, headers, body }: Omit<BatchedRequest, 'id' | 'dependsOn'>,
-  batch: GraphRequest,
+  batch: IncomingRequest,
   route: ReturnType<typeof createRouter<Route>>,
-): { readonly alone: Omit<GraphRequest, 'requestId'>; readonly handler: GraphHandler } {
+): { readonly alone: Omit<IncomingRequest, 'requestId'>; readonly find: FindHandler } {
   const root = new URL(serviceRoot(batch.url));
   const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
   const isBelow = address.pathname.startsWith(`${root.pathname}/`);
   const found = isBelow ? route(method, `/v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
-  const handler: GraphHandler = found
-    ? (...request) => withChildSpan(found.served.name, async () => found.served.handler(...request))
-    : unknownUrl;
+  const find: FindHandler = async (request) => {
+    if (!found) return unknownUrl(request);
+    const { name, find: findHandler } = found.served;
+    const handler = await findHandler(request);
+    return (...all) => withChildSpan(name, () => handler(...all));
+  };
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {
     const value = own.get(name) ?? batch.headers.get(name);
@@ -92,33 +91,37 @@ function resolve(
       params: found?.params ?? {},
       body: body ? ReadableStream.from([body]) : null,
     },
-    handler,
+    find,
   };
 }
 
 /** OData Protocol, 11.7.1: headers that concern a single request are not allowed on a batch. */
-function checkBatchHeaders(headers: Headers) {
-  refuseRepeatability(headers, Date.now());
+function refuseHeadersOfOne({ incoming: { headers }, preference }: GraphRequest<unknown, unknown, never>) {
   const faults = new Faults();
-  for (const name of ['If-Match', 'If-None-Match', ...(readReturnPreference(headers) ? ['Prefer'] : [])]) {
+  for (const name of ['If-Match', 'If-None-Match', ...(preference ? ['Prefer'] : [])]) {
     if (headers.has(name)) faults.add('InvalidHeader', name, 'is a header of a request, not of a batch');
   }
   faults.throwIfAny();
 }
 
-const refuseNestedBatch: GraphHandler = async () => {
+const refuseNestedBatch = () => {
   throw new ServiceError('invalidRequest', 'A batch cannot contain another batch.');
 };
 
-const dependencyFailed: GraphHandler = async () => {
+const dependencyFailed = () => {
   throw new ServiceError('failedDependency', 'A request that this one depends on failed.');
 };
 
-/** Serializes one response. A JSON body is embedded unchanged, any other as base64url. OData JSON Format, 19.2. */
+/**
+ * Serializes one response. Its body is JSON already, and is embedded without parsing it again; any other body is a string
+ * in base64url. OData JSON Format, 19.2.
+ */
 function toJson(id: string, method: string, response: HttpResponse | undefined): string {
   const { status, headers, body } = response ?? { status: 500, headers: {} };
-  const rest = JSON.stringify({ id, status, headers });
-  if (method === 'HEAD' || body === undefined) return rest;
-  const isJson = headers['Content-Type']?.startsWith('application/json');
-  return `${rest.slice(0, -1)},"body":${isJson ? body : JSON.stringify(Buffer.from(body).toString('base64url'))}}`;
+  const members = [`"id":${JSON.stringify(id)}`, `"status":${status}`, `"headers":${JSON.stringify(headers)}`];
+  if (method !== 'HEAD' && body !== undefined) {
+    const isJson = headers['Content-Type']?.startsWith('application/json');
+    members.push(`"body":${isJson ? body : JSON.stringify(Buffer.from(body).toString('base64url'))}`);
+  }
+  return `{${members.join()}}`;
 }

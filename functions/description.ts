@@ -4,13 +4,8 @@ import { toCsdlXml } from '../shared/description/csdlXml.ts';
 import type { Features } from '../shared/description/features.ts';
 import { openApi } from '../shared/description/openApi.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
-import { checkODataHeaders, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { originOf, serviceRoot } from '../shared/odata/entityBody.ts';
-import { readQueryOptions } from '../shared/odata/queryOptions.ts';
-import { ServiceError } from '../shared/serviceError.ts';
-import type { GraphHandler } from './graphHandler.ts';
-
-const METADATA_MEDIA_TYPES = ['application/xml', 'application/json'] as const;
+import { originOf } from '../shared/odata/entityBody.ts';
+import { anyone, createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** The handlers that describe a service with these features. */
 export interface DescriptionHandlers {
@@ -23,37 +18,24 @@ export interface DescriptionHandlers {
 }
 
 export function createDescription(features: Features): DescriptionHandlers {
+  const open = { authenticate: anyone, key: noKey };
+
   return {
-    readServiceDocument: async ({ headers, url }) => {
-      negotiateJson(headers);
-      readQueryOptions(url, []);
-      return { status: 200, headers: {}, body: toServiceDocument(serviceRoot(url), features) };
-    },
+    readServiceDocument: createHandler(open, async ({ root }) => {
+      return { status: 200, headers: {}, body: toServiceDocument(root, features) };
+    }),
 
-    readMetadata: async ({ headers, url }) => {
-      const { $format } = readQueryOptions(url, ['$format']);
-      const wanted = new Headers(headers);
-      if ($format !== undefined) wanted.set('Accept', toMediaType($format));
-      checkODataHeaders(headers);
-      const mediaType = chooseMediaType(wanted, METADATA_MEDIA_TYPES);
-      const body = mediaType === 'application/xml' ? toCsdlXml(features) : csdl(features);
-      return { status: 200, headers: { 'Content-Type': mediaType }, body };
-    },
+    readMetadata: createHandler(
+      { ...open, produces: ['application/xml', 'application/json'] },
+      async ({ mediaType = '' }) => {
+        const body = mediaType === 'application/xml' ? toCsdlXml(features) : csdl(features);
+        return { status: 200, headers: { 'Content-Type': mediaType }, body };
+      },
+    ),
 
-    readOpenApi: async ({ headers, url }) => {
-      negotiateJson(headers);
-      readQueryOptions(url, []);
-      const body = openApi(originOf(url), features);
+    readOpenApi: createHandler(open, async ({ incoming }) => {
+      const body = openApi(originOf(incoming.url), features);
       return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
-    },
+    }),
   };
-}
-
-/** OData Protocol, 11.2.12: a media type, or its subtype. */
-function toMediaType(format: string) {
-  const known = METADATA_MEDIA_TYPES.find((mediaType) =>
-    [mediaType, mediaType.split('/')[1]].includes(format.toLowerCase()),
-  );
-  if (known) return known;
-  throw new ServiceError('notAcceptable', `$format must be xml or json, or ${METADATA_MEDIA_TYPES.join(' or ')}.`);
 }

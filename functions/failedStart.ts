@@ -7,11 +7,11 @@ import { type App, toHttpFunction } from './app.ts';
  */
 export function createFailedApp(cause: unknown): App {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const fail = async () => {
+  const fail = () => {
     throw new ServiceError('internal', 'The service could not start. Its log has the cause.', { cause: reason });
   };
   return {
-    http: [toHttpFunction({ name: 'unknownAddress', template: '{*path}', handler: fail })],
+    http: [toHttpFunction({ name: 'unknownUrl', template: '{*path}', find: fail })],
     timers: [],
     start: () => console.error(reason),
     terminate: async () => {},

@@ -1,5 +1,5 @@
 import type { CheckReadiness } from '../shared/readiness.ts';
-import type { GraphHandler } from './graphHandler.ts';
+import type { GraphHandler } from './request.ts';
 
 /** `GET /health/live`: 200 as long as the process runs. */
 export const live: GraphHandler = async () => healthy('live');

@@ -1,23 +1,16 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { serviceRoot, toCollectionBody, toEntity } from '../shared/odata/entityBody.ts';
+import { toCollectionBody, toEntity } from '../shared/odata/entityBody.ts';
 import { readFilter } from '../shared/odata/filterOption.ts';
-import {
-  encodeQueryValue,
-  invalidOption,
-  readCount,
-  readQueryOptions,
-  readSelect,
-  readTop,
-} from '../shared/odata/queryOptions.ts';
+import { encodeQueryValue, invalidOption, readCount, readSelect, readTop } from '../shared/odata/queryOptions.ts';
 import { createSkipTokens } from '../shared/odata/skipToken.ts';
 import { createCountOperations, createListOperations } from '../shared/operation/list.ts';
 import type { OperationVersion } from '../shared/operation/playPromptOperation.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
-import { type GraphHandler, MAX_RESPONSE_BYTES } from './graphHandler.ts';
+import { MAX_RESPONSE_BYTES } from './httpHandler.ts';
+import { createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** Bytes reserved for the JSON around the operations of a page: the context, and the link to the next page. */
-const ENVELOPE_BYTES = 16 * 1024;
+const PAGE_ENVELOPE_BYTES = 16 * 1024;
 
 const OPTIONS = ['$filter', '$select', '$top', '$count', '$skiptoken'] as const;
 
@@ -33,10 +26,12 @@ export function createListPlayPromptOperations({
   const countOperations = createCountOperations({ operations });
   const skipTokens = createSkipTokens(operations.sharedKey);
 
-  return async ({ headers, url, maxResponseBytes = MAX_RESPONSE_BYTES }, deadline, context) => {
-    const { tenant } = await authenticate(headers.get('authorization'));
-    negotiateJson(headers);
-    const { $count, $skiptoken, ...query } = readQueryOptions(url, OPTIONS);
+  return createHandler({ authenticate, key: noKey, options: OPTIONS }, async (request, deadline, context) => {
+    const {
+      caller: { tenant },
+      root,
+      options: { $count, $skiptoken, $format, ...query },
+    } = request;
     const filter = readFilter(query.$filter);
     const selected = readSelect(query.$select);
     const top = readTop(query.$top);
@@ -53,20 +48,24 @@ export function createListPlayPromptOperations({
     if (isCounted && count === undefined) {
       throw invalidOption('$count', 'is not available for so many operations: narrow $filter, or leave $count out');
     }
-    const maxBytes = maxResponseBytes - ENVELOPE_BYTES;
+    const { maxResponseBytes = MAX_RESPONSE_BYTES } = request.incoming;
+    const maxBytes = maxResponseBytes - PAGE_ENVELOPE_BYTES;
     const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;
     const page = await listOperations(tenant, { filter, from, top, maxBytes, sizeOf }, deadline);
 
     if (page.damaged > 0)
       context.warn(JSON.stringify({ message: 'Damaged rows are left out.', damaged: page.damaged }));
 
-    const root = serviceRoot(url);
     const nextLink =
       page.next === undefined
         ? undefined
-        : linkTo(root, { ...options, $skiptoken: await skipTokens.seal(page.next, scope, deadline) });
+        : linkTo(root, {
+            ...options,
+            ...($format !== undefined && { $format: 'json' }),
+            $skiptoken: await skipTokens.seal(page.next, scope, deadline),
+          });
     return { status: 200, headers: {}, body: toCollectionBody(root, page.operations, selected, { count, nextLink }) };
-  };
+  });
 }
 
 /** The URL of the same query with other options. Like Graph, it leaves out `$count`: only the first page has the count. */

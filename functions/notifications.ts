@@ -17,7 +17,7 @@ import type { TablesSettings } from '../shared/settings.ts';
 import { createOutboxRepository } from '../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../shared/store/subscriptionRepository.ts';
 import { createDeliverNotifications } from './deliverNotifications.ts';
-import { byMethod, type Route } from './graphHandler.ts';
+import { byMethod, type Route } from './httpHandler.ts';
 import { createSubscriptionHandlers } from './subscriptions.ts';
 
 export interface Notifications {
@@ -55,16 +55,17 @@ export function createNotifications({
     now,
   });
   const schemas = subscriptionSchemas(hosts, now);
-  const handlers = createSubscriptionHandlers({ authenticate, subscriptions, schemas, now });
+  const handlers = createSubscriptionHandlers({ authenticate, subscriptions, schemas });
   const { list, create, read, update, remove } = handlers;
-  const subscription = byMethod({ GET: read, PATCH: update, DELETE: remove });
+  const collection = byMethod({ GET: () => list, POST: () => create });
+  const subscription = byMethod({ GET: () => read, PATCH: () => update, DELETE: () => remove });
 
   return {
     listen: createOutbox({ entries, findSubscriptions, delivery, now }),
     routes: [
-      { name: 'subscriptions', template: 'v1.0/subscriptions', handler: byMethod({ GET: list, POST: create }) },
-      { name: 'subscription', template: 'v1.0/subscriptions/{id}', handler: subscription },
-      { name: 'subscriptionByKey', template: 'v1.0/subscriptions({key})', handler: subscription },
+      { name: 'subscriptions', template: 'v1.0/subscriptions', find: collection },
+      { name: 'subscription', template: 'v1.0/subscriptions/{id}', find: subscription },
+      { name: 'subscriptionByKey', template: 'v1.0/subscriptions({key})', find: subscription },
     ],
     deliver: createDeliverNotifications(
       createDeliverDue({ entries, subscriptions: repository, operations, delivery, ...clock }),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { ServiceError } from '../shared/serviceError.ts';
-import type { GraphHandler } from './graphHandler.ts';
+import type { GraphHandler } from './request.ts';
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',

@@ -1,7 +1,7 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
-import { byMethod, lazy, type Route } from './graphHandler.ts';
+import { byMethod, lazy, type Route } from './httpHandler.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
@@ -19,12 +19,12 @@ export function createPlayPromptOperationRoutes(collaborators: {
   const remove = lazy(async () =>
     (await import('./deletePlayPromptOperation.ts')).createDeletePlayPromptOperation(collaborators),
   );
-  const collection = byMethod({ GET: list, PATCH: update });
-  const entity = byMethod({ GET: read, PATCH: update, DELETE: remove });
+  const collection = byMethod({ GET: list, PATCH: () => update });
+  const entity = byMethod({ GET: () => read, PATCH: () => update, DELETE: remove });
 
   return [
-    { name: 'playPromptOperations', template: 'v1.0/playPromptOperation', handler: collection },
-    { name: 'playPromptOperation', template: 'v1.0/playPromptOperation/{id}', handler: entity },
-    { name: 'playPromptOperationByKey', template: 'v1.0/playPromptOperation({key})', handler: entity },
+    { name: 'playPromptOperations', template: 'v1.0/playPromptOperation', find: collection },
+    { name: 'playPromptOperation', template: 'v1.0/playPromptOperation/{id}', find: entity },
+    { name: 'playPromptOperationByKey', template: 'v1.0/playPromptOperation({key})', find: entity },
   ];
 }

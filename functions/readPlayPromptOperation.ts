@@ -1,13 +1,11 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { readPreconditions } from '../shared/http/ifMatch.ts';
-import { serviceRoot, toEntityBody } from '../shared/odata/entityBody.ts';
+import { toEntityBody } from '../shared/odata/entityBody.ts';
 import { requireKey } from '../shared/odata/key.ts';
-import { readQueryOptions, readSelect } from '../shared/odata/queryOptions.ts';
+import { readSelect } from '../shared/odata/queryOptions.ts';
 import { failedPrecondition, isNotModified } from '../shared/operation/preconditions.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { ServiceError } from '../shared/serviceError.ts';
-import type { GraphHandler } from './graphHandler.ts';
+import { createHandler, type GraphHandler } from './request.ts';
 
 /** `GET` and `HEAD /playPromptOperation/{id}`. Microsoft Graph, "Get commsOperation". */
 export function createReadPlayPromptOperation({
@@ -17,19 +15,19 @@ export function createReadPlayPromptOperation({
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'get'>;
 }): GraphHandler {
-  return async ({ headers, params, url }, deadline) => {
-    const caller = await authenticate(headers.get('authorization'));
-    negotiateJson(headers);
-    const { ifMatch, ...rest } = readPreconditions(headers);
-    const selected = readSelect(readQueryOptions(url, ['$select']).$select);
-    const id = requireKey(params);
-    const stored = await operations.get(caller.tenant, id, deadline);
-    if (!stored) throw new ServiceError('notFound');
+  return createHandler(
+    { authenticate, key: requireKey, options: ['$select'] },
+    async ({ caller, key, options, preconditions, root }, deadline) => {
+      const selected = readSelect(options.$select);
+      const stored = await operations.get(caller.tenant, key, deadline);
+      if (!stored) throw new ServiceError('notFound');
 
-    const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
-    if (failed) throw failed;
-    if (isNotModified(rest, stored.etag)) return { status: 304, headers: { ETag: stored.etag } };
-    const body = toEntityBody(serviceRoot(url), stored.operation, stored.etag, selected);
-    return { status: 200, headers: { ETag: stored.etag }, body };
-  };
+      const { ifMatch, ...rest } = preconditions;
+      const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
+      if (failed) throw failed;
+      if (isNotModified(rest, stored.etag)) return { status: 304, headers: { ETag: stored.etag } };
+      const body = toEntityBody(root, stored.operation, stored.etag, selected);
+      return { status: 200, headers: { ETag: stored.etag }, body };
+    },
+  );
 }

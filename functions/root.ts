@@ -1,8 +1,6 @@
-import { negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { originOf } from '../shared/odata/entityBody.ts';
-import { readQueryOptions } from '../shared/odata/queryOptions.ts';
-import type { GraphHandler } from './graphHandler.ts';
 import { type PageName, packagedPages } from './page.ts';
+import { anyone, createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** `GET /`: the URLs at which a visitor starts, the web pages among them. No token is needed. */
 export function createRoot(pages: readonly PageName[]): GraphHandler {
@@ -15,11 +13,9 @@ export function createRoot(pages: readonly PageName[]): GraphHandler {
     ...Object.fromEntries(packagedPages(pages).map((page) => [page, `/${page}`])),
   };
 
-  return async ({ url, headers }) => {
-    negotiateJson(headers);
-    readQueryOptions(url, []);
-    const origin = originOf(url);
+  return createHandler({ authenticate: anyone, key: noKey }, async ({ incoming }) => {
+    const origin = originOf(incoming.url);
     const urls = Object.entries(paths).map(([name, path]) => [name, origin + path]);
     return { status: 200, headers: { 'Content-Type': 'application/json' }, body: Object.fromEntries(urls) };
-  };
+  });
 }

@@ -1,9 +1,6 @@
 // `/subscriptions`: change notifications. Microsoft Graph, "subscription resource type".
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import { checkODataHeaders, negotiateJson } from '../shared/http/contentNegotiation.ts';
-import { readPreconditions } from '../shared/http/ifMatch.ts';
-import { readJsonBody } from '../shared/http/jsonBody.ts';
-import { refuseRepeatability } from '../shared/http/repeatabilityHeaders.ts';
+import { MAX_BODY_BYTES } from '../shared/http/jsonBody.ts';
 import type { OwnedSubscriptions, Owner } from '../shared/notifications/ownedSubscriptions.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../shared/notifications/subscriptionBody.ts';
 import {
@@ -11,11 +8,9 @@ import {
   validateSubscription,
   validateSubscriptionUpdate,
 } from '../shared/notifications/subscriptionRequest.ts';
-import { serviceRoot } from '../shared/odata/entityBody.ts';
-import { readKey } from '../shared/odata/key.ts';
-import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { type KeyParameters, readKey } from '../shared/odata/key.ts';
 import { ServiceError } from '../shared/serviceError.ts';
-import type { GraphHandler, GraphRequest } from './graphHandler.ts';
+import { createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** The handlers of `/subscriptions` and `/subscriptions/{id}`. */
 export interface SubscriptionHandlers {
@@ -30,73 +25,55 @@ export function createSubscriptionHandlers({
   authenticate,
   subscriptions,
   schemas,
-  now = Date.now,
 }: {
   readonly authenticate: Authenticate;
   readonly subscriptions: OwnedSubscriptions;
   readonly schemas: SubscriptionSchemas;
-  readonly now?: (() => number) | undefined;
 }): SubscriptionHandlers {
-  return {
-    list: async (request, deadline) => {
-      const owner = await authorizeOwner(request);
-      const root = serviceRoot(request.url);
-      negotiateJson(request.headers);
-      const owned = await subscriptions.list(owner, deadline);
-      return { status: 200, headers: {}, body: toSubscriptionsBody(root, owned) };
-    },
+  const all = { authenticate: authenticateOwner, key: noKey };
+  const one = { authenticate: authenticateOwner, key: keyOf };
+  const maxBodyBytes = MAX_BODY_BYTES;
 
-    create: async (request, deadline) => {
-      const owner = await authorizeOwner(request);
-      const root = serviceRoot(request.url);
-      const version = negotiateJson(request.headers);
-      refuseRepeatability(request.headers, now());
-      const requested = validateSubscription(schemas, await readJsonBody(request), version);
-      const subscription = await subscriptions.create(owner, requested, deadline);
+  return {
+    list: createHandler(all, async ({ caller, root }, deadline) => {
+      const owned = await subscriptions.list(caller, deadline);
+      return { status: 200, headers: {}, body: toSubscriptionsBody(root, owned) };
+    }),
+
+    create: createHandler({ ...all, maxBodyBytes }, async ({ caller, root, body, version }, deadline) => {
+      const requested = validateSubscription(schemas, body, version);
+      const subscription = await subscriptions.create(caller, requested, deadline);
       const headers = { Location: `${root}/subscriptions/${subscription.id}` };
       return { status: 201, headers, body: toSubscriptionBody(root, subscription) };
-    },
+    }),
 
-    read: async (request, deadline) => {
-      const owner = await authorizeOwner(request);
-      const root = serviceRoot(request.url);
-      negotiateJson(request.headers);
-      const subscription = await subscriptions.get(owner, keyOf(request), deadline);
+    read: createHandler(one, async ({ caller, root, key }, deadline) => {
+      const subscription = await subscriptions.get(caller, key, deadline);
       return { status: 200, headers: {}, body: toSubscriptionBody(root, subscription) };
-    },
+    }),
 
-    update: async (request, deadline) => {
-      const owner = await authorizeOwner(request);
-      const root = serviceRoot(request.url);
-      const version = negotiateJson(request.headers);
-      refuseRepeatability(request.headers, now());
-      const preconditions = readPreconditions(request.headers);
-      const changes = validateSubscriptionUpdate(schemas, await readJsonBody(request), version);
-      const id = keyOf(request);
-      const updated = await subscriptions.update(owner, id, changes, preconditions, deadline);
+    update: createHandler({ ...one, maxBodyBytes }, async (request, deadline) => {
+      const { caller, root, key, body, version, preconditions } = request;
+      const changes = validateSubscriptionUpdate(schemas, body, version);
+      const updated = await subscriptions.update(caller, key, changes, preconditions, deadline);
       return { status: 200, headers: {}, body: toSubscriptionBody(root, updated) };
-    },
+    }),
 
-    remove: async (request, deadline) => {
-      const owner = await authorizeOwner(request);
-      checkODataHeaders(request.headers);
-      refuseRepeatability(request.headers, now());
-      const preconditions = readPreconditions(request.headers);
-      await subscriptions.remove(owner, keyOf(request), preconditions, deadline);
+    remove: createHandler({ ...one, produces: [] }, async ({ caller, key, preconditions }, deadline) => {
+      await subscriptions.remove(caller, key, preconditions, deadline);
       return { status: 204, headers: {} };
-    },
+    }),
   };
 
   /** The application whose token it is: subscriptions belong to it, within its tenant. */
-  async function authorizeOwner({ headers, url }: GraphRequest): Promise<Owner> {
-    const { tenant, id: creatorId, applicationId } = await authenticate(headers.get('authorization'));
+  async function authenticateOwner(authorization: string | null): Promise<Owner> {
+    const { tenant, id: creatorId, applicationId } = await authenticate(authorization);
     if (applicationId === undefined) {
       throw new ServiceError('forbidden', 'A subscription belongs to an application, and the access token names none.');
     }
-    readQueryOptions(url, []);
     return { tenant, applicationId, creatorId };
   }
 }
 
 /** The id in the URL; that of no subscription where there is none. */
-const keyOf = ({ params }: GraphRequest) => readKey(params) ?? '';
+const keyOf = (parameters: KeyParameters) => readKey(parameters) ?? '';

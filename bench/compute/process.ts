@@ -2,9 +2,8 @@
 // the handler written by hand; and of the service with a table service that responds at once, beside the plainest function.
 import { type HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
 import * as z from 'zod';
-import { toHttpHandler } from '../../functions/graphHandler.ts';
-import { createPlayPromptOperationRoutes } from '../../functions/playPromptOperation.ts';
-import { traceRequests } from '../../functions/traceRequests.ts';
+import { toHttpHandler } from '../../functions/httpHandler.ts';
+import { createPlayPromptOperationRoutes } from '../../functions/playPromptOperationRoutes.ts';
 import { createUpdatePlayPromptOperation } from '../../functions/updatePlayPromptOperation.ts';
 import { serveUntilStopped, startChild } from '../../local/childProcess.ts';
 import { startIssuer } from '../../local/issuer.ts';
@@ -52,10 +51,11 @@ await serveUntilStopped(async () => {
   const onStore = createPlayPromptOperationRoutes({ authenticate, operations: createTableRepository(tables) });
   const entity = onStore.find(({ template }) => template.endsWith('/{id}'));
   if (!entity) throw new Error('There is no route of an entity.');
+  const update = createUpdatePlayPromptOperation({ authenticate, operations: createMemoryOperations() });
   const handlers: Record<(typeof contenders)[number], HttpHandler> = {
-    handler: toHttpHandler(createUpdatePlayPromptOperation({ authenticate, operations: createMemoryOperations() })),
+    handler: toHttpHandler({ ...entity, find: () => update }),
     handWritten: createHandWritten(auth, findTenantKeys, createMemoryOperations()),
-    service: traceRequests(toHttpHandler(entity.handler), entity),
+    service: toHttpHandler(entity),
     plainFunction: createPlainUpdate(readPeerSettings(env)),
   };
 

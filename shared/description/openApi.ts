@@ -61,7 +61,7 @@ export function openApi(server: string, features: Features) {
       operationId: 'readPlayPromptOperationById',
       summary: 'Read an operation',
       tags: ['playPromptOperation'],
-      parameters: parametersOf('select', 'ifMatch', 'ifNoneMatchRead'),
+      parameters: parametersOf('select', 'format', 'ifMatch', 'ifNoneMatchRead'),
       responses: {
         200: response(
           'The operation, or its selected properties.',
@@ -69,7 +69,7 @@ export function openApi(server: string, features: Features) {
           json(schemaOf('selectedPlayPromptOperation'), entity),
         ),
         304: response('It has not changed.', ['ETag']),
-        ...refusedFor([...authorized, 'notFound']),
+        ...refusedFor([...authorized, 'notFound', 'preconditionFailed']),
       },
     },
     patch: update(
@@ -84,7 +84,7 @@ export function openApi(server: string, features: Features) {
       parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate'), ...repeatable],
       responses: {
         204: response('The operation is deleted.', []),
-        ...refusedFor([...authorized, 'notFound', 'conflict', 'notImplemented']),
+        ...refusedFor([...authorized, 'notFound', 'conflict', 'preconditionFailed', 'notImplemented']),
       },
     },
   };
@@ -116,7 +116,7 @@ export function openApi(server: string, features: Features) {
           operationId: 'listPlayPromptOperations',
           summary: 'List operations, page by page',
           tags: ['playPromptOperation'],
-          parameters: parametersOf('filter', 'select', 'top', 'count', 'skiptoken'),
+          parameters: parametersOf('filter', 'select', 'top', 'count', 'skiptoken', 'format'),
           responses: {
             200: response(
               'A page of operations, in an order that never changes. It may be empty although more pages follow.',
@@ -182,7 +182,7 @@ export function openApi(server: string, features: Features) {
       '/v1.0': {
         parameters: common,
         get: {
-          ...describing('readServiceDocument', 'The entity sets of the service', parametersOf()),
+          ...describing('readServiceDocument', 'The entity sets of the service', parametersOf('format')),
           responses: {
             200: response(
               'The service document.',
@@ -196,7 +196,7 @@ export function openApi(server: string, features: Features) {
       '/v1.0/$metadata': {
         parameters: common,
         get: {
-          ...describing('readMetadata', 'The model, in OData CSDL', parametersOf('format')),
+          ...describing('readMetadata', 'The model, in OData CSDL', parametersOf('metadataFormat')),
           responses: {
             200: response('The model, in XML or JSON.', [], {
               'application/xml': { schema: { type: 'string' } },
@@ -209,7 +209,7 @@ export function openApi(server: string, features: Features) {
       '/': {
         parameters: common,
         get: {
-          ...describing('readRoot', 'The URLs of the service', parametersOf()),
+          ...describing('readRoot', 'The URLs of the service', parametersOf('format')),
           responses: {
             200: response('URLs by their names.', [], json(schemaOf('urls'), { service: root })),
             ...refusedFor(anywhere),
@@ -223,7 +223,7 @@ export function openApi(server: string, features: Features) {
       '/openapi.json': {
         parameters: common,
         get: {
-          ...describing('readOpenApi', 'This document', parametersOf()),
+          ...describing('readOpenApi', 'This document', parametersOf('format')),
           responses: {
             200: response('The document.', [], {
               'application/json': { schema: objectWith('openapi', OPENAPI_VERSION) },

@@ -68,7 +68,8 @@ export const parameters = {
     default: false,
   }),
   skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, which clients follow unchanged.'),
-  format: option('$format', 'Overrides Accept.', {
+  format: option('$format', 'Takes the place of Accept.', { enum: ['json', 'application/json'] }),
+  metadataFormat: option('$format', 'Takes the place of Accept.', {
     enum: ['xml', 'json', 'application/xml', 'application/json'],
   }),
 };

@@ -9,10 +9,11 @@ export const parametersOf = (...names: readonly ParameterName[]) =>
 export const json = (schema: object, example: unknown) => ({ 'application/json': { schema, example } });
 
 /** The errors of every URL, of those that need a token, and of those that read a body. */
-export const anywhere: readonly Refusal[] = ['invalidRequest', 'notAcceptable', 'preconditionFailed', 'internal'];
+export const anywhere: readonly Refusal[] = ['invalidRequest', 'notAcceptable', 'internal'];
 export const authorized: readonly Refusal[] = [...anywhere, 'tokenInvalid', 'forbidden', 'unavailable'];
 export const withBody: readonly Refusal[] = [
   ...authorized,
+  'preconditionFailed',
   'lengthRequired',
   'contentTooLarge',
   'unsupportedMediaType',

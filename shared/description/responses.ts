@@ -48,11 +48,9 @@ const descriptions = {
   tokenInvalid: 'There is no access token, or it is not valid for this service.',
   forbidden: 'The access token is valid, but lacks the permission.',
   notFound: 'There is no such resource.',
-  notAcceptable: 'Accept excludes the formats of the response.',
+  notAcceptable: '$format or Accept excludes the formats of the response.',
   conflict: 'The operation was changed concurrently at every attempt.',
-  preconditionFailed:
-    'If-Match, If-None-Match or Repeatability-First-Sent does not hold, or the request has OData-Isolation. Nothing was ' +
-    'written.',
+  preconditionFailed: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
   lengthRequired: 'The body was sent without Content-Length, and was dropped by the Functions host.',
   contentTooLarge: 'The body is too large.',
   unsupportedMediaType: 'The body is not application/json in UTF-8.',

@@ -4,7 +4,7 @@ import { MAX_SUBSCRIPTIONS } from '../notifications/ownedSubscriptions.ts';
 import { MAX_LIFETIME_MS, type Subscription } from '../notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../notifications/subscriptionBody.ts';
 import { changeTypes } from '../operation/changeListener.ts';
-import { authorized, common, json, schemaOf, withBody } from './parts.ts';
+import { authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
 import { refusedFor, response } from './responses.ts';
 
 const DAYS = MAX_LIFETIME_MS / (24 * 60 * 60_000);
@@ -40,6 +40,7 @@ export function subscriptionPaths(root: string, operation: object) {
         operationId: 'listSubscriptions',
         summary: 'List the subscriptions of the calling application',
         tags,
+        parameters: parametersOf('format'),
         responses: {
           200: response(
             'The subscriptions that have not expired.',
@@ -92,6 +93,7 @@ export function subscriptionPaths(root: string, operation: object) {
         operationId: 'readSubscription',
         summary: 'Read a subscription',
         tags,
+        parameters: parametersOf('format'),
         responses: {
           200: response('The subscription.', [], one),
           ...refusedFor([...authorized, 'notFound']),
@@ -114,7 +116,7 @@ export function subscriptionPaths(root: string, operation: object) {
         tags,
         responses: {
           204: response('The subscription is deleted.', []),
-          ...refusedFor([...authorized, 'notFound', 'notImplemented']),
+          ...refusedFor([...authorized, 'notFound', 'preconditionFailed', 'notImplemented']),
         },
       },
     },

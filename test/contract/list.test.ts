@@ -204,7 +204,7 @@ describe('$skiptoken', () => {
   });
 });
 
-test.each(['$orderby=status', '$skip=1', '$search=x', '$expand=x', '$apply=x', '$format=json', '$compute=x', 'x=1'])(
+test.each(['$orderby=status', '$skip=1', '$search=x', '$expand=x', '$apply=x', '$compute=x', 'x=1'])(
   'an option that is not supported is a 400 that names it: %s',
   async (option) => {
     const { status, json } = await get(`?${option}`);
@@ -219,6 +219,14 @@ test.each(['$orderby=status', '$skip=1', '$search=x', '$expand=x', '$apply=x', '
 test('reports all invalid options at once', async () => {
   const { json } = await get('?$skip=1&$orderby=id&$top=1&$top=2');
   expect(json.error.details.map(({ target }: { target: string }) => target)).toEqual(['$skip', '$orderby', '$top']);
+});
+
+test('$format takes the place of Accept, on the next page too', async () => {
+  const headers = { accept: 'text/html' };
+  const { status, json } = await get('?$top=1&$format=application/json', { headers });
+  expect(status).toBe(200);
+  const { pathname, search } = new URL(json['@odata.nextLink']);
+  expect((await app.send({ method: 'GET', path: pathname + search, headers })).status).toBe(200);
 });
 
 test('HEAD answers the same headers', async () => {

@@ -420,18 +420,6 @@ describe('headers', () => {
     expect((await answerTo({ 'odata-maxversion': version })).status).toBe(status);
   });
 
-  test.each(['OData-Isolation', 'Isolation'])(
-    '%s answers 412, since no snapshot is isolated, and writes nothing',
-    async (name) => {
-      const path = at(newId());
-      for (const request of [{ body: { status: 'Running' } }, { method: 'GET' }, { method: 'DELETE' }]) {
-        const { status, json } = await app.send({ path, headers: { [name]: 'snapshot' }, ...request });
-        expect([status, json.error.code]).toEqual([412, 'PreconditionFailed']);
-      }
-      expect((await app.send({ method: 'GET', path })).status).toBe(404);
-    },
-  );
-
   test.each([
     ['*/*', 200],
     ['application/json', 200],

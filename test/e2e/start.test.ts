@@ -455,7 +455,7 @@ describe('the built entry point', () => {
       ['playPromptOperationByKey', 'v1.0/playPromptOperation({key})'],
       ['playPromptOperations', 'v1.0/playPromptOperation'],
       ['serviceDocument', 'v1.0'],
-      ['unknownAddress', '{*path}'],
+      ['unknownUrl', '{*path}'],
     ]);
     // The host has no template for /, which is served beside the rest.
     const described = Object.keys(openApi('', { notifications: false }).paths).flatMap((path) =>

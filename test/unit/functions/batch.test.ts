@@ -1,7 +1,7 @@
 import { InvocationContext } from '@azure/functions';
 import { expect, test } from '@jest/globals';
 import { createBatch } from '../../../functions/batch.ts';
-import { MAX_RESPONSE_BYTES } from '../../../functions/graphHandler.ts';
+import { MAX_RESPONSE_BYTES } from '../../../functions/httpHandler.ts';
 import { MAX_BATCH_REQUESTS } from '../../../shared/odata/batchRequest.ts';
 import { TENANT } from '../../support/operations.ts';
 
@@ -13,7 +13,9 @@ async function statusesOf(sizes: readonly number[]) {
       {
         name: 'bytes',
         template: 'v1.0/bytes/{size}',
-        handler: async ({ params }) => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` }),
+        find:
+          ({ params }) =>
+          async () => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` }),
       },
     ],
   });

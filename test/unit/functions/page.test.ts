@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import type { GraphResponse as GraphAnswer } from '../../../functions/graphHandler.ts';
 import { createPage, type Page, pagesByName } from '../../../functions/page.ts';
+import type { GraphResponse as GraphAnswer } from '../../../functions/request.ts';
 
 /** Asks a page for a file, without a token. */
 async function get(page: Page, file?: string) {

@@ -1,11 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  checkODataHeaders,
   chooseMediaType,
   JSON_MEDIA_TYPE,
-  negotiateJson,
   ODATA_VERSION,
 } from '../../../shared/http/contentNegotiation.ts';
 
+function negotiateJson(headers: Headers) {
+  checkODataHeaders(headers);
+  chooseMediaType(headers, ['application/json']);
+}
 const check = (name: string, value: string) => () => negotiateJson(new Headers({ [name]: value }));
 
 test('a request without any of the headers is well', () => {
@@ -150,6 +154,24 @@ describe('of the media types that an address offers', () => {
     const headers = new Headers(accept === undefined ? {} : { accept });
     expect(chooseMediaType(headers, ['application/xml', 'application/json'])).toBe(mediaType);
   });
+
+  test.each([
+    ['xml', 'application/xml'],
+    ['JSON', 'application/json'],
+    ['application/xml', 'application/xml'],
+    ['Application/JSON;odata.metadata=minimal;charset=utf-8', 'application/json'],
+  ])('$format %j names one, and takes the place of Accept', (format, mediaType) => {
+    const headers = new Headers({ accept: 'text/html' });
+    expect(chooseMediaType(headers, ['application/xml', 'application/json'], format)).toBe(mediaType);
+  });
+
+  test.each(['', 'atom', 'text/json', 'html', '*/*', 'application/*', '*', 'json, xml', 'application/json;foo=bar'])(
+    '$format %j names none',
+    (format) => {
+      const refused = () => chooseMediaType(new Headers(), ['application/xml', 'application/json'], format);
+      expect(refused).toThrow('$format must be xml or application/xml or json or application/json.');
+    },
+  );
 
   test('none may be acceptable, and the message names all', () => {
     const refused = () =>

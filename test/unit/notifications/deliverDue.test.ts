@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { REQUEST_DEADLINE_MS } from '../../../functions/graphHandler.ts';
+import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';

@@ -16,7 +16,7 @@ import {
 } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import * as z from 'zod';
-import { traceRequests } from '../../../functions/traceRequests.ts';
+import { toHttpHandler } from '../../../functions/httpHandler.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerTelemetry } from '../../../shared/telemetry/register.ts';
 import { withChildSpan, withSpan } from '../../../shared/tracing.ts';
@@ -57,7 +57,7 @@ async function recordTelemetry() {
   }
 
   const answer = (name: string, status: number, headers: Record<string, string>, traceParent?: string) => {
-    const handler = traceRequests(() => ({ status }), { name, template: 'r' });
+    const handler = toHttpHandler({ name, template: 'r', find: () => async () => ({ status, headers: {} }) });
     const traceContext = { traceParent, traceState: 'a=b', attributes: {} };
     const context = new InvocationContext({ invocationId: 'i', ...(traceParent && { traceContext }) });
     return handler(new HttpRequest({ method: 'GET', url: 'http://a/', headers }), context);
@@ -67,9 +67,9 @@ async function recordTelemetry() {
   await answer('of the caller', 503, { traceparent, tracestate: 'a=b' });
   await answer('of nobody', 200, { traceparent: '00-nonsense' });
   await answer('without any', 200, {});
-  const broken = traceRequests(thrown(new Error('secret')), { name: 'failed', template: 'r' });
+  const broken = toHttpHandler({ name: 'failed', template: 'r', find: thrown(new Error('secret')) });
   const request = new HttpRequest({ method: 'GET', url: 'http://a/' });
-  await expect(broken(request, new InvocationContext())).rejects.toThrow();
+  expect(await broken(request, new InvocationContext({ logHandler: () => {} }))).toMatchObject({ status: 500 });
 
   const sdk = createTracingClient({ namespace: 'Microsoft.Data.Tables', packageName: 'p' });
   await sdk.withSpan('TableClient.getEntity', none, async ({ tracingOptions = {} }) => {
