@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import type { HttpHandler } from '@azure/functions';
 import { jwtVerify } from 'jose';
-import type { FindTenantKeys, SigningKey } from '../../shared/auth/signingKeys.ts';
+import type { FindTenantKeys } from '../../shared/auth/signingKeys.ts';
 import {
   applyPatch,
   newPlayPromptOperation,
@@ -22,7 +22,7 @@ export function createHandWritten(
   findTenantKeys: FindTenantKeys,
   operations: UpdatedOperations,
 ): HttpHandler {
-  const verified = new Map<string, { tenant: string; kid: string; key: SigningKey; until: number }>();
+  const verified = new Map<string, { tenant: string; keysFetchedAt: number; until: number }>();
   const last = new Map<string, Promise<unknown>>();
   const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -34,28 +34,23 @@ export function createHandWritten(
     const digest = hash('sha256', token, 'base64');
     let known = verified.get(digest);
     if (known && Date.now() < known.until) {
-      const { keys } = await findTenantKeys(known.tenant, known.kid);
-      if (keys.get(known.kid) !== known.key) known = undefined;
+      if ((await findTenantKeys(known.tenant).load()) !== known.keysFetchedAt) known = undefined;
     } else {
       known = undefined;
     }
     if (!known) {
       const [tenant = ''] = tenants;
-      let key: SigningKey | undefined;
-      let kid = '';
-      const { payload } = await jwtVerify(
-        token,
-        async (header) => {
-          kid = header.kid ?? '';
-          key = (await findTenantKeys(tenant, kid)).keys.get(kid);
-          if (!key) throw new Error('No key.');
-          return key.publicKey;
-        },
-        { audience: [...audiences], algorithms: ['RS256'], clockTolerance: 60, requiredClaims: ['exp'] },
-      );
+      const keys = findTenantKeys(tenant);
+      const keysFetchedAt = await keys.load();
+      const { payload } = await jwtVerify(token, keys.find, {
+        audience: [...audiences],
+        algorithms: ['RS256'],
+        clockTolerance: 60,
+        requiredClaims: ['exp'],
+      });
       const roles = Array.isArray(payload.roles) ? payload.roles : [];
-      if (!key || payload.tid !== tenant || !roles.some((role) => appRoles.includes(role))) throw new Error('No.');
-      known = { tenant, kid, key, until: Math.min(((payload.exp ?? 0) + 60) * 1000, Date.now() + 300_000) };
+      if (payload.tid !== tenant || !roles.some((role) => appRoles.includes(role))) throw new Error('No.');
+      known = { tenant, keysFetchedAt, until: Math.min(((payload.exp ?? 0) + 60) * 1000, Date.now() + 300_000) };
       verified.set(digest, known);
     }
     const { tenant } = known;

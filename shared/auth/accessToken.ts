@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { ServiceError } from '../serviceError.ts';
 import type { AuthSettings } from '../settings.ts';
 import { CACHE_LOOKUPS, SCOPE } from '../tracing.ts';
-import type { FindTenantKeys, SigningKey } from './signingKeys.ts';
+import { type FindTenantKeys, issuerOf } from './signingKeys.ts';
 
 /** The longest access token that is accepted, in characters. */
 export const MAX_TOKEN_LENGTH = 16 * 1024;
@@ -14,18 +14,16 @@ export const MAX_TOKEN_LENGTH = 16 * 1024;
 /** The tolerated difference between the clocks of issuer and service, in seconds. */
 export const CLOCK_SKEW_SECONDS = 60;
 
-const headerOf = (algorithms: readonly string[]) =>
-  z.object({
-    alg: z.enum(algorithms),
-    kid: z.string().min(1),
-    typ: z
-      .string()
-      .regex(/^(?:application\/)?(?:at\+)?jwt$/i)
-      .optional(),
-    // No extension is supported (RFC 7515, section 4.1.11), and `b64` is one (RFC 7797).
-    crit: z.undefined().optional(),
-    b64: z.undefined().optional(),
-  });
+const tokenHeader = z.object({
+  kid: z.string().min(1),
+  typ: z
+    .string()
+    .regex(/^(?:application\/)?(?:at\+)?jwt$/i)
+    .optional(),
+  // No extension is supported (RFC 7515, section 4.1.11), and `b64` is one (RFC 7797).
+  crit: z.undefined().optional(),
+  b64: z.undefined().optional(),
+});
 
 const tokenClaims = z.object({
   iss: z.string(),
@@ -47,11 +45,12 @@ const tokenClaims = z.object({
 /** The claims of a verified access token. `authorize` decides what they permit. */
 export type AccessTokenClaims = z.infer<typeof tokenClaims>;
 
-/** A token with a good signature and good claims, and when it has to be verified again, in milliseconds. */
+/** A token with a good signature and good claims, and how long that holds. */
 interface VerifiedToken {
   readonly claims: AccessTokenClaims;
-  readonly kid: string;
-  readonly key: SigningKey;
+  /** When the keys were fetched that it was verified with. */
+  readonly keysFetchedAt: number;
+  /** When it has to be verified again, in milliseconds. */
   readonly until: number;
 }
 
@@ -69,7 +68,7 @@ export type VerifyAccessToken = (authorization: string | null) => Promise<Access
 /**
  * Verifies access tokens of Microsoft Entra ID, version 1.0 and 2.0, as RFC 8725 advises. A verified token is cached by its
  * SHA-256, so that its signature is checked once: for five minutes at most, not beyond its `exp` and the skew, and only
- * while its key is among the tenant's.
+ * until the keys of its tenant are fetched again.
  */
 export function createVerifyAccessToken(
   settings: AuthSettings,
@@ -86,8 +85,7 @@ export function createVerifyAccessToken(
     const known = verified.get(digest);
     lookups.add(1, { cache: 'tokens', hit: known !== undefined });
     if (known && now() < known.until) {
-      const { keys } = await findTenantKeys(known.claims.tid, known.kid);
-      if (keys.get(known.kid) === known.key) return known.claims;
+      if ((await findTenantKeys(known.claims.tid).load()) === known.keysFetchedAt) return known.claims;
     }
     const fresh = await verify(token);
     verified.set(digest, fresh);
@@ -96,40 +94,34 @@ export function createVerifyAccessToken(
 }
 
 function createVerify(
-  { tenants, audiences, v1Issuer, algorithms }: AuthSettings,
+  { authority, tenants, audiences, v1Issuer, algorithms }: AuthSettings,
   findTenantKeys: FindTenantKeys,
   now: () => number,
 ): (token: string) => Promise<VerifiedToken> {
-  const tokenHeader = headerOf(algorithms);
-
   return async (token) => {
     // JWS Compact Serialization, RFC 7515, section 7.1.
     const parts = token.split('.');
     if (token.length > MAX_TOKEN_LENGTH || parts.length !== 3 || !parts.every(isCanonicalBase64url)) reject('form');
-    const { alg, kid } = tokenHeader.safeParse(attempt(() => decodeProtectedHeader(token))).data ?? reject('header');
-    const unverified = tokenClaims.safeParse(attempt(() => decodeJwt(token))).data ?? reject('claims');
-    if (!tenants.includes(unverified.tid)) reject('tid');
+    if (!tokenHeader.safeParse(attempt(() => decodeProtectedHeader(token))).success) reject('header');
+    // The tenant chooses the keys. Every other claim waits for the signature.
+    const { tid } = tokenClaims.pick({ tid: true }).safeParse(attempt(() => decodeJwt(token))).data ?? reject('claims');
+    if (!tenants.includes(tid)) reject('tid');
 
-    const published = await findTenantKeys(unverified.tid, kid);
-    const key = published.keys.get(kid) ?? reject('kid');
-    if (key.algorithm !== undefined && key.algorithm !== alg) reject('alg');
-    // jose requires no exp by itself; tokenClaims does.
-    const { payload } = await jwtVerify(token, key.publicKey, {
-      algorithms: [alg],
+    const keys = findTenantKeys(tid);
+    const keysFetchedAt = await keys.load();
+    const { payload } = await jwtVerify(token, keys.find, {
+      algorithms: [...algorithms],
       clockTolerance: CLOCK_SKEW_SECONDS,
       currentDate: new Date(now()),
-    }).catch((error: unknown) => rejectUnverified(error, unverified.exp, now()));
+    }).catch((error: unknown) => rejectUnverified(error, now()));
 
-    const claims = tokenClaims.parse(payload);
-    const forTenant = (issuer: string) => issuer.replaceAll('{tenantid}', claims.tid);
-    const v2Issuer = forTenant(published.issuer);
-    const issuer = claims.ver === '2.0' ? v2Issuer : forTenant(v1Issuer);
-    if (claims.iss !== issuer) reject('iss');
-    // Keys name the version 2.0 issuer, and sign the tokens of both versions of that tenant.
-    if (key.issuer !== undefined && forTenant(key.issuer) !== v2Issuer) reject('issuer of the key');
-    if (!audiences.includes(claims.aud)) reject('aud');
+    const { data: claims, error } = tokenClaims.safeParse(payload);
+    if (!claims) return rejectClaim(String(error.issues[0]?.path[0]));
+    const issuer = claims.ver === '2.0' ? issuerOf(authority, tid) : v1Issuer.replaceAll('{tenantid}', tid);
+    if (claims.iss !== issuer) rejectClaim('iss');
+    if (!audiences.includes(claims.aud)) rejectClaim('aud');
     const until = Math.min((claims.exp + CLOCK_SKEW_SECONDS) * 1000, now() + CACHED_FOR_MS);
-    return { claims, kid, key, until };
+    return { claims, keysFetchedAt, until };
   };
 }
 
@@ -155,22 +147,27 @@ function attempt(decode: () => unknown): unknown {
   }
 }
 
-/** Refuses the token. The log names the part of it that was at fault; the caller does not learn it. */
-function reject(part: string): never {
-  throw new ServiceError('tokenInvalid', 'The access token is not valid for this service.', {
-    cause: `access token refused: ${part}`,
-  });
+/** Refuses the token. The log names the part of it that was at fault; the caller learns it only once the signature is good. */
+function reject(part: string, message = 'The access token is not valid for this service.'): never {
+  throw new ServiceError('tokenInvalid', message, { cause: `access token refused: ${part}` });
 }
 
-/** jose checks the claims after the signature, so that an expired token is otherwise good. */
-function rejectUnverified(error: unknown, exp: number, now: number): never {
+/** Refuses a token whose signature is good, and names the claim where a caller can do something about it. */
+function rejectClaim(claim: string): never {
+  if (!['aud', 'iss', 'ver'].includes(claim)) reject(claim);
+  reject(claim, `The access token is not valid for this service: its "${claim}" claim is not accepted.`);
+}
+
+/** jose checks the times after the signature, so that an expired token is otherwise good. */
+function rejectUnverified(error: unknown, now: number): never {
+  if (error instanceof ServiceError) throw error;
   if (error instanceof errors.JWTExpired) {
-    const [expiry, clock] = [exp * 1000, now].map(toUtc);
-    const message = `The access token expired at ${expiry}; the clock of the service is at ${clock}.`;
-    throw new ServiceError('tokenInvalid', message, { cause: 'access token refused: exp' });
+    const [expiry, clock] = [Number(error.payload.exp) * 1000, now].map(toUtc);
+    reject('exp', `The access token expired at ${expiry}; the clock of the service is at ${clock}.`);
   }
   if (error instanceof errors.JWTClaimValidationFailed) reject(error.claim);
-  reject('signature');
+  if (error instanceof errors.JOSEAlgNotAllowed) reject('alg');
+  reject(error instanceof errors.JWKSNoMatchingKey ? 'kid' : 'signature');
 }
 
 /** A time in milliseconds in UTC, to the second; the number where it is beyond what a date can be. */

@@ -38,7 +38,7 @@ export function createAuthentication(settings: AuthSettings): Authentication {
         }
       }),
 
-    fetchKeys: () => findTenantKeys(tenant, undefined),
+    fetchKeys: () => findTenantKeys(tenant).load(),
   };
 }
 

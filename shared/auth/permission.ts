@@ -31,7 +31,8 @@ export function authorize(
       `The access token lacks the permission: an application needs the app role ${appRoles.join(' or ')}; ${user}.`,
     );
   }
-  const applicationId = claims.azp ?? claims.appid;
+  // A claim that is empty names nobody.
+  const applicationId = claims.azp || claims.appid || undefined;
   return { tenant: claims.tid, id: claims.oid || claims.sub || applicationId || '', applicationId };
 }
 

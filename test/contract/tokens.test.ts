@@ -1,5 +1,4 @@
-// SPEC section 5: who may call. Its rows, token by token, are in test/unit/accessToken.test.ts and, over HTTP, in
-// test/attacks/tokens.test.ts.
+// Who may call, and what who may not learns: docs/entra.md.
 import { createServer } from 'node:http';
 import { RestError } from '@azure/data-tables';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -9,14 +8,47 @@ import { TENANT } from '../support/operations.ts';
 import { tableClient } from '../support/tables.ts';
 import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE, tokenCases, v1ClaimsOf } from '../support/tokens.ts';
 
+/** A server that a token may name. No one may ask it. */
+const watchedRequests: string[] = [];
+const watch = createServer(({ url = '' }, response) => {
+  watchedRequests.push(url);
+  response.end('{}');
+});
+let watched: string;
 let app: TestApp;
 beforeAll(async () => {
+  watched = `http://127.0.0.1:${await listen(watch, 0, '')}`;
   app = await startApp();
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  await app.close();
+  await close(watch);
+});
 
-/** The caller of an otherwise good token learns that it has expired. */
-const EXPIRED = /^exp (?:long over|just beyond)/;
+describe('the token', () => {
+  const codes: Readonly<Record<number, string>> = { 401: 'InvalidAuthenticationToken', 403: 'Forbidden' };
+
+  test.each(tokenCases)('$title is answered $status', async ({ title, status, authorization }) => {
+    const { answer, stored } = await sendTo(await authorization(app.issuer, watched));
+    expect([answer.status, answer.json.error?.code]).toEqual([status, codes[status]]);
+    expect(stored.length).toBe(status === 200 ? 1 : 0);
+    expect(watchedRequests).toEqual([]);
+    if (status !== 401 || answer.headers.get('www-authenticate') === 'Bearer realm=""') return;
+
+    // The title of a row begins with the claim at fault, if the caller is to learn it.
+    const [claim] = /^(?:aud|iss|ver|exp (?=long|just))/.exec(title) ?? [];
+    const generic = 'The access token is not valid for this service.';
+    const { message } = answer.json.error;
+    if (claim === undefined) expect(message).toBe(generic);
+    else if (claim === 'exp ')
+      expect(message).toMatch(/^The access token expired at \S+Z; the clock of the service is at \S+Z\.$/);
+    else expect(message).toBe(`The access token is not valid for this service: its "${claim}" claim is not accepted.`);
+    // But for that, every fault has the same answer, byte for byte.
+    const reference = (await sendTo('Bearer a.b.c')).answer;
+    const same = { ...answer, text: answer.text.replace(JSON.stringify(message), JSON.stringify(generic)) };
+    expect(withoutIds(same)).toEqual(withoutIds(reference));
+  });
+});
 
 describe('401', () => {
   const send = (token: string | undefined) => app.send({ token, body: {} });
@@ -27,20 +59,6 @@ describe('401', () => {
 
   test('reports that the token is not valid where one was sent', async () => {
     expect((await send('a.b.c')).headers.get('www-authenticate')).toBe('Bearer realm="", error="invalid_token"');
-  });
-
-  test('is the same for every fault of a token that has not expired', async () => {
-    const answers = new Set<string>();
-    for (const { title, status, authorization } of tokenCases) {
-      const header =
-        status === 401 && !EXPIRED.test(title) ? await authorization(app.issuer, 'http://127.0.0.1:9') : undefined;
-      if (!header?.startsWith('Bearer ') || header.trim() === 'Bearer') continue;
-      const { json, headers } = await app.send({ token: undefined, headers: { authorization: header }, body: {} });
-      answers.add(
-        JSON.stringify([json.error.code, json.error.message, json.error.details, headers.get('www-authenticate')]),
-      );
-    }
-    expect(answers.size).toBe(1);
   });
 });
 
@@ -90,20 +108,6 @@ test('version 1.0 and 2.0 of one tenant are the same caller', async () => {
   const first = await app.send({ path, token: await app.issuer.sign(v1ClaimsOf(app.issuer)), body: {} });
   const second = await app.send({ path, token: await app.issuer.sign(claimsOf(app.issuer)), body: {} });
   expect(second.json).toEqual(first.json);
-});
-
-test('no token and no claim is ever logged, but what was wrong is', async () => {
-  app.logged.length = 0;
-  const personal = { name: 'Ada Lovelace', upn: 'ada@example.org', oid: 'oid-of-ada', sub: 'sub-of-ada' };
-  for (const changes of [{ exp: 1 }, { aud: 'api://secret-audience' }, { roles: [] }, { tid: OTHER_TENANT }, {}]) {
-    const token = await app.issuer.sign(claimsOf(app.issuer, { ...personal, ...changes }));
-    await app.send({ token, body: {} });
-    for (const part of token.split('.')) expect(app.logged.join('\n')).not.toContain(part);
-  }
-  const log = app.logged.join('\n');
-  expect(log).not.toMatch(/Ada|ada@|of-ada|secret-audience|eyJ/);
-  expect(log).toMatch(/access token refused: exp/);
-  expect(log).toMatch(/access token refused: aud/);
 });
 
 describe('a user', () => {
@@ -158,19 +162,6 @@ async function sendTo(authorization: string | undefined, to: TestApp = app) {
   });
   return { id, answer, stored: await stored(id, to) };
 }
-
-test('the answer to a bad signature is, but for ids and date, that to any other token that is bad and has not expired, byte for byte', async () => {
-  const [header, payload, signature = ''] = app.token.split('.');
-  const forged = `Bearer ${header}.${payload}.${[...signature].reverse().join('').slice(0, -1)}A`;
-  const reference = withoutIds((await sendTo(forged)).answer);
-  expect(reference.status).toBe(401);
-  for (const { title, status, authorization } of tokenCases) {
-    const other =
-      status === 401 && !EXPIRED.test(title) ? await authorization(app.issuer, 'http://127.0.0.1:9') : undefined;
-    if (!/^bearer +\S/i.test(other ?? '')) continue;
-    expect({ title, ...withoutIds((await sendTo(other)).answer) }).toEqual({ title, ...reference });
-  }
-});
 
 describe('a caller without permission gets the same answer for any body', () => {
   const bodies: [string, Record<string, string | undefined>, string | Uint8Array][] = [
@@ -339,10 +330,8 @@ describe('an issuer that is down', () => {
   });
 
   test('is no excuse for a token that is bad without it', async () => {
-    for (const changes of [{ tid: '33333333-3333-4333-8333-333333333333' }, { aud: [AUDIENCE] }, { exp: undefined }]) {
-      const token = await cut.issuer.sign(claimsOf(cut.issuer, changes));
-      expect((await sendTo(`Bearer ${token}`, cut)).answer.status).toBe(401);
-    }
+    const token = await cut.issuer.sign(claimsOf(cut.issuer, { tid: '33333333-3333-4333-8333-333333333333' }));
+    for (const bad of [token, `${token}.`]) expect((await sendTo(`Bearer ${bad}`, cut)).answer.status).toBe(401);
   });
 
   test('is logged like every other refusal, without the token or its owner', async () => {
@@ -391,7 +380,8 @@ test('no log line holds a token, a part of one or a claim, accepted or not', asy
     expect((await sendTo(`Bearer ${token}`)).answer.status).toBe(401);
   }
   const log = app.logged.join('\n');
-  expect(app.logged).not.toEqual([]);
+  expect(log).toMatch(/access token refused: exp/);
+  expect(log).toMatch(/access token refused: aud/);
   for (const part of tokens.flatMap((token) => token.split('.'))) expect(log).not.toContain(part);
   for (const value of [mark, '192.0.2.7', '1234567891', '9876543219', ROLE, AUDIENCE, 'eyJ']) {
     expect(log).not.toContain(value);

@@ -137,7 +137,7 @@ const hmac = async (input: string, secret: string) => {
 
 const [WEEK, SKEW] = [7 * 24 * 3600, 60];
 
-/** SPEC section 5, row by row. */
+/** What an issuer may sign and a caller may send. test/unit/auth/accessToken.test.ts has what is made by hand. */
 export const tokenCases: readonly TokenCase[] = [
   // What is good
   withClaims('a token of an application with an app role', 200, {}),
@@ -169,21 +169,8 @@ export const tokenCases: readonly TokenCase[] = [
   // The form of the token
   withToken('two parts', 401, (token) => bearer(token.split('.').slice(0, 2).join('.'))),
   withToken('an empty signature', 401, (token) => bearer(`${token.split('.').slice(0, 2).join('.')}.`)),
-  withToken('four parts', 401, (token) => bearer(`${token}.a`)),
-  withToken('a dot before it', 401, (token) => bearer(`.${token}`)),
-  withToken('two dots between its parts', 401, (token) => bearer(token.replace('.', '..'))),
   withToken('padding', 401, (token) => bearer(`${token}==`)),
-  withToken('padding of every part', 401, (token) =>
-    bearer(
-      token
-        .split('.')
-        .map((part) => `${part}=`)
-        .join('.'),
-    ),
-  ),
-  withToken('base64 that is not base64url', 401, (token) => bearer(`${token.slice(0, -4)}+/+/`)),
   withToken('a signature that is not canonical', 401, (token) => bearer(notCanonical(token))),
-  withToken('a tab within it', 401, (token) => bearer(token.replace('.', '.\t'))),
   withToken('the flattened JSON serialization', 401, (token) => {
     const [header, payload, signature] = token.split('.');
     return bearer(JSON.stringify({ protected: header, payload, signature }));
@@ -201,36 +188,13 @@ export const tokenCases: readonly TokenCase[] = [
       return bearer(await new CompactEncrypt(plaintext).setProtectedHeader(header).encrypt(key));
     },
   },
-  {
-    title: 'a token within a token',
-    status: 401,
-    async authorization(issuer) {
-      const { kid } = await publishedKey(issuer);
-      const inner = await issuer.sign(claimsOf(issuer));
-      const [, , signature] = inner.split('.');
-      return bearer(`${encode({ typ: 'JWT', cty: 'JWT', alg: 'RS256', kid })}.${encode(inner)}.${signature}`);
-    },
-  },
-  {
-    title: 'a header that is not JSON',
-    status: 401,
-    authorization: async () => bearer(`${encode('{')}.${encode({})}.aaaa`),
-  },
-  {
-    title: 'a payload that is not JSON',
-    status: 401,
-    authorization: async () => bearer(`${encode({ alg: 'RS256', kid: 'a' })}.${encode('{')}.aaaa`),
-  },
 
   // The header of the token
   ...['none', 'None', 'NONE', 'nOnE'].flatMap((alg) => [
     unsigned(`alg ${alg}, a signature of nothing`, { alg }, ''),
     unsigned(`alg ${alg}, some signature`, { alg }, 'aaaa'),
   ]),
-  unsigned('alg missing', {}, 'aaaa'),
   unsigned('alg rs256', { alg: 'rs256' }, 'aaaa'),
-  unsigned('alg empty', { alg: '' }, 'aaaa'),
-  unsigned('alg a list', { alg: ['RS256'] }, 'aaaa'),
   unsigned('HS256 with the public key as its secret', { alg: 'HS256' }, hmac),
   unsigned('HS256 with an empty secret', { alg: 'HS256' }, (input) => hmac(input, '')),
   ...['RS384', 'RS512', 'PS256', 'ES256', 'EdDSA'].map((alg) =>
@@ -241,24 +205,10 @@ export const tokenCases: readonly TokenCase[] = [
   forged('signed by another key, to which jku leads', (_jwk, watched) => ({ jku: `${watched}/keys` })),
   forged('signed by another key, to which x5u leads', (_jwk, watched) => ({ x5u: `${watched}/cert.pem` })),
   forged('signed by another key, in x5c', () => ({ x5c: [selfMadeCertificate()] })),
-  forged('a kid that no key has', () => ({ kid: 'unknown' })),
-  forged('a kid that is a path', () => ({ kid: '../../../../dev/null' })),
-  forged('a kid that is SQL', () => ({ kid: "' OR '1'='1" })),
-  forged('a kid that is an address', (_jwk, watched) => ({ kid: `${watched}/key` })),
-  forged('a kid of an object’s own members', () => ({ kid: '__proto__' })),
-  forged('a kid of 10 KB', () => ({ kid: 'k'.repeat(10_000) })),
-  withHeader('no kid', 401, { kid: undefined } as unknown as Partial<JWTHeaderParameters>),
+  withHeader('a kid that no key has', 401, { kid: 'unknown' }),
   withHeader('an empty kid', 401, { kid: '' }),
   withHeader('a typ of another kind of token', 401, { typ: 'dpop+jwt' }),
-  unsigned('crit, of an extension that is not known', { alg: 'RS256', crit: ['exp'], exp: 1 }, 'aaaa'),
-  {
-    title: 'b64: false',
-    status: 401,
-    async authorization(issuer) {
-      const token = await issuer.sign(claimsOf(issuer), { crit: ['b64'], b64: true } as Partial<JWTHeaderParameters>);
-      return bearer(token);
-    },
-  },
+  withHeader('crit of b64', 401, { crit: ['b64'], b64: true } as Partial<JWTHeaderParameters>),
   withToken('a signature of something else', 401, (token) => bearer(otherPayload(token))),
 
   // The claims
@@ -266,32 +216,23 @@ export const tokenCases: readonly TokenCase[] = [
   withClaims('iss of another issuer', 401, { iss: 'https://login.example/v2.0' }),
   withClaims('iss with a slash more', 401, ({ authority }) => ({ iss: `${authority}/${TENANT}/v2.0/` })),
   withClaims('iss of version 1.0 with ver 2.0', 401, { iss: `https://sts.windows.net/${TENANT}/` }),
-  withClaims('ver 1.0 with iss of version 2.0', 401, { ver: '1.0' }),
+  withClaims('iss of version 2.0 with ver 1.0', 401, { ver: '1.0' }),
   withClaims('aud missing', 401, { aud: undefined }),
   withClaims('aud of Microsoft Graph', 401, { aud: '00000003-0000-0000-c000-000000000000' }),
   withClaims('aud in another casing', 401, { aud: AUDIENCE.toUpperCase() }),
   withClaims('aud with a slash more', 401, { aud: `${AUDIENCE}/` }),
-  withClaims('aud a list', 401, { aud: [AUDIENCE] }),
   withClaims('aud a list with another', 401, { aud: [AUDIENCE, 'api://other'] }),
   withClaims('tid missing', 401, { tid: undefined }),
   withClaims('tid of a tenant that is not admitted', 401, { tid: '44444444-4444-4444-8444-444444444444' }),
   withClaims('tid of the personal accounts', 401, { tid: PERSONAL_ACCOUNTS_TENANT }),
-  withClaims('tid of another tenant than iss', 401, { tid: OTHER_TENANT }),
-  withClaims('tid a path', 401, { tid: `${TENANT}/../${TENANT}` }),
-  withClaims('tid a number', 401, { tid: 7 }),
+  withClaims('iss of another tenant than tid', 401, { tid: OTHER_TENANT }),
   withClaims('exp missing', 401, { exp: undefined }),
-  withClaims('exp as text', 401, () => ({ exp: String(now() + 3600) })),
-  withClaims('exp null', 401, { exp: null }),
   withClaims('exp long over', 401, () => ({ exp: now() - WEEK })),
   withClaims('exp just beyond the skew', 401, () => ({ exp: now() - SKEW - 1 })),
-  withClaims('nbf as text', 401, { nbf: '0' }),
   withClaims('nbf beyond the skew', 401, () => ({ nbf: now() + SKEW + 30 })),
   withClaims('ver missing', 401, { ver: undefined }),
   withClaims('ver 3.0', 401, { ver: '3.0' }),
-  withClaims('ver a number', 401, { ver: 2 }),
   withClaims('roles as text', 401, { roles: ROLE }),
-  withClaims('roles of numbers', 401, { roles: [7] }),
-  withClaims('scp a list', 401, { scp: [ROLE] }),
 
   // The permission
   withClaims('no roles', 403, { roles: undefined }),

@@ -1,62 +1,54 @@
-import { createPublicKey, KeyObject, sign as signBytes } from 'node:crypto';
-import { createServer } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+// What no ordinary issuer signs: tokens made by hand, under a clock and keys that a test moves. The tokens of an issuer, good
+// and bad, are in test/contract/tokens.test.ts.
+import { generateKeyPairSync, sign as signBytes } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { type Issuer, startIssuer } from '../../../local/issuer.ts';
-import { close, listen } from '../../../local/loopback.ts';
+import { createLocalJWKSet, type JWK, type JWTPayload } from 'jose';
 import { CLOCK_SKEW_SECONDS, createVerifyAccessToken, MAX_TOKEN_LENGTH } from '../../../shared/auth/accessToken.ts';
-import { authorize } from '../../../shared/auth/permission.ts';
-import { createTenantKeys, type SigningKey } from '../../../shared/auth/signingKeys.ts';
-import { wireErrors } from '../../../shared/odata/errorResponse.ts';
+import type { FindTenantKeys } from '../../../shared/auth/signingKeys.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
-import { readSettings } from '../../../shared/settings.ts';
+import type { AuthSettings } from '../../../shared/settings.ts';
 import { TENANT } from '../../support/operations.ts';
-import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE, tokenCases, v1ClaimsOf } from '../../support/tokens.ts';
+import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE } from '../../support/tokens.ts';
 
-const issuer = { authority: 'https://login.example' };
+const authority = 'https://login.example';
 const NOW = 1_800_000_000;
 const times = { iat: NOW, nbf: NOW, exp: NOW + 600 };
 
-let privateKey: Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
-let publicKey: SigningKey['publicKey'];
-beforeAll(async () => {
-  const pair = await generateKeyPair('RS256', { extractable: true });
-  privateKey = pair.privateKey;
-  publicKey = createPublicKey({ key: { ...(await exportJWK(pair.publicKey)) }, format: 'jwk' });
+const newKey = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
+const signing = newKey();
+const jwkOf = ({ publicKey }: typeof signing): JWK => ({ ...publicKey.export({ format: 'jwk' }), kid: 'one' });
+
+const goodClaims = claimsOf({ authority }, times);
+const goodHeader = { typ: 'JWT', alg: 'RS256', kid: 'one' };
+const base64url = (value: unknown) =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+
+/** The given header and payload, signed with the published key: only their content can be wrong. */
+const signedParts = (header: string, payload: string, { privateKey } = signing) => {
+  const input = `${header}.${payload}`;
+  return `${input}.${signBytes('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
+};
+const signed = (header: unknown, claims: unknown = goodClaims) => signedParts(base64url(header), base64url(claims));
+const signedClaims = (changes: JWTPayload = {}) => signed(goodHeader, { ...goodClaims, ...changes });
+
+const publishedKeys: FindTenantKeys = () => ({
+  load: async () => 1,
+  find: createLocalJWKSet({ keys: [jwkOf(signing)] }),
 });
 
-const sign = (claims: JWTPayload, alg = 'RS256') =>
-  new SignJWT(claims).setProtectedHeader({ alg, kid: 'one' }).sign(privateKey);
-
-function authenticate({
-  key = {},
-  issuerName = `${issuer.authority}/${TENANT}/v2.0`,
-  now = NOW,
-  algorithms = ['RS256'] as const,
-  v1Issuer = 'https://sts.windows.net/{tenantid}/',
-}: {
-  key?: Partial<SigningKey>;
-  issuerName?: string;
-  now?: number;
-  algorithms?: readonly ('RS256' | 'PS256' | 'ES256')[];
-  v1Issuer?: string;
-} = {}) {
-  const settings = {
-    authority: issuer.authority,
+function verifier(changes: Partial<AuthSettings> = {}, keys = publishedKeys, now = () => NOW) {
+  const settings: AuthSettings = {
+    authority,
     tenants: [TENANT],
     audiences: [AUDIENCE],
     appRoles: [],
     scopes: [],
-    v1Issuer,
-    algorithms: [...algorithms],
+    v1Issuer: 'https://sts.windows.net/{tenantid}/',
+    algorithms: ['RS256'],
+    ...changes,
   };
-  const keys = new Map([['one', { publicKey, algorithm: undefined, issuer: undefined, ...key }]]);
-  return createVerifyAccessToken(
-    settings,
-    async () => ({ issuer: issuerName, keys }),
-    () => now * 1000,
-  );
+  return createVerifyAccessToken(settings, keys, () => now() * 1000);
 }
 
 const outcome = async (answer: Promise<unknown>) =>
@@ -64,104 +56,44 @@ const outcome = async (answer: Promise<unknown>) =>
     () => 'good',
     (error: unknown) => (error instanceof ServiceError ? error.reason : error),
   );
-const check = async (claims: JWTPayload, options?: Parameters<typeof authenticate>[0], alg?: string) =>
-  outcome(authenticate(options)(`Bearer ${await sign(claims, alg)}`));
+const check = (token: string, changes?: Partial<AuthSettings>) => outcome(verifier(changes)(`Bearer ${token}`));
+const refusal = (token: string) => verifier()(`Bearer ${token}`).catch((error: unknown) => error);
 
-describe('the tokens of SPEC section 5', () => {
-  let local: Issuer;
-  beforeAll(async () => {
-    local = await startIssuer(0);
-  });
-  afterAll(() => local.close());
-
-  test.each(tokenCases)('$title is answered $status', async ({ status, authorization }) => {
-    const { auth } = readSettings({
-      AUTH_AUTHORITY: local.authority,
-      AUTH_TENANTS: `${TENANT},${OTHER_TENANT}`,
-      AUTH_AUDIENCES: AUDIENCE,
-      TABLES_CONNECTION: 'UseDevelopmentStorage=true',
-    });
-    const check = createVerifyAccessToken(auth, createTenantKeys({ authority: auth.authority }));
-    const answer = authorization(local, 'http://127.0.0.1:9')
-      .then((header) => check(header ?? null))
-      .then((claims) => authorize(claims, { appRoles: [ROLE, 'Calls.AccessMedia.All'], scopes: [] }));
-    if (status === 200) await expect(answer).resolves.toMatchObject({ tenant: TENANT });
-    else {
-      const error: unknown = await answer.catch((thrown) => thrown);
-      expect(error instanceof ServiceError && wireErrors[error.reason].status).toBe(status);
-      expect(error).toHaveProperty('message', expect.stringMatching(/\w/));
-    }
-  });
-});
-
-describe('the log has the faulty part of a token, the response does not', () => {
-  const elsewhere = createVerifyAccessToken(
-    {
-      authority: '',
-      tenants: [TENANT],
-      audiences: [AUDIENCE],
-      appRoles: [],
-      scopes: [],
-      v1Issuer: '',
-      algorithms: ['RS256'],
-    },
-    async () => ({ issuer: '', keys: new Map() }),
-  );
-  const part = (answer: Promise<unknown>) =>
-    answer.catch((error: ServiceError) => {
-      if (error.cause !== 'access token refused: exp') {
-        expect(error.message).toBe('The access token is not valid for this service.');
-      }
-      return error.cause;
-    });
-  const partOf = async (changes: object, options?: Parameters<typeof authenticate>[0]) =>
-    part(authenticate(options)(`Bearer ${await sign(claimsOf(issuer, { ...times, ...changes }))}`));
-
-  test.each([
-    ['exp', { exp: 1 }, {}],
-    ['nbf', { nbf: NOW + 600 }, {}],
-    ['iss', { iss: 'x' }, {}],
-    ['aud', { aud: 'x' }, {}],
-    ['tid', { tid: 'x' }, {}],
-    ['claims', { ver: 'x' }, {}],
-    ['issuer of the key', {}, { key: { issuer: 'x' } }],
-    ['alg', {}, { key: { algorithm: 'RS512' } }],
-  ])('%s', async (expected, changes, options) => {
-    expect(await partOf(changes, options)).toBe(`access token refused: ${expected}`);
-  });
-
-  test('that it has expired, and by whose clock, once its signature is good', async () => {
-    const expired = await sign(claimsOf(issuer, { ...times, exp: NOW - 61 }));
-    const [expiry, clock] = [NOW - 61, NOW].map((time) => new Date(time * 1000).toISOString().replace('.000', ''));
-    await expect(authenticate()(`Bearer ${expired}`)).rejects.toThrow(
+describe('the log has the faulty part of a token', () => {
+  const generic = 'The access token is not valid for this service.';
+  const named = (claim: string) =>
+    `The access token is not valid for this service: its "${claim}" claim is not accepted.`;
+  const [expiry, clock] = [NOW - 61, NOW].map((time) => new Date(time * 1000).toISOString().replace('.000', ''));
+  const [header, payload] = signedClaims({ exp: NOW - 61, aud: 'x', ver: 'x' }).split('.');
+  const rows: [string, string, string, string][] = [
+    [
+      'the response tells when it expired',
+      'exp',
+      signedClaims({ exp: NOW - 61 }),
       `The access token expired at ${expiry}; the clock of the service is at ${clock}.`,
-    );
-    const [header, payload] = expired.split('.');
-    const forged = authenticate()(`Bearer ${header}.${payload}.${'A'.repeat(342)}`);
-    await expect(forged).rejects.toThrow('The access token is not valid for this service.');
-  });
-
-  test('signature', async () => {
-    const token = await sign(claimsOf(issuer, times));
-    const [header, payload] = token.split('.');
-    const other = `${header}.${payload}.${'A'.repeat(342)}`;
-    expect(await part(authenticate()(`Bearer ${other}`))).toBe('access token refused: signature');
-  });
-
-  test('kid', async () => {
-    const token = await sign(claimsOf(issuer));
-    expect(await part(elsewhere(`Bearer ${token}`))).toBe('access token refused: kid');
-  });
-
-  test('its form, from one character beyond 16 KiB on', async () => {
-    const ofLength = (length: number) => `${'A'.repeat(length - 2)}..`;
-    expect(await part(elsewhere(`Bearer ${ofLength(16_384)}`))).toBe('access token refused: header');
-    expect(await part(elsewhere(`Bearer ${ofLength(16_385)}`))).toBe('access token refused: form');
+    ],
+    ['the response names it', 'iss', signedClaims({ iss: 'x' }), named('iss')],
+    ['the response names it', 'aud', signedClaims({ aud: 'x' }), named('aud')],
+    ['the response names it', 'aud', signed(goodHeader, { ...goodClaims, aud: [AUDIENCE] }), named('aud')],
+    ['the response names it', 'ver', signedClaims({ ver: '3.0' }), named('ver')],
+    ['the response does not', 'nbf', signedClaims({ nbf: NOW + 600 }), generic],
+    ['the response does not', 'roles', signedClaims({ roles: 'x' }), generic],
+    ['the response does not', 'tid', signedClaims({ tid: 'x' }), generic],
+    ['the response does not', 'claims', signed(goodHeader, '{'), generic],
+    ['the response does not', 'signature', `${header}.${payload}.${'A'.repeat(342)}`, generic],
+    ['the response does not', 'kid', signed({ ...goodHeader, kid: 'two' }), generic],
+    ['the response does not', 'alg', signed({ ...goodHeader, alg: 'PS256' }), generic],
+    ['the response does not', 'header', signed({ ...goodHeader, typ: 'dpop+jwt' }), generic],
+    ['the response does not', 'form', `${header}.${payload}`, generic],
+  ];
+  test.each(rows)('%s: %s', async (_title, part, token, message) => {
+    expect(await refusal(token)).toMatchObject({ cause: `access token refused: ${part}`, message });
   });
 
   test('no token at all is what the caller does learn', async () => {
-    await expect(elsewhere(null)).rejects.toThrow('An access token is required: Authorization: Bearer {token}.');
-    await expect(elsewhere('x Bearer a.b.c')).rejects.toMatchObject({ reason: 'tokenMissing' });
+    const message = 'An access token is required: Authorization: Bearer {token}.';
+    await expect(verifier()(null)).rejects.toMatchObject({ reason: 'tokenMissing', message });
+    await expect(verifier()('x Bearer a.b.c')).rejects.toMatchObject({ reason: 'tokenMissing', message });
   });
 });
 
@@ -172,73 +104,35 @@ describe('the clock', () => {
     ['nbf at the skew', { nbf: NOW + CLOCK_SKEW_SECONDS }, 'good'],
     ['nbf beyond the skew', { nbf: NOW + CLOCK_SKEW_SECONDS + 1 }, 'tokenInvalid'],
   ])('%s', async (_title, changes, expected) => {
-    expect(await check(claimsOf(issuer, { ...times, ...changes }))).toBe(expected);
+    expect(await check(signedClaims(changes))).toBe(expected);
   });
-});
-
-describe('a key that names an issuer', () => {
-  test.each([
-    ['of this tenant', `https://login.example/${TENANT}/v2.0`, 'good'],
-    ['of any tenant', 'https://login.example/{tenantid}/v2.0', 'good'],
-    ['of another tenant', 'https://login.example/22222222-2222-4222-8222-222222222222/v2.0', 'tokenInvalid'],
-    ['of another cloud', 'https://login.other.example/{tenantid}/v2.0', 'tokenInvalid'],
-    ['that is empty', '', 'tokenInvalid'],
-  ])('%s', async (_title, name, expected) => {
-    expect(await check(claimsOf(issuer, times), { key: { issuer: name } })).toBe(expected);
-    expect(await check(v1ClaimsOf(issuer, times), { key: { issuer: name } })).toBe(expected);
-  });
-});
-
-test('an issuer that discovery names with {tenantid} stands for the token’s own tenant', async () => {
-  const issuerName = 'https://login.example/{tenantid}/v2.0';
-  expect(await check(claimsOf(issuer, times), { issuerName })).toBe('good');
-  expect(await check(claimsOf(issuer, { ...times, iss: issuerName }), { issuerName })).toBe('tokenInvalid');
 });
 
 describe('the algorithm', () => {
   test('may be any that is configured', async () => {
-    expect(await check(claimsOf(issuer, times), { algorithms: ['ES256', 'RS256'] })).toBe('good');
+    expect(await check(signedClaims(), { algorithms: ['ES256', 'RS256'] })).toBe('good');
   });
 
   test('that is not configured is refused, though the key would fit', async () => {
-    expect(await check(claimsOf(issuer, times), { algorithms: ['PS256'] })).toBe('tokenInvalid');
-  });
-
-  test('other than the one that the key is for is refused', async () => {
-    const key = { algorithm: 'PS256' };
-    expect(await check(claimsOf(issuer, times), { key, algorithms: ['RS256', 'PS256'] })).toBe('tokenInvalid');
-  });
-
-  test('that the key cannot have is refused', async () => {
-    const { publicKey: ecKey } = await generateKeyPair('ES256', { extractable: true });
-    const key = { publicKey: createPublicKey({ key: { ...(await exportJWK(ecKey)) }, format: 'jwk' }) };
-    expect(await check(claimsOf(issuer, times), { key })).toBe('tokenInvalid');
+    expect(await check(signedClaims(), { algorithms: ['PS256'] })).toBe('tokenInvalid');
   });
 });
 
 describe('a token that was found good', () => {
-  /** A check whose clock and keys a test moves, and how often the keys were looked up for a signature. */
-  async function aCheck(exp = NOW + 86_400) {
-    const state = { now: NOW, keys: new Map([['one', { publicKey, algorithm: undefined, issuer: undefined }]]) };
-    const settings = { authority: '', tenants: [TENANT], audiences: [AUDIENCE], appRoles: [], scopes: [] };
-    const algorithms: ['RS256'] = ['RS256'];
-    const check = createVerifyAccessToken(
-      { ...settings, v1Issuer: '', algorithms },
-      async () => ({ issuer: `${issuer.authority}/${TENANT}/v2.0`, keys: state.keys }),
-      () => state.now * 1000,
-    );
-    const token = await sign(claimsOf(issuer, { ...times, exp }));
-    return { state, run: () => check(`Bearer ${token}`) };
+  /** A check whose clock and keys a test moves. */
+  function aCheck(exp = NOW + 86_400) {
+    const state = { now: NOW, fetchedAt: 1, keys: [jwkOf(signing)] };
+    const keys: FindTenantKeys = () => ({
+      load: async () => state.fetchedAt,
+      find: createLocalJWKSet({ keys: state.keys }),
+    });
+    const verify = verifier({}, keys, () => state.now);
+    const token = signedClaims({ exp });
+    return { state, run: () => verify(`Bearer ${token}`) };
   }
 
-  test('is remembered: its signature is not checked again', async () => {
-    const { run } = await aCheck();
-    const first = await run();
-    expect(await run()).toBe(first);
-  });
-
-  test('is checked again after five minutes', async () => {
-    const { state, run } = await aCheck();
+  test('is remembered for five minutes, in which its signature is not checked again', async () => {
+    const { state, run } = aCheck();
     const first = await run();
     state.now += 299;
     expect(await run()).toBe(first);
@@ -249,7 +143,7 @@ describe('a token that was found good', () => {
   });
 
   test('is refused to the second when it has expired, within the skew', async () => {
-    const { state, run } = await aCheck(NOW + 100);
+    const { state, run } = aCheck(NOW + 100);
     await run();
     state.now = NOW + 100 + CLOCK_SKEW_SECONDS - 1;
     await run();
@@ -257,78 +151,36 @@ describe('a token that was found good', () => {
     await expect(run()).rejects.toMatchObject({ cause: 'access token refused: exp' });
   });
 
-  test('is refused when its key is no longer among the tenant’s', async () => {
-    const { state, run } = await aCheck();
+  test.each([
+    ['refused when its key is no longer published', 'kid', []],
+    ['checked against another key of the same id', 'signature', [jwkOf(newKey())]],
+  ])('is %s', async (_title, part, keys) => {
+    const { state, run } = aCheck();
     await run();
-    state.keys = new Map();
-    await expect(run()).rejects.toMatchObject({ cause: 'access token refused: kid' });
-  });
-
-  test('is checked against another key of the same id', async () => {
-    const { state, run } = await aCheck();
-    await run();
-    const { publicKey: other } = await generateKeyPair('RS256', { extractable: true });
-    const key = createPublicKey({ key: { ...(await exportJWK(other)) }, format: 'jwk' });
-    state.keys = new Map([['one', { publicKey: key, algorithm: undefined, issuer: undefined }]]);
-    await expect(run()).rejects.toMatchObject({ cause: 'access token refused: signature' });
+    Object.assign(state, { keys, fetchedAt: 2 });
+    await expect(run()).rejects.toMatchObject({ cause: `access token refused: ${part}` });
   });
 });
 
 test('when the keys are unavailable, a token is neither accepted nor refused', async () => {
-  const failing = createVerifyAccessToken(
-    { authority: '', tenants: [TENANT], audiences: [], appRoles: [], scopes: [], v1Issuer: '', algorithms: ['RS256'] },
-    () => Promise.reject(new ServiceError('unavailable', 'no keys')),
-  );
-  expect(await outcome(failing(`Bearer ${await sign(claimsOf(issuer))}`))).toBe('unavailable');
+  const unavailable = () => Promise.reject(new ServiceError('unavailable', 'no keys'));
+  const failing = verifier({}, () => ({ load: unavailable, find: unavailable }));
+  expect(await outcome(failing(`Bearer ${signedClaims()}`))).toBe('unavailable');
 });
 
-test('of a tenant that is not admitted no keys are asked for', async () => {
-  let asked = 0;
-  const counting = createVerifyAccessToken(
-    { authority: '', tenants: [], audiences: [], appRoles: [], scopes: [], v1Issuer: '', algorithms: ['RS256'] },
-    async () => {
-      asked += 1;
-      throw new Error('asked');
-    },
+test('keys are asked for by the token’s own tenant, if it is admitted', async () => {
+  const asked: string[] = [];
+  const recording: FindTenantKeys = (tenant) => {
+    asked.push(tenant);
+    return publishedKeys(tenant);
+  };
+  const verify = verifier({ tenants: [OTHER_TENANT, TENANT] }, recording);
+  expect(await outcome(verify(`Bearer ${signedClaims()}`))).toBe('good');
+  expect(await outcome(verify(`Bearer ${signedClaims({ tid: '33333333-3333-4333-8333-333333333333' })}`))).toBe(
+    'tokenInvalid',
   );
-  expect(await outcome(counting(`Bearer ${await sign(claimsOf(issuer))}`))).toBe('tokenInvalid');
-  expect(asked).toBe(0);
+  expect(asked).toEqual([TENANT]);
 });
-
-test('keys are asked for by the token’s own tenant and key id, and by nothing else of it', async () => {
-  const asked: unknown[][] = [];
-  const recording = createVerifyAccessToken(
-    readSettings({
-      AUTH_AUTHORITY: issuer.authority,
-      AUTH_TENANTS: `${OTHER_TENANT},${TENANT}`,
-      AUTH_AUDIENCES: AUDIENCE,
-      TABLES_CONNECTION: 'UseDevelopmentStorage=true',
-    }).auth,
-    async (...names) => {
-      asked.push(names);
-      return { issuer: `${issuer.authority}/${TENANT}/v2.0`, keys: new Map() };
-    },
-  );
-  const { publicKey: attackers } = await generateKeyPair('RS256', { extractable: true });
-  const header = { alg: 'RS256', kid: 'two', jwk: await exportJWK(attackers), jku: 'http://127.0.0.1:9/', x5t: 'one' };
-  expect(await outcome(recording(`Bearer ${signedAsItIs(header)}`))).toBe('tokenInvalid');
-  expect(asked).toEqual([[TENANT, 'two']]);
-});
-
-const goodClaims = claimsOf(issuer, times);
-const goodHeader = { typ: 'JWT', alg: 'RS256', kid: 'one' };
-const base64url = (value: unknown) =>
-  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
-
-/** The given header and payload, signed with the published key: only their content can be wrong. */
-const signedParts = (header: string, payload: string) => {
-  const input = `${header}.${payload}`;
-  return `${input}.${signBytes('sha256', Buffer.from(input), KeyObject.from(privateKey)).toString('base64url')}`;
-};
-const signedAsItIs = (header: unknown, claims: unknown = goodClaims) =>
-  signedParts(base64url(header), base64url(claims));
-const checkSigned = (header: unknown, claims?: unknown) =>
-  outcome(authenticate()(`Bearer ${signedAsItIs(header, claims)}`));
 
 describe('the form, of a token whose signature is good for its text', () => {
   test.each([
@@ -344,11 +196,10 @@ describe('the form, of a token whose signature is good for its text', () => {
     ['a line break within it', 'tokenInvalid', (token: string) => `Bearer ${token.replace('.', '\n.')}`],
     ['a second line', 'tokenInvalid', (token: string) => `Bearer ${token}\nBearer ${token}`],
     ['a dot after it', 'tokenInvalid', (token: string) => `Bearer ${token}.`],
-    ['five parts, as an encrypted token has', 'tokenInvalid', (token: string) => `Bearer ${token}.YQ.YQ`],
     ['five parts, of which two are empty', 'tokenInvalid', (token: string) => `Bearer ${token}..`],
     ['the scheme in mixed casing', 'good', (token: string) => `bEaReR ${token}`],
   ])('with %s is answered %s', async (_title, expected, authorization) => {
-    expect(await outcome(authenticate()(authorization(signedAsItIs(goodHeader))))).toBe(expected);
+    expect(await outcome(verifier()(authorization(signedClaims())))).toBe(expected);
   });
 
   const padded = (text: string) => text.padEnd(Math.ceil(text.length / 4) * 4, '=');
@@ -362,7 +213,7 @@ describe('the form, of a token whose signature is good for its text', () => {
   const base64 = (text: string) => text.replaceAll('-', '+').replaceAll('_', '/');
 
   test('is good in strict base64url', async () => {
-    expect(await outcome(authenticate()(`Bearer ${signedParts(header, payload)}`))).toBe('good');
+    expect(await check(signedParts(header, payload))).toBe('good');
   });
 
   test.each([header, payload])('differs from its variants in the rows below: %#', (part) => {
@@ -380,17 +231,17 @@ describe('the form, of a token whose signature is good for its text', () => {
     ['a space in the payload', header, payload.replace(/^.{8}/, '$& ')],
     ['a line break in the payload', header, payload.replace(/^.{8}/, '$&\r\n')],
   ])('%s is refused', async (_title, head, claims) => {
-    expect(await outcome(authenticate()(`Bearer ${signedParts(head, claims)}`))).toBe('tokenInvalid');
+    expect(await check(signedParts(head, claims))).toBe('tokenInvalid');
   });
 
+  /** A good token of exactly this length, if there is one: of a payload or a header that is longer by a few characters. */
   const tokenOfLength = (length: number) => {
-    for (const pad of ['', 'x', 'xx', 'xxx']) {
-      const empty = signedAsItIs({ ...goodHeader, pad }, { ...goodClaims, filler: '' }).length;
-      for (let more = Math.floor(((length - empty) * 3) / 4) - 3; more < length; more++) {
-        const token = signedAsItIs({ ...goodHeader, pad }, { ...goodClaims, filler: 'x'.repeat(more) });
-        if (token.length === length) return token;
-        if (token.length > length) break;
-      }
+    for (const filler of ['', 'x', 'xx', 'xxx']) {
+      const head = base64url({ ...goodHeader, filler });
+      const space = length - signedParts(head, '').length;
+      const bytes = Math.floor((space * 3) / 4);
+      const token = signedParts(head, base64url(JSON.stringify(goodClaims).padEnd(bytes)));
+      if (token.length === length) return token;
     }
     throw new Error(`No token has ${length} characters.`);
   };
@@ -400,16 +251,13 @@ describe('the form, of a token whose signature is good for its text', () => {
     [MAX_TOKEN_LENGTH + 1, 'tokenInvalid'],
   ])('of %d characters is answered %s', async (length, expected) => {
     expect(MAX_TOKEN_LENGTH).toBe(16_384);
-    expect(await outcome(authenticate()(`Bearer ${tokenOfLength(length)}`))).toBe(expected);
+    expect(await check(tokenOfLength(length))).toBe(expected);
   });
 });
 
 describe('the header, of a token whose signature is good', () => {
   test.each([
-    ['alg in small letters', { alg: 'rs256' }],
     ['alg with a space', { alg: 'RS256 ' }],
-    ['alg none', { alg: 'none' }],
-    ['alg nOnE', { alg: 'nOnE' }],
     ['alg a list', { alg: ['RS256'] }],
     ['alg null', { alg: null }],
     ['alg missing', { alg: undefined }],
@@ -425,6 +273,7 @@ describe('the header, of a token whose signature is good', () => {
     ['kid with a NUL', { kid: 'one\0' }],
     ['kid that is a path', { kid: '../keys/one' }],
     ['kid that is SQL', { kid: "one' OR '1'='1" }],
+    ['kid that is an address', { kid: 'http://127.0.0.1:9/key' }],
     ['kid of 10 KB', { kid: 'one'.padEnd(10_000, ' ') }],
     ['kid of a member of every object', { kid: 'constructor' }],
     ['kid __proto__', { kid: '__proto__' }],
@@ -439,53 +288,27 @@ describe('the header, of a token whose signature is good', () => {
     ['typ that only begins as it should', { typ: 'jwt+other' }],
     ['typ that is no text', { typ: ['JWT'] }],
   ])('%s is refused', async (_title, changes) => {
-    expect(await checkSigned({ ...goodHeader, ...changes })).toBe('tokenInvalid');
+    expect(await check(signed({ ...goodHeader, ...changes }))).toBe('tokenInvalid');
   });
 
   test.each([['null'], ['[]'], ['7'], ['"RS256"'], ['{'], [' ']])('%s in its place is refused', async (header) => {
-    expect(await checkSigned(header)).toBe('tokenInvalid');
+    expect(await check(signed(header))).toBe('tokenInvalid');
   });
 
   test.each([['JWT'], ['jwt'], ['at+jwt'], ['application/at+jwt'], [undefined]])(
     'typ %s is that of an access token',
     async (typ) => {
-      expect(await checkSigned({ ...goodHeader, typ })).toBe('good');
+      expect(await check(signed({ ...goodHeader, typ }))).toBe('good');
     },
   );
-});
 
-describe('a header that leads to a key', () => {
-  const requests: string[] = [];
-  const attackers = createServer(({ url = '' }, response) => {
-    requests.push(url);
-    response.end('{}');
-  });
-  let address: string;
-  beforeAll(async () => {
-    address = `http://127.0.0.1:${await listen(attackers, 0, '')}`;
-  });
-  afterAll(() => close(attackers));
-
-  const leads = ['jwk', 'jku', 'x5u', 'x5c'] as const;
-  const headerOf = async (lead: (typeof leads)[number]) => {
-    const pair = await generateKeyPair('RS256', { extractable: true });
-    const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'one' };
-    const x5c = [KeyObject.from(pair.publicKey).export({ type: 'spki', format: 'der' }).toString('base64')];
-    const values = { jwk, jku: `${address}/keys`, x5u: `${address}/certificate`, x5c };
-    return { pair, header: { ...goodHeader, [lead]: values[lead] } };
-  };
-
-  test.each(leads)('%s chooses no key: what that key signed is refused', async (lead) => {
-    const { pair, header } = await headerOf(lead);
-    const token = await new SignJWT(goodClaims).setProtectedHeader(header).sign(pair.privateKey);
-    expect(await outcome(authenticate()(`Bearer ${token}`))).toBe('tokenInvalid');
-    expect(requests).toEqual([]);
-  });
-
-  test.each(leads)('%s chooses no key: what the published key signed is good', async (lead) => {
-    const { header } = await headerOf(lead);
-    expect(await checkSigned(header)).toBe('good');
-    expect(requests).toEqual([]);
+  test('chooses no key by jwk, jku, x5u or x5c: of two tokens with all of them, that of the published key is good', async () => {
+    const attacker = newKey();
+    const x5c = [attacker.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')];
+    const [jku, x5u] = ['http://127.0.0.1:9/keys', 'http://127.0.0.1:9/certificate'];
+    const header = base64url({ ...goodHeader, jwk: jwkOf(attacker), jku, x5u, x5c });
+    expect(await check(signedParts(header, base64url(goodClaims), attacker))).toBe('tokenInvalid');
+    expect(await check(signedParts(header, base64url(goodClaims)))).toBe('good');
   });
 });
 
@@ -493,7 +316,7 @@ describe('the claims, of a token whose signature is good', () => {
   const wrong: Record<string, readonly unknown[]> = {
     iss: [undefined, null, '', 7, [goodClaims.iss], {}],
     aud: [undefined, null, '', 7, [AUDIENCE], [AUDIENCE, 'api://other'], { 0: AUDIENCE }],
-    tid: [undefined, null, '', 7, [TENANT], `${TENANT} `, '{tenantid}'],
+    tid: [undefined, null, '', 7, [TENANT], `${TENANT} `, '{tenantid}', `${TENANT}/../${TENANT}`],
     ver: [undefined, null, '', 2, ['2.0'], '2', '1.0', '3.0'],
     exp: [undefined, null, '', String(times.exp), [times.exp], true, {}],
     nbf: [null, '', String(times.nbf), [times.nbf], false, {}],
@@ -508,30 +331,30 @@ describe('the claims, of a token whose signature is good', () => {
   );
 
   test('are good to begin with', async () => {
-    expect(await checkSigned(goodHeader)).toBe('good');
+    expect(await check(signedClaims())).toBe('good');
   });
 
   test.each(rows)('%s: %s is refused', async (claim, _title, value) => {
-    expect(await checkSigned(goodHeader, { ...goodClaims, [claim]: value })).toBe('tokenInvalid');
+    expect(await check(signedClaims({ [claim]: value }))).toBe('tokenInvalid');
   });
 
   test.each([['exp'], ['nbf']])('%s: a number beyond all numbers is refused', async (claim) => {
     const claims = JSON.stringify({ ...goodClaims, [claim]: 7 }).replace(`"${claim}":7`, `"${claim}":1e999`);
     expect(claims).toContain('1e999');
-    expect(await checkSigned(goodHeader, claims)).toBe('tokenInvalid');
+    expect(await check(signed(goodHeader, claims))).toBe('tokenInvalid');
   });
 
   test.each([['null'], ['[]'], ['7'], ['"text"'], ['{']])('%s in their place is refused', async (claims) => {
-    expect(await checkSigned(goodHeader, claims)).toBe('tokenInvalid');
+    expect(await check(signed(goodHeader, claims))).toBe('tokenInvalid');
   });
 
   test('a good token within a good token is refused', async () => {
-    expect(await checkSigned({ ...goodHeader, cty: 'JWT' }, signedAsItIs(goodHeader))).toBe('tokenInvalid');
+    expect(await check(signed({ ...goodHeader, cty: 'JWT' }, signedClaims()))).toBe('tokenInvalid');
   });
 });
 
 describe('the issuer', () => {
-  const v2 = `${issuer.authority}/${TENANT}/v2.0`;
+  const v2 = `${authority}/${TENANT}/v2.0`;
   const v1 = `https://sts.windows.net/${TENANT}/`;
 
   test.each([
@@ -542,38 +365,24 @@ describe('the issuer', () => {
     ['2.0', `${v2}/`, 'tokenInvalid'],
     ['2.0', v2.toUpperCase(), 'tokenInvalid'],
     ['2.0', v2.replace(TENANT, OTHER_TENANT), 'tokenInvalid'],
-    ['2.0', `${issuer.authority}/{tenantid}/v2.0`, 'tokenInvalid'],
+    ['2.0', `${authority}/{tenantid}/v2.0`, 'tokenInvalid'],
     ['2.0', v2.replace('https:', 'http:'), 'tokenInvalid'],
     ['1.0', v1.slice(0, -1), 'tokenInvalid'],
     ['1.0', v1.replace(TENANT, OTHER_TENANT), 'tokenInvalid'],
     ['1.0', 'https://sts.windows.net/{tenantid}/', 'tokenInvalid'],
   ])('of version %s named %s is answered %s', async (ver, iss, expected) => {
-    expect(await checkSigned(goodHeader, { ...goodClaims, ver, iss })).toBe(expected);
+    expect(await check(signedClaims({ ver, iss }))).toBe(expected);
   });
-
-  test.each([
-    ['1.0', `http://127.0.0.1:9/${TENANT}/`, 'good'],
-    ['1.0', v1, 'tokenInvalid'],
-    ['2.0', `http://127.0.0.1:9/${TENANT}/`, 'tokenInvalid'],
-    ['2.0', v2, 'good'],
-  ])(
-    'of version %s named %s is answered %s, where another issuer of version 1.0 is set',
-    async (ver, iss, expected) => {
-      const options = { v1Issuer: 'http://127.0.0.1:9/{tenantid}/' };
-      expect(await check(claimsOf(issuer, { ...times, ver, iss }), options)).toBe(expected);
-    },
-  );
 });
 
 test('no character of a good token can be changed', async () => {
-  const token = signedAsItIs(goodHeader);
+  const token = signedClaims();
   const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=';
   const change = fc.tuple(fc.nat({ max: token.length - 1 }), fc.constantFrom(...characters));
   await fc.assert(
     fc.asyncProperty(change, async ([at, character]) => {
       fc.pre(token[at] !== character);
-      const changed = `${token.slice(0, at)}${character}${token.slice(at + 1)}`;
-      expect(await outcome(authenticate()(`Bearer ${changed}`))).toBe('tokenInvalid');
+      expect(await check(`${token.slice(0, at)}${character}${token.slice(at + 1)}`)).toBe('tokenInvalid');
     }),
     { numRuns: 300 },
   );
@@ -585,12 +394,11 @@ test('any other Authorization header is refused, and never a failure of the serv
   const header = fc.oneof(
     fc.string({ unit: 'binary' }),
     token,
-    fc.tuple(fc.constantFrom('Bearer ', 'bearer  '), token),
+    fc.tuple(fc.constantFrom('Bearer ', 'bearer  '), token).map((parts) => parts.join('')),
   );
   await fc.assert(
-    fc.asyncProperty(header, async (value) => {
-      const authorization = typeof value === 'string' ? value : value.join('');
-      expect(['tokenMissing', 'tokenInvalid']).toContain(await outcome(authenticate()(authorization)));
+    fc.asyncProperty(header, async (authorization) => {
+      expect(['tokenMissing', 'tokenInvalid']).toContain(await outcome(verifier()(authorization)));
     }),
     { numRuns: 500 },
   );

@@ -52,15 +52,16 @@ describe('a user', () => {
 });
 
 test.each([
-  [{ oid: 'a', sub: 'b' }, 'a'],
-  [{ sub: 'b' }, 'b'],
-  [{ oid: '', sub: 'b', azp: 'c' }, 'b'],
-  [{ oid: '', sub: '', azp: 'c' }, 'c'],
-  [{ appid: 'd' }, 'd'],
-  [{}, ''],
-])('the id of the caller is its oid, sub or application, the first that is not empty: %j', (names, id) => {
+  [{ oid: 'a', sub: 'b' }, 'a', undefined],
+  [{ sub: 'b' }, 'b', undefined],
+  [{ oid: '', sub: 'b', azp: 'c' }, 'b', 'c'],
+  [{ oid: '', sub: '', azp: 'c', appid: 'd' }, 'c', 'c'],
+  [{ azp: '', appid: 'd' }, 'd', 'd'],
+  [{ azp: '', appid: '' }, '', undefined],
+  [{}, '', undefined],
+])('an empty name of the caller is none: of %j, its id is the first other', (names, id, applicationId) => {
   const caller = authorize({ ...claims, idtyp: 'app', roles: ['Role.A'], ...names }, settings);
-  expect(caller).toMatchObject({ tenant: TENANT, id });
+  expect(caller).toEqual({ tenant: TENANT, id, applicationId });
 });
 
 describe('who is not admitted learns what would be right', () => {
