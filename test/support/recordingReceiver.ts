@@ -37,6 +37,8 @@ export interface RecordingReceiver {
   readonly url: string;
   /** What was accepted at a path. */
   at(path: string): readonly Received[];
+  /** Forgets what was accepted. */
+  clear(): void;
   /** Decides on each request with notifications from now on; 202 where it is undefined or returns that. */
   reply: ((path: string) => Reply | undefined | Promise<Reply | undefined>) | undefined;
   close(): Promise<void>;
@@ -61,6 +63,7 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const receiver: RecordingReceiver = {
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
     at: (path) => accepted.get(path) ?? [],
+    clear: () => accepted.clear(),
     reply: undefined,
     async close() {
       server.closeAllConnections();
