@@ -167,7 +167,7 @@ function complete(
       'request-id': requestId,
       ...(clientRequestId !== undefined && { 'client-request-id': clientRequestId }),
       ...(body !== undefined && { 'Content-Type': JSON_MEDIA_TYPE }),
-      ...repeatabilityResult(method, requested, status >= 400),
+      ...repeatabilityResult(method, requested, status),
       ...headers,
     },
     ...(body !== undefined && { body }),

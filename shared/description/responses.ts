@@ -68,7 +68,8 @@ const refusals = Object.fromEntries(
     const schema = { $ref: '#/components/schemas/graphError' };
     const requestId = '7a1cbb0c-3d5a-4b9a-8f2e-5d0c1f6f2a11';
     const { headers: own, body: example } = toErrorResponse(error, { requestId }, new Date(0));
-    const names = [...(Object.keys(own) as HeaderName[]), 'Repeatability-Result'] as const;
+    const names = Object.keys(own) as HeaderName[];
+    if (!error.isFailure) names.push('Repeatability-Result');
     return [example.error.code, response(description, names, { 'application/json': { schema, example } })];
   }),
 );

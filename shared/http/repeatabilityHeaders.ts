@@ -46,14 +46,18 @@ export function refuseRepeatability(headers: Headers, now: number): undefined {
   );
 }
 
-/** The `Repeatability-Result` header of a response; none where the request was not repeatable. Section 4. */
+/**
+ * The `Repeatability-Result` header of a response with this status. There is none where the request was not repeatable, nor
+ * where the service failed, since the request may have been executed. Section 4.
+ */
 export function repeatabilityResult(
   method: string,
   requested: Headers,
-  isError: boolean,
+  status: number,
 ): { readonly 'Repeatability-Result'?: 'accepted' | 'rejected' } {
+  const isError = status >= 400;
   if (!requested.has(REQUEST_ID) && !(isError && requested.has(FIRST_SENT))) return {};
-  if (method === 'GET' || method === 'HEAD') return {};
+  if (method === 'GET' || method === 'HEAD' || status === 500 || status === 503) return {};
   return { 'Repeatability-Result': isError ? 'rejected' : 'accepted' };
 }
 

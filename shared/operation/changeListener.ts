@@ -1,4 +1,3 @@
-import { isUnavailable, ServiceError } from '../serviceError.ts';
 import type { OperationVersion, PlayPromptOperation } from './playPromptOperation.ts';
 
 export const changeTypes = ['created', 'updated', 'deleted'] as const;
@@ -23,32 +22,27 @@ export interface ChangeListener {
   beforeWrite(change: Change, signal: AbortSignal): Promise<void>;
 
   /**
-   * The change was written, by the last attempt unless it is unknown by which one; `version` is what the store has now,
+   * The change was written, by the last attempt, or by one that is not known. `version` is what the store has now,
    * undefined after a deletion.
    */
   afterWrite(version: OperationVersion | undefined, attempt?: 'last' | 'unknown'): void;
 
-  /** The change is over: unless `afterWrite` was called, it was not written, and never will be. */
+  /** The change was not written, and never will be. Where that is uncertain, neither this nor `afterWrite` is called. */
   settled(): void;
 }
 
 /** Makes the listener of a change of an operation; `writeId` is the id of its write, or identifies its deletion. */
 export type ListenToChange = (tenant: string, id: string, writeId: string) => ChangeListener;
 
-/**
- * Makes a change, and tells its listener when it is over: not after an `unavailable`, or an error that is not one of the
- * service, since then it is unknown whether the change was written.
- */
-export async function withListener<Result>(
+/** Whether one of the attempts to write a change took effect, although each of them seemed to fail. */
+export type Outcome = 'written' | 'refused' | 'unknown';
+
+/** Tells a listener the outcome of a change after which no further attempt is made. */
+export function tellOutcome(
   listener: ChangeListener | undefined,
-  change: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    const result = await change();
-    listener?.settled();
-    return result;
-  } catch (error) {
-    if (error instanceof ServiceError && !isUnavailable(error)) listener?.settled();
-    throw error;
-  }
+  outcome: Outcome,
+  version: OperationVersion | undefined,
+): void {
+  if (outcome === 'written') listener?.afterWrite(version, 'unknown');
+  if (outcome === 'refused') listener?.settled();
 }

@@ -1,5 +1,5 @@
 import { type Attempt, attempt } from './attempt.ts';
-import { withListener } from './changeListener.ts';
+import { tellOutcome } from './changeListener.ts';
 import { decideDelete } from './deleteDecision.ts';
 import type { Preconditions } from './preconditions.ts';
 import type { Collaborators, RemovableVersion } from './repository.ts';
@@ -12,7 +12,7 @@ import type { Collaborators, RemovableVersion } from './repository.ts';
  * the removal may then have taken effect.
  */
 export function createDeleteOperation({ operations, listen }: Collaborators<'getVersion' | 'remove'>) {
-  return (
+  return async (
     tenant: string,
     { id, preconditions }: { readonly id: string; readonly preconditions: Preconditions },
     signal: AbortSignal,
@@ -20,16 +20,18 @@ export function createDeleteOperation({ operations, listen }: Collaborators<'get
     const listener = listen?.(tenant, id, crypto.randomUUID());
     const attempts: Attempt<RemovableVersion>[] = [];
 
-    return withListener(listener, async () => {
-      for (;;) {
-        const current = await operations.getVersion(tenant, id, signal);
-        const decision = decideDelete(preconditions, current, attempts);
-        if (decision.step === 'fail') throw decision.error;
-        const isDone =
-          decision.step === 'done' || (await attempt(attempts, decision.base, () => remove(decision.base), signal));
-        if (isDone) return listener?.afterWrite(undefined);
+    for (;;) {
+      const current = await operations.getVersion(tenant, id, signal);
+      const decision = decideDelete(preconditions, current, attempts);
+      if (decision.step === 'remove') {
+        const isRemoved = await attempt(attempts, decision.base, () => remove(decision.base), signal);
+        if (isRemoved) return listener?.afterWrite(undefined);
+        continue;
       }
-    });
+      tellOutcome(listener, decision.outcome, undefined);
+      if (decision.step === 'fail') throw decision.error;
+      return;
+    }
 
     async function remove({ operation, writes, etag }: RemovableVersion) {
       await listener?.beforeWrite({ changeType: 'deleted', operation, replaces: writes[0] }, signal);

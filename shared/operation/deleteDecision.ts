@@ -1,13 +1,14 @@
 import { ServiceError } from '../serviceError.ts';
 import type { Attempt } from './attempt.ts';
 import { MAX_ATTEMPTS } from './backoff.ts';
+import type { Outcome } from './changeListener.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
 import { isSuccessor, KEPT_WRITES, type RemovableVersion, type StoredVersion } from './repository.ts';
 
 export type DeleteDecision =
   | { readonly step: 'remove'; readonly base: RemovableVersion }
-  | { readonly step: 'done' }
-  | { readonly step: 'fail'; readonly error: ServiceError };
+  | { readonly step: 'done'; readonly outcome: Outcome }
+  | { readonly step: 'fail'; readonly error: ServiceError; readonly outcome: Outcome };
 
 /** Decides the next step of a deletion, by what the store has now and the attempts to remove that failed. */
 export function decideDelete(
@@ -15,18 +16,23 @@ export function decideDelete(
   current: RemovableVersion | undefined,
   attempts: readonly Attempt<RemovableVersion>[],
 ): DeleteDecision {
-  const lost = attempts.find(({ cause }) => cause);
-  if (lost?.cause && current?.etag !== lost.base.etag) {
-    // The operation existed, its removal was attempted, and now it is gone.
-    if (!current || isAnother(current, lost.base)) return { step: 'done' };
-    if (!isSuccessor(current, lost.base)) return { step: 'fail', error: lost.cause };
-  }
-  if (!current) return { step: 'fail', error: new ServiceError('notFound') };
+  // The operation existed, its removal was attempted, and now it is gone, or another one.
+  const gone = attempts.filter(({ base }) => !current || isAnother(current, base));
+  if (gone.some(({ cause }) => cause)) return { step: 'done', outcome: 'written' };
+  // An attempt that met a conflict may be that of a proxy which had removed it before, or another caller did.
+  if (!current) return fail(new ServiceError('notFound'), gone.length > 0 ? 'written' : 'refused');
+
+  const doubtful = attempts.filter(({ base }) => !isSuccessor(current, base));
+  const lost = doubtful.find(({ cause }) => cause);
+  if (lost?.cause) return fail(lost.cause, 'unknown');
   const failed = failedPrecondition(preconditions, current.etag);
-  if (failed) return { step: 'fail', error: failed };
-  if (attempts.length < MAX_ATTEMPTS) return { step: 'remove', base: current };
-  return { step: 'fail', error: lost?.cause ?? new ServiceError('conflict') };
+  if (!failed && attempts.length < MAX_ATTEMPTS) return { step: 'remove', base: current };
+  const cause = failed ? undefined : attempts.find((each) => each.cause)?.cause;
+  if (cause) return fail(cause, 'unknown');
+  return fail(failed ?? new ServiceError('conflict'), doubtful.length > 0 ? 'unknown' : 'refused');
 }
+
+const fail = (error: ServiceError, outcome: Outcome) => ({ step: 'fail', error, outcome }) as const;
 
 /** Whether `current` was certainly created after `base`, which has the same id, was removed. */
 function isAnother(current: StoredVersion, base: StoredVersion) {

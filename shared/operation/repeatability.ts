@@ -16,8 +16,12 @@ export const REPEATABILITY_SKEW_MS = 60_000;
  */
 export const KEPT_FOR_MS = REPEATABILITY_WINDOW_MS + 4 * REPEATABILITY_SKEW_MS;
 
-/** How many requests an operation keeps, and the responses of how many of them. */
-export const KEPT_REQUESTS = 1500;
+/**
+ * How many requests an operation receives, and how many from one caller, in that time before a new one may be refused; and
+ * the responses of how many are kept.
+ */
+export const MAX_REQUESTS = 1500;
+export const MAX_REQUESTS_OF_CALLER = 1000;
 export const KEPT_RESPONSES = 8;
 
 /** The longest JSON of kept responses, in UTF-16 code units: a column of Table Storage holds 32,768. */
@@ -32,25 +36,31 @@ export interface Repeatability {
 
 /** A request that must not be executed twice. */
 export interface RepeatableRequest {
-  /** Distinguishes it from every other request, and from those of other callers: KEY_LENGTH characters. */
+  /** Distinguishes the caller from others: CALLER_LENGTH characters. */
+  readonly caller: string;
+  /** Begins with `caller`, and distinguishes the request from every other: KEY_LENGTH characters. */
   readonly key: string;
   /** Distinguishes its content from other content: CONTENT_LENGTH characters. */
   readonly content: string;
   readonly firstSent: number;
 }
 
-/** 64 and 24 bits of a hash, and a time in seconds, each in base64url: an entry of 21 characters. */
-const KEY_LENGTH = 11;
+/** 18, 54 and 24 bits of hashes, and a time in units of 4 seconds, in base64url: an entry of 21 characters. */
+const CALLER_LENGTH = 3;
+const KEY_LENGTH = 12;
 const CONTENT_LENGTH = 4;
+const TIME_LENGTH = 5;
 const ENTRY_LENGTH = 21;
 
 /** A repeatable request with this content. */
 export function repeatableRequest(
-  { requestId, caller, firstSent }: Repeatability,
+  { requestId, caller: of, firstSent }: Repeatability,
   content: unknown,
 ): RepeatableRequest {
+  const caller = digest(of).slice(0, CALLER_LENGTH);
   return {
-    key: digest([caller, requestId]).slice(0, KEY_LENGTH),
+    caller,
+    key: caller + digest([of, requestId]).slice(0, KEY_LENGTH - CALLER_LENGTH),
     content: digest([content, firstSent]).slice(0, CONTENT_LENGTH),
     firstSent,
   };
@@ -62,14 +72,12 @@ const version: z.ZodType<OperationVersion> = z.object({ operation: playPromptOpe
 
 /** The repeatable requests that an operation received, as they are stored with it. */
 export const repeatableHistory = z.object({
-  /** Entries of ENTRY_LENGTH characters, the newest first: the key, the content, and the time of receipt. */
+  /** Entries of ENTRY_LENGTH characters, the last received first: the key, the content, and the time of receipt. */
   requests: z.string().regex(/^(?:[\w-]{21})*$/),
   /** The key of the request whose response is the stored version itself. */
   latest: z.string().optional(),
   /** Responses to earlier requests, the newest first. */
   responses: z.array(z.object({ key: z.string(), version })),
-  /** When the last request that is not kept any more was received, in milliseconds; 0 if all are kept. */
-  evictedUntil: z.number(),
 });
 export type RepeatableHistory = z.infer<typeof repeatableHistory>;
 
@@ -83,33 +91,45 @@ export interface Repetition {
   readonly isRepeated: boolean;
   /** The first response, if it is kept. */
   readonly response?: OperationVersion | undefined;
-  /** Whether the request may have been executed, although the history no longer has it. */
-  readonly isInDoubt: boolean;
+  /** Why the request must not be executed: it was with other content, or may have been and is not kept any more. */
+  readonly refusal?: ServiceError;
 }
 
-/**
- * Looks a request up in the history of an operation.
- *
- * @throws ServiceError `repetitionDiffers` when it was executed with other content
- */
-export function findRepetition(current: WithHistory | undefined, request: RepeatableRequest): Repetition {
+/** Looks a request up in the history of an operation. */
+export function findRepetition(current: WithHistory | undefined, request: RepeatableRequest | undefined): Repetition {
   const history = current?.history;
-  if (!current || !history) return { isRepeated: false, isInDoubt: false };
-  const entry = entriesOf(history).find((each) => each.startsWith(request.key));
+  if (!current || !history || !request) return { isRepeated: false };
+  const entries = entriesOf(history);
+  const entry = entries.find((each) => each.startsWith(request.key));
   if (entry === undefined) {
-    // It was received no earlier than it was sent, by a clock that may be fast.
-    return { isRepeated: false, isInDoubt: request.firstSent - REPEATABILITY_SKEW_MS <= history.evictedUntil };
+    const isInDoubt =
+      isDropped(request, entries, MAX_REQUESTS) ||
+      isDropped(request, entries.filter(isOf(request)), MAX_REQUESTS_OF_CALLER);
+    return { isRepeated: false, ...(isInDoubt && { refusal: new ServiceError('repetitionUnknown') }) };
   }
   if (entry.slice(KEY_LENGTH, KEY_LENGTH + CONTENT_LENGTH) !== request.content) {
-    throw new ServiceError('repetitionDiffers');
+    return { isRepeated: false, refusal: new ServiceError('repetitionDiffers') };
   }
   const kept = history.responses.find(({ key }) => key === request.key)?.version;
-  return { isRepeated: true, response: history.latest === request.key ? versionOf(current) : kept, isInDoubt: false };
+  return { isRepeated: true, response: history.latest === request.key ? versionOf(current) : kept };
 }
+
+/** Whether a request may have been one of those that were dropped, since there were more than `most` of them. */
+function isDropped({ firstSent }: RepeatableRequest, entries: readonly string[], most: number) {
+  const last = entries[most];
+  // It was received no earlier than it was sent, by a clock that may be fast.
+  return last !== undefined && firstSent - REPEATABILITY_SKEW_MS <= receiptOf(last);
+}
+
+const isOf =
+  ({ caller }: RepeatableRequest) =>
+  (entry: string) =>
+    entry.startsWith(caller);
 
 /**
  * The history that an operation has after its next write, which is that of `request` if that is given. The time is the
- * service's own; undefined when there is nothing to keep.
+ * service's own; undefined when there is nothing to keep. One request more than may be received without a refusal is kept,
+ * of all and of each caller: those that are not were received before it.
  */
 export function nextHistory(
   current: WithHistory | undefined,
@@ -117,17 +137,20 @@ export function nextHistory(
   now: number,
 ): RepeatableHistory | undefined {
   const history = current?.history;
-  const isKept = (time: number) => time > now - KEPT_FOR_MS;
-  const earlier = history ? entriesOf(history).filter((entry) => isKept(receiptOf(entry))) : [];
-  const all = request ? [entryOf(request, now), ...earlier] : earlier;
-  const evicted = all.slice(KEPT_REQUESTS).map(receiptOf);
-  const evictedUntil = Math.max(history && isKept(history.evictedUntil) ? history.evictedUntil : 0, ...evicted);
-  if (all.length === 0 && evictedUntil === 0) return undefined;
+  const entries = history ? entriesOf(history).filter((entry) => receiptOf(entry) > now - KEPT_FOR_MS) : [];
+  if (request) {
+    const entry = entryOf(request, now);
+    // The clock of another instance may be ahead.
+    const place = entries.findIndex((each) => receiptOf(each) <= receiptOf(entry));
+    entries.splice(place === -1 ? entries.length : place, 0, entry);
+    const surplus = entries.filter(isOf(request))[MAX_REQUESTS_OF_CALLER + 1];
+    if (surplus !== undefined) entries.splice(entries.lastIndexOf(surplus), 1);
+  }
+  if (entries.length === 0) return undefined;
   return {
-    requests: all.slice(0, KEPT_REQUESTS).join(''),
+    requests: entries.slice(0, MAX_REQUESTS + 1).join(''),
     ...(request && { latest: request.key }),
     responses: nextResponses(current),
-    evictedUntil,
   };
 }
 
@@ -155,10 +178,11 @@ function entriesOf({ requests }: RepeatableHistory): string[] {
 
 function entryOf({ key, content }: RepeatableRequest, now: number): string {
   const seconds = Buffer.alloc(4);
-  seconds.writeUInt32BE(Math.ceil(now / 1000));
-  return key + content + seconds.toString('base64url');
+  // The last two bits are 0, so that the sixth character is always A.
+  seconds.writeUInt32BE(Math.ceil(now / 4000) * 4);
+  return key + content + seconds.toString('base64url').slice(0, TIME_LENGTH);
 }
 
 function receiptOf(entry: string): number {
-  return Buffer.from(entry.slice(KEY_LENGTH + CONTENT_LENGTH), 'base64url').readUInt32BE() * 1000;
+  return Buffer.from(`${entry.slice(-TIME_LENGTH)}A`, 'base64url').readUInt32BE() * 1000;
 }

@@ -22,10 +22,13 @@ export interface StoredVersion {
   readonly writes: readonly string[];
 }
 
-/** Whether `current` is a later version of `base`; false also when more was written since than an operation keeps. */
-export function isSuccessor(current: StoredVersion, base: StoredVersion): boolean {
-  const [last = ''] = base.writes;
-  return current.writes.includes(last);
+/**
+ * Whether `current` is `base` or a later version of it; false also when more was written since than an operation keeps.
+ * Where there was no operation, it is whether `current` has all of its writes.
+ */
+export function isSuccessor(current: StoredVersion, base: StoredVersion | undefined): boolean {
+  if (!base) return current.writes.length < KEPT_WRITES;
+  return current.etag === base.etag || current.writes.includes(base.writes[0] ?? '');
 }
 
 /** An operation as the store has it. */

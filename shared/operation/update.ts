@@ -1,7 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import { SCOPE, withChildSpan } from '../tracing.ts';
 import { type Attempt, attempt } from './attempt.ts';
-import { withListener } from './changeListener.ts';
+import { tellOutcome } from './changeListener.ts';
 import { createKeyedMutex } from './keyedMutex.ts';
 import type { OperationVersion } from './playPromptOperation.ts';
 import { type Collaborators, newWriteId, type StoredOperation } from './repository.ts';
@@ -37,35 +37,35 @@ export function createUpdateOperation({
       return updated;
     });
 
-  function update(tenant: string, request: UpdateRequest, signal: AbortSignal): Promise<OperationVersion> {
+  async function update(tenant: string, request: UpdateRequest, signal: AbortSignal): Promise<OperationVersion> {
     const { id } = request;
     const writeId = newWriteId();
     const listener = listen?.(tenant, id, writeId);
     const attempts: Attempt<StoredOperation | undefined>[] = [];
 
-    return withListener(listener, async () => {
-      let current = operations.getCached(tenant, id);
-      for (let isCached = true; ; isCached = false) {
-        if (!isCached) current = await operations.get(tenant, id, signal);
-        const decision = decideUpdate(request, { current, isCached, attempts, writeId, now: now() });
-        if (decision.step === 'fail') throw decision.error;
-        if (decision.step === 'answer') {
-          if (decision.isWritten) listener?.afterWrite(current, 'unknown');
-          return decision.version;
-        }
-        if (decision.step === 'read') continue;
+    let current = operations.getCached(tenant, id);
+    for (let isCached = true; ; isCached = false) {
+      if (!isCached) current = await operations.get(tenant, id, signal);
+      const decision = decideUpdate(request, { current, isCached, attempts, writeId, now: now() });
+      if (decision.step === 'read') continue;
+      if (decision.step === 'write') {
         const stored = await attempt(attempts, current, () => write(decision, current), signal, isCached);
         if (stored) return stored;
         const cause = isCached ? 'stale' : 'conflict';
         retries.add(1, { cause: attempts.at(-1)?.cause ? 'unavailable' : cause });
+        continue;
       }
-    });
+      tellOutcome(listener, decision.outcome, current);
+      if (decision.step === 'fail') throw decision.error;
+      return decision.version;
+    }
 
-    async function write({ next, changeType, history }: Write, base: StoredOperation | undefined) {
+    async function write({ next, changeType, history, outcome }: Write, base: StoredOperation | undefined) {
       const change = changeType && { changeType, operation: next, replaces: base?.writes[0] };
       if (change) await listener?.beforeWrite(change, signal);
       const stored = await operations.put(tenant, next, base, writeId, signal, history);
       if (stored && change) listener?.afterWrite(stored);
+      else if (stored) tellOutcome(listener, outcome, stored);
       return stored;
     }
   }

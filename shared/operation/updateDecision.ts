@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../serviceError.ts';
 import type { Attempt } from './attempt.ts';
 import { MAX_ATTEMPTS } from './backoff.ts';
-import type { ChangeType } from './changeListener.ts';
+import type { ChangeType, Outcome } from './changeListener.ts';
 import {
   applyPatch,
   newPlayPromptOperation,
@@ -39,67 +39,63 @@ export interface Write {
   readonly next: PlayPromptOperation;
   readonly changeType: ChangeType | undefined;
   readonly history: RepeatableHistory | undefined;
+  readonly outcome: Outcome;
 }
 
-/** `isWritten`: an attempt took effect, although it seemed to fail. */
+/** `outcome` is that of the attempts so far. */
 export type UpdateDecision =
   | Write
   | { readonly step: 'read' }
-  | { readonly step: 'answer'; readonly version: OperationVersion; readonly isWritten: boolean }
-  | { readonly step: 'fail'; readonly error: unknown };
+  | { readonly step: 'answer'; readonly version: OperationVersion; readonly outcome: Outcome }
+  | { readonly step: 'fail'; readonly error: ServiceError; readonly outcome: Outcome };
 
 /**
  * Decides the next step of an update. The first write is conditional on the cached version, or on absence if the request
  * may only create: it fails if the store has anything else. The cache decides nothing else, except the first response to a
- * repeatable request.
- *
- * @throws ServiceError `repetitionDiffers`
+ * repeatable request. An attempt that met a conflict may have taken effect as well: a proxy, or the store, may have made it
+ * twice.
  */
 export function decideUpdate(
   { id, patch, preconditions, repeatable }: UpdateRequest,
   { current, isCached, attempts, writeId, now }: UpdateKnowledge,
 ): UpdateDecision {
-  const repetition = repeatable ? findRepetition(current, repeatable) : NOT_REPEATED;
-  const lost = attempts.find(({ cause }) => cause);
-  if (lost && current && (current.writes.includes(writeId) || repetition.isRepeated)) {
-    return answer(repetition.response ?? current, true);
+  const repetition = findRepetition(current, repeatable);
+  if (attempts.length > 0 && current?.writes.includes(writeId)) {
+    return { step: 'answer', version: repetition.response ?? current, outcome: 'written' };
   }
-  if (repetition.response) return answer(repetition.response);
+  const isFull = current?.writes.length === KEPT_WRITES;
+  const isUnknown = isFull && attempts.some(({ base }) => !isSuccessor(current, base));
+  const outcome = isUnknown ? 'unknown' : 'refused';
+  if (repetition.response) return { step: 'answer', version: repetition.response, outcome };
 
-  const failed = failedPrecondition(preconditions, current?.etag);
+  const failed = repetition.refusal ?? failedPrecondition(preconditions, current?.etag);
   const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
   const isSame = current !== undefined && isDeepStrictEqual(next, current.operation);
   const isUnchanged = isSame && !repeatable;
   if (isCached) {
     const isPresumed = current !== undefined || preconditions.ifNoneMatch === '*';
-    if (!isPresumed || repetition.isRepeated || repetition.isInDoubt || failed || isUnchanged) return { step: 'read' };
+    if (!isPresumed || repetition.isRepeated || failed || isUnchanged) return { step: 'read' };
   }
   // The first response is not kept any more: the store's version takes its place.
-  if (repetition.isRepeated && current) return answer(current);
-  if (lost && isOutcomeUnknown(lost.base, current)) return fail(lost.cause);
-  if (repetition.isInDoubt) return fail(new ServiceError('repetitionUnknown'));
-  if (failed) return fail(failed);
-  if (isUnchanged) return answer(current);
-  if (attempts.length >= MAX_ATTEMPTS) return fail(lost?.cause ?? new ServiceError('conflict'));
+  if (repetition.isRepeated && current) return { step: 'answer', version: current, outcome };
+  const lost = attempts.find(({ base, cause }) => cause && isLost(base, current));
+  if (lost?.cause) return { step: 'fail', error: lost.cause, outcome: 'unknown' };
+  if (failed) return { step: 'fail', error: failed, outcome };
+  if (isUnchanged) return { step: 'answer', version: current, outcome };
+  if (attempts.length >= MAX_ATTEMPTS) {
+    const cause = attempts.find((each) => each.cause)?.cause;
+    return cause
+      ? { step: 'fail', error: cause, outcome: 'unknown' }
+      : { step: 'fail', error: new ServiceError('conflict'), outcome };
+  }
   const changeType = current ? 'updated' : 'created';
-  return {
-    step: 'write',
-    next,
-    changeType: isSame ? undefined : changeType,
-    history: nextHistory(current, repeatable, now),
-  };
+  const history = nextHistory(current, repeatable, now);
+  return { step: 'write', next, changeType: isSame ? undefined : changeType, history, outcome };
 }
-
-const NOT_REPEATED = { isRepeated: false, response: undefined, isInDoubt: false };
-
-const answer = (version: OperationVersion, isWritten = false) => ({ step: 'answer', version, isWritten }) as const;
-const fail = (error: unknown) => ({ step: 'fail', error }) as const;
 
 /**
  * Whether the id of a write that was attempted on `base` could be gone although the write took effect: after more writes
  * than an operation keeps, or after a removal. A create whose operation was removed since is made again.
  */
-function isOutcomeUnknown(base: StoredOperation | undefined, current: StoredOperation | undefined) {
-  if (base === undefined) return current?.writes.length === KEPT_WRITES;
-  return current === undefined || !isSuccessor(current, base);
-}
+const isLost = (base: StoredOperation | undefined, current: StoredOperation | undefined) =>
+  current ? !isSuccessor(current, base) : base !== undefined;

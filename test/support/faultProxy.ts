@@ -20,8 +20,8 @@ export type Fault =
   | { readonly latency: number }
   /** The connection breaks, and the request nevertheless arrives at the store, so many milliseconds later. */
   | { readonly lateBy: number }
-  /** The store does what it is asked, and its answer waits for this. */
-  | { readonly beforeAnswer: () => Promise<void> }
+  /** The store does what it is asked, if so twice, and its last answer waits for this. */
+  | { readonly beforeAnswer: () => Promise<void>; readonly isSentTwice?: boolean }
   /** An answer that is not the store's own. */
   | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> };
 
@@ -32,7 +32,9 @@ export interface FaultProxy {
   /** The `traceparent` of each of them. */
   readonly traceParents: unknown[];
   /** Decides, for each request from now on, what happens to it, and when; `undefined` lets all pass. */
-  fault: ((request: { readonly method: string; readonly url: string }) => Fault | Promise<Fault>) | undefined;
+  fault:
+    | ((request: { readonly method: string; readonly url: string; readonly body: string }) => Fault | Promise<Fault>)
+    | undefined;
   close(): Promise<void>;
 }
 
@@ -42,10 +44,10 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
     const { method = '', url = '' } = request;
     proxy.requests.push(`${method} ${url.split('?')[0]}`);
     proxy.traceParents.push(request.headers.traceparent);
-    const received = buffer(request).catch(() => undefined);
-    const fault = (await proxy.fault?.({ method, url })) ?? 'pass';
-    const body = await received;
-    if (!body || fault === 'hang') return;
+    const body = await buffer(request).catch(() => undefined);
+    if (!body) return;
+    const fault = (await proxy.fault?.({ method, url, body: body.toString() })) ?? 'pass';
+    if (fault === 'hang') return;
     if (fault === 'resetBefore') {
       request.socket.destroy();
       return;
@@ -59,6 +61,7 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
       if (typeof fault === 'object' && !('beforeAnswer' in fault)) {
         await delay('lateBy' in fault ? fault.lateBy : fault.latency);
       }
+      if (typeof fault === 'object' && 'isSentTwice' in fault) await buffer(await ask(request, body));
       const answer = await ask(request, body);
       const content = await buffer(answer);
       if (typeof fault === 'object' && 'beforeAnswer' in fault) await fault.beforeAnswer();

@@ -108,23 +108,29 @@ describe('the result of a request', () => {
   const rejected = { 'Repeatability-Result': 'rejected' };
 
   test.each(['PATCH', 'DELETE', 'POST'])('is in the response to a repeatable %s', (method) => {
-    expect(repeatabilityResult(method, complete, false)).toEqual(accepted);
-    expect(repeatabilityResult(method, complete, true)).toEqual(rejected);
+    for (const status of [200, 204]) expect(repeatabilityResult(method, complete, status)).toEqual(accepted);
+    for (const status of [400, 409, 412, 501]) {
+      expect(repeatabilityResult(method, complete, status)).toEqual(rejected);
+    }
+  });
+
+  test('is left out when the request may have been executed nevertheless', () => {
+    for (const status of [500, 503]) expect(repeatabilityResult('PATCH', complete, status)).toEqual({});
   });
 
   test.each([
     ['the id', onlyId],
     ['the date', onlyDate],
   ])('is a rejection when %s is its only header', (_title, headers) => {
-    expect(repeatabilityResult('PATCH', headers, true)).toEqual(rejected);
+    expect(repeatabilityResult('PATCH', headers, 400)).toEqual(rejected);
   });
 
   test('is left out when the request was not repeatable', () => {
-    for (const isError of [false, true]) {
-      expect(repeatabilityResult('PATCH', new Headers(), isError)).toEqual({});
-      expect(repeatabilityResult('GET', complete, isError)).toEqual({});
-      expect(repeatabilityResult('HEAD', complete, isError)).toEqual({});
+    for (const status of [200, 400]) {
+      expect(repeatabilityResult('PATCH', new Headers(), status)).toEqual({});
+      expect(repeatabilityResult('GET', complete, status)).toEqual({});
+      expect(repeatabilityResult('HEAD', complete, status)).toEqual({});
     }
-    expect(repeatabilityResult('PATCH', onlyDate, false)).toEqual({});
+    expect(repeatabilityResult('PATCH', onlyDate, 200)).toEqual({});
   });
 });

@@ -73,7 +73,7 @@ test('a write whose response was lost, and that took effect, was that of an unkn
     },
   });
   await update({ status: 'Running' });
-  expect(calls).toEqual(['before created', 'after write by attempt: unknown', 'settled']);
+  expect(calls).toEqual(['before created', 'after write by attempt: unknown']);
 });
 
 test('a repeatable change that another caller made in the meantime is recorded, and not announced', async () => {
@@ -95,11 +95,24 @@ test('a repeatable change that another caller made in the meantime is recorded, 
 test('a write that was answered was that of the last attempt', async () => {
   const { calls, update } = setUp();
   await update({ status: 'Running' });
-  expect(calls).toEqual(['before created', 'after write by attempt: last', 'settled']);
+  expect(calls).toEqual(['before created', 'after write by attempt: last']);
 });
 
 test('a change that is refused is', async () => {
   const { calls, update } = setUp({ put: async () => undefined });
   await expect(update({ status: 'Running' })).rejects.toMatchObject({ reason: 'conflict' });
   expect(calls.at(-1)).toBe('settled');
+});
+
+test('a change that met a conflict, and after which nothing could be read, may have been written', async () => {
+  let reads = 0;
+  const { calls, update } = setUp({
+    get: async () => {
+      if (reads++ > 0) throw new ServiceError('unavailable', 'down');
+      return undefined;
+    },
+    put: async () => undefined,
+  });
+  await expect(update({ status: 'Running' })).rejects.toMatchObject({ reason: 'unavailable' });
+  expect(calls).toEqual(['before created']);
 });

@@ -14,8 +14,12 @@ const muchLater = version('W/"h"', ...Array.from({ length: KEPT_WRITES }, (_, n)
 const damaged = version('W/"d"');
 
 const remove = (of: RemovableVersion) => ({ step: 'remove', base: of });
-const done = { step: 'done' };
-const fail = (reason: string) => ({ step: 'fail', error: expect.objectContaining({ reason }) });
+const done = { step: 'done', outcome: 'written' };
+const fail = (reason: string, outcome = reason === 'unavailable' ? 'unknown' : 'refused') => ({
+  step: 'fail',
+  outcome,
+  error: expect.objectContaining({ reason }),
+});
 const lost = [{ base, cause }];
 const refused = [{ base }];
 const ifMatch: Preconditions = { ifMatch: ['"e"'] };
@@ -34,6 +38,13 @@ test.each<Row>([
   ['unless a precondition fails', ifMatch, changed, refused, fail('versionChanged')],
   ['until there were too many', {}, base, Array(MAX_ATTEMPTS).fill({ base }), fail('conflict')],
   ['of which one may have taken effect', {}, base, Array(MAX_ATTEMPTS).fill({ base, cause }), fail('unavailable')],
+
+  // A proxy, or the store, may have made a removal twice: the second answer is a conflict.
+  ['a conflict about what is gone is notified', {}, undefined, refused, fail('notFound', 'written')],
+  ['with a precondition too', ifMatch, undefined, refused, fail('notFound', 'written')],
+  ['a conflict about what was created anew', {}, another, refused, remove(another)],
+  ['which may have been removed before', ifMatch, another, refused, fail('versionChanged', 'unknown')],
+  ['or before too many writes', ifMatch, muchLater, refused, fail('versionChanged', 'unknown')],
 
   ['a lost removal that took effect', {}, undefined, lost, done],
   ['with a precondition too', { ifMatch: '*' }, undefined, lost, done],

@@ -4,8 +4,9 @@ import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import {
   findRepetition,
   KEPT_FOR_MS,
-  KEPT_REQUESTS,
   KEPT_RESPONSES,
+  MAX_REQUESTS,
+  MAX_REQUESTS_OF_CALLER,
   MAX_RESPONSES_LENGTH,
   nextHistory,
   REPEATABILITY_SKEW_MS,
@@ -25,8 +26,8 @@ import { azuriteConnection, newTableName, tableClient } from '../../support/tabl
 const NOW = Date.UTC(2026, 10, 23, 17, 15, 52);
 const rejected = (reason: string) => expect.objectContaining({ reason });
 
-function requestOf(n: number, firstSent = NOW, content: unknown = n): RepeatableRequest {
-  return repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent }, content);
+function requestOf(n: number, firstSent = NOW, content: unknown = n, caller = 'me'): RepeatableRequest {
+  return repeatableRequest({ requestId: `${n}`, caller, firstSent }, content);
 }
 const versionOf = (n: number) => ({
   operation: anOperation({ id: 'a', clientContext: `${n}` }),
@@ -41,8 +42,9 @@ function afterRequests(requests: readonly RepeatableRequest[], now: (n: number) 
   }
   return current;
 }
-const many = (count: number, firstSent = NOW) => Array.from({ length: count }, (_, n) => requestOf(n, firstSent));
-const unknown = { isRepeated: false, isInDoubt: false };
+const many = (count: number, caller?: string) => Array.from({ length: count }, (_, n) => requestOf(n, NOW, n, caller));
+const unknown = { isRepeated: false };
+const inDoubt = { isRepeated: false, refusal: rejected('repetitionUnknown') };
 
 describe('the history of an operation', () => {
   test('is empty without a repeatable request', () => {
@@ -57,8 +59,8 @@ describe('the history of an operation', () => {
     const current = afterRequests(requests);
     const later = { ...versionOf(9), history: nextHistory(current, undefined, NOW) };
     for (const [n, request] of requests.entries()) {
-      expect(findRepetition(current, request)).toEqual({ isRepeated: true, response: versionOf(n), isInDoubt: false });
-      expect(findRepetition(later, request)).toEqual({ isRepeated: true, response: versionOf(n), isInDoubt: false });
+      expect(findRepetition(current, request)).toEqual({ isRepeated: true, response: versionOf(n) });
+      expect(findRepetition(later, request)).toEqual({ isRepeated: true, response: versionOf(n) });
     }
     expect(findRepetition(later, requestOf(3))).toEqual(unknown);
   });
@@ -68,22 +70,44 @@ describe('the history of an operation', () => {
     const current = afterRequests(requests);
     for (const [n, request] of requests.entries()) {
       const isKept = n >= requests.length - 1 - KEPT_RESPONSES;
-      expect(findRepetition(current, request)).toMatchObject({ isRepeated: true, isInDoubt: false });
+      expect(findRepetition(current, request)).toMatchObject({ isRepeated: true });
       expect(findRepetition(current, request).response).toEqual(isKept ? versionOf(n) : undefined);
     }
   });
 
-  test(`knows ${KEPT_REQUESTS} requests, and which others it may have received before`, () => {
-    const current = afterRequests(many(KEPT_REQUESTS));
-    expect(findRepetition(current, requestOf(0))).toMatchObject({ isRepeated: true });
+  /** When a request was certainly not sent before any that is not kept: times of receipt are multiples of 4 seconds. */
+  const certain = NOW + REPEATABILITY_SKEW_MS + 4000;
+
+  test.each([
+    [`${MAX_REQUESTS_OF_CALLER} requests of a caller`, 'me', MAX_REQUESTS_OF_CALLER, 0],
+    [`${MAX_REQUESTS} requests in all`, 'me', 500, MAX_REQUESTS - 500],
+  ])('doubts none after %s; one more, and it may have received others before', (_title, caller, mine, others) => {
+    const all = [...many(mine, caller), ...many(others, 'other')];
+    const current = afterRequests(all);
+    for (const request of all) expect(findRepetition(current, request)).toMatchObject({ isRepeated: true });
     expect(findRepetition(current, requestOf(-1))).toEqual(unknown);
     const full = { ...versionOf(0), history: nextHistory(current, requestOf(-2), NOW) };
-    expect(findRepetition(full, requestOf(0))).toEqual({ isRepeated: false, isInDoubt: true });
-    expect(findRepetition(full, requestOf(1))).toMatchObject({ isRepeated: true });
-    expect(findRepetition(full, requestOf(-1))).toEqual({ isRepeated: false, isInDoubt: true });
-    const certain = NOW + REPEATABILITY_SKEW_MS + 1000;
+    expect(findRepetition(full, requestOf(0))).toMatchObject({ isRepeated: true });
+    expect(findRepetition(full, requestOf(-1))).toEqual(inDoubt);
     expect(findRepetition(full, requestOf(-1, certain))).toEqual(unknown);
-    expect(findRepetition(full, requestOf(-1, certain - 1000))).toMatchObject({ isInDoubt: true });
+    expect(findRepetition(full, requestOf(-1, certain - 4000))).toEqual(inDoubt);
+    const more = { ...versionOf(0), history: nextHistory(full, requestOf(-3), NOW) };
+    expect(findRepetition(more, requestOf(0))).toEqual(inDoubt);
+    expect(findRepetition(more, requestOf(1))).toMatchObject({ isRepeated: true });
+  });
+
+  test('of a caller that sent too many is not that of another', () => {
+    const current = afterRequests([...many(3, 'other'), ...many(2 * MAX_REQUESTS)]);
+    expect(findRepetition(current, requestOf(-1))).toEqual(inDoubt);
+    expect(findRepetition(current, requestOf(-1, NOW, -1, 'other'))).toEqual(unknown);
+    expect(findRepetition(current, requestOf(0, NOW, 0, 'other'))).toMatchObject({ isRepeated: true });
+  });
+
+  test('drops first what was received first, whatever the clocks of instances', () => {
+    const slow = NOW - REPEATABILITY_SKEW_MS;
+    const current = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2), (n) => (n === 7 ? slow : NOW));
+    expect(findRepetition(current, requestOf(0))).toMatchObject({ isRepeated: true });
+    expect(findRepetition(current, requestOf(7))).toEqual(inDoubt);
   });
 
   test('never doubts a new request for the clocks of others', () => {
@@ -110,17 +134,9 @@ describe('the history of an operation', () => {
   });
 
   test('forgets in time that it dropped requests', () => {
-    const current = afterRequests(many(KEPT_REQUESTS + 1));
-    const emptied = nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1);
-    expect(emptied?.evictedUntil).toBe(NOW);
-    expect(nextHistory({ ...versionOf(0), history: emptied }, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
-  });
-
-  test('knows that it dropped a request of a fast clock, after all others are over', () => {
-    const fast = NOW + REPEATABILITY_SKEW_MS;
-    const current = afterRequests(many(KEPT_REQUESTS + 1), (n) => (n === 0 ? fast : NOW));
-    const emptied = nextHistory(current, undefined, NOW + KEPT_FOR_MS);
-    expect(emptied).toEqual({ requests: '', responses: expect.anything(), evictedUntil: fast });
+    const current = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2));
+    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1)?.requests).toHaveLength(1001 * 21);
+    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
   });
 
   test.each([
@@ -133,7 +149,7 @@ describe('the history of an operation', () => {
     [`${'x'.repeat(21)} `, false],
     ['+'.repeat(21), false],
   ])('is stored as whole entries, of which %j are some: %s', (requests, isValid) => {
-    expect(repeatableHistory.safeParse({ requests, responses: [], evictedUntil: 0 }).success).toBe(isValid);
+    expect(repeatableHistory.safeParse({ requests, responses: [] }).success).toBe(isValid);
   });
 
   test('is kept for as long as any instance accepts a repeat, by any clocks', () => {
@@ -194,7 +210,8 @@ describe('the history of an operation', () => {
       }),
       { numRuns: 30 },
     );
-    const full = afterRequests(many(KEPT_REQUESTS + 1));
+    const full = afterRequests([...many(MAX_REQUESTS), ...many(MAX_REQUESTS, 'other')]);
+    expect(full?.history?.requests).toHaveLength((MAX_REQUESTS + 1) * 21);
     expect(full?.history?.requests.length).toBeLessThan(32_768);
   });
 });
@@ -205,8 +222,8 @@ describe('a request of the same id', () => {
   test.each([
     ['asks for something else', requestOf(1, NOW, { status: 'Failed' })],
     ['was first sent at another time', requestOf(1, NOW + 1000, { status: 'Running' })],
-  ])('is rejected with 400 when it %s', (_title, request) => {
-    expect(() => findRepetition(current, request)).toThrow(rejected('repetitionDiffers'));
+  ])('is refused when it %s', (_title, request) => {
+    expect(findRepetition(current, request)).toEqual({ isRepeated: false, refusal: rejected('repetitionDiffers') });
   });
 });
 
@@ -341,7 +358,7 @@ describe('an update', () => {
 
   test('that may have been done is rejected with 412, and nothing is written', async () => {
     const id = newId();
-    const history = afterRequests(many(KEPT_REQUESTS + 1))?.history;
+    const history = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2))?.history;
     await operations.put(TENANT, anOperation({ id }), undefined, 'a', signal, history);
     const before = await elsewhere.get(TENANT, id, signal);
     for (const store of [operations, elsewhere]) {
@@ -350,7 +367,7 @@ describe('an update', () => {
       );
     }
     expect((await elsewhere.get(TENANT, id, signal))?.etag).toBe(before?.etag);
-    const certain = NOW + REPEATABILITY_SKEW_MS + 1000;
+    const certain = NOW + REPEATABILITY_SKEW_MS + 4000;
     expect(await update(elsewhere, id, { status: 'Failed' }, requestOf(9999, certain))).toBeDefined();
   });
 
