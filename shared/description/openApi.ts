@@ -130,12 +130,9 @@ export function openApi(server: string, features: Features) {
           },
         },
         patch: update('updatePlayPromptOperation', 'Update or insert the operation that the body names', {
-          allOf: [schemaOf('playPromptOperationPatch')],
-          // The body names the operation by its id, or else by its clientContext.
-          anyOf: [
-            { required: ['id'] },
-            { required: ['clientContext'], properties: { clientContext: { type: 'string', minLength: 1 } } },
-          ],
+          ...schemaOf('playPromptOperationPatch'),
+          // The body names the operation by its id, or else by its clientContext. Generators make no type of what is not.
+          not: { properties: { id: { not: {} }, clientContext: { enum: [null, ''] } } },
         }),
       },
       '/v1.0/playPromptOperation/{id}': byId,
@@ -265,7 +262,7 @@ const health = (status: string, summary: string, reasons: readonly Refusal[]) =>
 const objectWith = (name: string, version: string) => ({
   type: 'object',
   required: [name],
-  properties: { [name]: { const: version } },
+  properties: { [name]: { type: 'string', const: version } },
 });
 
 const describing = (operationId: string, summary: string, parameters: object[]) => ({

@@ -1,6 +1,6 @@
 import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filterOption.ts';
 import { DEFAULT_TOP, MAX_TOP } from '../odata/queryOptions.ts';
-import { playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
+import { playPromptOperation } from '../operation/playPromptOperation.ts';
 import { REPEATABILITY_WINDOW_MS } from '../operation/repeatability.ts';
 import { jsonSchemaOf } from './schemas.ts';
 
@@ -32,7 +32,7 @@ export const parameters = {
     'client-request-id',
     'Returned in the response if it is at most 128 characters of visible ASCII.',
   ),
-  odataVersion: header('OData-Version', 'The OData version of the request.', { enum: ['4.0', '4.01'] }),
+  odataVersion: header('OData-Version', 'The OData version of the request.', { ...text, enum: ['4.0', '4.01'] }),
   odataMaxVersion: header('OData-MaxVersion', 'The highest OData version of the response: 4.0 or above.'),
   ifMatch: header('If-Match', 'An ETag, a list of ETags, or *. 412 unless the operation has one of them.'),
   ifNoneMatchRead: header('If-None-Match', 'An ETag or a list of ETags. 304 if the operation still has one of them.'),
@@ -51,7 +51,7 @@ export const parameters = {
     ...option('$select', 'Only these properties.', {
       type: 'array',
       minItems: 1,
-      items: { enum: [...propertyNames, '*'] },
+      items: { $ref: '#/components/schemas/propertyName' },
     }),
     style: 'form',
     explode: false,
@@ -69,6 +69,7 @@ export const parameters = {
   }),
   skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, which clients follow unchanged.'),
   format: option('$format', 'Overrides Accept.', {
+    ...text,
     enum: ['xml', 'json', 'application/xml', 'application/json'],
   }),
 };
