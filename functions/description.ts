@@ -3,10 +3,12 @@ import { csdl } from '../shared/description/csdl.ts';
 import { toCsdlXml } from '../shared/description/csdlXml.ts';
 import type { Features } from '../shared/description/features.ts';
 import { openApi } from '../shared/description/openApi.ts';
+import { toOpenApi30 } from '../shared/description/openApi30.ts';
+import { openApiVersions } from '../shared/description/parameters.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
 import { checkODataHeaders, chooseMediaType, negotiateJson } from '../shared/http/contentNegotiation.ts';
 import { originOf, serviceRoot } from '../shared/odata/entityBody.ts';
-import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import { invalidOption, readQueryOptions } from '../shared/odata/queryOptions.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 import type { GraphHandler } from './graphHandler.ts';
 
@@ -18,7 +20,7 @@ export interface DescriptionHandlers {
   readonly readServiceDocument: GraphHandler;
   /** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
   readonly readMetadata: GraphHandler;
-  /** `GET /openapi.json`: the API in OpenAPI 3.1. */
+  /** `GET /openapi.json`: the API in OpenAPI 3.1, or in 3.0 if `version` asks for it. */
   readonly readOpenApi: GraphHandler;
 }
 
@@ -42,11 +44,18 @@ export function createDescription(features: Features): DescriptionHandlers {
 
     readOpenApi: async ({ headers, url }) => {
       negotiateJson(headers);
-      readQueryOptions(url, []);
-      const body = openApi(originOf(url), features);
+      const { version } = readQueryOptions(url, ['version']);
+      const document = openApi(originOf(url), features);
+      const body = toOpenApiVersion(document, version);
       return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
     },
   };
+}
+
+function toOpenApiVersion(document: ReturnType<typeof openApi>, version: string = '3.1') {
+  if (version === '3.1') return document;
+  if (version === '3.0') return toOpenApi30(document);
+  throw invalidOption('version', `must be one of ${openApiVersions.join(', ')}`);
 }
 
 /** OData Protocol, 11.2.12: a media type, or its subtype. */

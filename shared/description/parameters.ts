@@ -19,6 +19,9 @@ const option = (name: string, description: string, schema: object = text) => ({
   schema,
 });
 
+/** The versions in which `/openapi.json` can be asked for. */
+export const openApiVersions = ['3.0', '3.1'] as const;
+
 /** The parameters of requests. */
 export const parameters = {
   id: {
@@ -72,5 +75,6 @@ export const parameters = {
     ...text,
     enum: ['xml', 'json', 'application/xml', 'application/json'],
   }),
+  openApiVersion: option('version', 'The version of OpenAPI.', { ...text, enum: openApiVersions, default: '3.1' }),
 };
 export type ParameterName = keyof typeof parameters;

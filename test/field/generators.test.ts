@@ -13,6 +13,7 @@ const FOLDER = 'test/field/generators';
 const PROJECT = `${FOLDER}/dotnet/field.csproj`;
 const GENERATED = `${FOLDER}/generated`;
 const DOCUMENT = `${GENERATED}/openapi.json`;
+const DOCUMENT_30 = `${GENERATED}/openapi30.json`;
 
 const isDotnetThere = hasDotnet('What Kiota and NSwag generate');
 const typescript = ['openapiTypescript', 'orval', 'heyApi', ...(isDotnetThere ? ['kiota'] : [])];
@@ -31,6 +32,7 @@ beforeAll(async () => {
   rmSync(GENERATED, { recursive: true, force: true });
   mkdirSync(GENERATED);
   writeFileSync(DOCUMENT, (await send(service, 'GET', '/openapi.json')).text);
+  writeFileSync(DOCUMENT_30, (await send(service, 'GET', '/openapi.json?version=3.0')).text);
   if (isDotnetThere) await run('dotnet', 'restore', PROJECT, '--verbosity', 'quiet');
   await Promise.all([buildTypescript(), ...(isDotnetThere ? [buildCsharp()] : [])]);
 }, 300_000);
@@ -48,7 +50,7 @@ async function buildTypescript() {
       ...[`${FOLDER}/node_modules/@hey-api/openapi-ts/bin/run.js`, '--silent', '--no-log-file'],
       ...['-i', `./${DOCUMENT}`, '-o', `./${GENERATED}/heyApi`],
     ),
-    ...(isDotnetThere ? [kiota('typescript', `${GENERATED}/kiota`)] : []),
+    ...(isDotnetThere ? [kiota('typescript', DOCUMENT, `${GENERATED}/kiota`)] : []),
   ]);
   const files = typescript.map((name) => `../${name}.ts`);
   writeFileSync(`${GENERATED}/tsconfig.json`, JSON.stringify({ extends: '../tsconfig.json', files, include: [] }));
@@ -63,7 +65,7 @@ async function buildTypescript() {
 
 async function buildCsharp() {
   await Promise.all([
-    kiota('csharp', `${GENERATED}/csharp/kiota`),
+    kiota('csharp', DOCUMENT_30, `${GENERATED}/csharp/kiota`),
     run(
       ...['dotnet', `${tool('NSwag.ConsoleCore')}/dotnet-nswag.dll`, 'openapi2csclient'],
       ...[`/input:${DOCUMENT}`, `/output:${GENERATED}/csharp/NSwag.cs`, '/namespace:Generated.NSwag'],
@@ -75,9 +77,9 @@ async function buildCsharp() {
   await run('dotnet', 'build', PROJECT, '--no-restore', '--nologo', '--verbosity', 'quiet');
 }
 
-const kiota = (language: string, output: string) =>
+const kiota = (language: string, document: string, output: string) =>
   run(
-    ...['dotnet', `${tool('Microsoft.OpenApi.Kiota')}/kiota.dll`, 'generate', '-d', DOCUMENT, '-l', language],
+    ...['dotnet', `${tool('Microsoft.OpenApi.Kiota')}/kiota.dll`, 'generate', '-d', document, '-l', language],
     ...['-o', output, '-c', 'ServiceClient', '-n', 'Generated.Kiota', '--exclude-backward-compatible', '--clear-cache'],
   );
 
