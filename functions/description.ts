@@ -3,8 +3,11 @@ import { csdl } from '../shared/description/csdl.ts';
 import { toCsdlXml } from '../shared/description/csdlXml.ts';
 import type { Features } from '../shared/description/features.ts';
 import { openApi } from '../shared/description/openApi.ts';
+import { toOpenApi30 } from '../shared/description/openApi30.ts';
+import { openApiVersions } from '../shared/description/parameters.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
 import { originOf } from '../shared/odata/entityBody.ts';
+import { invalidOption } from '../shared/odata/queryOptions.ts';
 import { anyone, createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** The handlers that describe a service with these features. */
@@ -13,7 +16,7 @@ export interface DescriptionHandlers {
   readonly readServiceDocument: GraphHandler;
   /** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
   readonly readMetadata: GraphHandler;
-  /** `GET /openapi.json`: the API in OpenAPI 3.1. */
+  /** `GET /openapi.json`: the API in OpenAPI 3.1, or in 3.0 if `version` asks for it. */
   readonly readOpenApi: GraphHandler;
 }
 
@@ -33,9 +36,15 @@ export function createDescription(features: Features): DescriptionHandlers {
       },
     ),
 
-    readOpenApi: createHandler(open, async ({ incoming }) => {
-      const body = openApi(originOf(incoming.url), features);
+    readOpenApi: createHandler({ ...open, options: ['version'] }, async ({ incoming, options }) => {
+      const body = toOpenApiVersion(openApi(originOf(incoming.url), features), options.version);
       return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
     }),
   };
+}
+
+function toOpenApiVersion(document: ReturnType<typeof openApi>, version: string = '3.1') {
+  if (version === '3.1') return document;
+  if (version === '3.0') return toOpenApi30(document);
+  throw invalidOption('version', `must be one of ${openApiVersions.join(', ')}`);
 }

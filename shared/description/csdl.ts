@@ -45,7 +45,7 @@ export const NAMESPACE = 'microsoft.graph';
 const CONTAINER = 'GraphService';
 export const ENTITY_SET = 'playPromptOperation';
 export const SUBSCRIPTIONS = 'subscriptions';
-export const CSDL_VERSION = '4.0';
+const CSDL_VERSION = '4.0';
 
 /** Which of Graph's types declares each property: playPromptOperation is a commsOperation, which is an entity. */
 const declaredBy = {

@@ -3,7 +3,6 @@ import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
 import { VERSION } from '../version.ts';
-import { CSDL_VERSION } from './csdl.ts';
 import type { Features } from './features.ts';
 import { parameters } from './parameters.ts';
 import { anywhere, authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
@@ -130,12 +129,9 @@ export function openApi(server: string, features: Features) {
           },
         },
         patch: update('updatePlayPromptOperation', 'Update or insert the operation that the body names', {
-          allOf: [schemaOf('playPromptOperationPatch')],
-          // The body names the operation by its id, or else by its clientContext.
-          anyOf: [
-            { required: ['id'] },
-            { required: ['clientContext'], properties: { clientContext: { type: 'string', minLength: 1 } } },
-          ],
+          ...schemaOf('playPromptOperationPatch'),
+          // The body names the operation by its id, or else by its clientContext. Generators make no type of what is not.
+          not: { properties: { id: { not: {} }, clientContext: { enum: [null, ''] } } },
         }),
       },
       '/v1.0/playPromptOperation/{id}': byId,
@@ -200,7 +196,7 @@ export function openApi(server: string, features: Features) {
           responses: {
             200: response('The model, in XML or JSON.', [], {
               'application/xml': { schema: { type: 'string' } },
-              'application/json': { schema: objectWith('$Version', CSDL_VERSION) },
+              'application/json': { schema: objectWith('$Version') },
             }),
             ...refusedFor(anywhere),
           },
@@ -223,10 +219,10 @@ export function openApi(server: string, features: Features) {
       '/openapi.json': {
         parameters: common,
         get: {
-          ...describing('readOpenApi', 'This document', parametersOf('format')),
+          ...describing('readOpenApi', 'This document', parametersOf('format', 'openApiVersion')),
           responses: {
             200: response('The document.', [], {
-              'application/json': { schema: objectWith('openapi', OPENAPI_VERSION) },
+              'application/json': { schema: objectWith('openapi') },
             }),
             ...refusedFor(anywhere),
           },
@@ -262,11 +258,7 @@ const health = (status: string, summary: string, reasons: readonly Refusal[]) =>
 });
 
 /** The schema of a document that names its own version. */
-const objectWith = (name: string, version: string) => ({
-  type: 'object',
-  required: [name],
-  properties: { [name]: { const: version } },
-});
+const objectWith = (name: string) => ({ type: 'object', required: [name], properties: { [name]: { type: 'string' } } });
 
 const describing = (operationId: string, summary: string, parameters: object[]) => ({
   operationId,

@@ -1,6 +1,6 @@
 import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filterOption.ts';
 import { DEFAULT_TOP, MAX_TOP } from '../odata/queryOptions.ts';
-import { playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
+import { playPromptOperation } from '../operation/playPromptOperation.ts';
 import { REPEATABILITY_WINDOW_MS } from '../operation/repeatability.ts';
 import { jsonSchemaOf } from './schemas.ts';
 
@@ -19,6 +19,9 @@ const option = (name: string, description: string, schema: object = text) => ({
   schema,
 });
 
+/** The versions in which `/openapi.json` can be asked for. */
+export const openApiVersions = ['3.0', '3.1'] as const;
+
 /** The parameters of requests. */
 export const parameters = {
   id: {
@@ -32,7 +35,7 @@ export const parameters = {
     'client-request-id',
     'Returned in the response if it is at most 128 characters of visible ASCII.',
   ),
-  odataVersion: header('OData-Version', 'The OData version of the request.', { enum: ['4.0', '4.01'] }),
+  odataVersion: header('OData-Version', 'The OData version of the request.', { ...text, enum: ['4.0', '4.01'] }),
   odataMaxVersion: header('OData-MaxVersion', 'The highest OData version of the response: 4.0 or above.'),
   ifMatch: header('If-Match', 'An ETag, a list of ETags, or *. 412 unless the operation has one of them.'),
   ifNoneMatchRead: header('If-None-Match', 'An ETag or a list of ETags. 304 if the operation still has one of them.'),
@@ -51,7 +54,7 @@ export const parameters = {
     ...option('$select', 'Only these properties.', {
       type: 'array',
       minItems: 1,
-      items: { enum: [...propertyNames, '*'] },
+      items: { $ref: '#/components/schemas/propertyName' },
     }),
     style: 'form',
     explode: false,
@@ -68,9 +71,11 @@ export const parameters = {
     default: false,
   }),
   skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, which clients follow unchanged.'),
-  format: option('$format', 'Takes the place of Accept.', { enum: ['json', 'application/json'] }),
+  format: option('$format', 'Takes the place of Accept.', { ...text, enum: ['json', 'application/json'] }),
   metadataFormat: option('$format', 'Takes the place of Accept.', {
+    ...text,
     enum: ['xml', 'json', 'application/xml', 'application/json'],
   }),
+  openApiVersion: option('version', 'The version of OpenAPI.', { ...text, enum: openApiVersions, default: '3.1' }),
 };
 export type ParameterName = keyof typeof parameters;

@@ -8,16 +8,19 @@ const always = (description: string, schema?: object) => ({ ...header(descriptio
 
 /** The headers of responses. */
 const headers = {
-  'OData-Version': always('The OData version of the response.', { const: ODATA_VERSION }),
-  'Cache-Control': always('Responses must not be cached.', { const: 'no-store' }),
-  'X-Content-Type-Options': always('Clients must not guess another media type.', { const: 'nosniff' }),
+  'OData-Version': always('The OData version of the response.', { type: 'string', const: ODATA_VERSION }),
+  'Cache-Control': always('Responses must not be cached.', { type: 'string', const: 'no-store' }),
+  'X-Content-Type-Options': always('Clients must not guess another media type.', { type: 'string', const: 'nosniff' }),
   'request-id': always('The id of the request, which the log has too.'),
   'client-request-id': header('The client-request-id of the request.'),
   ETag: always('The version of the operation. Opaque; it changes with every write.'),
   'Preference-Applied': header('The preference that was applied.'),
   'OData-EntityId': always('The URL of the operation.'),
-  'Repeatability-Result': header('The result of a repeatable request.', { enum: ['accepted', 'rejected'] }),
-  'Content-Language': always('The language of the message.', { const: 'en' }),
+  'Repeatability-Result': header('The result of a repeatable request.', {
+    type: 'string',
+    enum: ['accepted', 'rejected'],
+  }),
+  'Content-Language': always('The language of the message.', { type: 'string', const: 'en' }),
   'WWW-Authenticate': always('How to authenticate.'),
   'Retry-After': always('How long to wait before the next attempt, in seconds.', {
     type: 'string',

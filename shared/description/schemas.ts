@@ -1,23 +1,21 @@
 // The bodies of requests and responses as JSON Schema 2020-12. Those of requests are the schemas that parse them.
 import * as z from 'zod';
 import { subscriptionSchemas } from '../notifications/subscriptionRequest.ts';
-import { batch } from '../odata/batchRequest.ts';
+import { batch, batchedRequest } from '../odata/batchRequest.ts';
 import { wireErrors } from '../odata/errorResponse.ts';
 import { annotations } from '../odata/patchRequest.ts';
 import { changeTypes } from '../operation/changeListener.ts';
-import { playPromptOperation, playPromptOperationPatch } from '../operation/playPromptOperation.ts';
+import { playPromptOperation, playPromptOperationPatch, propertyNames } from '../operation/playPromptOperation.ts';
 import type { Features } from './features.ts';
 import { subscriptionProperties } from './subscriptionProperties.ts';
 
-const resultInfo = playPromptOperation.shape.resultInfo.unwrap();
-const properties = z.object({
-  ...playPromptOperation.shape,
-  resultInfo: resultInfo
-    .extend({ '@odata.type': z.literal('microsoft.graph.resultInfo') })
-    .meta(resultInfo.meta() ?? {})
-    .nullable(),
-});
+const resultInfo = playPromptOperation.shape.resultInfo
+  .unwrap()
+  .extend({ '@odata.type': z.literal('microsoft.graph.resultInfo') })
+  .describe('The result of the operation.');
+const properties = z.object({ ...playPromptOperation.shape, resultInfo: resultInfo.nullable() });
 const context = { '@odata.context': z.string().describe('The type of the content, in terms of $metadata.') };
+const contextUnlessListed = { '@odata.context': context['@odata.context'].optional() };
 const controlInformation = {
   '@odata.type': z.literal('#microsoft.graph.playPromptOperation'),
   '@odata.etag': z.string().describe('The version of the operation. Opaque; it changes with every write.'),
@@ -25,11 +23,18 @@ const controlInformation = {
 
 /** Operations, whole or with the selected properties, as `entityBody.ts` makes them. */
 const entity = z.strictObject({ ...context, ...controlInformation, ...properties.shape });
-const selected = z.strictObject({ ...controlInformation, ...properties.partial().shape });
-const selectedEntity = z.strictObject({ ...context, ...selected.shape });
+const selected = z.strictObject({
+  ...contextUnlessListed,
+  ...controlInformation,
+  ...properties.partial().shape,
+});
 const collection = z.strictObject({
   ...context,
-  '@odata.count': z.int().min(0).optional().describe('The number of operations on all pages. Only on the first page.'),
+  '@odata.count': z
+    .int32()
+    .min(0)
+    .optional()
+    .describe('The number of operations on all pages. Only on the first page.'),
   '@odata.nextLink': z.url().optional().describe('The URL of the next page, which clients follow unchanged.'),
   value: z.array(selected),
 });
@@ -63,6 +68,7 @@ const graphError = z.strictObject({
 
 /** Subscriptions, as `subscriptionBody.ts` makes them. */
 const subscription = z.strictObject({
+  ...contextUnlessListed,
   '@odata.type': z.literal('#microsoft.graph.subscription'),
   '@playPromptOperation.lastDelivery': z
     .strictObject({
@@ -81,86 +87,132 @@ const notification = {
   clientState: z.string().nullable().describe('The clientState of the subscription.'),
   tenantId: z.string(),
 };
+const notifiedEntity = z.strictObject({ ...controlInformation, ...properties.shape });
+const deletedEntity = z.strictObject({
+  '@odata.type': controlInformation['@odata.type'],
+  id: properties.shape.id,
+});
 const changeNotification = z.strictObject({
   ...notification,
   changeType: z.enum(changeTypes),
   resource: z.string().describe('playPromptOperation/{id}.'),
-  resourceData: z
-    .union([
-      z.strictObject({ ...controlInformation, ...properties.shape }),
-      z.strictObject({ '@odata.type': controlInformation['@odata.type'], id: properties.shape.id }),
-    ])
-    .describe('The operation; the id alone after a deletion.'),
+  resourceData: z.union([notifiedEntity, deletedEntity]).describe('The operation; the id alone after a deletion.'),
 });
 const lifecycleNotification = z.strictObject({
   ...notification,
   lifecycleEvent: z.enum(['missed', 'subscriptionRemoved']),
 });
 
-const batchResponse = z.strictObject({
-  responses: z.array(
-    z.strictObject({
-      id: z.string(),
-      status: z.int().min(200).max(599),
-      headers: z.record(z.string(), z.string()),
-      body: z.unknown().optional().describe('As if the request had been sent alone.'),
-    }),
-  ),
+const batchedResponse = z.strictObject({
+  id: z.string(),
+  status: z.int32().min(200).max(599),
+  headers: z.record(z.string(), z.string()),
+  body: z.unknown().optional().describe('As if the request had been sent alone.'),
 });
 
-const serviceDocument = z.strictObject({
-  ...context,
-  value: z.array(z.strictObject({ name: z.string(), kind: z.literal('EntitySet'), url: z.string() })),
-});
+const entitySet = z.strictObject({ name: z.string(), kind: z.literal('EntitySet'), url: z.string() });
 
-const urls = z.record(z.string(), z.url());
-
-const health = z.strictObject({ status: z.enum(['live', 'ready']) });
-
-function toJsonSchema(schema: z.ZodType, io: 'input' | 'output') {
-  const { $schema, ...json } = z.toJSONSchema(schema, { io });
-  return json;
-}
-
-/** The body of a request: closed, but for annotations, which are ignored. */
-function bodySchema(schema: z.ZodType) {
-  const { $schema, ...json } = z.toJSONSchema(schema, {
-    io: 'input',
-    override({ jsonSchema }) {
-      if (jsonSchema.type === 'object') jsonSchema.patternProperties = { [annotations['4.0'].source]: true };
-    },
-  });
-  return json;
-}
-
-/** Every schema that has a name. */
-const schemas = {
-  playPromptOperation: toJsonSchema(entity, 'output'),
-  playPromptOperationPatch: bodySchema(playPromptOperationPatch),
-  selectedPlayPromptOperation: toJsonSchema(selectedEntity, 'output'),
-  playPromptOperationCollection: toJsonSchema(collection, 'output'),
-  batchRequest: toJsonSchema(batch, 'input'),
-  batchResponse: toJsonSchema(batchResponse, 'output'),
-  serviceDocument: toJsonSchema(serviceDocument, 'output'),
-  urls: toJsonSchema(urls, 'output'),
-  health: toJsonSchema(health, 'output'),
-  graphError: toJsonSchema(graphError, 'output'),
+const enumerations = {
+  propertyName: z.enum([...propertyNames, '*']),
+  operationStatus: playPromptOperation.shape.status,
+  playPromptCompletionReason: playPromptOperation.shape.completionReason.unwrap(),
+};
+const updates = {
+  playPromptOperationPatch,
+  resultInfoPatch: playPromptOperationPatch.shape.resultInfo.unwrap().unwrap(),
+};
+const responses = {
+  playPromptOperation: entity,
+  selectedPlayPromptOperation: selected,
+  playPromptOperationCollection: collection,
+  resultInfo,
+  batchResponse: z.strictObject({ responses: z.array(batchedResponse) }),
+  batchedResponse,
+  serviceDocument: z.strictObject({ ...context, value: z.array(entitySet) }),
+  entitySet,
+  urls: z.record(z.string(), z.url()),
+  health: z.strictObject({ status: z.enum(['live', 'ready']) }),
+  graphError,
 };
 const { toCreate, toUpdate } = subscriptionSchemas([]);
+const subscriptionRequests = { newSubscription: toCreate, subscriptionUpdate: toUpdate };
+const subscriptionResponses = {
+  subscription,
+  subscriptionCollection: z.strictObject({ ...context, value: z.array(subscription) }),
+  changeNotificationCollection: z.strictObject({
+    value: z.array(z.union([changeNotification, lifecycleNotification])).min(1),
+  }),
+  changeNotification,
+  lifecycleNotification,
+  notifiedPlayPromptOperation: notifiedEntity,
+  deletedPlayPromptOperation: deletedEntity,
+};
+
+/** The schemas with a name, which generators give to a type. */
+const schemas = {
+  ...toJsonSchemas({ ...updates, ...enumerations }, 'input', forbidUnknownNames),
+  ...toJsonSchemas({ batchRequest: batch, batchedRequest }, 'input'),
+  ...toJsonSchemas({ ...responses, ...enumerations }, 'output'),
+};
 const notificationSchemas = {
-  newSubscription: bodySchema(toCreate),
-  subscriptionUpdate: bodySchema(toUpdate),
-  subscription: toJsonSchema(subscription.safeExtend(context), 'output'),
-  subscriptionCollection: toJsonSchema(z.strictObject({ ...context, value: z.array(subscription) }), 'output'),
-  changeNotificationCollection: toJsonSchema(
-    z.strictObject({ value: z.array(z.union([changeNotification, lifecycleNotification])).min(1) }),
-    'output',
-  ),
+  ...toJsonSchemas(subscriptionRequests, 'input', forbidUnknownNames),
+  ...toJsonSchemas({ ...responses, ...enumerations, ...subscriptionResponses }, 'output'),
 };
 export type SchemaName = keyof typeof schemas | keyof typeof notificationSchemas;
 
 /** Every schema of the features that are on. */
 export const schemasFor = ({ notifications }: Features) => ({ ...schemas, ...(notifications && notificationSchemas) });
 
+type Json = z.core.JSONSchema.BaseSchema;
+
+function toJsonSchemas<Name extends string>(
+  named: Readonly<Record<Name, z.ZodType>>,
+  io: 'input' | 'output',
+  adapt: (schema: Json) => void = () => {},
+): Record<Name, Json> {
+  const names = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries<z.ZodType>(named)) names.add(schema, { id });
+  const { schemas } = z.toJSONSchema(names, {
+    io,
+    uri: (id) => `#/components/schemas/${id}`,
+    override({ jsonSchema }) {
+      simplify(jsonSchema);
+      adapt(jsonSchema);
+    },
+  });
+  for (const schema of Object.values(schemas)) {
+    delete schema.$schema;
+    delete schema.$id;
+  }
+  return schemas;
+}
+
+/** Writes a schema as generators of clients expect it. */
+function simplify(schema: Json): void {
+  const [first, second] = schema.anyOf ?? [];
+  if (first && second?.type === 'null') {
+    delete schema.anyOf;
+    // Otherwise some generators make a type of its own for "this or null".
+    if (first.$ref !== undefined) schema.oneOf = [first, second];
+    else Object.assign(schema, { ...first, ...schema, type: [first.type, 'null'] });
+  }
+  // The format says it, and a pattern would be applied to the text of the date that a client makes.
+  if (schema.format === 'date-time') delete schema.pattern;
+  // Two types would be named alike.
+  delete schema.title;
+}
+
+/**
+ * A body may have any annotation besides its properties. `patternProperties` would say so too, but some generators fail on
+ * it, and others make an index signature of it, so that every misspelled name passes.
+ */
+function forbidUnknownNames(schema: Json): void {
+  if (schema.additionalProperties !== false) return;
+  delete schema.additionalProperties;
+  schema.propertyNames = {
+    pattern: `^(?:${Object.keys(schema.properties ?? {}).join('|')})$|${annotations['4.0'].source}`,
+  };
+}
+
 /** The JSON Schema of a value of the resource, such as that of a parameter. */
-export const jsonSchemaOf = (schema: z.ZodType) => toJsonSchema(schema, 'input');
+export const jsonSchemaOf = (schema: z.ZodType) => toJsonSchemas({ schema }, 'input').schema;

@@ -5,6 +5,7 @@ import type { LookupFunction } from 'node:net';
 import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../deadline.ts';
+import { VERSION } from '../version.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { createResolveName, type ResolveName } from './resolveName.ts';
 
@@ -129,7 +130,12 @@ export function createReceivers({
     const { promise, resolve, reject } = Promise.withResolvers<ReceiverResponse>();
     const { request: start } = url.protocol === 'https:' ? https : http;
     const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
-    const headers = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) };
+    const headers = {
+      'User-Agent': `playPromptOperation/${VERSION}`,
+      // As Graph does it: web frameworks refuse an empty body that is declared as JSON.
+      'Content-Type': `${body === '' ? 'text/plain' : 'application/json'}; charset=utf-8`,
+      'Content-Length': Buffer.byteLength(body),
+    };
     // With `autoSelectFamily`, all addresses of a name are asked for.
     const connect = { agent, autoSelectFamily: true, lookup: lookUp(signal) };
     const sent = start(url, { ...connect, method: 'POST', headers, signal });

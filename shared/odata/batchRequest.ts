@@ -28,7 +28,8 @@ export interface BatchedRequest {
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header' });
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be the value of a header' });
 
-const batchedRequest = z.strictObject({
+/** A request within the body of a batch. */
+export const batchedRequest = z.strictObject({
   id: z.string().regex(/[\s\S]/, { error: 'must not be empty' }),
   method: z
     .string()

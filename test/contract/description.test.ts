@@ -118,6 +118,17 @@ test('openapi.json names the server that was asked', async () => {
   }
 });
 
+test('openapi.json is in OpenAPI 3.0 if that is asked for', async () => {
+  const { json } = await ask('/openapi.json?version=3.0');
+  expect(json.openapi).toBe('3.0.4');
+  expect(json.components.schemas.playPromptOperation.properties.clientContext).toMatchObject({
+    type: 'string',
+    nullable: true,
+  });
+  const refused = await ask('/openapi.json?version=2.0');
+  expect([refused.status, refused.json.error.details]).toMatchObject([400, [{ target: 'version' }]]);
+});
+
 test('what every context URL leads to is there', async () => {
   const { status, json } = await app.send({ body: { clientContext: 'context' } });
   expect([status, json]).toEqual([200, expect.anything()]);

@@ -105,15 +105,6 @@ test('client credentials of @azure/msal-node get a token with the default role, 
   expect(decodeJwt(String(token))).toMatchObject({ roles: ['Calls.Initiate.All'] });
 });
 
-test('Kiota updates, reads, follows pages and reads errors', async () => {
-  const { updated, read, listed, pages, refused } = await runClient('kiota.ts', service);
-  const ids = Array.from({ length: 5 }, (_, n) => `kiota-${n}`);
-  expect(updated).toMatchObject(ids.map((id) => ({ id, clientContext: 'from Kiota', status: 'Running' })));
-  expect(read).toMatchObject({ id: 'kiota-1', status: 'Running' });
-  expect({ pages, listed }).toEqual({ pages: [2, 2, 1], listed: ids });
-  expect(refused).toMatchObject({ responseStatusCode: 400, code: 'BadRequest' });
-});
-
 test('a process that does not trust the certificate gets no answer', async () => {
   await expect(patch(service, {})).rejects.toThrow('fetch failed');
 });

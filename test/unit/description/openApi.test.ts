@@ -3,6 +3,7 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as fc from 'fast-check';
 import { openApi } from '../../../shared/description/openApi.ts';
+import { toOpenApi30 } from '../../../shared/description/openApi30.ts';
 import { validateBatch } from '../../../shared/odata/batchRequest.ts';
 import { wireErrors } from '../../../shared/odata/errorResponse.ts';
 import { validatePatch } from '../../../shared/odata/patchRequest.ts';
@@ -23,6 +24,7 @@ describe('Redocly', () => {
   test.each([
     ['with notifications', document],
     ['without', plain],
+    ['in OpenAPI 3.0', toOpenApi30(document)],
   ])('finds no fault in the document, examples included, %s', async (_title, described) => {
     expect(await lint(described)).toEqual([]);
   });
