@@ -342,7 +342,7 @@ describe('what was stored, and a token, outlive', () => {
     const ports = { PORT: '0', AZURITE_TABLE_PORT: '0' };
     const script = spawn('bash', ['-c', command], {
       env: { ...process.env, ...ports, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     const lines = createInterface(script.stdout)[Symbol.asyncIterator]();
     const next = async () => String((await lines.next()).value);
