@@ -11,7 +11,7 @@ export type PlayPromptOperation = Schemas['playPromptOperation'];
 /** An operation of a list, or its selected properties. */
 export type ListedPlayPromptOperation = Schemas['playPromptOperationCollection']['value'][number];
 /** A property of an operation. */
-export type PropertyName = 'id' | 'clientContext' | 'resultInfo' | 'status' | 'completionReason';
+export type PropertyName = Exclude<keyof PlayPromptOperation, `@${string}`>;
 /** The properties of a new subscription. */
 export type NewSubscription = Schemas['newSubscription'];
 /** The changes of a renewal: a new expiration, a new `notificationUrl`, or both. */

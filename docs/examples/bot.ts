@@ -1,10 +1,13 @@
 // A bot that never misses the end of a prompt, even when the service, the network or the bot itself restarts.
+// Beside `npm start`, `npm run bot` runs it. In a folder of your own, client/README.md installs the client.
 import { serve } from '@hono/node-server';
-import { PlayPromptClient, type PlayPromptOperation } from 'playpromptoperation-client';
-import { createWebhook } from 'playpromptoperation-client/webhook';
+import { PlayPromptClient, type PlayPromptOperation } from '@playpromptoperation/client';
+import { createWebhook } from '@playpromptoperation/client/webhook';
 
-const { SERVICE_URL = '', ACCESS_TOKEN = '', WEBHOOK_URL = '', CLIENT_STATE = '', PORT } = process.env;
 // A token lasts about an hour: in production, let getToken ask @azure/identity.
+const { SERVICE_URL = 'http://127.0.0.1:7071', ACCESS_TOKEN = '', CLIENT_STATE = crypto.randomUUID() } = process.env;
+// The bot listens on WEBHOOK_PORT, and WEBHOOK_URL is its address for the service: NOTIFICATION_HOSTS must list the host.
+const { WEBHOOK_PORT = '7074', WEBHOOK_URL = `http://127.0.0.1:${WEBHOOK_PORT}/` } = process.env;
 const client = new PlayPromptClient({ baseUrl: SERVICE_URL, getToken: () => ACCESS_TOKEN });
 const filter = "status in ('Completed','Failed')";
 const resource = `playPromptOperation?$filter=${filter}`;
@@ -34,7 +37,7 @@ const webhook = createWebhook({
   // Longer than a webhook may take, so not waited for. A failure ends the bot, which reads all when it starts again.
   onLifecycle: ({ lifecycleEvent }) => void (lifecycleEvent === 'missed' ? readEndedPrompts() : keepSubscribed()),
 });
-serve({ fetch: webhook, hostname: '127.0.0.1', port: Number(PORT) }, async () => {
+serve({ fetch: webhook, hostname: '127.0.0.1', port: Number(WEBHOOK_PORT) }, async () => {
   await keepSubscribed();
   setInterval(() => keepSubscribed().catch(console.error), 3600 * 1000);
 });

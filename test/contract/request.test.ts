@@ -8,6 +8,8 @@ import { tableClient } from '../support/tables.ts';
 let app: TestApp;
 beforeAll(async () => {
   app = await startApp();
+  // As the first write does, so that each test runs alone too.
+  await tableClient(app.table).createTable();
 });
 afterAll(() => app.close());
 

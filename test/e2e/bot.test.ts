@@ -52,7 +52,7 @@ afterAll(async () => {
 /** Installs the packed client and the other packages of the example beside a copy of it. */
 function installBot() {
   const modules = join(folder.path, 'node_modules');
-  const client = join(modules, 'playpromptoperation-client');
+  const client = join(modules, '@playpromptoperation/client');
   const tsc = ['node_modules/typescript/bin/tsc', '--project', 'client', '--outDir', join(client, 'dist')];
   execFileSync(process.execPath, tsc, { stdio: 'inherit' });
   copyFileSync('client/package.json', join(client, 'package.json'));
@@ -75,7 +75,7 @@ function startBot(port = new URL(webhookUrl).port) {
       ACCESS_TOKEN: token ?? '',
       WEBHOOK_URL: webhookUrl,
       CLIENT_STATE,
-      PORT: port,
+      WEBHOOK_PORT: port,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -143,7 +143,7 @@ async function sendLifecycle(lifecycleEvent: 'missed' | 'subscriptionRemoved') {
 }
 
 test('it is short', () => {
-  expect(readFileSync(EXAMPLE, 'utf8').trim().split('\n').length).toBeLessThanOrEqual(40);
+  expect(readFileSync(EXAMPLE, 'utf8').trim().split('\n').length).toBeLessThanOrEqual(43);
 });
 
 test('it is notified of the end of a prompt, and again after the service was killed and restarted', async () => {

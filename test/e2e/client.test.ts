@@ -36,6 +36,11 @@ test('its types are those of the document that the service serves', () => {
   expect(readFileSync('client/schema.ts', 'utf8')).toContain(digest);
 });
 
+test('a release of the service carries it by its own version', () => {
+  const versionOf = (file: string) => JSON.parse(readFileSync(file, 'utf8')).version;
+  expect(versionOf('client/package.json')).toBe(versionOf('package.json'));
+});
+
 test('it creates, reads, updates and deletes an operation', async () => {
   const created = await client.update({ clientContext: 'call 7', status: 'Running' });
   expect(created).toMatchObject({ clientContext: 'call 7', status: 'Running', resultInfo: null });

@@ -86,7 +86,7 @@ describe.each(['README.md', 'docs/api.md'])('%s', (page) => {
   }, 60_000);
 
   test('has examples', () => {
-    expect(examples.filter(({ shown }) => shown).length).toBeGreaterThan(2);
+    expect(examples.filter(({ shown }) => shown).length).toBeGreaterThan(1);
   });
 
   test.each(examples.map((example, n) => [n, example] as const))('example %i prints what it shows', (n, { shown }) => {

@@ -11,7 +11,6 @@ import { decodeJwt } from 'jose';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
 import { close, listen } from '../../local/loopback.ts';
-import { openApi } from '../../shared/description/openApi.ts';
 import { environmentFor } from '../support/receiver.ts';
 import {
   APP_FOLDER,
@@ -342,7 +341,7 @@ describe('what was stored, and a token, outlive', () => {
     const ports = { PORT: '0', AZURITE_TABLE_PORT: '0' };
     const script = spawn('bash', ['-c', command], {
       env: { ...process.env, ...ports, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     const lines = createInterface(script.stdout)[Symbol.asyncIterator]();
     const next = async () => String((await lines.next()).value);
@@ -457,13 +456,6 @@ describe('the built entry point', () => {
       ['serviceDocument', 'v1.0'],
       ['unknownUrl', '{*path}'],
     ]);
-    // The host has no template for /, which is served beside the rest.
-    const described = Object.keys(openApi('', { notifications: false }).paths).flatMap((path) =>
-      path === '/' ? [] : [path.slice(1)],
-    );
-    expect([...described, 'v1.0/playPromptOperation({key})', '{*path}'].sort()).toEqual(
-      functions.map(({ route }) => route).sort(),
-    );
     for (const { methods } of functions) expect(methods).toEqual(expect.arrayContaining(['GET', 'HEAD', 'OPTIONS']));
     await host.stop();
     const { main } = JSON.parse(readFileSync('package.json', 'utf8'));

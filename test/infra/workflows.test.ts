@@ -142,6 +142,7 @@ describeWithShell('in a shell', () => {
     mkdirSync(join(folder, 'dist'));
     cpSync('infra/bicep.csproj', join(folder, 'infra/bicep.csproj'));
     writeFileSync(join(folder, 'dist/app.zip'), 'the package of an earlier run');
+    writeFileSync(join(folder, 'dist/playpromptoperation-client-0.1.0.tgz'), 'the typed client');
     for (const file of ['package.json', 'CHANGELOG.md']) cpSync(file, join(folder, file));
     const fake = (name: string, script: string) => {
       writeFileSync(join(folder, 'bin', name), `#!/bin/sh\necho "${name} $*" >> "$CALLS"\n${script}\n`);
@@ -243,7 +244,7 @@ describeWithShell('in a shell', () => {
     const { called } = await run('release.yml', ['Version', 'Assets', 'Release'], { GITHUB_REF_NAME: `v${version}` });
     expect(readFileSync(join(folder, 'notes.md'), 'utf8').trim()).toBe('- first');
     expect(readFileSync(join(folder, 'release/SHA256SUMS'), 'utf8')).toMatch(
-      /^[\da-f]{64} {2}playpromptoperation-v[\d.]+\.zip\n[\da-f]{64} {2}sbom\.cdx\.json\n$/,
+      /^[\da-f]{64} {2}playpromptoperation-client-[\d.]+\.tgz\n[\da-f]{64} {2}playpromptoperation-v[\d.]+\.zip\n[\da-f]{64} {2}sbom\.cdx\.json\n$/,
     );
     expect(called.at(-1)).toMatch(/^gh release create v[\d.]+ release\/SHA256SUMS .*--notes-file notes\.md$/);
     await expect(run('release.yml', ['Version'], { GITHUB_REF_NAME: 'v9.9.9' })).rejects.toThrow('Command failed');

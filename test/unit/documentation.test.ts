@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { wireErrors } from '../../shared/odata/errorResponse.ts';
+import { propertyNames } from '../../shared/operation/playPromptOperation.ts';
 import { settingNames } from '../../shared/settings.ts';
 
 const pages = execFileSync('git', ['ls-files', '*.md'], { encoding: 'utf8' }).trim().split('\n');
@@ -51,6 +52,11 @@ test('settings.md lists every setting, and no other', () => {
   const listed = [...firstCells('docs/settings.md', 'Service'), ...firstCells('docs/settings.md', 'Telemetry')];
   const names = listed.filter((cell) => /^[A-Z][A-Z0-9_]+$/.test(cell));
   expect(names.sort()).toEqual([...settingNames].sort());
+});
+
+test('api.md lists every property of the resource', () => {
+  const listed = firstCells('docs/api.md', 'The resource').filter((cell) => cell !== 'property');
+  expect(listed).toEqual(propertyNames);
 });
 
 test('settings.md lists every metric', () => {

@@ -2,6 +2,7 @@ import { HttpRequest, InvocationContext } from '@azure/functions';
 import { expect, test } from '@jest/globals';
 import { type App, createApp } from '../../../functions/app.ts';
 import { createRouter } from '../../../functions/router.ts';
+import { openApi } from '../../../shared/description/openApi.ts';
 import { readSettings } from '../../../shared/settings.ts';
 import { TENANT } from '../../support/operations.ts';
 
@@ -33,3 +34,16 @@ test('apps with different settings run in one process', async () => {
   }
   expect(process.env).toEqual(before);
 });
+
+test.each(['', 'bot.example'])(
+  'OpenAPI describes what is served, and no more, with NOTIFICATION_HOSTS=%s',
+  async (hosts) => {
+    const { http } = await createApp(readSettings({ ...required, NOTIFICATION_HOSTS: hosts }));
+    const described = Object.keys(openApi('', { notifications: hosts !== '' }).paths);
+    // The host has no template for /, and an id may be in parentheses too.
+    const served = http.flatMap(({ template }) =>
+      template.includes('({') ? [] : `/${template.replace('{*path}', '')}`,
+    );
+    expect(served.sort()).toEqual(described.sort());
+  },
+);

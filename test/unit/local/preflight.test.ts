@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
+import * as z from 'zod';
 import { newFolder } from '../../support/service.ts';
 
 const preflight = resolve('local/preflight.js');
@@ -32,4 +34,13 @@ test('a folder without packages is refused in one sentence', async () => {
     stderr: expect.stringMatching(/^.*npm ci.*\n$/),
   });
   folder.remove();
+});
+
+test('every script is checked so, but those that run others, or npm alone', () => {
+  const { scripts } = z
+    .object({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+  for (const script of Object.values(scripts)) {
+    expect(script).toMatch(/^(?:node local\/preflight\.js && |node --import \.\/local\/preflight\.js |npm )/);
+  }
 });
