@@ -18,5 +18,7 @@ export default {
   coverageThreshold: { global: { lines: 95, branches: 95 } },
   // Most of the time goes in waiting for processes and deadlines, so that each core serves several files.
   maxWorkers: '100%',
+  // Concurrent tests only wait.
+  maxConcurrency: 20,
   testTimeout: 30_000,
 };

@@ -59,7 +59,8 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
     try {
       if (typeof fault === 'object' && 'lateBy' in fault) request.socket.destroy();
       if (typeof fault === 'object' && !('beforeAnswer' in fault)) {
-        await delay('lateBy' in fault ? fault.lateBy : fault.latency);
+        // A test that has ended does not wait for it.
+        await delay('lateBy' in fault ? fault.lateBy : fault.latency, undefined, { ref: false });
       }
       if (typeof fault === 'object' && 'isSentTwice' in fault) await buffer(await ask(request, body));
       const answer = await ask(request, body);
