@@ -2,11 +2,11 @@
 // they share is what OpenTelemetry keeps for the process, if the settings ask for telemetry.
 import type { TimerHandler } from '@azure/functions';
 import { createAuthentication } from '../shared/auth/authentication.ts';
-import { createCheckReadiness, type Dependency, warmUp } from '../shared/readiness.ts';
 import type { Settings } from '../shared/settings.ts';
+import { managedIdentity } from '../shared/store/managedIdentity.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
-import type { DescriptionHandlers } from './description.ts';
-import { createReady, live } from './health.ts';
+import type { createDescription } from './description.ts';
+import { createReady, type Dependency, live, warmUp } from './health.ts';
 import { byMethod, type FindHandler, lazy, type Route, toHttpHandler, unknownUrl } from './httpHandler.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
 import type { Served } from './router.ts';
@@ -43,11 +43,15 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 
 /** Builds the app that the settings describe. */
 export async function createApp({ auth, tables, retention, pages, notifications, telemetry }: Settings): Promise<App> {
+  const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
   const terminate =
     (telemetry.otlpEndpoint ?? telemetry.applicationInsights) === undefined
       ? async () => {}
-      : await (await import('../shared/telemetry/register.ts')).registerTelemetry(telemetry);
+      : await (await import('../shared/telemetry/register.ts')).registerTelemetry(
+          telemetry,
+          identity && managedIdentity(identity.clientId),
+        );
 
   const { authenticate, fetchKeys } = createAuthentication(auth);
   const operations = createTableRepository(tables);
@@ -61,7 +65,7 @@ export async function createApp({ auth, tables, retention, pages, notifications,
       : undefined;
 
   const features = { notifications: notifying !== undefined };
-  const description = (name: keyof DescriptionHandlers) =>
+  const description = (name: keyof ReturnType<typeof createDescription>) =>
     byMethod({ GET: lazy(async () => (await import('./description.ts')).createDescription(features)[name]) });
 
   const routes: readonly Route[] = [
@@ -74,7 +78,7 @@ export async function createApp({ auth, tables, retention, pages, notifications,
   const root = byMethod({ GET: lazy(async () => (await import('./root.ts')).createRoot(pages)) });
   // The host has no template for `/`.
   const rootOrNothing: FindHandler = (request) => (request.params.path ? unknownUrl : root)(request);
-  const ready = createReady(createCheckReadiness(dependencies));
+  const ready = createReady(dependencies);
   const pageRoutes = pages.map((name): Route => {
     const page = lazy(async () => {
       const { createPage, packagedPages, pagesByName } = await import('./page.ts');

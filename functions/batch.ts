@@ -36,30 +36,28 @@ export function createBatch({
 }): GraphHandler {
   const nested = { name: 'batch', template: 'v1.0/$batch', find: byMethod({ POST: refuseNestedBatch }) };
   const route = createRouter('', [...routes, nested]);
+  const takes = { authenticate, key: noKey, maxBodyBytes: MAX_BATCH_BYTES };
 
-  return createHandler(
-    { authenticate, key: noKey, maxBodyBytes: MAX_BATCH_BYTES },
-    async (request, deadline, context) => {
-      const { incoming } = request;
-      refuseHeadersOfOne(request);
-      const batched = validateBatch(request.body);
+  return createHandler(takes, async (request, deadline, context) => {
+    const { incoming } = request;
+    refuseHeadersOfOne(request);
+    const batched = validateBatch(request.body);
 
-      const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - BATCH_ENVELOPE_BYTES) / batched.length);
-      const pending = new Map<string, Promise<HttpResponse>>();
-      const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
-        const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
-        const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
-        const { alone, find } = resolve(one, incoming, route);
-        const shared = { ...alone, requestId: `${incoming.requestId}.${n + 1}`, maxResponseBytes };
-        return respond(hasFailedDependency ? dependencyFailed : find, shared, deadline, context);
-      };
-      for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
-      const responses = await Promise.all(
-        batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
-      );
-      return { status: 200, headers: { 'Content-Type': JSON_MEDIA_TYPE }, body: `{"responses":[${responses.join()}]}` };
-    },
-  );
+    const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - BATCH_ENVELOPE_BYTES) / batched.length);
+    const pending = new Map<string, Promise<HttpResponse>>();
+    const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
+      const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
+      const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
+      const { alone, find } = resolve(one, incoming, route);
+      const shared = { ...alone, requestId: `${incoming.requestId}.${n + 1}`, maxResponseBytes };
+      return respond(hasFailedDependency ? dependencyFailed : find, shared, deadline, context);
+    };
+    for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
+    const responses = await Promise.all(
+      batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
+    );
+    return { status: 200, headers: { 'Content-Type': JSON_MEDIA_TYPE }, body: `{"responses":[${responses.join()}]}` };
+  });
 }
 
 /** A request of a batch as if it were sent alone, and what finds its handler. */
@@ -72,12 +70,6 @@ function resolve(
   const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
   const isBelow = address.pathname.startsWith(`${root.pathname}/`);
   const found = isBelow ? route(method, `/v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
-  const find: FindHandler = async (request) => {
-    if (!found) return unknownUrl(request);
-    const { name, find: findHandler } = found.served;
-    const handler = await findHandler(request);
-    return (...all) => withChildSpan(name, () => handler(...all));
-  };
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {
     const value = own.get(name) ?? batch.headers.get(name);
@@ -91,7 +83,14 @@ function resolve(
       params: found?.params ?? {},
       body: body ? ReadableStream.from([body]) : null,
     },
-    find,
+    find: found ? inChildSpan(found.served) : unknownUrl,
+  };
+}
+
+function inChildSpan({ name, find }: Route): FindHandler {
+  return async (request) => {
+    const handler = await find(request);
+    return (...all) => withChildSpan(name, () => handler(...all));
   };
 }
 

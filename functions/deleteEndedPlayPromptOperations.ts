@@ -1,5 +1,5 @@
 import type { TimerHandler } from '@azure/functions';
-import { withDeadline } from '../shared/deadline.ts';
+import { withDeadline } from '../shared/bounds.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import { createDeleteEnded } from '../shared/operation/retention.ts';
 import { withSpan } from '../shared/tracing.ts';

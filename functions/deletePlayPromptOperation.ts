@@ -16,12 +16,10 @@ export function createDeletePlayPromptOperation({
   readonly listen?: ListenToChange | undefined;
 }): GraphHandler {
   const deleteOperation = createDeleteOperation({ operations, listen });
+  const takes = { authenticate, key: requireKey, produces: [] };
 
-  return createHandler(
-    { authenticate, key: requireKey, produces: [] },
-    async ({ caller, key: id, preconditions }, deadline) => {
-      await deleteOperation(caller.tenant, { id, preconditions }, deadline);
-      return { status: 204, headers: {} };
-    },
-  );
+  return createHandler(takes, async ({ caller, key: id, preconditions }, deadline) => {
+    await deleteOperation(caller.tenant, { id, preconditions }, deadline);
+    return { status: 204, headers: {} };
+  });
 }

@@ -1,5 +1,5 @@
 import type { TimerHandler } from '@azure/functions';
-import { withDeadline } from '../shared/deadline.ts';
+import { withDeadline } from '../shared/bounds.ts';
 import { type DeliverDue, RUN_MS } from '../shared/notifications/deliverDue.ts';
 import { withSpan } from '../shared/tracing.ts';
 

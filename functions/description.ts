@@ -8,35 +8,28 @@ import { openApiVersions } from '../shared/description/parameters.ts';
 import { toServiceDocument } from '../shared/description/serviceDocument.ts';
 import { originOf } from '../shared/odata/entityBody.ts';
 import { invalidOption } from '../shared/odata/queryOptions.ts';
-import { anyone, createHandler, type GraphHandler, noKey } from './request.ts';
+import { anyone, createHandler, noKey } from './request.ts';
+
+const XML = 'application/xml';
 
 /** The handlers that describe a service with these features. */
-export interface DescriptionHandlers {
-  /** `GET /v1.0/`: the service document. OData Protocol, 11.1.1. */
-  readonly readServiceDocument: GraphHandler;
-  /** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
-  readonly readMetadata: GraphHandler;
-  /** `GET /openapi.json`: the API in OpenAPI 3.1, or in 3.0 if `version` asks for it. */
-  readonly readOpenApi: GraphHandler;
-}
-
-export function createDescription(features: Features): DescriptionHandlers {
-  const open = { authenticate: anyone, key: noKey };
+export function createDescription(features: Features) {
+  const takes = { authenticate: anyone, key: noKey };
 
   return {
-    readServiceDocument: createHandler(open, async ({ root }) => {
+    /** `GET /v1.0/`: the service document. OData Protocol, 11.1.1. */
+    readServiceDocument: createHandler(takes, async ({ root }) => {
       return { status: 200, headers: {}, body: toServiceDocument(root, features) };
     }),
 
-    readMetadata: createHandler(
-      { ...open, produces: ['application/xml', 'application/json'] },
-      async ({ mediaType = '' }) => {
-        const body = mediaType === 'application/xml' ? toCsdlXml(features) : csdl(features);
-        return { status: 200, headers: { 'Content-Type': mediaType }, body };
-      },
-    ),
+    /** `GET /v1.0/$metadata`: CSDL in XML, or in JSON if `$format` or else `Accept` asks for it. OData Protocol, 11.1.2. */
+    readMetadata: createHandler({ ...takes, produces: [XML, 'application/json'] }, async ({ mediaType = XML }) => {
+      const body = mediaType === XML ? toCsdlXml(features) : csdl(features);
+      return { status: 200, headers: { 'Content-Type': mediaType }, body };
+    }),
 
-    readOpenApi: createHandler({ ...open, options: ['version'] }, async ({ incoming, options }) => {
+    /** `GET /openapi.json`: the API in OpenAPI 3.1, or in 3.0 if `version` asks for it. */
+    readOpenApi: createHandler({ ...takes, options: ['version'] }, async ({ incoming, options }) => {
       const body = toOpenApiVersion(openApi(originOf(incoming.url), features), options.version);
       return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
     }),

@@ -1,7 +1,7 @@
 // The one way in: what the host calls for each request, and how the handler of the request is found.
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import { metrics, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
-import { withDeadline } from '../shared/deadline.ts';
+import { withDeadline } from '../shared/bounds.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
 import { repeatabilityResult } from '../shared/http/repeatabilityHeaders.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
@@ -20,11 +20,7 @@ export const REQUEST_DEADLINE_MS = 10_000;
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 /** A complete response. */
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
+export type HttpResponse = GraphResponse & { readonly body?: string };
 
 /** A route, and how the handler of a request to it is found. */
 export interface Route extends Served {

@@ -17,8 +17,8 @@ import type { TablesSettings } from '../shared/settings.ts';
 import { createOutboxRepository } from '../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../shared/store/subscriptionRepository.ts';
 import { createDeliverNotifications } from './deliverNotifications.ts';
-import { byMethod, type Route } from './httpHandler.ts';
-import { createSubscriptionHandlers } from './subscriptions.ts';
+import type { Route } from './httpHandler.ts';
+import { createSubscriptionRoutes } from './subscriptions.ts';
 
 export interface Notifications {
   readonly listen: ListenToChange;
@@ -54,19 +54,10 @@ export function createNotifications({
     knownAfter: () => sleep(KNOWN_AFTER_MS),
     now,
   });
-  const schemas = subscriptionSchemas(hosts, now);
-  const handlers = createSubscriptionHandlers({ authenticate, subscriptions, schemas });
-  const { list, create, read, update, remove } = handlers;
-  const collection = byMethod({ GET: () => list, POST: () => create });
-  const subscription = byMethod({ GET: () => read, PATCH: () => update, DELETE: () => remove });
 
   return {
     listen: createOutbox({ entries, findSubscriptions, delivery, now }),
-    routes: [
-      { name: 'subscriptions', template: 'v1.0/subscriptions', find: collection },
-      { name: 'subscription', template: 'v1.0/subscriptions/{id}', find: subscription },
-      { name: 'subscriptionByKey', template: 'v1.0/subscriptions({key})', find: subscription },
-    ],
+    routes: createSubscriptionRoutes({ authenticate, subscriptions, schemas: subscriptionSchemas(hosts, now) }),
     deliver: createDeliverNotifications(
       createDeliverDue({ entries, subscriptions: repository, operations, delivery, ...clock }),
     ),

@@ -10,18 +10,11 @@ import {
 } from '../shared/notifications/subscriptionRequest.ts';
 import { type KeyParameters, readKey } from '../shared/odata/key.ts';
 import { ServiceError } from '../shared/serviceError.ts';
-import { createHandler, type GraphHandler, noKey } from './request.ts';
+import { byMethod, type Route } from './httpHandler.ts';
+import { createHandler, noKey } from './request.ts';
 
-/** The handlers of `/subscriptions` and `/subscriptions/{id}`. */
-export interface SubscriptionHandlers {
-  readonly list: GraphHandler;
-  readonly create: GraphHandler;
-  readonly read: GraphHandler;
-  readonly update: GraphHandler;
-  readonly remove: GraphHandler;
-}
-
-export function createSubscriptionHandlers({
+/** The routes of `/subscriptions` and `/subscriptions/{id}`, which has two. */
+export function createSubscriptionRoutes({
   authenticate,
   subscriptions,
   schemas,
@@ -29,41 +22,46 @@ export function createSubscriptionHandlers({
   readonly authenticate: Authenticate;
   readonly subscriptions: OwnedSubscriptions;
   readonly schemas: SubscriptionSchemas;
-}): SubscriptionHandlers {
+}): readonly Route[] {
   const all = { authenticate: authenticateOwner, key: noKey };
   const one = { authenticate: authenticateOwner, key: keyOf };
   const maxBodyBytes = MAX_BODY_BYTES;
 
-  return {
-    list: createHandler(all, async ({ caller, root }, deadline) => {
-      const owned = await subscriptions.list(caller, deadline);
-      return { status: 200, headers: {}, body: toSubscriptionsBody(root, owned) };
-    }),
+  const list = createHandler(all, async ({ caller, root }, deadline) => {
+    const owned = await subscriptions.list(caller, deadline);
+    return { status: 200, headers: {}, body: toSubscriptionsBody(root, owned) };
+  });
 
-    create: createHandler({ ...all, maxBodyBytes }, async ({ caller, root, body, version }, deadline) => {
-      const requested = validateSubscription(schemas, body, version);
-      const subscription = await subscriptions.create(caller, requested, deadline);
-      const headers = { Location: `${root}/subscriptions/${subscription.id}` };
-      return { status: 201, headers, body: toSubscriptionBody(root, subscription) };
-    }),
+  const create = createHandler({ ...all, maxBodyBytes }, async ({ caller, root, body, version }, deadline) => {
+    const requested = validateSubscription(schemas, body, version);
+    const subscription = await subscriptions.create(caller, requested, deadline);
+    const headers = { Location: `${root}/subscriptions/${subscription.id}` };
+    return { status: 201, headers, body: toSubscriptionBody(root, subscription) };
+  });
 
-    read: createHandler(one, async ({ caller, root, key }, deadline) => {
-      const subscription = await subscriptions.get(caller, key, deadline);
-      return { status: 200, headers: {}, body: toSubscriptionBody(root, subscription) };
-    }),
+  const read = createHandler(one, async ({ caller, root, key }, deadline) => {
+    const subscription = await subscriptions.get(caller, key, deadline);
+    return { status: 200, headers: {}, body: toSubscriptionBody(root, subscription) };
+  });
 
-    update: createHandler({ ...one, maxBodyBytes }, async (request, deadline) => {
-      const { caller, root, key, body, version, preconditions } = request;
-      const changes = validateSubscriptionUpdate(schemas, body, version);
-      const updated = await subscriptions.update(caller, key, changes, preconditions, deadline);
-      return { status: 200, headers: {}, body: toSubscriptionBody(root, updated) };
-    }),
+  const update = createHandler({ ...one, maxBodyBytes }, async (request, deadline) => {
+    const { caller, root, key, body, version, preconditions } = request;
+    const changes = validateSubscriptionUpdate(schemas, body, version);
+    const updated = await subscriptions.update(caller, key, changes, preconditions, deadline);
+    return { status: 200, headers: {}, body: toSubscriptionBody(root, updated) };
+  });
 
-    remove: createHandler({ ...one, produces: [] }, async ({ caller, key, preconditions }, deadline) => {
-      await subscriptions.remove(caller, key, preconditions, deadline);
-      return { status: 204, headers: {} };
-    }),
-  };
+  const remove = createHandler({ ...one, produces: [] }, async ({ caller, key, preconditions }, deadline) => {
+    await subscriptions.remove(caller, key, preconditions, deadline);
+    return { status: 204, headers: {} };
+  });
+  const collection = byMethod({ GET: () => list, POST: () => create });
+  const subscription = byMethod({ GET: () => read, PATCH: () => update, DELETE: () => remove });
+  return [
+    { name: 'subscriptions', template: 'v1.0/subscriptions', find: collection },
+    { name: 'subscription', template: 'v1.0/subscriptions/{id}', find: subscription },
+    { name: 'subscriptionByKey', template: 'v1.0/subscriptions({key})', find: subscription },
+  ];
 
   /** The application whose token it is: subscriptions belong to it, within its tenant. */
   async function authenticateOwner(authorization: string | null): Promise<Owner> {

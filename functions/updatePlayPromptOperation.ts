@@ -1,4 +1,5 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
+import type { Caller } from '../shared/auth/permission.ts';
 import { MAX_BODY_BYTES } from '../shared/http/jsonBody.ts';
 import { toEntityBody } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
@@ -21,27 +22,21 @@ export function createUpdatePlayPromptOperation({
   readonly listen?: ListenToChange | undefined;
 }): GraphHandler {
   const update = createUpdateOperation({ operations, listen });
+  const repeatableBy = ({ id }: Caller) => id;
+  const takes = { authenticate, key: readKey, maxBodyBytes: MAX_BODY_BYTES, honorsPreference: true, repeatableBy };
 
-  return createHandler(
-    {
-      authenticate,
-      key: readKey,
-      honorsPreference: true,
-      repeatableBy: ({ id }) => id,
-      maxBodyBytes: MAX_BODY_BYTES,
-    },
-    async ({ caller, key, body, version, preconditions, preference, repeatability, root }, deadline) => {
-      const change = await withChildSpan('validate', async () => validatePatch(body, key, caller.tenant, version));
-      const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
-      const stored = await update(caller.tenant, { ...change, preconditions, repeatable }, deadline);
+  return createHandler(takes, async (request, deadline) => {
+    const { caller, key, body, version, root, preconditions, preference, repeatability } = request;
+    const change = await withChildSpan('validate', async () => validatePatch(body, key, caller.tenant, version));
+    const repeatable = repeatability && repeatableRequest(repeatability, [change, preconditions, preference]);
+    const stored = await update(caller.tenant, { ...change, preconditions, repeatable }, deadline);
 
-      const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };
-      return preference === 'minimal'
-        ? {
-            status: 204,
-            headers: { ...headers, 'OData-EntityId': `${root}/playPromptOperation/${stored.operation.id}` },
-          }
-        : { status: 200, headers, body: toEntityBody(root, stored.operation, stored.etag) };
-    },
-  );
+    const headers = { ETag: stored.etag, ...(preference && { 'Preference-Applied': `return=${preference}` }) };
+    return preference === 'minimal'
+      ? {
+          status: 204,
+          headers: { ...headers, 'OData-EntityId': `${root}/playPromptOperation/${stored.operation.id}` },
+        }
+      : { status: 200, headers, body: toEntityBody(root, stored.operation, stored.etag) };
+  });
 }

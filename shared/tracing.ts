@@ -1,8 +1,12 @@
 import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import manifest from '../package.json' with { type: 'json' };
 import { ServiceError } from './serviceError.ts';
 
 /** The instrumentation scope of every span and metric of the service. */
 export const SCOPE = 'playpromptoperation';
+
+/** The version of the service. */
+export const { version: VERSION } = manifest;
 
 /** The counter that each cache has. */
 export const CACHE_LOOKUPS = {

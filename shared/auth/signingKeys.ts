@@ -8,7 +8,7 @@ import {
   type RemoteJWKSet,
 } from 'jose';
 import * as z from 'zod';
-import { readBounded } from '../boundedRead.ts';
+import { readBounded } from '../bounds.ts';
 import { ServiceError } from '../serviceError.ts';
 import { secureUrl } from '../settings.ts';
 

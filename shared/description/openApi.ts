@@ -2,7 +2,7 @@
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
 import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../tracing.ts';
 import type { Features } from './features.ts';
 import { parameters } from './parameters.ts';
 import { anywhere, authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';

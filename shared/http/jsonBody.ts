@@ -1,4 +1,4 @@
-import { readBounded } from '../boundedRead.ts';
+import { readBounded } from '../bounds.ts';
 import { Faults, pathOf, ServiceError } from '../serviceError.ts';
 import { parseMediaType, readHeader } from './headers.ts';
 

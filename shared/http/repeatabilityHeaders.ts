@@ -6,15 +6,20 @@ import { readHeader } from './headers.ts';
 
 const REQUEST_ID = 'Repeatability-Request-ID';
 const FIRST_SENT = 'Repeatability-First-Sent';
+const NOT_REPEATABLE = `This request cannot be repeatable: send it without ${REQUEST_ID} and ${FIRST_SENT}.`;
 
 /**
  * Reads `Repeatability-Request-ID`, a UUID, and `Repeatability-First-Sent`; undefined when neither was sent.
  *
- * @param caller the sender: the same id from another caller is another request
+ * @param caller the sender: the same id from another caller is another request. Undefined where no request can be repeatable
  * @throws ServiceError `invalidRequest` when one of them is missing or malformed; `repetitionUnknown` when the request was
- * first sent too long ago, or in the future
+ * first sent too long ago, or in the future; `notImplemented` when it cannot be repeatable
  */
-export function readRepeatability(headers: Headers, caller: string, now: number): Repeatability | undefined {
+export function readRepeatability(
+  headers: Headers,
+  caller: string | undefined,
+  now: number,
+): Repeatability | undefined {
   const requestId = readHeader(headers, REQUEST_ID);
   const firstSent = readHeader(headers, FIRST_SENT);
   if (requestId === null && firstSent === null) return undefined;
@@ -30,20 +35,8 @@ export function readRepeatability(headers: Headers, caller: string, now: number)
   // The clock of the caller may be slow or fast, and takes nothing from the time in which it can repeat a request.
   const earliest = now - REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS;
   if (time < earliest || time > now + REPEATABILITY_SKEW_MS) throw new ServiceError('repetitionUnknown');
+  if (caller === undefined) throw new ServiceError('notImplemented', NOT_REPEATABLE);
   return { requestId: id.toLowerCase(), caller, firstSent: time };
-}
-
-/**
- * Refuses the headers of a repeatable request where no request can be repeatable.
- *
- * @throws ServiceError `notImplemented` when they were sent; like `readRepeatability` when they are malformed
- */
-export function refuseRepeatability(headers: Headers, now: number): undefined {
-  if (readRepeatability(headers, '', now) === undefined) return undefined;
-  throw new ServiceError(
-    'notImplemented',
-    'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
-  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { untilAborted, withDeadline } from '../deadline.ts';
+import { untilAborted, withDeadline } from '../bounds.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { StoredSubscription, SubscriptionRepository } from './subscription.ts';
 

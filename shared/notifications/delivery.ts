@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
 import pLimit from 'p-limit';
 import QuickLRU from 'quick-lru';
-import { withDeadline } from '../deadline.ts';
+import { withDeadline } from '../bounds.ts';
 import { SCOPE } from '../tracing.ts';
 import { lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
 import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers } from './receiver.ts';

@@ -1,5 +1,5 @@
 // The subscriptions of applications: whose they are, how many there may be, and when a change of them is acknowledged.
-import { withDeadline } from '../deadline.ts';
+import { withDeadline } from '../bounds.ts';
 import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS } from '../operation/backoff.ts';
 import type { Preconditions } from '../operation/preconditions.ts';
 import { isUnavailable, ServiceError } from '../serviceError.ts';

@@ -4,8 +4,8 @@ import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
-import { withDeadline } from '../deadline.ts';
-import { VERSION } from '../version.ts';
+import { withDeadline } from '../bounds.ts';
+import { VERSION } from '../tracing.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { createResolveName, type ResolveName } from './resolveName.ts';
 

@@ -23,6 +23,7 @@ const content = z.discriminatedUnion('kind', [
     operationId: z.string(),
     writeId: z.string(),
     changeType: z.enum(changeTypes),
+    // A transformed property is one that an entry always has, if only as undefined; an optional one may be left out.
     replaces: z
       .string()
       .optional()

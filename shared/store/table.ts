@@ -1,9 +1,9 @@
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import * as z from 'zod';
-import { untilAborted, withDeadline } from '../deadline.ts';
-import { managedIdentity } from '../managedIdentity.ts';
+import { untilAborted, withDeadline } from '../bounds.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
+import { managedIdentity } from './managedIdentity.ts';
 
 /** How long one call of the store may take, including retries. */
 const CALL_DEADLINE_MS = 4000;

@@ -8,7 +8,8 @@ import { detectResources, envDetector, resourceFromAttributes } from '@opentelem
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, type Sampler } from '@opentelemetry/sdk-trace-base';
 import type { TelemetrySettings } from '../settings.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../tracing.ts';
+import type { Credential } from './applicationInsightsExporters.ts';
 import { createAzureSdkInstrumenter } from './azureSdkInstrumenter.ts';
 import { type Backend, createBackend } from './backend.ts';
 
@@ -16,10 +17,14 @@ import { type Backend, createBackend } from './backend.ts';
  * Registers the OpenTelemetry SDK for each backend that the settings name, and traces the calls of the Azure SDK.
  * `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override the resource; `OTEL_TRACES_SAMPLER` and `OTEL_BSP_*` apply.
  *
+ * @param credential for Application Insights
  * @returns a function that exports what is pending and shuts the SDK down
  */
-export async function registerTelemetry(settings: TelemetrySettings): Promise<() => Promise<void>> {
-  const backends = backendsOf(settings);
+export async function registerTelemetry(
+  settings: TelemetrySettings,
+  credential?: Credential,
+): Promise<() => Promise<void>> {
+  const backends = backendsOf(settings, credential);
   const resource = resourceFromAttributes({
     'service.name': settings.serviceName,
     'service.version': VERSION,
@@ -45,15 +50,19 @@ export async function registerTelemetry(settings: TelemetrySettings): Promise<()
   };
 }
 
-function backendsOf(settings: TelemetrySettings): Backend[] {
-  const { otlpEndpoint, applicationInsights } = settings;
+function backendsOf({ otlpEndpoint, applicationInsights }: TelemetrySettings, credential?: Credential): Backend[] {
   return [
     ...(otlpEndpoint === undefined
       ? []
       : [createBackend(async () => (await import('./otlpExporters.ts')).createExporters(otlpEndpoint))]),
     ...(applicationInsights === undefined
       ? []
-      : [createBackend(async () => (await import('./applicationInsightsExporters.ts')).createExporters(settings))]),
+      : [
+          createBackend(async () => {
+            const { createExporters } = await import('./applicationInsightsExporters.ts');
+            return createExporters(applicationInsights, credential);
+          }),
+        ]),
   ];
 }
 

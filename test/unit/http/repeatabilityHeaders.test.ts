@@ -1,9 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  readRepeatability,
-  refuseRepeatability,
-  repeatabilityResult,
-} from '../../../shared/http/repeatabilityHeaders.ts';
+import { readRepeatability, repeatabilityResult } from '../../../shared/http/repeatabilityHeaders.ts';
 import {
   REPEATABILITY_SKEW_MS,
   REPEATABILITY_WINDOW_MS,
@@ -26,7 +22,7 @@ const refused = (reason: string) => expect.objectContaining({ reason });
 describe('the headers', () => {
   test('that were not sent have no effect', () => {
     expect(read()).toBeUndefined();
-    expect(() => refuseRepeatability(new Headers(), NOW)).not.toThrow();
+    expect(() => readRepeatability(new Headers(), undefined, NOW)).not.toThrow();
   });
 
   test('distinguish a request of one caller from all others, in any casing of its id', () => {
@@ -73,8 +69,8 @@ describe('the headers', () => {
   });
 
   test('are rejected with 501 where no request can be repeatable, if they are well', () => {
-    expect(() => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW)).toThrow(refused('notImplemented'));
-    expect(() => refuseRepeatability(headersOf(ID, undefined), NOW)).toThrow(refused('invalidRequest'));
+    expect(() => readRepeatability(headersOf(ID, dateOf(NOW)), undefined, NOW)).toThrow(refused('notImplemented'));
+    expect(() => readRepeatability(headersOf(ID, undefined), undefined, NOW)).toThrow(refused('invalidRequest'));
   });
 });
 
@@ -87,7 +83,7 @@ describe('the message of a refusal names what is wrong', () => {
     ['The request has 2 faults; details names each.', () => read('x', 'x')],
     [
       'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
-      () => refuseRepeatability(headersOf(ID, dateOf(NOW)), NOW),
+      () => readRepeatability(headersOf(ID, dateOf(NOW)), undefined, NOW),
     ],
   ])('%s', (message, run) => {
     expect(run).toThrow(expect.objectContaining({ message }));

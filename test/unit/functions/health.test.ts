@@ -1,5 +1,20 @@
+import { InvocationContext } from '@azure/functions';
 import { expect, jest, test } from '@jest/globals';
-import { CHECK_INTERVAL_MS, createCheckReadiness } from '../../shared/readiness.ts';
+import { CHECK_INTERVAL_MS, createReady, type Dependency } from '../../../functions/health.ts';
+
+/** Asks whether a service is ready that needs these. */
+const readyOf = (dependencies: readonly Dependency[], now?: () => number) => {
+  const ready = createReady(dependencies, now);
+  return () => ready(request, new AbortController().signal, new InvocationContext());
+};
+const request = {
+  requestId: 'r',
+  method: 'GET',
+  url: new URL('http://a/'),
+  headers: new Headers(),
+  params: {},
+  body: null,
+};
 
 /** What the service needs, which answers as long as nothing is wrong, and a clock. */
 function aService() {
@@ -8,12 +23,12 @@ function aService() {
     if (state.wrong) throw state.wrong;
   });
   const other = jest.fn(async () => {});
-  return { state, need, checkReady: createCheckReadiness([other, need], () => state.now) };
+  return { state, need, checkReady: readyOf([other, need], () => state.now) };
 }
 
 test('it is ready when all that it needs answers', async () => {
   const { checkReady, need } = aService();
-  await expect(checkReady()).resolves.toBeUndefined();
+  await expect(checkReady()).resolves.toMatchObject({ status: 200 });
   expect(need).toHaveBeenCalledTimes(1);
 });
 
@@ -42,13 +57,13 @@ test('for any number of callers, its dependencies are checked once in 5 seconds,
   expect(need).toHaveBeenCalledTimes(2);
 
   state.now = 2 * CHECK_INTERVAL_MS;
-  await expect(checkReady()).resolves.toBeUndefined();
+  await expect(checkReady()).resolves.toMatchObject({ status: 200 });
 });
 
 test('a check that takes too long is aborted', async () => {
   jest.useFakeTimers();
   try {
-    const checkReady = createCheckReadiness([
+    const checkReady = readyOf([
       (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     ]);
     const ready = expect(checkReady()).rejects.toMatchObject({ cause: { name: 'TimeoutError' } });
