@@ -6,7 +6,7 @@ import { ServiceError } from './serviceError.ts';
 export const SCOPE = 'playpromptoperation';
 
 /** The version of the service. */
-export const { version: VERSION } = manifest;
+export const VERSION = manifest.version;
 
 /** The counter that each cache has. */
 export const CACHE_LOOKUPS = {
