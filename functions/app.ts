@@ -2,6 +2,7 @@
 // they share is what OpenTelemetry keeps for the process, if the settings ask for telemetry.
 import type { TimerHandler } from '@azure/functions';
 import { createAuthentication } from '../shared/auth/authentication.ts';
+import { ServiceError } from '../shared/serviceError.ts';
 import type { Settings } from '../shared/settings.ts';
 import { managedIdentity } from '../shared/store/managedIdentity.ts';
 import { createTableRepository } from '../shared/store/tableRepository.ts';
@@ -9,37 +10,23 @@ import type { createDescription } from './description.ts';
 import { createReady, type Dependency, live, warmUp } from './health.ts';
 import { byMethod, type FindHandler, lazy, type Route, toHttpHandler, unknownUrl } from './httpHandler.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
-import type { Served } from './router.ts';
+
+/** Every method that the host knows: the app itself refuses those that a resource does not support. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /**
  * An app that is not registered with a host yet. What serves a path is found by `createRouter('', app.http)(method, path)`;
  * its `handler` takes an HttpRequest, with the `params` that were found, and an InvocationContext.
  */
 export interface App {
-  readonly http: readonly HttpFunction[];
-  readonly timers: readonly TimerFunction[];
+  readonly http: readonly ReturnType<typeof toHttpFunction>[];
+  /** Each runs by an NCRONTAB expression. */
+  readonly timers: readonly { readonly name: string; readonly schedule: string; readonly handler: TimerHandler }[];
   /** To be called when the host starts: it warms up in the background. */
   start(): void;
   /** To be called before the process ends: it exports the telemetry that is pending. */
   terminate(): Promise<void>;
 }
-
-/** An HTTP-triggered function. It checks the access token itself, and needs no key of the host. */
-export interface HttpFunction extends Served {
-  readonly methods: readonly (typeof METHODS)[number][];
-  readonly handler: ReturnType<typeof toHttpHandler>;
-}
-
-/** A timer-triggered function. */
-export interface TimerFunction {
-  readonly name: string;
-  /** An NCRONTAB expression. */
-  readonly schedule: string;
-  readonly handler: TimerHandler;
-}
-
-/** Every method that the host knows: the app itself refuses those that a resource does not support. */
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /** Builds the app that the settings describe. */
 export async function createApp({ auth, tables, retention, pages, notifications, telemetry }: Settings): Promise<App> {
@@ -88,19 +75,13 @@ export async function createApp({ auth, tables, retention, pages, notifications,
     return { name, template: `${name}/{file?}`, find: byMethod({ GET: page }) };
   });
 
-  const timers: TimerFunction[] = [];
-  if (notifying) timers.push({ name: 'deliverNotifications', schedule: '0 * * * * *', handler: notifying.deliver });
+  const deleteEnded = (days: number): TimerHandler => {
+    return async (timer, context) => {
+      const { createDeleteEndedPlayPromptOperations } = await import('./deleteEndedPlayPromptOperations.ts');
+      return createDeleteEndedPlayPromptOperations(operations, days)(timer, context);
+    };
+  };
   const { days } = retention;
-  if (days !== undefined) {
-    timers.push({
-      name: 'deleteEndedPlayPromptOperations',
-      schedule: '0 0 * * * *',
-      handler: async (timer, context) => {
-        const { createDeleteEndedPlayPromptOperations } = await import('./deleteEndedPlayPromptOperations.ts');
-        return createDeleteEndedPlayPromptOperations(operations, days)(timer, context);
-      },
-    });
-  }
 
   return {
     http: [
@@ -113,13 +94,35 @@ export async function createApp({ auth, tables, retention, pages, notifications,
       // The host tries functions in the order of their names: the name of this one must sort last.
       { name: 'unknownUrl', template: '{*path}', find: rootOrNothing },
     ].map(toHttpFunction),
-    timers,
+    timers: [
+      ...(notifying ? [{ name: 'deliverNotifications', schedule: '0 * * * * *', handler: notifying.deliver }] : []),
+      ...(days === undefined
+        ? []
+        : [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *', handler: deleteEnded(days) }]),
+    ],
     start: () => warmUp(dependencies),
     terminate,
   };
 }
 
-/** The function that serves a route. */
-export function toHttpFunction(route: Route): HttpFunction {
+/**
+ * An app that could not start: every request, health checks included, gets a 500 without the cause, which is logged.
+ * Without any function, the host would stay up and respond to everything with a bare 404.
+ */
+export function createFailedApp(cause: unknown): App {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const find = () => {
+    throw new ServiceError('internal', 'The service could not start. Its log has the cause.', { cause: reason });
+  };
+  return {
+    http: [toHttpFunction({ name: 'unknownUrl', template: '{*path}', find })],
+    timers: [],
+    start: () => console.error(reason),
+    terminate: async () => {},
+  };
+}
+
+/** The function that serves a route. It checks the access token itself, and needs no key of the host. */
+function toHttpFunction(route: Route) {
   return { name: route.name, template: route.template, methods: METHODS, handler: toHttpHandler(route) };
 }

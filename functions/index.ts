@@ -1,7 +1,7 @@
 // The entry point: reads the settings from the environment, and registers the app that they describe with the host.
 import { app as host } from '@azure/functions';
 import { readSettings } from '../shared/settings.ts';
-import { type App, createApp } from './app.ts';
+import { type App, createApp, createFailedApp } from './app.ts';
 import { excludeLoopback } from './noProxy.ts';
 
 // Before the SDK reads the variables.
@@ -11,7 +11,7 @@ let app: App;
 try {
   app = await createApp(readSettings(process.env));
 } catch (error) {
-  app = (await import('./failedStart.ts')).createFailedApp(error);
+  app = createFailedApp(error);
 }
 for (const { name, template, methods, handler } of app.http) {
   host.http(name, { route: template, methods: [...methods], authLevel: 'anonymous', handler });

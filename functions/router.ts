@@ -1,6 +1,5 @@
-/** What is served at a route. */
+/** A function of the app, and the route that it serves. */
 export interface Served {
-  /** The name of the function. */
   readonly name: string;
   /** A route template of the host, such as `v1.0/playPromptOperation/{id}`. */
   readonly template: string;
@@ -8,35 +7,30 @@ export interface Served {
   readonly methods?: readonly string[];
 }
 
-/** What serves a path. */
-export interface Match<One extends Served> {
-  readonly served: One;
-  /** The parameters of the route, decoded; an optional one that is not there has no entry. */
-  readonly params: Readonly<Record<string, string>>;
-}
-
 /**
  * Matches paths as the Functions host does: the routes are tried in the order of the functions' names, in any casing, and
  * the first that fits serves, even where another would fit better. A trailing slash is ignored. A template may have
- * `{name}`, with or without text around it, `{name?}` and `{*name}`.
+ * `{name}`, with or without text around it, `{name?}` and `{*name}`. The parameters are decoded; an optional one that is not
+ * there has no entry.
  *
  * @throws Error when a template has anything else
  */
-export function createRouter<One extends Served>(
-  routePrefix: string,
-  all: readonly One[],
-): (method: string, path: string) => Match<One> | undefined {
+export function createRouter<One extends Served>(routePrefix: string, all: readonly One[]) {
   const routes = all
     .toSorted((a, b) => (a.name.toUpperCase() < b.name.toUpperCase() ? -1 : 1))
     .map((served) => ({ served, ...toPattern(`${routePrefix}/${served.template}`) }));
 
-  return (method, path) => {
+  return (method: string, path: string) => {
     const decoded = decodePath(path);
     for (const { served, pattern, names } of routes) {
       const values = served.methods?.includes(method) === false ? null : pattern.exec(decoded);
       if (!values) continue;
-      const params = names.map((name, n) => [name, values[n + 1]]).filter(([, value]) => value !== undefined);
-      return { served, params: Object.fromEntries(params) };
+      const params: Record<string, string> = {};
+      for (const [n, name] of names.entries()) {
+        const value = values[n + 1];
+        if (value !== undefined) params[name] = value;
+      }
+      return { served, params };
     }
     return undefined;
   };

@@ -40,17 +40,6 @@ describe.each(['/v1.0', '/v1.0/', '/v1.0/$metadata', '/openapi.json', '/V1.0/$ME
         'client-request-id': 'mine',
       });
     });
-
-    test('refuses a query option that it does not have, by its name', async () => {
-      const { status, json } = await ask(`${path}?$top=1`);
-      expect([status, json.error.details]).toMatchObject([400, [{ code: 'UnsupportedQueryOption', target: '$top' }]]);
-    });
-
-    test('refuses what it cannot answer: a format, a version', async () => {
-      expect((await ask(path, { accept: 'text/html' })).json.error.code).toBe('NotAcceptable');
-      expect((await ask(path, { accept: 'application/json;q=0, application/xml;q=0' })).status).toBe(406);
-      expect((await ask(path, { 'odata-maxversion': '3.0' })).status).toBe(400);
-    });
   },
 );
 

@@ -400,39 +400,6 @@ describe('headers', () => {
     const { status, headers } = await answerTo({ prefer: 'respond-async, wait=10, odata.continue-on-error' });
     expect([status, headers.get('preference-applied')]).toEqual([200, null]);
   });
-
-  test.each([
-    ['4.0', 200],
-    ['4.01', 200],
-    ['3.0', 400],
-    ['4.1', 400],
-    ['5.0', 400],
-    ['four', 400],
-  ])('OData-Version: %s answers %s', async (version, status) => {
-    expect((await answerTo({ 'odata-version': version })).status).toBe(status);
-  });
-
-  test.each([
-    ['4.0', 200],
-    ['4.01', 200],
-    ['8.0', 200],
-    ['3.0', 400],
-    ['x', 400],
-  ])('OData-MaxVersion: %s answers %s', async (version, status) => {
-    expect((await answerTo({ 'odata-maxversion': version })).status).toBe(status);
-  });
-
-  test.each([
-    ['*/*', 200],
-    ['application/json', 200],
-    ['application/json;odata.metadata=minimal;odata.streaming=true', 200],
-    ['text/html, application/*;q=0.8', 200],
-    ['text/html', 406],
-    ['application/json;q=0', 406],
-    ['application/xml, text/*', 406],
-  ])('Accept: %s answers %s', async (accept, status) => {
-    expect((await answerTo({ accept })).status).toBe(status);
-  });
 });
 
 describe('the body as bytes', () => {
