@@ -32,13 +32,11 @@ export interface App {
 export async function createApp({ auth, tables, retention, pages, notifications, telemetry }: Settings): Promise<App> {
   const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
+  const credential = identity && managedIdentity(identity.clientId);
   const terminate =
     (telemetry.otlpEndpoint ?? telemetry.applicationInsights) === undefined
       ? async () => {}
-      : await (await import('../shared/telemetry/register.ts')).registerTelemetry(
-          telemetry,
-          identity && managedIdentity(identity.clientId),
-        );
+      : await (await import('../shared/telemetry/register.ts')).registerTelemetry(telemetry, credential);
 
   const { authenticate, fetchKeys } = createAuthentication(auth);
   const operations = createTableRepository(tables);

@@ -75,11 +75,12 @@ export function toHttpHandler({ name, template, find }: Route) {
 
   return (request: HttpRequest, context: InvocationContext): Promise<HttpResponse> => {
     const start = performance.now();
+    const { method, url, headers, params, body } = request;
+    const requestId = context.invocationId;
     return tracer.startActiveSpan(name, {}, parentOf(request, context), async (span) => {
       let status = 500;
       try {
-        const { method, url, headers, params, body } = request;
-        const incoming = { requestId: context.invocationId, method, url: new URL(url), headers, params, body };
+        const incoming = { requestId, method, url: new URL(url), headers, params, body };
         const response = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
           respond(find, incoming, deadline, context),
         );
@@ -88,18 +89,13 @@ export function toHttpHandler({ name, template, find }: Route) {
       } finally {
         const attributes = {
           'http.route': template,
-          'http.request.method': request.method,
+          'http.request.method': method,
           'http.response.status_code': status,
           ...(status >= 500 && { 'error.type': String(status) }),
         };
         if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-        // Callers know the invocation as request-id.
         if (span.isRecording()) {
-          span.setAttributes({
-            ...attributes,
-            ...serverAttributes(request.url),
-            'faas.invocation_id': context.invocationId,
-          });
+          span.setAttributes({ ...attributes, ...serverAttributes(url), 'faas.invocation_id': requestId });
         }
         span.end();
         durations.record((performance.now() - start) / 1000, attributes);

@@ -27,11 +27,8 @@ export function createListPlayPromptOperations({
   const skipTokens = createSkipTokens(operations.sharedKey);
 
   return createHandler({ authenticate, key: noKey, options: OPTIONS }, async (request, deadline, context) => {
-    const {
-      caller: { tenant },
-      root,
-      options: { $count, $skiptoken, $format, ...query },
-    } = request;
+    const { tenant } = request.caller;
+    const { $count, $skiptoken, $format, ...query } = request.options;
     const filter = readFilter(query.$filter);
     const selected = readSelect(query.$select);
     const top = readTop(query.$top);
@@ -56,14 +53,10 @@ export function createListPlayPromptOperations({
     if (page.damaged > 0)
       context.warn(JSON.stringify({ message: 'Damaged rows are left out.', damaged: page.damaged }));
 
-    const nextLink =
-      page.next === undefined
-        ? undefined
-        : linkTo(root, {
-            ...options,
-            ...($format !== undefined && { $format: 'json' }),
-            $skiptoken: await skipTokens.seal(page.next, scope, deadline),
-          });
+    const { root } = request;
+    const next =
+      page.next === undefined ? undefined : { $skiptoken: await skipTokens.seal(page.next, scope, deadline) };
+    const nextLink = next && linkTo(root, { ...options, ...($format !== undefined && { $format: 'json' }), ...next });
     return { status: 200, headers: {}, body: toCollectionBody(root, page.operations, selected, { count, nextLink }) };
   });
 }

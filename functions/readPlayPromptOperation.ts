@@ -15,19 +15,18 @@ export function createReadPlayPromptOperation({
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'get'>;
 }): GraphHandler {
-  return createHandler(
-    { authenticate, key: requireKey, options: ['$select'] },
-    async ({ caller, key, options, preconditions, root }, deadline) => {
-      const selected = readSelect(options.$select);
-      const stored = await operations.get(caller.tenant, key, deadline);
-      if (!stored) throw new ServiceError('notFound');
+  const takes = { authenticate, key: requireKey, options: ['$select'] as const };
 
-      const { ifMatch, ...rest } = preconditions;
-      const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
-      if (failed) throw failed;
-      if (isNotModified(rest, stored.etag)) return { status: 304, headers: { ETag: stored.etag } };
-      const body = toEntityBody(root, stored.operation, stored.etag, selected);
-      return { status: 200, headers: { ETag: stored.etag }, body };
-    },
-  );
+  return createHandler(takes, async ({ caller, key, options, preconditions, root }, deadline) => {
+    const selected = readSelect(options.$select);
+    const stored = await operations.get(caller.tenant, key, deadline);
+    if (!stored) throw new ServiceError('notFound');
+
+    const { ifMatch, ...rest } = preconditions;
+    const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
+    if (failed) throw failed;
+    if (isNotModified(rest, stored.etag)) return { status: 304, headers: { ETag: stored.etag } };
+    const body = toEntityBody(root, stored.operation, stored.etag, selected);
+    return { status: 200, headers: { ETag: stored.etag }, body };
+  });
 }

@@ -5,7 +5,7 @@ import { ServiceError } from './serviceError.ts';
 /** The instrumentation scope of every span and metric of the service. */
 export const SCOPE = 'playpromptoperation';
 
-/** The version of the service. */
+/** The version of the service. Bundlers leave out the rest of the manifest, since nothing else of it is named. */
 export const VERSION = manifest.version;
 
 /** The counter that each cache has. */

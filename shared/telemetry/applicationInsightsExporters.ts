@@ -14,10 +14,6 @@ export function createExporters(connectionString: string, credential: Credential
   process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= 'true';
   // Otherwise it sends the resource as a row of its own with every batch of spans.
   process.env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED ??= 'true';
-  const options = {
-    connectionString,
-    disableOfflineStorage: true,
-    ...(credential && { credential }),
-  };
+  const options = { connectionString, disableOfflineStorage: true, ...(credential && { credential }) };
   return { spans: new AzureMonitorTraceExporter(options), metrics: new AzureMonitorMetricExporter(options) };
 }

@@ -50,20 +50,16 @@ export async function registerTelemetry(
   };
 }
 
-function backendsOf({ otlpEndpoint, applicationInsights }: TelemetrySettings, credential?: Credential): Backend[] {
-  return [
-    ...(otlpEndpoint === undefined
-      ? []
-      : [createBackend(async () => (await import('./otlpExporters.ts')).createExporters(otlpEndpoint))]),
-    ...(applicationInsights === undefined
-      ? []
-      : [
-          createBackend(async () => {
-            const { createExporters } = await import('./applicationInsightsExporters.ts');
-            return createExporters(applicationInsights, credential);
-          }),
-        ]),
-  ];
+function backendsOf({ otlpEndpoint, applicationInsights }: TelemetrySettings, credential: Credential): Backend[] {
+  const backends: Backend[] = [];
+  if (otlpEndpoint !== undefined) {
+    backends.push(createBackend(async () => (await import('./otlpExporters.ts')).createExporters(otlpEndpoint)));
+  }
+  if (applicationInsights !== undefined) {
+    const load = () => import('./applicationInsightsExporters.ts');
+    backends.push(createBackend(async () => (await load()).createExporters(applicationInsights, credential)));
+  }
+  return backends;
 }
 
 /**
