@@ -143,6 +143,7 @@ describeWithShell('in a shell', () => {
     cpSync('infra/bicep.csproj', join(folder, 'infra/bicep.csproj'));
     writeFileSync(join(folder, 'dist/app.zip'), 'the package of an earlier run');
     writeFileSync(join(folder, 'dist/playpromptoperation-client-0.1.0.tgz'), 'the typed client');
+    writeFileSync(join(folder, 'dist/sbom.cdx.json'), '{}');
     for (const file of ['package.json', 'CHANGELOG.md']) cpSync(file, join(folder, file));
     const fake = (name: string, script: string) => {
       writeFileSync(join(folder, 'bin', name), `#!/bin/sh\necho "${name} $*" >> "$CALLS"\n${script}\n`);
@@ -151,7 +152,7 @@ describeWithShell('in a shell', () => {
     const outputs = JSON.stringify({ appName: { value: 'func-1' }, hostName: { value: 'func-1.example' } });
     fake('az', `case "$*" in *"group create"*) echo '${outputs}';; *get-access-token*) echo token-1;; esac`);
     fake('gh', `case "$*" in *attestation*) grep --quiet earlier dist/app.zip;; esac`);
-    fake('npm', `case "$*" in *smoke*) test "$TOKEN" = token-1;; *sbom*) echo '{}';; esac`);
+    fake('npm', `case "$*" in *smoke*) test "$TOKEN" = token-1;; esac`);
     fake(
       'jq',
       `exec ${process.execPath} -e '
