@@ -190,7 +190,7 @@ describeWithShell('in a shell', () => {
     return { called, output: readFileSync(output, 'utf8') };
   }
 
-  const [, bicep] = /Version="\[(.+)\]"/.exec(readFileSync('infra/bicep.csproj', 'utf8')) ?? [];
+  const [, bicep] = /CommandLine.* Version="([^"]+)"/.exec(readFileSync('infra/bicep.csproj', 'utf8')) ?? [];
   const installBicep = ['az config set bicep.use_binary_from_path=false', `az bicep install --version v${bicep}`];
 
   const deployment = {
