@@ -246,5 +246,5 @@ module alerts 'modules/alerts.bicep' = {
 @description('Name of the function app, to which the package is deployed.')
 output appName string = app.outputs.name
 
-@description('Host name of the app.')
-output hostName string = app.outputs.hostName
+@description('URL of the service.')
+output url string = 'https://${app.outputs.hostName}'
