@@ -140,6 +140,16 @@ describeWithBicep('what infra/ deploys', () => {
     expect(text).not.toMatch(/'(?:br|ts)[:/]/);
   });
 
+  test('every resource provider is registered by the first command of the docs', () => {
+    const [, registered = ''] = /for provider in ([^;]+);/.exec(readFileSync('docs/deploy.md', 'utf8')) ?? [];
+    const namespaces = [...services, 'bootstrap' as const].flatMap(allOf).map(({ type }) => type.split(/[./]/)[1]);
+    // These are registered in every subscription.
+    const needed = new Set(
+      namespaces.filter((name) => !['Authorization', 'Consumption', 'Resources'].includes(name ?? '')),
+    );
+    expect(registered.split(' ')).toEqual(expect.arrayContaining([...needed]));
+  });
+
   test('a second deployment is the same as the first', async () => {
     for (const name of ['staging', 'production', 'bootstrap'] as const) {
       expect(await bicep.evaluate(evaluated[name])).toMatchObject({ predictedResources: allOf(name) });

@@ -144,10 +144,16 @@ describeWithTools('a run of', () => {
     expect(calls.at(-1)).toBe('production/deploy: npm run smoke -- https://func-1.example');
   });
 
+  test('a push where production is deployed by hand: it ends with staging', async () => {
+    expect((await deploy({}, { PRODUCTION: 'manual' })).at(-1)).toBe(
+      'staging/deploy: npm run smoke -- https://func-1.example',
+    );
+  });
+
   test('a roll-back: nothing is packaged, and the package of the named run is verified and deployed', async () => {
     const calls = await deploy(
       { DEPLOYED: 'newer', ORDER: 'behind' },
-      {},
+      { PRODUCTION: 'manual' },
       { event_name: 'workflow_dispatch' },
       { runId: '7' },
     );
