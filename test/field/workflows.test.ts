@@ -62,7 +62,9 @@ describeWithTools('a run of', () => {
     writeFileSync(join(runner.folder, 'dist/app.zip'), 'the package');
     writeFileSync(join(runner.folder, 'dist/sbom.cdx.json'), '{}');
     writeFileSync(join(runner.folder, 'dist/playpromptoperation-client-0.1.0.tgz'), 'the client');
-    execFileSync('sh', ['-c', 'sha256sum -- app.zip sbom.cdx.json *.tgz > SHA256SUMS'], { cwd: join(runner.folder, 'dist') });
+    execFileSync('sh', ['-c', 'sha256sum -- app.zip sbom.cdx.json *.tgz > SHA256SUMS'], {
+      cwd: join(runner.folder, 'dist'),
+    });
   });
   afterAll(() => runner.remove());
 

@@ -115,12 +115,12 @@ test('a job that packages runs no test, and neither does one that attests', () =
 
 test('what is installed by its version is known to Dependabot', () => {
   const config = readFileSync('.github/dependabot.yml', 'utf8');
-  for (const part of [
-    '/.github/coreTools',
-    'package-ecosystem: nuget\n    directory: /infra',
-    'package-ecosystem: github-actions',
+  for (const [ecosystem, directory] of [
+    ['npm', '/.github/coreTools'],
+    ['nuget', '/infra'],
+    ['github-actions', '/'],
   ]) {
-    expect(config).toContain(part);
+    expect(config).toMatch(new RegExp(`ecosystem: ${ecosystem}\n +director(?:y|ies): .*${directory}[,\\]\n]`));
   }
   // It reads references, not downloads: https://github.com/dependabot/dependabot-core/tree/main/nuget
   expect(readFileSync('infra/bicep.csproj', 'utf8')).toMatch(
