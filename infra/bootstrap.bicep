@@ -87,6 +87,11 @@ module contents 'modules/bootstrapGroup.bicep' = {
   }
 }
 
+// Outside of the group it only asks which regions have zones.
+module regions 'modules/regionReader.bicep' = {
+  params: { prefix: prefix, principalId: deployer.outputs.principalId }
+}
+
 @description('Client id of the identity that deploys: AZURE_CLIENT_ID of the environment on GitHub.')
 output deployClientId string = deployer.outputs.clientId
 

@@ -56,7 +56,7 @@ describe('the zip', () => {
       })
       .parse(JSON.parse(readFileSync('dist/sbom.cdx.json', 'utf8')));
     const packages = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name)).flatMap(packagesOf);
-    expect([...new Set(components.map(({ name }) => name))]).toEqual([...new Set(packages)].sort());
+    expect([...new Set(components.map(({ name }) => name))].sort()).toEqual([...new Set(packages)].sort());
     for (const { hashes } of components) expect(hashes[0].content).toMatch(/^[\da-f]{128}$/);
   });
 
