@@ -20,7 +20,7 @@ param environmentName string
 @description('The repository on GitHub that deploys, as its OIDC tokens name it: owner/name, or owner@id/name@id where subjects are immutable, which is the rule since June 2026 (docs/deploy.md).')
 param repository string
 
-@description('Tags of the resource group and the identities.')
+@description('Tags of the resource group and of what is in it.')
 param tags Tags = {}
 
 @description('Whether a lock protects the resource group from deletion.')
@@ -35,7 +35,7 @@ param monthlyBudget int?
 @description('First day of the month in which the budget starts, such as 2026-12-01. Azure refuses to change it later, so it has no default.')
 param budgetStart string?
 
-@description('E-mail addresses that the budget notifies, besides the owners of the subscription. A budget needs at least one.')
+@description('E-mail addresses that hear of the budget and of incidents of Azure itself. A budget needs at least one.')
 param alertEmails string[] = []
 
 var faults = [
@@ -50,17 +50,36 @@ var prefix = empty(faults) ? 'playprompt-${environmentName}' : fail(join(faults,
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${prefix}'
   location: location
-  // The Azure Developer CLI finds its environment by this tag.
-  tags: { ...tags, 'azd-env-name': environmentName }
+  tags: tags
+}
+
+// Trusted is one environment only: a job of staging has no rights in production.
+module deployer 'modules/workflowIdentity.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: 'id-${prefix}-deploy'
+    subject: 'repo:${repository}:environment:${environmentName}'
+    tags: tags
+  }
+}
+
+module whatIf 'modules/workflowIdentity.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: 'id-${prefix}-whatif'
+    subject: 'repo:${repository}:pull_request'
+    tags: tags
+  }
 }
 
 module contents 'modules/bootstrapGroup.bicep' = {
   scope: group
   params: {
-    location: location
     prefix: prefix
-    environmentName: environmentName
-    repository: repository
+    deployPrincipalId: deployer.outputs.principalId
+    whatIfPrincipalId: whatIf.outputs.principalId
     lock: lock
     budget: monthlyBudget == null ? null : { amount: monthlyBudget!, start: budgetStart! }
     alertEmails: map(alertEmails, address => trim(address))
@@ -68,11 +87,16 @@ module contents 'modules/bootstrapGroup.bicep' = {
   }
 }
 
+// Outside of the group it only asks which regions have zones.
+module regions 'modules/regionReader.bicep' = {
+  params: { prefix: prefix, principalId: deployer.outputs.principalId }
+}
+
 @description('Client id of the identity that deploys: AZURE_CLIENT_ID of the environment on GitHub.')
-output deployClientId string = contents.outputs.deployClientId
+output deployClientId string = deployer.outputs.clientId
 
 @description('Object id of that identity, to which `npm run entra` gives an app role for the smoke test.')
-output deployPrincipalId string = contents.outputs.deployPrincipalId
+output deployPrincipalId string = deployer.outputs.principalId
 
 @description('Client id of the identity that shows on pull requests what would change.')
-output whatIfClientId string = contents.outputs.whatIfClientId
+output whatIfClientId string = whatIf.outputs.clientId

@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 const GRAPH = 'https://graph.microsoft.com/v1.0';
 
-/** How often a change is tried, and at what interval, while Entra does not yet know an object that was just created. */
+/** How often a request is tried, and at what interval, while Entra does not yet know an object that was just created. */
 const ATTEMPTS = 6;
 const ATTEMPT_PAUSE_MS = 5000;
 
@@ -39,7 +39,7 @@ export interface Setup {
   /** Runs the Azure CLI and returns what it prints. */
   readonly az: (args: readonly string[]) => Promise<string>;
   readonly print: (line: string) => void;
-  /** How long to wait before a change is tried again. */
+  /** How long to wait before a request is tried again. */
   readonly pauseMs?: number;
 }
 
@@ -109,24 +109,29 @@ Variables of the repository on GitHub; none of them is a secret:
     print(`  = ${what}`);
   }
 
-  /** Makes a change, again while Entra does not yet know what it refers to; a dry run only prints it. */
+  /** Makes a change; a dry run only prints it. */
   async function change<Result>(what: string, make: () => Promise<Result>): Promise<Result | undefined> {
     print(`  + ${what}`);
-    if (isDryRun) return undefined;
+    return isDryRun ? undefined : make();
+  }
+
+  /** Makes a request, again while Entra does not yet know what it refers to: its replicas follow within a minute. */
+  async function graph<Result>(
+    answer: z.ZodType<Result>,
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<Result> {
+    const sent = body ? ['--headers', 'Content-Type=application/json', '--body', JSON.stringify(body)] : [];
     for (let attempt = 1; ; attempt++) {
       try {
-        return await make();
+        return await az(answer, 'rest', '--method', method, '--url', `${GRAPH}/${path}`, ...sent);
       } catch (error) {
         const isEarly = /Request_ResourceNotFound|does not exist/.test(String(error));
         if (!isEarly || attempt === ATTEMPTS) throw error;
         await delay(pauseMs);
       }
     }
-  }
-
-  function graph<Result>(answer: z.ZodType<Result>, method: string, path: string, body?: object): Promise<Result> {
-    const sent = body ? ['--headers', 'Content-Type=application/json', '--body', JSON.stringify(body)] : [];
-    return az(answer, 'rest', '--method', method, '--url', `${GRAPH}/${path}`, ...sent);
   }
 
   /** Reads what the Azure CLI prints as JSON. */

@@ -4,7 +4,7 @@
 //   az deployment group create --name playpromptoperation --resource-group rg-playprompt-staging \
 //     --template-file infra/main.bicep --parameters infra/main.staging.bicepparam
 
-import { hasOnly, isGuid, isName, Settings, Tags } from 'types.bicep'
+import { hasOnly, isGuid, isName, Settings, Subnets, Tags, Zones } from 'types.bicep'
 
 @description('Region of all resources.')
 param location string = resourceGroup().location
@@ -28,14 +28,24 @@ param tableStore 'storage' | 'cosmos' = 'storage'
 @description('Maximum throughput of the table in Azure Cosmos DB, in request units per second: a multiple of 1,000.')
 param cosmosMaxThroughput int = 4000
 
-@description('Whether the app and its stores span the availability zones of the region. Flex Consumption then keeps at least two instances always ready, and bills them, for the HTTP functions and again for each timer.')
-param zoneRedundant bool = true
+@description('Whether the app and its stores span the availability zones of the region, which must have them. Flex Consumption then keeps at least two instances always ready, and bills them, for the HTTP functions and again for each timer.')
+param zoneRedundant bool = false
 
 @description('A second region that keeps a copy of the operations; none by default. Table Storage always copies to the region that Azure pairs with the first, whichever one this names. Azure Cosmos DB refuses a change of regions together with other changes.')
 param secondaryLocation string?
 
 @description('Address space of the virtual network, a /23 or larger.')
 param networkAddressPrefix string = '10.0.0.0/23'
+
+@minLength(1)
+@description('Resource id of a NAT gateway, through which the app then sends.')
+param natGatewayId string?
+
+@description('Subnets of an existing network, instead of a network of its own.')
+param subnets Subnets?
+
+@description('Private DNS zones that exist already, instead of zones of its own.')
+param privateDnsZones Zones = {}
 
 @description('Sources that may call the app: CIDR ranges and service tags, such as 203.0.113.0/24 or AzureFrontDoor.Backend. Empty admits everyone.')
 param allowedSources string[] = []
@@ -52,7 +62,7 @@ param maximumInstanceCount int = 100
 param instanceMemoryMB 512 | 2048 | 4096 = 2048
 
 @minValue(0)
-@description('Instances that are always ready for HTTP requests, so that no caller waits for a cold start.')
+@description('Instances that are always ready for HTTP requests, so that no caller waits for a cold start. With zoneRedundant there are two already: only more than two add any.')
 param alwaysReady int = 0
 
 @description('E-mail addresses that alerts are sent to.')
@@ -89,6 +99,7 @@ var faults = [
     ? []
     : ['allowedSources: CIDR ranges, such as 203.0.113.7/32, and service tags'])
   ...(frontDoorId == null || isGuid(frontDoorId!) ? [] : ['frontDoorId: a GUID'])
+  ...(natGatewayId == null || subnets == null ? [] : ['natGatewayId: only with a network of its own'])
 ]
 var prefix = empty(faults) ? 'playprompt-${environmentName}' : fail(join(faults, '; '))
 var suffix = uniqueString(resourceGroup().id, location)
@@ -109,7 +120,6 @@ module monitoring 'modules/monitoring.bicep' = {
     retentionDays: logRetentionDays
     dailyCapGb: logDailyCapGb
     alertEmails: map(alertEmails, address => trim(address))
-    identityName: identity.name
     principalId: identity.properties.principalId
     tags: tags
   }
@@ -121,7 +131,6 @@ module host 'modules/storage.bicep' = {
     name: 'sthost${suffix}'
     containers: [deploymentContainer]
     zoneRedundant: zoneRedundant
-    identityName: identity.name
     principalId: identity.properties.principalId
     tags: tags
   }
@@ -134,7 +143,6 @@ module operations 'modules/storage.bicep' = if (!cosmosDb) {
     tables: [tableName]
     zoneRedundant: zoneRedundant
     geoRedundant: secondaryLocation != null
-    identityName: identity.name
     principalId: identity.properties.principalId
     tags: tags
   }
@@ -147,7 +155,6 @@ module cosmos 'modules/cosmos.bicep' = if (cosmosDb) {
     tableName: tableName
     maxThroughput: cosmosMaxThroughput
     zoneRedundant: zoneRedundant
-    identityName: identity.name
     principalId: identity.properties.principalId
     tags: tags
   }
@@ -172,10 +179,24 @@ module network 'modules/network.bicep' = {
     location: location
     prefix: prefix
     addressPrefix: networkAddressPrefix
+    natGatewayId: natGatewayId
+    subnets: subnets
     stores: [
-      { name: 'host', id: host.outputs.id, groupId: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-      // A private endpoint cannot change its target: one for each kind of store.
-      { name: 'operations-${tableStore}', id: store.id, groupId: store.groupId, zone: store.zone }
+      {
+        name: 'host'
+        id: host.outputs.id
+        groupId: 'blob'
+        zone: 'privatelink.blob.${environment().suffixes.storage}'
+        zoneId: privateDnsZones.?blob
+      }
+      {
+        // A private endpoint cannot change its target: one for each kind of store.
+        name: 'operations-${tableStore}'
+        id: store.id
+        groupId: store.groupId
+        zone: store.zone
+        zoneId: privateDnsZones.?table
+      }
     ]
     tags: tags
   }
@@ -216,6 +237,8 @@ module alerts 'modules/alerts.bicep' = {
     tableStore: tableStore
     storeId: store.id
     dailyCapGb: logDailyCapGb
+    maximumInstanceCount: maximumInstanceCount
+    notifies: !empty(settings.?NOTIFICATION_HOSTS)
     tags: tags
   }
 }
@@ -223,5 +246,5 @@ module alerts 'modules/alerts.bicep' = {
 @description('Name of the function app, to which the package is deployed.')
 output appName string = app.outputs.name
 
-@description('Host name of the app.')
-output hostName string = app.outputs.hostName
+@description('URL of the service.')
+output url string = 'https://${app.outputs.hostName}'

@@ -7,10 +7,15 @@ param settings = {
   RETENTION_DAYS: readEnvironmentVariable('RETENTION_DAYS', '')
   NOTIFICATION_HOSTS: readEnvironmentVariable('NOTIFICATION_HOSTS', '')
 }
-param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(trim(address)))
+param alertEmails = empty(trim(readEnvironmentVariable('ALERT_EMAILS', '')))
+  ? fail('ALERT_EMAILS: e-mail addresses, comma-separated; in production somebody must hear of an alert')
+  : filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(trim(address)))
 
-param alwaysReady = 2
-param maximumInstanceCount = 1000
+// The region must have them: az functionapp list-flexconsumption-locations --zone-redundant=true
+param zoneRedundant = true
+// 400 GiB of the 500 that all apps of a subscription may use in a region, unless Microsoft raises the quota.
+// https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#regional-subscription-memory-quotas
+param maximumInstanceCount = 200
 param tracePercentage = 1
 param logRetentionDays = 90
 param logDailyCapGb = 20

@@ -9,6 +9,6 @@ param settings = {
 }
 param alertEmails = filter(split(readEnvironmentVariable('ALERT_EMAILS', ''), ','), address => !empty(trim(address)))
 
-// The resources of production, in smaller sizes.
+// The resources of production, in smaller sizes and in one zone.
 param instanceMemoryMB = 512
 param maximumInstanceCount = 40

@@ -1,5 +1,6 @@
 // `npm run package`: makes what is deployed. `dist/app/` is the whole app, bundled, and `dist/app.zip` the same for
-// Azure; `dist/maps/` has the source maps, which stay here. With `--docs` it has Swagger UI too, for the page /docs.
+// Azure; `dist/sbom.cdx.json` lists the packages in it, and `dist/maps/` has the source maps, which stay here. With `--docs`
+// it has Swagger UI too, for the page /docs.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,7 @@ import { readCommandLine } from '../local/commandLine.ts';
 const USAGE = `
 npm run package -- [options]
 
-Bundles the app into dist/app and, for Azure, dist/app.zip.
+Bundles the app into dist/app and, for Azure, dist/app.zip, and writes its software bill of materials, dist/sbom.cdx.json.
 
   --docs  with the page /docs, which is larger than the app
   --help  print this text
@@ -22,6 +23,7 @@ const ENTRY_ID = /[\\/]functions[\\/]index\.ts$/;
 const APP = 'dist/app';
 const MAPS = 'dist/maps';
 const ZIP = 'dist/app.zip';
+const SBOM = 'dist/sbom.cdx.json';
 const XML = '@azure/core-xml';
 const LAZY_XML = 'lazyXml';
 const SILENT_DEBUG = 'silentDebug.cjs';
@@ -103,10 +105,12 @@ const licenses = ['LICENSE', 'NOTICE', 'swagger-ui-bundle.js.LICENSE.txt'].map(
 for (const path of [...pages, ...(docs ? licenses : [])]) cpSync(path, join(APP, path));
 
 cpSync('LICENSE', join(APP, 'LICENSE'));
-writeFileSync(
-  join(APP, 'THIRD_PARTY_LICENSES.txt'),
-  licensesOf(output.flatMap((file) => ('moduleIds' in file ? file.moduleIds : []))),
-);
+const bundled = packagesOf([
+  ...output.flatMap((file) => ('moduleIds' in file ? file.moduleIds : [])),
+  ...(docs ? licenses.map((path) => join(process.cwd(), path)) : []),
+]);
+writeFileSync(join(APP, 'THIRD_PARTY_LICENSES.txt'), licensesOf(bundled));
+writeFileSync(SBOM, JSON.stringify(billOfMaterials(bundled), null, 2));
 
 const files = readdirSync(APP, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
@@ -115,16 +119,54 @@ const files = readdirSync(APP, { recursive: true, withFileTypes: true })
   .map((path): [string, Uint8Array] => [relative(APP, path).replaceAll(sep, '/'), readFileSync(path)]);
 writeFileSync(ZIP, zipSync(Object.fromEntries<Uint8Array>(files), { level: 9, mtime: TIMESTAMP }));
 
-/** The licenses of the packages that modules are of. */
-function licensesOf(modules: readonly string[]): string {
+interface Package {
+  readonly folder: string;
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
+/** The packages that modules are of. */
+function packagesOf(modules: readonly string[]): readonly Package[] {
   const folders = modules.flatMap((id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []);
-  const texts = [...new Set(folders)].map((folder) => {
-    const { name, version, license } = z
-      .object({ name: z.string(), version: z.string(), license: z.string() })
-      .parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  return [...new Set(folders)]
+    .map((folder) => ({
+      folder,
+      ...z
+        .object({ name: z.string(), version: z.string(), license: z.string() })
+        .parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))),
+    }))
+    .toSorted((a, b) => (`${a.name}@${a.version}` < `${b.name}@${b.version}` ? -1 : 1));
+}
+
+function licensesOf(packages: readonly Package[]): string {
+  const texts = packages.map(({ folder, name, version, license }) => {
     const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
     const text = file === undefined ? '' : `\n\n${readFileSync(join(folder, file), 'utf8').trim()}`;
     return `${name} ${version} (${license})${text}`;
   });
-  return `${texts.toSorted().join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
+  return `${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
+}
+
+/** In CycloneDX, as `npm sbom` writes it: https://cyclonedx.org/docs/1.6/json/ */
+function billOfMaterials(packages: readonly Package[]) {
+  const { packages: locked } = z
+    .object({ packages: z.record(z.string(), z.looseObject({ integrity: z.string().optional() })) })
+    .parse(JSON.parse(readFileSync('package-lock.json', 'utf8')));
+  const components = packages.map(({ folder, name, version, license }) => {
+    const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
+    const { integrity = '' } = locked[relative(process.cwd(), folder).replaceAll(sep, '/')] ?? {};
+    const content = Buffer.from(integrity.replace('sha512-', ''), 'base64').toString('hex');
+    return {
+      type: 'library',
+      'bom-ref': purl,
+      name,
+      version,
+      purl,
+      licenses: [{ expression: license }],
+      hashes: [{ alg: 'SHA-512', content }],
+    };
+  });
+  const component = { type: 'application', 'bom-ref': `${name}@${version}`, name, version };
+  return { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, metadata: { component }, components };
 }

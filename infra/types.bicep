@@ -60,6 +60,30 @@ type Store = {
 
   @description('Private DNS zone of that subresource.')
   zone: string
+
+  @description('Resource id of that zone if it exists already.')
+  zoneId: string?
+}
+
+@export()
+@description('Subnets of an existing network, by resource id.')
+type Subnets = {
+  @description('The subnet that the app sends from: empty, delegated to Microsoft.App/environments, a /27 or larger.')
+  app: string
+
+  @description('The subnet of the private endpoints.')
+  endpoints: string
+}
+
+@export()
+@sealed()
+@description('Existing private DNS zones, by resource id. Their owner links them to the network.')
+type Zones = {
+  @description('The zone of blobs.')
+  blob: string?
+
+  @description('The zone of tables: of Table Storage, or of Azure Cosmos DB.')
+  table: string?
 }
 
 @export()

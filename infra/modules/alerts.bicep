@@ -1,5 +1,5 @@
-// Alerts on what the app answers, on notifications that wait, on what it costs to watch it, on its store, and on whether
-// it is ready at all; and the workbook that shows the same.
+// Alerts on what the app and the host answer, on timers, on instances, on logs, on the store, and on whether the app is
+// ready at all; and the workbook that shows the same. docs/runbook.md says what to do.
 
 import { Tags } from '../types.bicep'
 
@@ -30,58 +30,106 @@ param storeId string
 @description('Gigabytes of logs per day, after which ingestion stops for that day.')
 param dailyCapGb int
 
+@description('Maximum number of instances of the app.')
+param maximumInstanceCount int
+
+@description('Whether the app sends change notifications, and so has a timer that runs every minute.')
+param notifies bool
+
 @description('Tags of the resources.')
 param tags Tags
 
-// The app counts its responses itself, none left out. AppRequests are the host's, and are sampled: one row stands for
-// ItemCount requests. A percentage of fewer than 50 of what was recorded means nothing.
+// App and host count their responses themselves, none left out; both stand in the host's count. A percentage of fewer than
+// 50 responses means nothing. AppRequests are sampled: one row stands for ItemCount requests.
 var responses = 'AppMetrics | where Name == "playpromptoperation.request.duration" | extend status = toint(Properties["http.response.status_code"]) | where tostring(Properties["http.route"]) !startswith "health/"'
-var requests = 'AppRequests | where Url !has "/health/"'
-var percentage = 'where recorded >= 50 | project value = 100.0 * counted / total'
+var ofHost = 'AppMetrics | where Name in ("http.server.request.duration", "playpromptoperation.request.duration") | extend status = toint(Properties["http.response.status_code"]), responses = iff(Name startswith "http.", ItemCount, -1 * ItemCount)'
+var percentage = 'where total >= 50 | project value = 100.0 * counted / total'
+var runs = 'AppMetrics | where Name == "playpromptoperation.outbox.oldest"'
 
 var queryAlerts = [
   {
     name: 'appErrors'
     severity: 1
     description: 'The app answers more than 1 % of requests with a 5xx.'
-    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status >= 500) | extend recorded = total | ${percentage}'
+    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status >= 500) | ${percentage}'
     threshold: 1
   }
   {
     name: 'hostErrors'
     severity: 1
     description: 'The Functions host answers more than 1 % of requests with a 5xx that is not the app’s.'
-    query: 'let ofApp = AppDependencies | where Properties has "faas.invocation_id" and Success == false; let failed = toscalar(${requests} | where toint(ResultCode) >= 500 | join kind=leftanti ofApp on OperationId | summarize sum(ItemCount)); ${requests} | summarize recorded = count(), total = sum(ItemCount) | extend counted = failed | ${percentage}'
+    query: '${ofHost} | summarize total = sumif(ItemCount, responses > 0), counted = sumif(responses, status >= 500) | ${percentage}'
     threshold: 1
+  }
+  {
+    name: 'hostThrottling'
+    severity: 1
+    description: 'The Functions host refuses requests with a 429, since an instance has more than it takes at once.'
+    query: '${ofHost} | summarize value = sumif(responses, status == 429)'
+    threshold: 10
   }
   {
     name: 'latency'
     severity: 2
     description: 'More than 5 % of requests take longer than 500 ms.'
-    query: '${requests} | summarize recorded = count(), value = percentilew(DurationMs, ItemCount, 95) | where recorded >= 50'
+    query: 'AppRequests | where Url !has "/health/" | summarize recorded = count(), value = percentilew(DurationMs, ItemCount, 95) | where recorded >= 50'
     threshold: 500
   }
   {
     name: 'refusedCallers'
     severity: 2
     description: 'More than 10 % of requests lack a valid token or the permission: a client is set up wrongly, or someone is probing.'
-    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status in (401, 403)) | extend recorded = total | ${percentage}'
+    query: '${responses} | summarize total = sum(ItemCount), counted = sumif(ItemCount, status in (401, 403)) | ${percentage}'
     threshold: 10
   }
   {
-    name: 'notifications'
+    name: 'instances'
     severity: 2
-    description: 'The oldest change notification has waited for more than 15 minutes, or none is sent again since the timer does not run.'
-    query: 'AppMetrics | extend isRun = Name == "playpromptoperation.outbox.oldest" | where isRun or Name == "playpromptoperation.notifications" | summarize runs = countif(isRun), total = count(), oldest = maxif(Sum, isRun) | where total > 0 | project value = iff(runs == 0, 3600.0, oldest)'
-    threshold: 900
+    description: 'The app has more than 80 % of the instances that it may have.'
+    query: 'AppMetrics | where Name startswith "playpromptoperation." | summarize value = 100.0 * dcount(AppRoleInstance) / ${maximumInstanceCount}'
+    threshold: 80
   }
   {
     name: 'logVolume'
     severity: 2
-    description: 'The logs of the last day exceed 80 % of the daily cap. Above the cap, logs and the alerts on logs stop until the next day.'
+    description: 'The logs of the last day exceed 80 % of the daily cap.'
     query: 'Usage | where IsBillable | summarize value = 100.0 * sum(Quantity) / 1000 / ${dailyCapGb}'
     threshold: 80
+    // The table Usage is written hourly.
+    every: 'PT1H'
+    window: 'P1D'
   }
+  {
+    name: 'dailyCap'
+    severity: 1
+    description: 'The daily cap is reached: logs, and the alerts on logs, stop until the next day.'
+    // https://learn.microsoft.com/azure/azure-monitor/logs/daily-cap
+    query: '_LogOperation | where Category =~ "Ingestion" and Detail has "OverQuota" | summarize value = count()'
+    threshold: 0
+    every: 'PT15M'
+    window: 'PT15M'
+  }
+  ...(notifies
+    ? [
+        {
+          name: 'notifications'
+          severity: 2
+          description: 'The oldest change notification has waited for more than 15 minutes.'
+          query: '${runs} | summarize value = max(Sum)'
+          threshold: 900
+        }
+        {
+          // Each run records that age, also where nothing is to be sent.
+          name: 'timer'
+          severity: 1
+          description: 'The timer that sends change notifications again has not run, or not read the outbox, for more than 5 minutes.'
+          query: '${runs} | summarize value = iff(count() == 0, 1, 0)'
+          threshold: 0
+          // What is late by some minutes in the logs is no fault.
+          periods: 2
+        }
+      ]
+    : [])
 ]
 
 // Azure's names of Amsterdam, Dublin, Virginia, California and Singapore.
@@ -125,10 +173,11 @@ resource onLogs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       severity: alert.severity
       enabled: true
       scopes: [workspaceId]
-      // The table Usage is written hourly.
-      evaluationFrequency: alert.name == 'logVolume' ? 'PT1H' : 'PT5M'
-      windowSize: alert.name == 'logVolume' ? 'P1D' : 'PT5M'
+      evaluationFrequency: alert.?every ?? 'PT5M'
+      windowSize: alert.?window ?? 'PT5M'
       autoMitigate: true
+      // In a new workspace no table exists before its first row does. The tests check the queries.
+      skipQueryValidation: true
       criteria: {
         allOf: [
           {
@@ -137,7 +186,7 @@ resource onLogs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
             timeAggregation: 'Maximum'
             operator: 'GreaterThan'
             threshold: alert.threshold
-            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+            failingPeriods: { numberOfEvaluationPeriods: alert.?periods ?? 1, minFailingPeriodsToAlert: alert.?periods ?? 1 }
           }
         ]
       }

@@ -77,8 +77,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
-  // The Azure Developer CLI finds the app by this tag.
-  tags: { ...tags, 'azd-service-name': 'app' }
+  tags: tags
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
@@ -146,6 +145,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       AzureWebJobsStorage__clientId: identityClientId
       // In bytes, above every limit of the app, so that the app answers with its own 413.
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
+      // Else the platform answers some methods on / with a page of its own.
+      AzureWebJobsDisableHomepage: 'true'
       APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
       // The host knows two samplers, this one and microsoft.rate_limited: https://github.com/Azure/azure-functions-host/pull/11568
@@ -157,6 +158,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         setting => setting.key,
         setting => setting.?value
       )
+      // The host speaks gRPC to a collector unless it is told the protocol of the app.
+      ...(empty(settings.?OTEL_EXPORTER_OTLP_ENDPOINT) ? {} : { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' })
       TABLES_ENDPOINT: tablesEndpoint
       AZURE_CLIENT_ID: identityClientId
     }

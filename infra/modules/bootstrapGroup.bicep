@@ -1,4 +1,4 @@
-// The lock, the budget and the workflows' identities of a resource group. Only an owner can write the lock and the roles.
+// The lock, the budget, the alert on Azure itself and the workflows' roles of a resource group. Only an owner can write them.
 
 import { roles, Tags } from '../types.bicep'
 
@@ -11,17 +11,14 @@ type Budget = {
   start: string
 }
 
-@description('Region of the identities.')
-param location string
-
 @description('What the names of the resources share.')
 param prefix string
 
-@description('Name of the environment on GitHub.')
-param environmentName string
+@description('Object id of the identity that deploys.')
+param deployPrincipalId string
 
-@description('The repository on GitHub, as its OIDC tokens name it.')
-param repository string
+@description('Object id of the identity that asks what would change.')
+param whatIfPrincipalId string
 
 @description('Whether a lock protects the resource group from deletion.')
 param lock bool
@@ -29,16 +26,47 @@ param lock bool
 @description('The budget, if any.')
 param budget Budget?
 
-@description('E-mail addresses that the budget notifies, besides the owners.')
+@description('E-mail addresses that the budget and the alert on Azure itself notify.')
 param alertEmails string[]
 
-@description('Tags of the identities.')
+@description('Tags of the resources.')
 param tags Tags
 
 var builtIn = {
   contributor: 'b24988ac-6180-42a0-ab88-20f7382dd24c'
   roleBasedAccessControlAdministrator: 'f58310d9-a9f6-439a-9e8d-f62e7b41a168'
 }
+// The types of resources that main.bicep deploys, and no others: the logs stay closed.
+var whatIfReads = [
+  'Microsoft.Authorization/roleAssignments'
+  'Microsoft.DocumentDB/databaseAccounts'
+  'Microsoft.DocumentDB/databaseAccounts/tableRoleAssignments'
+  'Microsoft.DocumentDB/databaseAccounts/tables'
+  'Microsoft.Insights/actionGroups'
+  'Microsoft.Insights/components'
+  'Microsoft.Insights/metricAlerts'
+  'Microsoft.Insights/scheduledQueryRules'
+  'Microsoft.Insights/webtests'
+  'Microsoft.Insights/workbooks'
+  'Microsoft.ManagedIdentity/userAssignedIdentities'
+  'Microsoft.Network/networkSecurityGroups'
+  'Microsoft.Network/privateDnsZones'
+  'Microsoft.Network/privateDnsZones/virtualNetworkLinks'
+  'Microsoft.Network/privateEndpoints'
+  'Microsoft.Network/privateEndpoints/privateDnsZoneGroups'
+  'Microsoft.Network/virtualNetworks'
+  'Microsoft.Network/virtualNetworks/subnets'
+  'Microsoft.OperationalInsights/workspaces'
+  'Microsoft.Storage/storageAccounts'
+  'Microsoft.Storage/storageAccounts/blobServices'
+  'Microsoft.Storage/storageAccounts/blobServices/containers'
+  'Microsoft.Storage/storageAccounts/tableServices'
+  'Microsoft.Storage/storageAccounts/tableServices/tables'
+  'Microsoft.Web/serverfarms'
+  'Microsoft.Web/sites'
+  'Microsoft.Web/sites/basicPublishingCredentialsPolicies'
+  'Microsoft.Web/sites/config'
+]
 var assignable = join(map(items(roles), role => role.value), ', ')
 
 // Writing it takes Owner, User Access Administrator or Locks Contributor. ARM then no longer prunes the history of
@@ -72,42 +100,46 @@ resource monthly 'Microsoft.Consumption/budgets@2026-06-01' = if (budget != null
   }
 }
 
-// One identity for each environment, which trusts the tokens of that environment's jobs only: a job of staging has no
-// rights in production. https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-azure
-resource deployer 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: 'id-${prefix}-deploy'
-  location: location
+// Its scope is the subscription, which the identity that deploys must not read. Every service and region counts: Azure's
+// names of the services that the app relies on are not published as a list, and a wrong one would silence the alert.
+// https://learn.microsoft.com/azure/service-health/alerts-activity-log-service-notifications-bicep
+resource serviceHealth 'Microsoft.Insights/activityLogAlerts@2026-01-01' = if (!empty(alertEmails)) {
+  name: '${prefix}-serviceHealth'
+  location: 'global'
   tags: tags
-
-  resource github 'federatedIdentityCredentials' = {
-    name: 'github'
-    properties: {
-      issuer: 'https://token.actions.githubusercontent.com'
-      subject: 'repo:${repository}:environment:${environmentName}'
-      audiences: ['api://AzureADTokenExchange']
+  properties: {
+    description: 'Azure has an incident, or asks for something to be done.'
+    enabled: true
+    scopes: [subscription().id]
+    condition: {
+      allOf: [
+        { field: 'category', equals: 'ServiceHealth' }
+        {
+          anyOf: [
+            for type in ['Incident', 'ActionRequired', 'Security']: { field: 'properties.incidentType', equals: type }
+          ]
+        }
+      ]
     }
+    actions: { actionGroups: [{ actionGroupId: owners.id }] }
   }
 }
 
-resource whatIf 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: 'id-${prefix}-whatif'
-  location: location
+resource owners 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmails)) {
+  name: 'ag-${prefix}-azure'
+  location: 'global'
   tags: tags
-
-  resource github 'federatedIdentityCredentials' = {
-    name: 'github'
-    properties: {
-      issuer: 'https://token.actions.githubusercontent.com'
-      subject: 'repo:${repository}:pull_request'
-      audiences: ['api://AzureADTokenExchange']
-    }
+  properties: {
+    groupShortName: 'azure'
+    enabled: true
+    emailReceivers: [for email in alertEmails: { name: email, emailAddress: email, useCommonAlertSchema: true }]
   }
 }
 
 resource contributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(resourceGroup().id, deployer.name, builtIn.contributor)
+  name: guid(resourceGroup().id, deployPrincipalId, builtIn.contributor)
   properties: {
-    principalId: deployer.properties.principalId
+    principalId: deployPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtIn.contributor)
   }
@@ -116,9 +148,9 @@ resource contributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 // It may assign the roles of the app's identity and no others, and to service principals only.
 // https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples
 resource roleAdministrator 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(resourceGroup().id, deployer.name, builtIn.roleBasedAccessControlAdministrator)
+  name: guid(resourceGroup().id, deployPrincipalId, builtIn.roleBasedAccessControlAdministrator)
   properties: {
-    principalId: deployer.properties.principalId
+    principalId: deployPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
@@ -146,9 +178,11 @@ resource whatIfRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
     permissions: [
       {
         actions: [
-          '*/read'
+          ...map(whatIfReads, type => '${type}/read')
+          'Microsoft.Resources/deployments/read'
           'Microsoft.Resources/deployments/whatIf/action'
           'Microsoft.Resources/deployments/validate/action'
+          'Microsoft.Resources/subscriptions/resourceGroups/read'
         ]
       }
     ]
@@ -157,19 +191,10 @@ resource whatIfRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 }
 
 resource whatIfAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(resourceGroup().id, whatIf.name, whatIfRole.name)
+  name: guid(resourceGroup().id, whatIfPrincipalId, whatIfRole.name)
   properties: {
-    principalId: whatIf.properties.principalId
+    principalId: whatIfPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: whatIfRole.id
   }
 }
-
-@description('Client id of the identity that deploys.')
-output deployClientId string = deployer.properties.clientId
-
-@description('Object id of the identity that deploys.')
-output deployPrincipalId string = deployer.properties.principalId
-
-@description('Client id of the identity that asks what would change.')
-output whatIfClientId string = whatIf.properties.clientId

@@ -19,10 +19,7 @@ param maxThroughput int
 @description('Whether each region stores the data in several zones.')
 param zoneRedundant bool
 
-@description('Name of the identity that reads and writes the data.')
-param identityName string
-
-@description('Object id of that identity.')
+@description('Object id of the identity that reads and writes the data.')
 param principalId string
 
 @description('Tags of the account.')
@@ -67,7 +64,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   }
 
   resource role 'tableRoleAssignments' = {
-    name: guid(account.id, identityName, dataContributor)
+    name: guid(account.id, principalId, dataContributor)
     properties: {
       principalId: principalId
       roleDefinitionId: '${account.id}/tableRoleDefinitions/${dataContributor}'

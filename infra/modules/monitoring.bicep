@@ -17,10 +17,7 @@ param dailyCapGb int
 @description('E-mail addresses that alerts are sent to.')
 param alertEmails string[]
 
-@description('Name of the identity that sends telemetry.')
-param identityName string
-
-@description('Object id of that identity.')
+@description('Object id of the identity that sends telemetry.')
 param principalId string
 
 @description('Tags of the resources.')
@@ -52,7 +49,7 @@ resource appInsights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(appInsights.id, identityName, roles.monitoringMetricsPublisher)
+  name: guid(appInsights.id, principalId, roles.monitoringMetricsPublisher)
   scope: appInsights
   properties: {
     principalId: principalId

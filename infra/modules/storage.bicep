@@ -22,10 +22,7 @@ param zoneRedundant bool
 @description('Whether the data is also copied to the paired region.')
 param geoRedundant bool = false
 
-@description('Name of the identity that reads and writes the data.')
-param identityName string
-
-@description('Object id of that identity.')
+@description('Object id of the identity that reads and writes the data.')
 param principalId string
 
 @description('Tags of the account.')
@@ -65,8 +62,9 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   }
 }
 
+// Named by the principal: a recreated identity gets an assignment of its own, since Azure lets none change its principal.
 resource blobRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(containers)) {
-  name: guid(account.id, identityName, roles.storageBlobDataOwner)
+  name: guid(account.id, principalId, roles.storageBlobDataOwner)
   scope: account
   properties: {
     principalId: principalId
@@ -78,7 +76,7 @@ resource blobRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!em
 // Scoped to the table: the app cannot create or read others.
 resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (table, index) in tables: {
-    name: guid(account::tableService::table[index].id, identityName, roles.storageTableDataContributor)
+    name: guid(account::tableService::table[index].id, principalId, roles.storageTableDataContributor)
     scope: account::tableService::table[index]
     properties: {
       principalId: principalId

@@ -49,6 +49,17 @@ describe('the zip', () => {
     for (const name of packages) expect(text).toMatch(new RegExp(`^${name} \\d\\S+ \\(`, 'm'));
   });
 
+  test('has a bill of materials of every package whose code is in it, and of no other', () => {
+    const { components } = z
+      .object({
+        components: z.array(z.object({ name: z.string(), hashes: z.tuple([z.object({ content: z.string() })]) })),
+      })
+      .parse(JSON.parse(readFileSync('dist/sbom.cdx.json', 'utf8')));
+    const packages = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name)).flatMap(packagesOf);
+    expect([...new Set(components.map(({ name }) => name))].sort()).toEqual([...new Set(packages)].sort());
+    for (const { hashes } of components) expect(hashes[0].content).toMatch(/^[\da-f]{128}$/);
+  });
+
   test('is at most 0.5 MB', () => {
     expect(zip.length).toBeLessThanOrEqual(500_000);
   });

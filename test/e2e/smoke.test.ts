@@ -16,8 +16,8 @@ afterAll(async () => {
   folder.remove();
 });
 
-const run = (address: string, token = service.facts.token ?? '') =>
-  promisify(execFile)(process.execPath, ['--import', './local/preflight.js', 'infra/smoke.ts', address], {
+const run = (address: string, token = service.facts.token ?? '', ...options: string[]) =>
+  promisify(execFile)(process.execPath, ['--import', './local/preflight.js', 'infra/smoke.ts', ...options, address], {
     env: { ...process.env, TOKEN: token },
   });
 
@@ -34,6 +34,13 @@ test('one that does not is named, with the expected status', async () => {
   } finally {
     await close(server);
   }
+});
+
+test('without a token it says that it has seen less, and only if it was asked to', async () => {
+  const address = service.facts.baseUrl.replace(/\/$/, '');
+  const { stdout } = await run(address, '', '--without-token');
+  expect(stdout).toBe(`${address} works, as far as it can be seen without a token.\n`);
+  await expect(run(address, '')).rejects.toThrow('The variable TOKEN has no access token');
 });
 
 test('a token that is not valid is noticed', async () => {

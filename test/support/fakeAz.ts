@@ -2,12 +2,12 @@ type Item = Record<string, unknown>;
 
 /**
  * Stands in for the Azure CLI: keeps the objects of Microsoft Entra ID and refuses every command it does not
- * know. Like Entra, it does not know a service principal right after its creation.
+ * know. Like Entra, it does not know an object at the first request for it.
  */
 export function createFakeAz() {
   const objects: Record<string, Item[]> = {};
   const changes: string[] = [];
-  let refusals = 0;
+  const known = new Set<string>();
   return { objects, changes, run };
 
   async function run(args: readonly string[]): Promise<string> {
@@ -31,12 +31,14 @@ export function createFakeAz() {
   function rest({ method, url = '', body = '{}' }: Record<string, string>): unknown {
     const [path = '', query] = url.replace('https://graph.microsoft.com/v1.0/', '').split('?');
     const sent: Item = JSON.parse(body);
+    const [, named] = /^\w+\/([^/]+)/.exec(path) ?? [];
+    if (named !== undefined && !known.has(`${method} ${named}`)) {
+      known.add(`${method} ${named}`);
+      throw new Error('Not Found({"error":{"code":"Request_ResourceNotFound"}})');
+    }
     if (method === 'get') {
       const [, property = '', value] = /^\$filter=(\w+) eq '(.*)'$/.exec(query ?? '') ?? [];
       return { value: of(path).filter((one) => query === undefined || one[property] === value) };
-    }
-    if (method === 'post' && path.endsWith('appRoleAssignments') && refusals++ === 0) {
-      throw new Error('Not Found({"error":{"code":"Request_ResourceNotFound"}})');
     }
     if (method === 'post')
       return create(path, { ...(path === 'applications' && { appId: crypto.randomUUID() }), ...sent });
