@@ -16,6 +16,6 @@ export function createDeleteEndedPlayPromptOperations(
 
   return async (_timer, context) => {
     const { deleted, isDone } = await withSpan('deleteEnded', () => withDeadline(RUN_DEADLINE_MS, deleteEnded));
-    context.info(JSON.stringify({ deleted, isDone }));
+    if (deleted > 0 || !isDone) context.info(JSON.stringify({ deleted, isDone }));
   };
 }

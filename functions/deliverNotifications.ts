@@ -7,6 +7,7 @@ import { withSpan } from '../shared/tracing.ts';
 export function createDeliverNotifications(deliverDue: DeliverDue): TimerHandler {
   return async (_timer, context) => {
     const report = await withSpan('deliverNotifications', () => withDeadline(RUN_MS, deliverDue));
-    context.info(JSON.stringify(report));
+    const isIdle = Object.values(report).every((figure) => figure === 0);
+    if (!isIdle) context.info(JSON.stringify(report));
   };
 }

@@ -1,7 +1,7 @@
 // The local table store: Azurite in a process of its own, so that however the app ends, Azurite is stopped in order
 // and so writes to disk what it acknowledged.
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { serveUntilStopped } from './childProcess.ts';
 import { LOOPBACK, portError } from './loopback.ts';
 
@@ -24,15 +24,19 @@ await serveUntilStopped(async () => {
   const location = process.env.AZURITE_LOCATION ?? '';
   const keepAliveSeconds = 30;
   const inMemory = location === '';
+  const file = resolve(location, '__azurite_db_table__.json');
   const server: TableServer = new TableServer(
     new TableConfiguration(
-      ...[LOOPBACK, port, keepAliveSeconds, join(location, '__azurite_db_table__.json')],
+      ...[LOOPBACK, port, keepAliveSeconds, file],
       ...[false, false, undefined, undefined, false, true, '', '', '', undefined, false, inMemory],
     ),
   );
   try {
     await server.start();
   } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new Error(`${file} is damaged. Move it away to start with an empty store, or put a copy in its place.`);
+    }
     throw portError(error as NodeJS.ErrnoException, port, 'AZURITE_TABLE_PORT');
   }
   return { ready: { port: Number(new URL(server.getHttpServerAddress()).port) }, stop: () => server.close() };

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
@@ -105,9 +105,10 @@ async function startAll() {
     ...(needsIssuer ? [{ variable: 'ISSUER_PORT', part: 'the token issuer', port: ports.issuer }] : []),
     ...(needsStore ? [{ variable: 'AZURITE_TABLE_PORT', part: 'the table store', port: ports.store }] : []),
   ]);
+  const keys = env.KEYS_LOCATION ?? KEYS_FOLDER;
+  requireWritable(keys, 'KEYS_LOCATION');
   prepareApp(app);
 
-  const keys = env.KEYS_LOCATION ?? KEYS_FOLDER;
   const certificate = options.https ? await keptCertificate(keys) : undefined;
   if (certificate) env.NODE_EXTRA_CA_CERTS = trustedBy(env.NODE_EXTRA_CA_CERTS, certificate, keys);
   if (needsStore) env.TABLES_CONNECTION = await startStore(env, ports.store);
@@ -146,6 +147,16 @@ async function startAll() {
       ...(host === 'embedded' && { adminKey }),
     }),
   );
+}
+
+/** Makes a folder where there is none. */
+function requireWritable(folder: string, variable: string) {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw new Error(`${resolve(folder)} cannot be written to. Set ${variable} to another folder.`, { cause });
+  }
 }
 
 /** Compiles the app if that was asked for; one that is made by another command must be there. */
@@ -225,7 +236,7 @@ function report(module: string, { pid }: ChildProcess) {
 
 async function startStore(env: NodeJS.ProcessEnv, port: number) {
   const location = env.AZURITE_LOCATION ?? AZURITE_FOLDER;
-  mkdirSync(location, { recursive: true });
+  requireWritable(location, 'AZURITE_LOCATION');
   const store = await startChild('azurite.ts', {
     ...env,
     AZURITE_LOCATION: location,

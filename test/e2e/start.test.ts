@@ -1,9 +1,9 @@
 // SPEC section 9: running it locally, by the program that `npm start` runs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -413,6 +413,26 @@ describe('a start that fails reports why, exits with 1 and leaves nothing runnin
     expect(errors).toContain('AUTH_TENANTS');
     expect(errors).toContain('contoso');
   });
+
+  test('when the file of the store is damaged, with its name', async () => {
+    const folder = newFolder();
+    const file = join(folder.path, '__azurite_db_table__.json');
+    writeFileSync(file, '{"filename":');
+    expect(await failing({ AZURITE_LOCATION: folder.path })).toBe(
+      `${file} is damaged. Move it away to start with an empty store, or put a copy in its place.\n`,
+    );
+    folder.remove();
+  });
+
+  test.each(['AZURITE_LOCATION', 'KEYS_LOCATION'])(
+    'when %s cannot be written to, in one sentence',
+    async (variable) => {
+      const folder = resolve('package.json/folder');
+      expect(await failing({ [variable]: folder })).toBe(
+        `${folder} cannot be written to. Set ${variable} to another folder.\n`,
+      );
+    },
+  );
 
   test('when a port is none', async () => {
     expect(await failing({ PORT: 'http' })).toContain('PORT');
