@@ -1,5 +1,5 @@
 // A typed client of the playPromptOperation service. Its types are those of the service's own OpenAPI document.
-import createFetchClient, { type Client } from 'openapi-fetch';
+import createFetchClient, { type Client, defaultPathSerializer, type Middleware } from 'openapi-fetch';
 import { type Fetch, type Retries, withRetries } from './retries.ts';
 import type { components, paths } from './schema.ts';
 
@@ -31,7 +31,7 @@ const SUBSCRIPTION = '/v1.0/subscriptions/{id}';
 const MAX_CHANGES = 10;
 
 export interface ClientOptions extends Retries {
-  /** Address of the service, such as `https://my-function-app.azurewebsites.net`. */
+  /** Address of the service, or of a gateway before it, such as `https://my-function-app.azurewebsites.net`. */
   readonly baseUrl: string;
   /** Returns an access token for the service. It is called before each attempt, so it should cache the token until it expires. */
   readonly getToken: () => string | Promise<string>;
@@ -62,7 +62,7 @@ export class PlayPromptError extends Error {
   readonly requestId: string | null;
 
   constructor(response: Response, body: Partial<GraphErrorBody> | undefined) {
-    super(body?.error?.message ?? `The service answered ${response.status}.`);
+    super(body?.error?.message ?? `${response.url} answered ${response.status}, and not as the service does.`);
     this.status = response.status;
     this.code = body?.error?.code;
     this.details = body?.error?.details ?? [];
@@ -75,7 +75,11 @@ export class PlayPromptClient {
   /** Everything else that the service offers, typed by URL: `http.POST('/v1.0/$batch', ...)`. */
   readonly http: Client<paths>;
 
+  /** @throws TypeError when `baseUrl` is not an address, or ends in `/v1.0` */
   constructor({ baseUrl, getToken, fetch = globalThis.fetch, ...retries }: ClientOptions) {
+    if (!URL.canParse(baseUrl) || !/^https?:/i.test(baseUrl) || /[?#]|\/v1\.0\/*$/i.test(baseUrl)) {
+      throw new TypeError(`baseUrl must be the http or https address of the service, without /v1.0; it is ${baseUrl}.`);
+    }
     const send = withRetries(
       (request) => fetch(request),
       retries,
@@ -83,15 +87,15 @@ export class PlayPromptClient {
     );
     // OData separates the items of a list by commas.
     const querySerializer = { array: { style: 'form', explode: false } } as const;
-    this.http = createFetchClient<paths>({ baseUrl, fetch: send, querySerializer });
+    this.http = createFetchClient<paths>({ baseUrl, fetch: send, querySerializer, pathSerializer });
+    this.http.use(onlyJson);
   }
 
   /** Reads an operation; undefined if it does not exist. */
   async read(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<PlayPromptOperation | undefined> {
     const answer = await this.http.GET(OPERATION, { params: { path: { id } }, ...(signal && { signal }) });
-    if (answer.response.status === 404) return undefined;
     // Without $select every property is present.
-    return dataOf(answer) as PlayPromptOperation;
+    return isMissing(answer) ? undefined : (dataOf(answer) as PlayPromptOperation);
   }
 
   /**
@@ -205,7 +209,7 @@ export class PlayPromptClient {
   ): Promise<Subscription | undefined> {
     const rest = { body: update, ...(signal && { signal }) };
     const answer = await this.http.PATCH(SUBSCRIPTION, { params: { path: { id } }, ...rest });
-    return answer.response.status === 404 ? undefined : dataOf(answer);
+    return isMissing(answer) ? undefined : dataOf(answer);
   }
 
   /** Deletes a subscription; false if it does not exist, as for `delete`. */
@@ -216,7 +220,7 @@ export class PlayPromptClient {
   /** Reads a subscription; undefined if it does not exist. */
   async readSubscription(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<Subscription | undefined> {
     const answer = await this.http.GET(SUBSCRIPTION, { params: { path: { id } }, ...(signal && { signal }) });
-    return answer.response.status === 404 ? undefined : dataOf(answer);
+    return isMissing(answer) ? undefined : dataOf(answer);
   }
 
   /** Lists the subscriptions of the application that have not expired, at most 100. */
@@ -237,8 +241,32 @@ function dataOf<Value>({ data, error, response }: Answer<Value>): Value {
 }
 
 /** Whether there was something to delete. */
-function isDone({ error, response }: Answer<unknown>): boolean {
-  if (response.status === 404) return false;
-  if (!response.ok) throw new PlayPromptError(response, error);
+function isDone(answer: Answer<unknown>): boolean {
+  if (isMissing(answer)) return false;
+  if (!answer.response.ok) throw new PlayPromptError(answer.response, answer.error);
   return true;
 }
+
+/** Whether the service has nothing with this id. A 404 of another server, or of a URL that is not served, says nothing. */
+function isMissing({ error, response }: Answer<unknown>): boolean {
+  const isOfService = response.status === 404 && error?.error?.code === 'ResourceNotFound';
+  return isOfService && !error.error.details?.some(({ code }) => code === 'UnknownUrl');
+}
+
+/** @throws TypeError for an id that would change the path of a URL */
+function pathSerializer(template: string, parameters: Record<string, unknown>): string {
+  for (const id of Object.values(parameters)) {
+    if (/^\.{0,2}$/.test(String(id))) throw new TypeError(`${JSON.stringify(id)} is not an id.`);
+  }
+  return defaultPathSerializer(template, parameters);
+}
+
+const onlyJson: Middleware = {
+  onResponse({ response, options: { parseAs } }) {
+    const { ok, status, url, headers } = response;
+    const isJson = headers.get('content-type')?.startsWith('application/json');
+    if (ok && status !== 204 && parseAs === 'json' && !isJson) {
+      throw new TypeError(`${url} answered with something else than JSON: is baseUrl the address of the service?`);
+    }
+  },
+};

@@ -4,6 +4,9 @@ export type Fetch = (request: Request) => Promise<Response>;
 /** Transient failures: too many requests, or a service that is unavailable. */
 const PASSING = [429, 502, 503, 504];
 
+/** A fault of the service, which says what it is; or of the host, whose worker has ended, and which says nothing. */
+const INTERNAL_SERVER_ERROR = 500;
+
 /** The one that guarantees that the request had no effect. */
 const TOO_MANY_REQUESTS = 429;
 
@@ -19,7 +22,7 @@ export interface Retries {
 }
 
 /**
- * Retries a request after a transient failure: after `Retry-After` (seconds or a date; RFC 9110, section 10.2.3), or with
+ * Retries a request after a transient failure, and after a 500 that is not the service's own: after `Retry-After` (seconds or a date; RFC 9110, section 10.2.3), or with
  * exponential backoff. A POST creates something each time, so it is retried only after a 429. All other requests of the
  * service are safe to retry, if a PATCH is repeatable.
  *
@@ -40,9 +43,8 @@ export function withRetries(
       const outcome = await settle(send(sent));
       const isPassing =
         'error' in outcome
-          ? isSafeToRepeat(request) && !request.signal.aborted
-          : outcome.response.status === TOO_MANY_REQUESTS ||
-            (isSafeToRepeat(request) && PASSING.includes(outcome.response.status));
+          ? isSafeToRepeat(request) && !request.signal.aborted && !isUntrusted(outcome.error)
+          : outcome.response.status === TOO_MANY_REQUESTS || (isSafeToRepeat(request) && isTransient(outcome.response));
       if (isLast || !isPassing) {
         if ('error' in outcome) throw outcome.error;
         return outcome.response;
@@ -58,6 +60,19 @@ export function withRetries(
 
 /** Whether a request may be retried although the first one may have taken effect. RFC 9110, section 9.2.2. */
 const isSafeToRepeat = ({ method }: Request) => method !== 'POST';
+
+function isTransient({ status, headers }: Response): boolean {
+  if (status !== INTERNAL_SERVER_ERROR) return PASSING.includes(status);
+  return !headers.get('content-type')?.startsWith('application/json');
+}
+
+/** Whether the certificate of the service is not trusted, which the next attempt will not change. Browsers do not tell. */
+function isUntrusted(error: unknown): boolean {
+  return /CERT|UNABLE_TO_(?:GET|VERIFY)/.test(String(memberOf(memberOf(error, 'cause'), 'code')));
+}
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 
 async function settle(sent: Promise<Response>): Promise<{ response: Response } | { error: unknown }> {
   try {

@@ -1,17 +1,17 @@
 // Receives change notifications: a function of web-standard requests and responses, for any server that takes one.
 import * as z from 'zod';
-import type { components } from './schema.ts';
 
-type Notification = components['schemas']['changeNotificationCollection']['value'][number];
-
-/** A change of an operation. `resourceData` is the operation; or its id alone, after it was deleted. */
-export type ChangeNotification = Extract<Notification, { changeType: unknown }>;
+/**
+ * A change of an operation. `resourceData` is the operation; or its id alone, after it was deleted. A newer service may send
+ * more: unknown properties are passed on, and so are unknown members of enumerations.
+ */
+export type ChangeNotification = z.infer<typeof change>;
 
 /**
  * What happened to a subscription. After `missed`, notifications of it were given up: read the operations again. After
  * `subscriptionRemoved`, it has expired: subscribe again, then read the operations.
  */
-export type LifecycleNotification = Extract<Notification, { lifecycleEvent: unknown }>;
+export type LifecycleNotification = z.infer<typeof lifecycle>;
 
 export interface WebhookOptions {
   /** The `clientState` of the subscriptions: a secret, so that nobody else can send notifications. */
@@ -57,7 +57,7 @@ export function createWebhook({
     }
     try {
       for (const notification of notifications) {
-        await ('changeType' in notification ? onChange(notification) : onLifecycle(notification));
+        await (isChange(notification) ? onChange(notification) : onLifecycle(notification));
       }
     } catch (error) {
       onError(error);
@@ -81,6 +81,10 @@ async function readBody({ body }: Request): Promise<Uint8Array | undefined> {
   return bytes.subarray(0, length);
 }
 
+/** Text that is one of some, or of those that a newer service has besides. */
+const open = <const Known extends string>(..._known: Known[]) =>
+  z.custom<Known | (string & {})>((value) => typeof value === 'string');
+
 const ofSubscription = {
   subscriptionId: z.string(),
   subscriptionExpirationDateTime: z.string(),
@@ -90,40 +94,44 @@ const ofSubscription = {
 
 const ofOperation = { '@odata.type': z.literal('#microsoft.graph.playPromptOperation'), id: z.string() };
 
-const operation = z.object({
+const operation = z.looseObject({
   ...ofOperation,
   '@odata.etag': z.string(),
   clientContext: z.string().nullable(),
   resultInfo: z
-    .object({
+    .looseObject({
       '@odata.type': z.literal('microsoft.graph.resultInfo'),
       code: z.number(),
       subcode: z.number(),
       message: z.string().nullable(),
     })
     .nullable(),
-  status: z.enum(['NotStarted', 'Running', 'Completed', 'Failed']),
-  completionReason: z
-    .enum(['unknown', 'completedSuccessfully', 'mediaOperationCanceled', 'unknownFutureValue'])
-    .nullable(),
+  status: open('NotStarted', 'Running', 'Completed', 'Failed'),
+  completionReason: open('unknown', 'completedSuccessfully', 'mediaOperationCanceled', 'unknownFutureValue').nullable(),
 });
 
-const change = z.object({
+/** Nothing but annotations besides the id, so that an operation which is not as expected is not taken for a deleted one. */
+const idAlone = z
+  .looseObject({ ...ofOperation, status: z.undefined().optional() })
+  .refine((resourceData) => Object.keys(resourceData).every((name) => name === 'id' || name.includes('@')));
+
+const change = z.looseObject({
   ...ofSubscription,
-  changeType: z.enum(['created', 'updated', 'deleted']),
+  changeType: open('created', 'updated', 'deleted'),
   resource: z.string(),
-  // Strict, so that an operation which is not as expected is not taken for an id alone.
-  resourceData: z.union([operation, z.strictObject(ofOperation)]),
+  resourceData: z.union([operation, idAlone]),
 });
 
-const lifecycle = z.object({ ...ofSubscription, lifecycleEvent: z.enum(['missed', 'subscriptionRemoved']) });
+const lifecycle = z.looseObject({ ...ofSubscription, lifecycleEvent: open('missed', 'subscriptionRemoved') });
 
-const collection = z.object({ value: z.array(z.union([change, lifecycle])) }) satisfies z.ZodType<
-  components['schemas']['changeNotificationCollection']
->;
+function isChange(one: ChangeNotification | LifecycleNotification): one is ChangeNotification {
+  return 'changeType' in one;
+}
+
+const collection = z.object({ value: z.array(z.union([change, lifecycle])) });
 
 /** The notifications in a body; undefined when it is not a `changeNotificationCollection`. */
-function parse(body: Uint8Array): readonly Notification[] | undefined {
+function parse(body: Uint8Array): z.infer<typeof collection>['value'] | undefined {
   try {
     return collection.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))).value;
   } catch {

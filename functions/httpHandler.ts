@@ -5,7 +5,7 @@ import { withDeadline } from '../shared/bounds.ts';
 import { JSON_MEDIA_TYPE, ODATA_VERSION } from '../shared/http/contentNegotiation.ts';
 import { repeatabilityResult } from '../shared/http/repeatabilityHeaders.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
-import { ServiceError } from '../shared/serviceError.ts';
+import { quoted, ServiceError } from '../shared/serviceError.ts';
 import { DURATION_IN_SECONDS, SCOPE, serverAttributes } from '../shared/tracing.ts';
 import type { GraphHandler, GraphResponse, IncomingRequest } from './request.ts';
 import type { Served } from './router.ts';
@@ -57,8 +57,10 @@ export function lazy(load: () => Promise<GraphHandler>): () => Promise<GraphHand
 }
 
 /** Refuses a request to a URL without a resource. */
-export const unknownUrl: FindHandler = () => {
-  throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
+export const unknownUrl: FindHandler = ({ url }) => {
+  const message = 'There is no resource at this URL.';
+  const detail = { code: 'UnknownUrl', message, target: quoted(url.pathname) };
+  throw new ServiceError('unknownUrl', message, { details: [detail] });
 };
 
 /**

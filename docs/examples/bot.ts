@@ -1,7 +1,7 @@
 // A bot that never misses the end of a prompt, even when the service, the network or the bot itself restarts.
 // Beside `npm start`, `npm run bot` runs it. In a folder of your own, client/README.md installs the client.
 import { serve } from '@hono/node-server';
-import { PlayPromptClient, type PlayPromptOperation } from '@playpromptoperation/client';
+import { PlayPromptClient } from '@playpromptoperation/client';
 import { createWebhook } from '@playpromptoperation/client/webhook';
 
 // A token lasts about an hour: in production, let getToken ask @azure/identity.
@@ -13,7 +13,7 @@ const filter = "status in ('Completed','Failed')";
 const resource = `playPromptOperation?$filter=${filter}`;
 
 /** May be called several times for a prompt. Without a status, the operation was deleted in the meantime. */
-const promptEnded = ({ id, status }: Partial<PlayPromptOperation>) => console.log(id, status);
+const promptEnded = ({ id, status }: { id?: string; status?: string | undefined }) => console.log(id, status);
 
 async function readEndedPrompts() {
   for await (const operation of client.list({ filter })) promptEnded(operation);

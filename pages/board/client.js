@@ -88,6 +88,8 @@ export function createClient(token) {
    * @returns {Promise<Operation | undefined | null>}
    */
   async function read(id, etag, signal) {
+    // These would lead to another URL.
+    if (id === '.' || id === '..') return null;
     try {
       const headers = etag === undefined ? {} : { 'If-None-Match': etag };
       const { status, body } = await get(`${COLLECTION}/${encodeURIComponent(id)}`, signal, headers);

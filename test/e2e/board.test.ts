@@ -400,9 +400,9 @@ describeInChromium('the board', () => {
       expect(hash(page)).toBe('');
     });
 
-    test('to an operation that does not exist shows a message', async () => {
-      const page = await openAt('#id=nowhere');
-      await page.getByRole('alert').getByText('There is no operation nowhere.').waitFor();
+    test.each(['nowhere', '..'])('to an operation %s, which does not exist, shows a message', async (id) => {
+      const page = await openAt(`#id=${id}`);
+      await page.getByRole('alert').getByText(`There is no operation ${id}.`, { exact: true }).waitFor();
       expect(opened?.complaints.splice(0).every((complaint) => complaint.includes('404'))).toBe(true);
     });
   });

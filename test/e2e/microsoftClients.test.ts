@@ -1,9 +1,10 @@
 // Microsoft's own client libraries, unmodified, against `npm start -- --https`. They refuse plain http.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import * as z from 'zod';
+import { PlayPromptClient } from '../../client/index.ts';
 import { runClient } from '../support/microsoft/report.ts';
-import { newFolder, patch, startService, type TestService } from '../support/service.ts';
+import { newFolder, startService, type TestService } from '../support/service.ts';
 
 const folder = newFolder();
 let service: TestService;
@@ -105,6 +106,9 @@ test('client credentials of @azure/msal-node get a token with the default role, 
   expect(decodeJwt(String(token))).toMatchObject({ roles: ['Calls.Initiate.All'] });
 });
 
-test('a process that does not trust the certificate gets no answer', async () => {
-  await expect(patch(service, {})).rejects.toThrow('fetch failed');
+test('a process that does not trust the certificate gets no answer, and the typed client does not try again', async () => {
+  const send = jest.fn((request: Request) => fetch(request));
+  const client = new PlayPromptClient({ baseUrl: service.facts.baseUrl, getToken: () => 'none', fetch: send });
+  await expect(client.read('a')).rejects.toThrow('fetch failed');
+  expect(send).toHaveBeenCalledTimes(1);
 });

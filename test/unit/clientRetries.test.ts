@@ -22,7 +22,7 @@ function sending(answers: (Response | Error)[], maxRetries = 3) {
 const busy = (status: number, retryAfter?: string) =>
   new Response('busy', { status, headers: retryAfter === undefined ? {} : { 'Retry-After': retryAfter } });
 
-test.each([429, 502, 503, 504])('a %i is sent again, with the same body', async (status) => {
+test.each([429, 500, 502, 503, 504])('a %i is sent again, with the same body', async (status) => {
   const { send, bodies } = sending([busy(status), busy(status)]);
   expect(await (await send(request())).text()).toBe('ok');
   expect(bodies).toEqual(['the body', 'the body', 'the body']);
@@ -40,9 +40,15 @@ test('a POST, which creates something each time, is sent again after a 429 only'
   expect(bodies).toHaveLength(1);
 });
 
-test.each([200, 304, 400, 401, 404, 409, 412, 500, 501])('a %i is an answer', async (status) => {
+test.each([200, 304, 400, 401, 404, 409, 412, 501])('a %i is an answer', async (status) => {
   const { send, bodies } = sending([new Response(null, { status })]);
   expect((await send(request())).status).toBe(status);
+  expect(bodies).toHaveLength(1);
+});
+
+test("a 500 with the service's own error is an answer", async () => {
+  const { send, bodies } = sending([Response.json({ error: { code: 'InternalServerError' } }, { status: 500 })]);
+  expect((await send(request())).status).toBe(500);
   expect(bodies).toHaveLength(1);
 });
 

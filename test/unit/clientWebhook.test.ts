@@ -98,11 +98,15 @@ describe('a notification', () => {
     expect(onChange).toHaveBeenCalledTimes(1);
   });
 
-  test('may have members that the client does not know', async () => {
+  test('of a newer service is passed on, with what the client does not know', async () => {
     const { statusOf, calls } = webhook();
-    const resourceData = { ...operation, later: 1 };
-    expect(await statusOf(JSON.stringify({ value: [{ ...update, resourceData, more: 2 }], also: 3 }))).toBe(202);
-    expect(calls).toEqual([update]);
+    const resultInfo = { ...operation.resultInfo, later: 1 };
+    const resourceData = { ...operation, resultInfo, status: 'Paused', completionReason: 'interrupted', later: 1 };
+    const changed = { ...update, changeType: 'archived', resourceData, more: 2 };
+    const { changeType: _, resource: _resource, resourceData: _data, ...common } = deleted;
+    const happened = { ...common, lifecycleEvent: 'reauthorizationRequired', more: 2 };
+    expect(await statusOf(JSON.stringify({ value: [changed, happened], also: 3 }))).toBe(202);
+    expect(calls).toEqual([changed, happened]);
   });
 });
 
@@ -136,9 +140,9 @@ describe('nothing is called', () => {
     ['nothing', ''],
     ['null', 'null'],
     ['no collection', bodyOf(update).slice(10, -2)],
-    ['an unknown type of change', bodyOf({ ...update, changeType: 'renamed' })],
-    ['an unknown event', bodyOf({ ...deleted, changeType: undefined, lifecycleEvent: 'renamed' })],
-    ['an operation with an unknown status', bodyOf({ ...update, resourceData: { ...operation, status: 'Paused' } })],
+    ['a type of change that is no text', bodyOf({ ...update, changeType: 1 })],
+    ['neither a change nor an event', bodyOf({ ...deleted, changeType: undefined })],
+    ['a status that is no text', bodyOf({ ...update, resourceData: { ...operation, status: 1 } })],
     ['an operation without its status', bodyOf({ ...update, resourceData: { ...operation, status: undefined } })],
     ['one fault among others', bodyOf(update, { ...update, resourceData: null })],
   ])('for %s', async (_, body) => {

@@ -55,3 +55,15 @@ test('no package asks for a newer Node.js than the project, so that npm ci warns
   });
   expect(asksForMore.map(([path]) => path)).toEqual([]);
 });
+
+test('Azure Functions Core Tools, which npm start takes where they are, are a peer that npm ci leaves alone', () => {
+  const tools = 'azure-functions-core-tools';
+  const { peerDependencies, peerDependenciesMeta } = z
+    .object({
+      peerDependencies: z.record(z.string(), z.string()),
+      peerDependenciesMeta: z.record(z.string(), z.object({ optional: z.boolean() })),
+    })
+    .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+  expect([peerDependencies[tools], peerDependenciesMeta[tools]]).toEqual([expect.any(String), { optional: true }]);
+  expect(Object.keys(locked)).not.toContain(`node_modules/${tools}`);
+});

@@ -8,8 +8,8 @@ import {
   GraphError,
   PageIterator,
 } from '@microsoft/microsoft-graph-client';
-import type { ChangeNotification, Subscription } from '@microsoft/microsoft-graph-types';
-import { createWebhook } from '../../../client/webhook.ts';
+import type { Subscription } from '@microsoft/microsoft-graph-types';
+import { type ChangeNotification, createWebhook } from '../../../client/webhook.ts';
 import { close, listen } from '../../../local/loopback.ts';
 import { report } from './report.ts';
 
