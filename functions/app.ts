@@ -93,7 +93,7 @@ export async function createApp({ auth, tables, retention, pages, notifications,
       schedule: '0 0 * * * *',
       handler: async (timer, context) => {
         const { createDeleteEndedPlayPromptOperations } = await import('./deleteEndedPlayPromptOperations.ts');
-        return createDeleteEndedPlayPromptOperations(operations, days)(timer, context);
+        return createDeleteEndedPlayPromptOperations({ operations, days })(timer, context);
       },
     });
   }
