@@ -76,7 +76,7 @@ export async function createApp({ auth, tables, retention, pages, notifications,
   const deleteEnded = (days: number): TimerHandler => {
     return async (timer, context) => {
       const { createDeleteEndedPlayPromptOperations } = await import('./deleteEndedPlayPromptOperations.ts');
-      return createDeleteEndedPlayPromptOperations(operations, days)(timer, context);
+      return createDeleteEndedPlayPromptOperations({ operations, days })(timer, context);
     };
   };
   const { days } = retention;

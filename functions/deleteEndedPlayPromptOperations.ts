@@ -1,18 +1,16 @@
 import type { TimerHandler } from '@azure/functions';
 import { withDeadline } from '../shared/bounds.ts';
-import type { OperationRepository } from '../shared/operation/repository.ts';
 import { createDeleteEnded } from '../shared/operation/retention.ts';
 import { withSpan } from '../shared/tracing.ts';
 
 /** Shorter than the longest run that any plan of Azure Functions allows. */
 const RUN_DEADLINE_MS = 4 * 60_000;
 
-/** Deletes operations that ended more than `days` days ago. */
+/** Deletes operations that ended longer ago than they are kept. */
 export function createDeleteEndedPlayPromptOperations(
-  operations: Pick<OperationRepository, 'listEnded' | 'remove'>,
-  days: number,
+  collaborators: Parameters<typeof createDeleteEnded>[0],
 ): TimerHandler {
-  const deleteEnded = createDeleteEnded({ operations, days });
+  const deleteEnded = createDeleteEnded(collaborators);
 
   return async (_timer, context) => {
     const { deleted, isDone } = await withSpan('deleteEnded', () => withDeadline(RUN_DEADLINE_MS, deleteEnded));

@@ -1,21 +1,15 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { requireKey } from '../shared/odata/key.ts';
-import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import { createDeleteOperation } from '../shared/operation/delete.ts';
-import type { OperationRepository } from '../shared/operation/repository.ts';
+import type { Collaborators } from '../shared/operation/repository.ts';
 import { createHandler, type GraphHandler } from './request.ts';
 
 /** `DELETE /playPromptOperation/{id}`. OData Protocol, 11.4.5. */
 export function createDeletePlayPromptOperation({
   authenticate,
-  operations,
-  listen,
-}: {
-  readonly authenticate: Authenticate;
-  readonly operations: Pick<OperationRepository, 'getVersion' | 'remove'>;
-  readonly listen?: ListenToChange | undefined;
-}): GraphHandler {
-  const deleteOperation = createDeleteOperation({ operations, listen });
+  ...collaborators
+}: Collaborators<'getVersion' | 'remove'> & { readonly authenticate: Authenticate }): GraphHandler {
+  const deleteOperation = createDeleteOperation(collaborators);
   const takes = { authenticate, key: requireKey, produces: [] };
 
   return createHandler(takes, async ({ caller, key: id, preconditions }, deadline) => {

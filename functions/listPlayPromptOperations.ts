@@ -5,7 +5,7 @@ import { encodeQueryValue, invalidOption, readCount, readSelect, readTop } from 
 import { createSkipTokens } from '../shared/odata/skipToken.ts';
 import { createCountOperations, createListOperations } from '../shared/operation/list.ts';
 import type { OperationVersion } from '../shared/operation/playPromptOperation.ts';
-import type { OperationRepository } from '../shared/operation/repository.ts';
+import type { Collaborators } from '../shared/operation/repository.ts';
 import { MAX_RESPONSE_BYTES } from './httpHandler.ts';
 import { createHandler, type GraphHandler, noKey } from './request.ts';
 
@@ -18,10 +18,7 @@ const OPTIONS = ['$filter', '$select', '$top', '$count', '$skiptoken'] as const;
 export function createListPlayPromptOperations({
   authenticate,
   operations,
-}: {
-  readonly authenticate: Authenticate;
-  readonly operations: Pick<OperationRepository, 'list' | 'count' | 'sharedKey'>;
-}): GraphHandler {
+}: Collaborators<'list' | 'count' | 'sharedKey'> & { readonly authenticate: Authenticate }): GraphHandler {
   const listOperations = createListOperations({ operations });
   const countOperations = createCountOperations({ operations });
   const skipTokens = createSkipTokens(operations.sharedKey);

@@ -1,16 +1,13 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
-import type { ListenToChange } from '../shared/operation/changeListener.ts';
-import type { OperationRepository } from '../shared/operation/repository.ts';
+import type { Collaborators, OperationRepository } from '../shared/operation/repository.ts';
 import { byMethod, lazy, type Route } from './httpHandler.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
 /** The routes of the resource. An entity has two: its id is a path segment or a key predicate. */
-export function createPlayPromptOperationRoutes(collaborators: {
-  readonly authenticate: Authenticate;
-  readonly operations: OperationRepository;
-  readonly listen?: ListenToChange | undefined;
-}): readonly Route[] {
+export function createPlayPromptOperationRoutes(
+  collaborators: Collaborators<keyof OperationRepository> & { readonly authenticate: Authenticate },
+): readonly Route[] {
   const update = createUpdatePlayPromptOperation(collaborators);
   const read = createReadPlayPromptOperation(collaborators);
   const list = lazy(async () =>

@@ -3,7 +3,7 @@ import { toEntityBody } from '../shared/odata/entityBody.ts';
 import { requireKey } from '../shared/odata/key.ts';
 import { readSelect } from '../shared/odata/queryOptions.ts';
 import { failedPrecondition, isNotModified } from '../shared/operation/preconditions.ts';
-import type { OperationRepository } from '../shared/operation/repository.ts';
+import type { Collaborators } from '../shared/operation/repository.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 import { createHandler, type GraphHandler } from './request.ts';
 
@@ -11,10 +11,7 @@ import { createHandler, type GraphHandler } from './request.ts';
 export function createReadPlayPromptOperation({
   authenticate,
   operations,
-}: {
-  readonly authenticate: Authenticate;
-  readonly operations: Pick<OperationRepository, 'get'>;
-}): GraphHandler {
+}: Collaborators<'get'> & { readonly authenticate: Authenticate }): GraphHandler {
   const takes = { authenticate, key: requireKey, options: ['$select'] as const };
 
   return createHandler(takes, async ({ caller, key, options, preconditions, root }, deadline) => {

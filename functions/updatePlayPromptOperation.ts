@@ -4,9 +4,8 @@ import { MAX_BODY_BYTES } from '../shared/http/jsonBody.ts';
 import { toEntityBody } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
 import { validatePatch } from '../shared/odata/patchRequest.ts';
-import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import { repeatableRequest } from '../shared/operation/repeatability.ts';
-import type { OperationRepository } from '../shared/operation/repository.ts';
+import type { Collaborators } from '../shared/operation/repository.ts';
 import { createUpdateOperation } from '../shared/operation/update.ts';
 import { withChildSpan } from '../shared/tracing.ts';
 import { createHandler, type GraphHandler } from './request.ts';
@@ -14,14 +13,9 @@ import { createHandler, type GraphHandler } from './request.ts';
 /** `PATCH /playPromptOperation`, with or without the id in the URL. Microsoft Graph, "Update playPromptOperation". */
 export function createUpdatePlayPromptOperation({
   authenticate,
-  operations,
-  listen,
-}: {
-  readonly authenticate: Authenticate;
-  readonly operations: Pick<OperationRepository, 'getCached' | 'get' | 'put'>;
-  readonly listen?: ListenToChange | undefined;
-}): GraphHandler {
-  const update = createUpdateOperation({ operations, listen });
+  ...collaborators
+}: Collaborators<'getCached' | 'get' | 'put'> & { readonly authenticate: Authenticate }): GraphHandler {
+  const update = createUpdateOperation(collaborators);
   const repeatableBy = ({ id }: Caller) => id;
   const takes = { authenticate, key: readKey, maxBodyBytes: MAX_BODY_BYTES, honorsPreference: true, repeatableBy };
 

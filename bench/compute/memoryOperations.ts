@@ -14,7 +14,10 @@ export function createMemoryOperations(): UpdatedOperations {
   let version = 0;
 
   return {
-    getCached: (tenant, id) => cache.get(`${tenant}/${id}`),
+    getCached(tenant, id) {
+      const cached = cache.get(`${tenant}/${id}`);
+      return cached && { ...cached, ageMs: 0 };
+    },
 
     async get(tenant, id) {
       const key = `${tenant}/${id}`;

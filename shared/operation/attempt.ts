@@ -1,10 +1,21 @@
-import { isUnavailable, type ServiceError } from '../serviceError.ts';
-import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF } from './backoff.ts';
+import { isUnavailable, ServiceError } from '../serviceError.ts';
+import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
+import type { Outcome } from './changeListener.ts';
 
 /** An attempt to change the version `base` that failed; `cause` is the error after which it may have taken effect. */
 export interface Attempt<Base> {
   readonly base: Base;
   readonly cause?: ServiceError;
+}
+
+/** The end of a change that fails. After `unavailable` it may have taken effect, whatever else is known of its attempts. */
+export const failure = (error: ServiceError, outcome: Outcome) =>
+  ({ step: 'fail', error, outcome: isUnavailable(error) ? 'unknown' : outcome }) as const;
+
+/** Why a change fails that was attempted often enough; undefined if it may be attempted again. */
+export function exhausted(attempts: readonly Attempt<unknown>[]): ServiceError | undefined {
+  if (attempts.length < MAX_ATTEMPTS) return undefined;
+  return attempts.find(({ cause }) => cause)?.cause ?? new ServiceError('conflict');
 }
 
 /**

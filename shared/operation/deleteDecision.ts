@@ -1,6 +1,5 @@
 import { ServiceError } from '../serviceError.ts';
-import type { Attempt } from './attempt.ts';
-import { MAX_ATTEMPTS } from './backoff.ts';
+import { type Attempt, exhausted, failure } from './attempt.ts';
 import type { Outcome } from './changeListener.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
 import { isSuccessor, KEPT_WRITES, type RemovableVersion, type StoredVersion } from './repository.ts';
@@ -8,7 +7,7 @@ import { isSuccessor, KEPT_WRITES, type RemovableVersion, type StoredVersion } f
 export type DeleteDecision =
   | { readonly step: 'remove'; readonly base: RemovableVersion }
   | { readonly step: 'done'; readonly outcome: Outcome }
-  | { readonly step: 'fail'; readonly error: ServiceError; readonly outcome: Outcome };
+  | ReturnType<typeof failure>;
 
 /** Decides the next step of a deletion, by what the store has now and the attempts to remove that failed. */
 export function decideDelete(
@@ -20,19 +19,14 @@ export function decideDelete(
   const gone = attempts.filter(({ base }) => !current || isAnother(current, base));
   if (gone.some(({ cause }) => cause)) return { step: 'done', outcome: 'written' };
   // An attempt that met a conflict may be that of a proxy which had removed it before, or another caller did.
-  if (!current) return fail(new ServiceError('notFound'), gone.length > 0 ? 'written' : 'refused');
+  if (!current) return failure(new ServiceError('notFound'), gone.length > 0 ? 'written' : 'refused');
 
   const doubtful = attempts.filter(({ base }) => !isSuccessor(current, base));
-  const lost = doubtful.find(({ cause }) => cause);
-  if (lost?.cause) return fail(lost.cause, 'unknown');
-  const failed = failedPrecondition(preconditions, current.etag);
-  if (!failed && attempts.length < MAX_ATTEMPTS) return { step: 'remove', base: current };
-  const cause = failed ? undefined : attempts.find((each) => each.cause)?.cause;
-  if (cause) return fail(cause, 'unknown');
-  return fail(failed ?? new ServiceError('conflict'), doubtful.length > 0 ? 'unknown' : 'refused');
+  const lost = doubtful.find(({ cause }) => cause)?.cause;
+  const error = lost ?? failedPrecondition(preconditions, current.etag) ?? exhausted(attempts);
+  if (error) return failure(error, doubtful.length > 0 ? 'unknown' : 'refused');
+  return { step: 'remove', base: current };
 }
-
-const fail = (error: ServiceError, outcome: Outcome) => ({ step: 'fail', error, outcome }) as const;
 
 /** Whether `current` was certainly created after `base`, which has the same id, was removed. */
 function isAnother(current: StoredVersion, base: StoredVersion) {

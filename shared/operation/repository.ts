@@ -37,6 +37,11 @@ export interface StoredOperation extends OperationVersion, StoredVersion {
   readonly history?: RepeatableHistory | undefined;
 }
 
+/** An operation as this instance read or wrote it, so many milliseconds ago. */
+export interface CachedOperation extends StoredOperation {
+  readonly ageMs: number;
+}
+
 /** What a removal needs of an operation, which may be damaged, and then has no `operation`. */
 export interface RemovableVersion extends StoredVersion {
   readonly operation: PlayPromptOperation | undefined;
@@ -65,7 +70,7 @@ export interface OperationPage {
 /** Stores the operations of all tenants. Every method throws ServiceError `unavailable` when the store cannot serve. */
 export interface OperationRepository {
   /** The operation as this instance last read or wrote it, if it is still cached. It may be stale, and costs no request. */
-  getCached(tenant: string, id: string): StoredOperation | undefined;
+  getCached(tenant: string, id: string): CachedOperation | undefined;
 
   /**
    * Reads an operation; undefined when the tenant has none with that id.

@@ -1,6 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import { SCOPE, withChildSpan } from '../tracing.ts';
 import { type Attempt, attempt } from './attempt.ts';
+import { createCacheFreshness } from './cacheFreshness.ts';
 import { tellOutcome } from './changeListener.ts';
 import { createKeyedMutex } from './keyedMutex.ts';
 import type { OperationVersion } from './playPromptOperation.ts';
@@ -22,6 +23,7 @@ export function createUpdateOperation({
   now = Date.now,
 }: Collaborators<'getCached' | 'get' | 'put'>) {
   const mutex = createKeyedMutex();
+  const freshness = createCacheFreshness();
   const meter = metrics.getMeter(SCOPE);
   const updates = meter.createCounter('playpromptoperation.updates', {
     description: 'Updates that succeeded, by the status that the operation has now.',
@@ -43,13 +45,18 @@ export function createUpdateOperation({
     const listener = listen?.(tenant, id, writeId);
     const attempts: Attempt<StoredOperation | undefined>[] = [];
 
-    let current = operations.getCached(tenant, id);
-    for (let isCached = true; ; isCached = false) {
-      if (!isCached) current = await operations.get(tenant, id, signal);
+    const cached = operations.getCached(tenant, id);
+    let current: StoredOperation | undefined = cached;
+    for (let isCached = !cached || freshness.isLikely(cached.ageMs); ; isCached = false) {
+      if (!isCached) {
+        current = await operations.get(tenant, id, signal);
+        if (cached && attempts.length === 0) freshness.learn(cached.ageMs, current?.etag === cached.etag);
+      }
       const decision = decideUpdate(request, { current, isCached, attempts, writeId, now: now() });
       if (decision.step === 'read') continue;
       if (decision.step === 'write') {
         const stored = await attempt(attempts, current, () => write(decision, current), signal, isCached);
+        if (cached && isCached && !attempts[0]?.cause) freshness.learn(cached.ageMs, stored !== undefined);
         if (stored) return stored;
         const cause = isCached ? 'stale' : 'conflict';
         retries.add(1, { cause: attempts.at(-1)?.cause ? 'unavailable' : cause });

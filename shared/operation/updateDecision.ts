@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ServiceError } from '../serviceError.ts';
-import type { Attempt } from './attempt.ts';
-import { MAX_ATTEMPTS } from './backoff.ts';
+import { type Attempt, exhausted, failure } from './attempt.ts';
 import type { ChangeType, Outcome } from './changeListener.ts';
 import {
   applyPatch,
@@ -47,7 +45,7 @@ export type UpdateDecision =
   | Write
   | { readonly step: 'read' }
   | { readonly step: 'answer'; readonly version: OperationVersion; readonly outcome: Outcome }
-  | { readonly step: 'fail'; readonly error: ServiceError; readonly outcome: Outcome };
+  | ReturnType<typeof failure>;
 
 /**
  * Decides the next step of an update. The first write is conditional on the cached version, or on absence if the request
@@ -78,16 +76,10 @@ export function decideUpdate(
   }
   // The first response is not kept any more: the store's version takes its place.
   if (repetition.isRepeated && current) return { step: 'answer', version: current, outcome };
-  const lost = attempts.find(({ base, cause }) => cause && isLost(base, current));
-  if (lost?.cause) return { step: 'fail', error: lost.cause, outcome: 'unknown' };
-  if (failed) return { step: 'fail', error: failed, outcome };
+  const lost = attempts.find(({ base, cause }) => cause && isLost(base, current))?.cause;
+  const refusal = lost ?? failed ?? (isUnchanged ? undefined : exhausted(attempts));
+  if (refusal) return failure(refusal, outcome);
   if (isUnchanged) return { step: 'answer', version: current, outcome };
-  if (attempts.length >= MAX_ATTEMPTS) {
-    const cause = attempts.find((each) => each.cause)?.cause;
-    return cause
-      ? { step: 'fail', error: cause, outcome: 'unknown' }
-      : { step: 'fail', error: new ServiceError('conflict'), outcome };
-  }
   const changeType = current ? 'updated' : 'created';
   const history = nextHistory(current, repeatable, now);
   return { step: 'write', next, changeType: isSame ? undefined : changeType, history, outcome };

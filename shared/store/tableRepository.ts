@@ -39,16 +39,18 @@ const sharedKeyOf = (row: unknown) => Buffer.from(sharedKeyRow.parse(row).value,
  */
 export function createTableRepository(settings: TablesSettings): OperationRepository {
   const table = connectTable(settings);
-  const cache = new QuickLRU<string, StoredOperation>({ maxSize: CACHED_OPERATIONS });
+  const cache = new QuickLRU<string, { readonly stored: StoredOperation; readonly at: number }>({
+    maxSize: CACHED_OPERATIONS,
+  });
   const meter = metrics.getMeter(SCOPE);
   const lookups = meter.createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
   const damagedRows = meter.createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
 
   return {
     getCached(tenant, id) {
-      const stored = cache.get(`${tenant}/${id}`);
-      lookups.add(1, { cache: 'operations', hit: stored !== undefined });
-      return stored;
+      const cached = cache.get(`${tenant}/${id}`);
+      lookups.add(1, { cache: 'operations', hit: cached !== undefined });
+      return cached && { ...cached.stored, ageMs: performance.now() - cached.at };
     },
 
     async get(tenant, id, signal) {
@@ -58,7 +60,7 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
         return undefined;
       }
       const stored = fromTableEntity(row);
-      cache.set(`${tenant}/${id}`, stored);
+      cache.set(`${tenant}/${id}`, { stored, at: performance.now() });
       return stored;
     },
 
@@ -75,7 +77,7 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
       const etag = await (current ? table.replace(entity, current.etag, signal) : table.create(entity, signal));
       if (etag === undefined) return undefined;
       const stored = { operation, writes, history, etag };
-      cache.set(`${tenant}/${operation.id}`, stored);
+      cache.set(`${tenant}/${operation.id}`, { stored, at: performance.now() });
       return stored;
     },
 

@@ -39,8 +39,6 @@ export interface RecordingReceiver {
   readonly validated: readonly string[];
   /** Decides on each request from now on, if it returns something; a handshake is asked for with a token. */
   reply: ((path: string, token: string | null) => Reply | undefined) | undefined;
-  /** Forgets what was accepted. */
-  clear(): void;
   close(): Promise<void>;
 }
 
@@ -63,7 +61,6 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
     at: (path) => accepted.get(path) ?? [],
     validated,
-    clear: () => accepted.clear(),
     reply: undefined,
     async close() {
       server.closeAllConnections();

@@ -1,0 +1,84 @@
+import { expect, test } from '@jest/globals';
+import { createCacheFreshness } from '../../../shared/operation/cacheFreshness.ts';
+import { KEPT_WRITES, type StoredOperation } from '../../../shared/operation/repository.ts';
+import { createUpdateOperation } from '../../../shared/operation/update.ts';
+import { TENANT } from '../../support/operations.ts';
+import { randomOf } from '../../support/random.ts';
+
+const { signal } = new AbortController();
+const OPERATIONS = 400;
+/** Of each operation; the first one creates it, by a read and a write. */
+const UPDATES = 6;
+
+/** How many requests an update sends to the store on average, if each goes to any of so many instances. */
+async function averageRequests(instances: number, concurrent: number) {
+  const random = randomOf(7);
+  const rows = new Map<string, StoredOperation>();
+  let [requests, now] = [0, 0];
+
+  const updates = Array.from({ length: instances }, () => {
+    const cache = new Map<string, { stored: StoredOperation; at: number }>();
+    return createUpdateOperation({
+      operations: {
+        getCached(_tenant, id) {
+          const cached = cache.get(id);
+          return cached && { ...cached.stored, ageMs: now - cached.at };
+        },
+        async get(_tenant, id) {
+          requests += 1;
+          const stored = rows.get(id);
+          if (stored) cache.set(id, { stored, at: now });
+          return stored;
+        },
+        async put(_tenant, operation, current, writeId) {
+          requests += 1;
+          if (rows.get(operation.id)?.etag !== current?.etag) return undefined;
+          const writes = [writeId, ...(current?.writes ?? [])].slice(0, KEPT_WRITES);
+          const stored = { operation, writes, etag: crypto.randomUUID() };
+          rows.set(operation.id, stored);
+          cache.set(operation.id, { stored, at: now });
+          return stored;
+        },
+      },
+    });
+  });
+
+  const running: { id: string; left: number }[] = [];
+  for (let started = 0; started < OPERATIONS || running.length > 0; ) {
+    while (running.length < concurrent && started < OPERATIONS) running.push({ id: `${started++}`, left: UPDATES });
+    const operation = running[Math.floor(random() * running.length)];
+    const update = updates[Math.floor(random() * instances)];
+    if (!operation || !update) throw new RangeError('There is nothing to pick from.');
+    now += 4 + random() * 12;
+    await update(
+      TENANT,
+      { id: operation.id, patch: { clientContext: `${operation.left--}` }, preconditions: {} },
+      signal,
+    );
+    if (operation.left === 0) running.splice(running.indexOf(operation), 1);
+  }
+  return requests / (OPERATIONS * UPDATES);
+}
+
+test.each([
+  [1, 100, 7 / 6],
+  [2, 1, 1.8],
+  [2, 100, 1.8],
+  [4, 1, 2],
+  [4, 100, 2],
+  [16, 100, 2],
+])('an update at any of %i instances, with %i operations at a time, takes at most %d requests', async (...row) => {
+  const [instances, concurrent, most] = row;
+  expect(await averageRequests(instances, concurrent)).toBeLessThanOrEqual(most);
+});
+
+test('the freshness of cached versions is learned anew, by their age', () => {
+  const freshness = createCacheFreshness();
+  const learn = (ageMs: number, isFresh: boolean) => {
+    for (let n = 0; n < 100; n++) freshness.learn(ageMs, isFresh);
+    return [1, 1000, Number.MAX_VALUE].map(freshness.isLikely);
+  };
+  expect(learn(1000, false)).toEqual([true, false, true]);
+  expect(learn(Number.MAX_VALUE, false)).toEqual([true, false, false]);
+  expect(learn(1000, true)).toEqual([true, true, false]);
+});
