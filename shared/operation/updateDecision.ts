@@ -58,7 +58,7 @@ export function decideUpdate(
   { current, isCached, attempts, writeId, now }: UpdateKnowledge,
 ): UpdateDecision {
   const repetition = findRepetition(current, repeatable);
-  if (attempts.length > 0 && current?.writes.includes(writeId)) {
+  if (current?.writes.includes(writeId)) {
     return { step: 'answer', version: repetition.response ?? current, outcome: 'written' };
   }
   const isFull = current?.writes.length === KEPT_WRITES;

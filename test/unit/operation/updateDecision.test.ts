@@ -94,6 +94,12 @@ test.each<Row>([
   ['a repetition with other content', { repeatable: differing }, { current: executed }, fail('repetitionDiffers')],
 
   ['a conflict is followed by another write', {}, { current: base, attempts: [{ base }] }, write('updated')],
+  [
+    'unless it has become unnecessary',
+    same,
+    { current: stored({ writes: ['x', 'v'] }), attempts: Array(MAX_ATTEMPTS).fill({ base }) },
+    answer({ writes: ['x', 'v'] }),
+  ],
   ['until there were too many', {}, { current: base, attempts: Array(MAX_ATTEMPTS).fill({ base }) }, fail('conflict')],
   [
     'of which one may have taken effect',
@@ -128,6 +134,7 @@ test.each<Row>([
   ['a lost write that did not', {}, { current: base, attempts: [{ base, cause }] }, write('updated')],
   ['a lost create that did not', {}, { attempts: [{ base: undefined, cause }] }, write('created')],
   ['a lost write whose operation is gone', {}, { attempts: [{ base, cause }] }, fail('unavailable')],
+  ['before a precondition fails', ifMatch('"e"'), { attempts: [{ base, cause }] }, fail('unavailable')],
   ['a lost write after too many others', {}, { current: muchLater, attempts: [{ base, cause }] }, fail('unavailable')],
   [
     'a lost create after too many others',
@@ -210,6 +217,12 @@ test.each<Row>([
     {},
     { current: muchLater, attempts: [{ base }] },
     write('updated', 'Completed', 'unknown'),
+  ],
+  [
+    'however the last attempt ended',
+    ifMatch('"e"'),
+    { current: muchLater, attempts: [{ base }, { base: muchLater }] },
+    fail('versionChanged', 'unknown'),
   ],
   ['as when the operation is gone', {}, { attempts: [{ base }] }, write('created')],
   ['unless a precondition fails', ifMatch('"e"'), { attempts: [{ base }] }, fail('versionMissing')],
