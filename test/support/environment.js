@@ -5,8 +5,8 @@ const KEPT = [
   /^(LANG|LC_\w+|TZ|CI|CHROMIUM|JEST_WORKER_ID|NODE_ENV)$/,
   // For the package managers of tests in test/field.
   /^(npm_config|DOTNET|NUGET|SSL_CERT)_/i,
-  // What tests read.
-  /^TEST_|_(SEED|ROUNDS|POINTS|REQUESTS|UPDATES|RUNS)$/,
+  // What tests read, and the mutation test sets.
+  /^TEST_|^__STRYKER_|_(SEED|ROUNDS|POINTS|REQUESTS|UPDATES|RUNS)$/,
 ];
 
 for (const name of Object.keys(process.env)) {
