@@ -1,6 +1,5 @@
 // The outbox, step by step: an instance dies before and after each of its requests to the store and to receivers while it
 // writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
 import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
 import { createDeliverDue } from '../../shared/notifications/deliverDue.ts';
@@ -19,6 +18,7 @@ import { createTableRepository } from '../../shared/store/tableRepository.ts';
 import { aSubscription } from '../support/notifications.ts';
 import { expireLeases } from '../support/recordingReceiver.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
+import { until } from '../support/until.ts';
 
 const signal = new AbortController().signal;
 const RECEIVERS = ['https://one.example/', 'https://other.example/'];
@@ -117,7 +117,7 @@ test('a warm update asks the store once without a subscription, and twice before
   /** What a warm update asks of the store before its answer; subscriptions are listed every few seconds only. */
   async function warmUpdate(instance: ReturnType<typeof startInstance>) {
     await instance.update(tenant, 'counted', { clientContext: crypto.randomUUID() });
-    while ((await waiting()).length > 0) await delay(1);
+    await until(async () => (await waiting()).length === 0);
     await instance.ended();
     const before = instance.requests.length;
     await instance.update(tenant, 'counted', { clientContext: crypto.randomUUID() });
@@ -128,7 +128,7 @@ test('a warm update asks the store once without a subscription, and twice before
   const resource = readResource("playPromptOperation?$filter=status eq 'Completed'");
   await subscribe(tenant, { notificationUrl: FIRST, resource });
   expect((await warmUpdate(startInstance())).slice(0, 2)).toEqual(['create', 'put']);
-  while ((await waiting()).length > 0) await delay(1);
+  await until(async () => (await waiting()).length === 0);
 });
 
 test.each([
@@ -152,7 +152,7 @@ test.each([
     const instance = startInstance(when, request);
     const answer = await instance.update(tenant, id, { status: 'Completed' }).catch(() => undefined);
     const isOver = (left: readonly StoredEntry[]) => left.every(({ entry }) => isDown && entry.attempts > 0);
-    while (!instance.isDead() && !isOver(await waiting())) await delay(1);
+    await until(async () => instance.isDead() || isOver(await waiting()));
     down.clear();
     await instance.deliverDue().catch(() => {});
     await instance.ended();

@@ -1,6 +1,5 @@
 // Change notifications: Microsoft Graph, "subscription resource type". The tests run side by side, since each creation and each
 // update is answered 3 seconds after it was stored.
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { startApp, type TestApp, type TestRequest, testInProcess } from '../support/app.ts';
@@ -8,6 +7,7 @@ import { TENANT } from '../support/operations.ts';
 import { type RecordingReceiver, type Reply, startRecordingReceiver } from '../support/recordingReceiver.ts';
 import { tableClient } from '../support/tables.ts';
 import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const PATH = '/v1.0/subscriptions';
 const OPERATION = '/v1.0/playPromptOperation';
@@ -34,6 +34,8 @@ beforeAll(async () => {
     AUTH_TENANTS: [TENANT, OTHER_TENANT, FULL_TENANT, STRANGER].join(),
     NOTIFICATION_HOSTS: '127.0.0.1',
   });
+  // Loads the module of deletions: Jest loads none while concurrent tests wait.
+  await app.send({ method: 'DELETE', path: `${OPERATION}/none` });
 });
 afterAll(async () => {
   await app.close();
@@ -53,7 +55,7 @@ const subscribe = (changes: object = {}, request: TestRequest = {}) =>
 
 /** What arrived at a path, once something did. */
 async function notificationsAt(path: string) {
-  while (receiver.at(path).length === 0) await delay(20);
+  await until(() => receiver.at(path).length > 0);
   return receiver.at(path);
 }
 
@@ -211,7 +213,8 @@ test.concurrent('a change that matches is notified with the operation, its ETag 
   const path = `${OPERATION}/${id}`;
   await app.send({ path, body: { status: 'Running' } });
   await app.send({ path, body: { status: 'Running', clientContext: 'still' } });
-  const { headers, json } = await app.send({ path, body: { status: 'Completed' } });
+  const { status, headers, json } = await app.send({ path, body: { status: 'Completed' } });
+  expect(status).toBe(200);
   await app.send({ path, body: { status: 'Completed' } });
   const { '@odata.context': _, ...resourceData } = json;
   expect(resourceData['@odata.etag']).toBe(headers.get('etag'));
@@ -219,8 +222,8 @@ test.concurrent('a change that matches is notified with the operation, its ETag 
   const completed = { changeType: 'updated', clientState: 'mine', resource, resourceData };
   expect(await notificationsAt('/ended')).toEqual([expect.objectContaining(completed)]);
 
-  await app.send({ method: 'DELETE', path });
-  while (receiver.at('/ended').length < 2) await delay(20);
+  expect((await app.send({ method: 'DELETE', path })).status).toBe(204);
+  await until(() => receiver.at('/ended').length > 1);
   const [, ...later] = receiver.at('/ended');
   expect(later).toMatchObject([{ changeType: 'deleted' }]);
   expect(later[0]?.resourceData).toEqual({ '@odata.type': '#microsoft.graph.playPromptOperation', id });

@@ -2,7 +2,6 @@
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
@@ -19,6 +18,7 @@ import {
   WATCH_HEAP,
 } from '../support/service.ts';
 import { DEFAULT_TABLE, tableClient } from '../support/tables.ts';
+import { until } from '../support/until.ts';
 
 /** `npm test` sends so many times as many requests concurrently, and then the same in a batch. */
 const [ROUNDS, AT_ONCE] = [20, 20];
@@ -437,7 +437,7 @@ function inBatch(shots: readonly Shot[]): Shot {
 /** Waits until the heap was measured again. */
 async function nextHeapSample() {
   const { length } = heapSamples(service);
-  while (heapSamples(service).length === length) await delay(100);
+  await until(() => heapSamples(service).length > length);
   return heapSamples(service).at(-1) ?? 0;
 }
 

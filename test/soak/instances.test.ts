@@ -1,6 +1,5 @@
 // Two instances on one store, of which one is killed: nothing that was acknowledged is lost, nothing new is refused, and every
 // subscription is notified of what it asks for.
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { type Answer, call } from '../support/caller.ts';
@@ -19,6 +18,7 @@ import { rounds, seed } from '../support/rounds.ts';
 import { killService, patch, send, startService, type TestService } from '../support/service.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 import { AUDIENCE, ROLE } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const SECOND = 1000;
 const ENDED = "playPromptOperation?$filter=status in ('Completed','Failed')";
@@ -175,7 +175,7 @@ test('a receiver gets every change while others hang, fail, redirect or never en
   const ids = Array.from({ length: 60 }, () => crypto.randomUUID());
   for (const id of ids) expect((await patch(as(tenants.beside, 0), {}, { path: `/${id}` })).status).toBe(200);
   const reached = () => new Set(receiver.at('/beside').map(({ resourceData: { id } }) => id));
-  while (reached().size < ids.length) await delay(20);
+  await until(() => reached().size === ids.length);
   expect(receiver.at('/elsewhere')).toEqual([]);
 });
 
@@ -201,8 +201,8 @@ test(`every acknowledged change is notified although the instance that made it i
         if (answer?.status === 200) acknowledged.push({ id, etag: answer.headers.get('etag') ?? '', status });
       }
     });
-    const until = acknowledged.length + 8 * (1 + random() * 4);
-    while (acknowledged.length <= until) await delay(5);
+    const enough = acknowledged.length + 8 * (1 + random() * 4);
+    await until(() => acknowledged.length > enough);
     const killed = killService(instances[0]);
     isKilled = true;
     await Promise.all([killed, ...callers]);

@@ -1,11 +1,11 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import * as z from 'zod';
 import { close, listen } from '../../local/loopback.ts';
 import { ADMIN_KEY, type TestService } from './service.ts';
 import { tableClient } from './tables.ts';
+import { until } from './until.ts';
 
 const notification = z.looseObject({
   subscriptionId: z.string(),
@@ -125,7 +125,7 @@ export async function expireLeases(table: string): Promise<number> {
 
 /** Waits until the outbox is empty: everything that was to be delivered was. */
 export async function untilDelivered(table: string) {
-  while (!(await outboxOf(table).next()).done) await delay(50);
+  await until(async () => (await outboxOf(table).next()).done === true);
 }
 
 const outboxOf = (table: string) =>

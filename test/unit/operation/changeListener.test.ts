@@ -98,7 +98,7 @@ test('a write that was answered was that of the last attempt', async () => {
   expect(calls).toEqual(['before created', 'after write by attempt: last']);
 });
 
-test('a change that is refused is', async () => {
+test.concurrent('a change that is refused is', async () => {
   const { calls, update } = setUp({ put: async () => undefined });
   await expect(update({ status: 'Running' })).rejects.toMatchObject({ reason: 'conflict' });
   expect(calls.at(-1)).toBe('settled');

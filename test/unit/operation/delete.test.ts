@@ -116,7 +116,7 @@ describe('a removal', () => {
     await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'notFound' });
   });
 
-  test('is a conflict when it never succeeds', async () => {
+  test.concurrent('is a conflict when it never succeeds', async () => {
     const { id } = await newOperation();
     let tries = 0;
     const store: OperationRepository = {

@@ -67,7 +67,7 @@ describe('a write whose answer was lost', () => {
 });
 
 describe('an update that meets others', () => {
-  test('is tried at least 10 times, and is a conflict when none succeeds', async () => {
+  test.concurrent('is tried at least 10 times, and is a conflict when none succeeds', async () => {
     const { store, tries } = writing(async () => undefined);
     await expect(update(store, newId(), {})).rejects.toMatchObject({ reason: 'conflict' });
     expect(tries()).toBe(MAX_ATTEMPTS);
