@@ -1,7 +1,7 @@
 // Time and size: nothing that anyone sends holds the process, or makes it send much more than it was sent.
 //
-// Every input has a structure that grows toward a limit, not random bytes: repeated separators, nested quotes, long
-// names, many members. The budgets are generous, so that a slow machine passes and quadratic work does not.
+// Every input has a structure that grows toward a limit, not random bytes: repeated separators, nested quotes, long names, many
+// members. The budgets are of CPU time, and generous, so that a slow or busy machine passes and quadratic work does not.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MAX_HEADER_LENGTH } from '../../shared/http/headers.ts';
@@ -118,7 +118,7 @@ describe('a long header', () => {
   });
 
   test.each(names)('%s is refused by its name from the limit on', async (name) => {
-    const value = (length: number) => ({ [name]: 'x'.repeat(length), ...(name === 'prefer' && {}) });
+    const value = (length: number) => ({ [name]: 'x'.repeat(length) });
     const above = await app.send({ path: `${PATH}/a`, headers: value(MAX_HEADER_LENGTH + 1), body: {} });
     expect([above.status, above.json.error.details?.[0]?.target.toLowerCase()]).toEqual([400, name]);
     const at = await app.send({ path: `${PATH}/a`, headers: value(MAX_HEADER_LENGTH), body: {} });
@@ -267,7 +267,7 @@ describe('a query', () => {
 
 describe('lists', () => {
   const message = '\u0001'.repeat(8192);
-  const COUNT = 120;
+  const COUNT = 90;
   beforeAll(async () => {
     await Promise.all(
       Array.from({ length: COUNT }, (_, n) =>
@@ -290,9 +290,7 @@ describe('lists', () => {
   });
 
   test('in a batch share its bound, and each of them is answered', async () => {
-    const requests = Array.from({ length: 20 }, (_, n) =>
-      request({ id: `${n}`, url: '/playPromptOperation?$top=999' }),
-    );
+    const requests = ['1', '2', '3'].map((id) => request({ id, url: '/playPromptOperation?$top=999' }));
     const { json } = await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests } });
     for (const { status, body } of json.responses) {
       expect([status, body.value.length > 0, typeof body['@odata.nextLink']]).toEqual([200, true, 'string']);

@@ -279,6 +279,14 @@ describe('the key that instances share', () => {
   });
 });
 
+test.concurrent('a query is waited for as long as Table Storage may scan before it returns a part', async () => {
+  const proxy = await startFaultProxy();
+  proxy.fault = () => ({ latency: 5000 });
+  const operations = await open(newTableName(), proxy.port);
+  await expect(operations.list(TENANT, { top: 1 }, signal)).resolves.toBeDefined();
+  await proxy.close();
+});
+
 describe('a store that fails', () => {
   let proxy: FaultProxy;
   let operations: OperationRepository;
@@ -331,11 +339,6 @@ describe('a store that fails', () => {
     deadline.abort(new Error('over'));
     await expect(reading).rejects.toEqual(unavailable);
     await expect(reading).rejects.toThrow('The store of operations is not available. Try again.');
-  });
-
-  test('is waited for by a query as long as Table Storage may scan before it returns a part', async () => {
-    proxy.fault = () => ({ latency: 5000 });
-    await expect(operations.list(TENANT, { top: 1 }, signal)).resolves.toBeDefined();
   });
 
   test('is sent the request again after a read, no sooner than 100 ms after it failed, and later after each failure', async () => {
