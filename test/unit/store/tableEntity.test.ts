@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Filter } from '../../../shared/operation/filter.ts';
 import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
 import {
   fromListedEntity,
@@ -9,8 +8,6 @@ import {
   fromVersionEntity,
   toTableEntity,
 } from '../../../shared/store/tableEntity.ts';
-import { MAX_QUERY_LENGTH, toTableFilter } from '../../../shared/store/tableFilter.ts';
-import { comparisonsOf, filters } from '../../support/filters.ts';
 import { anOperation, operations, TENANT } from '../../support/operations.ts';
 
 describe('a row', () => {
@@ -101,84 +98,5 @@ describe('the version in a row', () => {
     [{}, []],
   ])('of %j has these writes, however damaged the row is', (columns, writes) => {
     expect(fromVersionEntity({ etag: 'W/"1"', ...columns })).toEqual({ etag: 'W/"1"', writes });
-  });
-});
-
-describe('a filter in the words of the store', () => {
-  const range = `PartitionKey ge '${TENANT}_' and PartitionKey lt '${TENANT}_g'`;
-
-  test('is the range of the tenant, where there is no other', () => {
-    expect(toTableFilter(TENANT, undefined)).toBe(range);
-    const hexadecimal = Array.from({ length: 256 }, (_, n) => `${TENANT}_${n.toString(16).padStart(2, '0')}`);
-    for (const key of hexadecimal) expect(key >= `${TENANT}_` && key < `${TENANT}_g`).toBe(true);
-  });
-
-  test.each([
-    [{ operator: 'eq', property: 'status', value: 'Running' } as const, "status eq 'Running'"],
-    [{ operator: 'ne', property: 'clientContext', value: "o'clock" } as const, `clientContext ne '"o''clock"'`],
-    [{ operator: 'eq', property: 'clientContext', value: null } as const, "clientContext eq 'null'"],
-    [{ operator: 'eq', property: 'clientContext', value: 'null' } as const, `clientContext eq '"null"'`],
-    [
-      { operator: 'not', operand: { operator: 'in', property: 'status', values: ['Failed', null] } } as const,
-      "(status ne 'Failed' and status ne 'null')",
-    ],
-  ])('%j', (filter, words) => {
-    expect(toTableFilter(TENANT, filter)).toBe(`${range} and ${words}`);
-  });
-
-  test('never contains not, and never more comparisons than the store allows', async () => {
-    await fc.assert(
-      fc.property(filters, (filter) => {
-        const words = String(toTableFilter(TENANT, filter)).replaceAll(/'(?:[^']|'')*'/g, "''");
-        expect(words).not.toMatch(/\bnot\b/);
-        const comparisons = words.match(/ (?:eq|ne|ge|lt) /g)?.length ?? 0;
-        expect(comparisons).toBe(comparisonsOf(filter) + 2);
-        expect(comparisons).toBeLessThanOrEqual(15);
-      }),
-    );
-  });
-
-  const long = 'x'.repeat(257);
-  const compare = (operator: 'eq' | 'ne', value: string) => ({ operator, property: 'clientContext', value }) as const;
-  const context = (value: string) => `clientContext eq '"${value}"'`;
-  test.each<[string, Filter, string | undefined]>([
-    ['equal to it matches nothing', compare('eq', long), undefined],
-    ['other than it matches everything', compare('ne', long), range],
-    [
-      'in a list is left out',
-      { operator: 'in', property: 'clientContext', values: [long, 'a'] },
-      `${range} and ${context('a')}`,
-    ],
-    ['in a list of its own matches nothing', { operator: 'in', property: 'clientContext', values: [long] }, undefined],
-    [
-      'or another is the other',
-      { operator: 'or', left: compare('eq', long), right: compare('eq', 'a') },
-      `${range} and ${context('a')}`,
-    ],
-    [
-      'and another matches nothing',
-      { operator: 'and', left: compare('eq', 'a'), right: compare('eq', long) },
-      undefined,
-    ],
-    [
-      'negated, and another, is the other',
-      { operator: 'and', left: { operator: 'not', operand: compare('eq', long) }, right: compare('eq', 'a') },
-      `${range} and ${context('a')}`,
-    ],
-  ])('a value that no operation can have: %s', (_title, filter, query) => {
-    expect(toTableFilter(TENANT, filter)).toBe(query);
-  });
-
-  test('is refused when its encoded form is longer than the store accepts', () => {
-    const filter = (values: number) =>
-      ({
-        operator: 'in',
-        property: 'clientContext',
-        values: Array.from({ length: values }, () => '\u4e2d'.repeat(256)),
-      }) as const;
-    expect(encodeURIComponent(String(toTableFilter(TENANT, filter(4)))).length).toBeLessThanOrEqual(MAX_QUERY_LENGTH);
-    expect(() => toTableFilter(TENANT, filter(7))).toThrow(
-      expect.objectContaining({ reason: 'invalidRequest', details: [expect.objectContaining({ target: '$filter' })] }),
-    );
   });
 });

@@ -1,7 +1,9 @@
 // What the queries find is tested against the store, in tableRepository.test.ts.
 import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
 import type { Filter } from '../../../shared/operation/filter.ts';
 import { MAX_QUERY_LENGTH, toEndedFilter, toTableFilter } from '../../../shared/store/tableFilter.ts';
+import { comparisonsOf, filters } from '../../support/filters.ts';
 
 const RANGE = "PartitionKey ge 't_' and PartitionKey lt 't_g'";
 const running: Filter = { operator: 'eq', property: 'status', value: 'Running' };
@@ -13,7 +15,26 @@ test('without a filter, a query is of the partitions of the tenant', () => {
   expect(toTableFilter('t', undefined)).toBe(RANGE);
 });
 
+test('of a partition that is a bucket of the tenant, whichever', () => {
+  for (let n = 0; n < 256; n++) {
+    const key = `t_${n.toString(16).padStart(2, '0')}`;
+    expect(key >= 't_' && key < 't_g').toBe(true);
+  }
+});
+
 describe('a filter', () => {
+  test('never contains not, and never more comparisons than the store allows', () => {
+    void fc.assert(
+      fc.property(filters, (filter) => {
+        const words = String(toTableFilter('t', filter)).replaceAll(/'(?:[^']|'')*'/g, "''");
+        expect(words).not.toMatch(/\bnot\b/);
+        const comparisons = words.match(/ (?:eq|ne|ge|lt) /g)?.length ?? 0;
+        expect(comparisons).toBe(comparisonsOf(filter) + 2);
+        expect(comparisons).toBeLessThanOrEqual(15);
+      }),
+    );
+  });
+
   const statuses: Filter = { operator: 'in', property: 'status', values: ['Running', 'Failed'] };
   test.each<[string, Filter]>([
     ["status eq 'Running'", running],
@@ -31,6 +52,8 @@ describe('a filter', () => {
     ],
     ["(status eq 'Running' or status eq 'Failed')", statuses],
     ["(status ne 'Running' and status ne 'Failed')", { operator: 'not', operand: statuses }],
+    ["clientContext eq 'null'", { operator: 'eq', property: 'clientContext', value: null }],
+    [`clientContext eq '"null"'`, { operator: 'eq', property: 'clientContext', value: 'null' }],
     [`clientContext eq '"it''s"'`, { operator: 'eq', property: 'clientContext', value: "it's" }],
     ["status eq 'Running'", { operator: 'or', left: impossible, right: running }],
     ["status eq 'Running'", { operator: 'and', left: running, right: certain }],

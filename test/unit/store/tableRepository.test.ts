@@ -107,6 +107,7 @@ describe('the round trip', () => {
         expect(await operations.get(TENANT, value.id, signal)).toEqual(written);
         expect(written?.operation).toEqual(value);
       }),
+      { numRuns: 40 },
     );
   });
 });
@@ -156,6 +157,7 @@ describe('a walk through a tenant', () => {
         expect(operationsOf(await walk(top, filter))).toEqual(wanted);
         expect(await store.count(TENANT, { filter }, signal)).toEqual({ count: wanted.length, next: undefined });
       }),
+      { numRuns: 40 },
     );
   });
 
@@ -318,10 +320,13 @@ describe('a store that fails', () => {
     ['a reset before the request arrives', () => 'resetBefore'],
     ['a reset before the answer arrives', () => 'resetAfter'],
   ];
-  test.each(passing)('%s is unavailable, to a reader and to a writer', async (_title, fault) => {
-    proxy.fault = fault;
-    await expect(get()).rejects.toEqual(unavailable);
-    await expect(put()).rejects.toEqual(unavailable);
+  test.concurrent.each(passing)('%s is unavailable, to a reader and to a writer', async (_title, fault) => {
+    const failing = await startFaultProxy();
+    failing.fault = fault;
+    const store = await open(newTableName(), failing.port);
+    await expect(store.get(TENANT, 'a', signal)).rejects.toEqual(unavailable);
+    await expect(store.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal)).rejects.toEqual(unavailable);
+    await failing.close();
   });
 
   test('half an answer and an answer that is not JSON are unavailable', async () => {
