@@ -1,8 +1,6 @@
-// SPEC section 3: the request.
-import { createHash } from 'node:crypto';
+// An update, as docs/api.md describes it. Every form of a header, an id or a value is in the unit tests of what reads it.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startApp, type TestApp, testInProcess } from '../support/app.ts';
-import { TENANT } from '../support/operations.ts';
 import { tableClient } from '../support/tables.ts';
 
 let app: TestApp;
@@ -24,19 +22,6 @@ const rows = async (id: string) => {
 };
 
 describe('which operation a request names', () => {
-  test('the id in the URL', async () => {
-    const id = newId();
-    expect((await app.send({ path: at(id), body: { status: 'Running' } })).json).toMatchObject({
-      id,
-      status: 'Running',
-    });
-  });
-
-  test('the id in the URL, with the same id in the body', async () => {
-    const id = newId();
-    expect((await app.send({ path: at(id), body: { id } })).status).toBe(200);
-  });
-
   test('an id in the body that is not the one in the URL is a 400', async () => {
     const [id, other] = [newId(), newId()];
     const { status, json } = await app.send({ path: at(id), body: { id: other } });
@@ -46,34 +31,12 @@ describe('which operation a request names', () => {
     expect(await rows(other)).toHaveLength(0);
   });
 
-  test('an id in the URL that no operation can have is a 400', async () => {
-    const { status, json } = await app.send({ path: at('-x'), body: {} });
-    expect(status).toBe(400);
-    expect(json.error.details).toMatchObject([{ target: 'id' }]);
-  });
-
-  test('the id in the body, before the clientContext', async () => {
-    const id = newId();
-    const { json } = await app.send({ body: { id, clientContext: 'some context' } });
-    expect(json).toMatchObject({ id, clientContext: 'some context' });
-  });
-
-  test('the clientContext: the UUIDv5 of tenant and clientContext, so that a retry meets the same operation', async () => {
+  test('the clientContext, so that a retry meets the same operation', async () => {
     const clientContext = `context ${newId()}`;
     const first = await app.send({ body: { clientContext, status: 'Running' } });
     const again = await app.send({ body: { clientContext, completionReason: 'unknown' } });
-    expect(first.json.id).toBe(uuidv5(TENANT, clientContext));
     expect(again.json).toMatchObject({ id: first.json.id, status: 'Running', completionReason: 'unknown' });
   });
-
-  test.each([[{}], [{ clientContext: null }], [{ clientContext: '' }], [{ status: 'Running' }]])(
-    'none of them is a 400 that names the three ways: %j',
-    async (body) => {
-      const { status, json } = await app.send({ body });
-      expect(status).toBe(400);
-      expect(json.error.message).toMatch(/URL.*id in the body.*clientContext/);
-    },
-  );
 
   test('the reference page’s own example, its placeholders replaced, answers 200 with an id, twice the same', async () => {
     const body = {
@@ -93,17 +56,6 @@ describe('which operation a request names', () => {
     expect(first.json.id).toMatch(/^[0-9a-f-]{36}$/);
     expect(again.json).toEqual(first.json);
   });
-
-  /** RFC 9562, section 5.5, written out. */
-  function uuidv5(namespace: string, name: string) {
-    const bytes = createHash('sha1')
-      .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
-      .update(name)
-      .digest();
-    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
-    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-    return bytes.toString('hex', 0, 16).replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
-  }
 });
 
 describe('merge', () => {
@@ -118,32 +70,6 @@ describe('merge', () => {
     await app.send({ path, body: whole });
     return path;
   };
-
-  test('what is absent stays', async () => {
-    const { json } = await app.send({ path: await stored(), body: { status: 'Failed' } });
-    expect(json).toMatchObject({ ...whole, status: 'Failed' });
-  });
-
-  test('null clears what may be null', async () => {
-    const body = { clientContext: null, resultInfo: null, completionReason: null };
-    const path = await stored();
-    expect((await app.send({ path, body })).json).toMatchObject({ ...body, status: 'Completed' });
-    expect((await app.send({ path, body: {} })).json).toMatchObject({ ...body, status: 'Completed' });
-  });
-
-  test('the members of resultInfo merge one by one', async () => {
-    const path = await stored();
-    expect((await app.send({ path, body: { resultInfo: { subcode: 5 } } })).json.resultInfo).toMatchObject({
-      code: 200,
-      subcode: 5,
-      message: 'm',
-    });
-    expect((await app.send({ path, body: { resultInfo: { message: null } } })).json.resultInfo).toMatchObject({
-      code: 200,
-      subcode: 5,
-      message: null,
-    });
-  });
 
   test('the answer is the merged entity as stored', async () => {
     const path = await stored();
@@ -171,9 +97,9 @@ describe('upsert', () => {
     expect(await rows(id)).toHaveLength(1);
   });
 
-  test.each([['*'], ['W/"1"'], ['"1", W/"2"']])('If-Match: %s never creates', async (ifMatch) => {
+  test('If-Match never creates', async () => {
     const id = newId();
-    const { status, json } = await app.send({ path: at(id), headers: { 'if-match': ifMatch }, body: {} });
+    const { status, json } = await app.send({ path: at(id), headers: { 'if-match': '*' }, body: {} });
     expect([status, json.error.code]).toEqual([412, 'PreconditionFailed']);
     expect(await rows(id)).toHaveLength(0);
   });
@@ -205,16 +131,10 @@ describe('concurrency', () => {
     expect(second.json['@odata.etag']).not.toBe(first.json['@odata.etag']);
   });
 
-  const forms: [string, (etag: string) => string][] = [
-    ['*', () => '*'],
-    ['the ETag', (etag) => etag],
-    ['the ETag without its mark of weakness', (etag) => etag.replace('W/', '')],
-    ['a list that holds it', (etag) => `"a,b", ${etag} ,W/"c"`],
-  ];
-  test.each(forms)('If-Match with %s lets the change pass', async (_title, form) => {
+  test('If-Match with a list that holds the ETag lets the change pass', async () => {
     const path = at(newId());
     const { headers } = await app.send({ path, body: {} });
-    const ifMatch = form(headers.get('etag') ?? '');
+    const ifMatch = `"a,b", ${headers.get('etag')} ,W/"c"`;
     const { status, json } = await app.send({ path, headers: { 'if-match': ifMatch }, body: { status: 'Running' } });
     expect([status, json.status]).toEqual([200, 'Running']);
   });
@@ -228,14 +148,6 @@ describe('concurrency', () => {
     expect([stale.status, stale.json.error.code]).toEqual([412, 'PreconditionFailed']);
     expect((await app.send({ path, body: {} })).json).toEqual(current.json);
   });
-
-  test.each([['abc'], ['W/abc'], ['"a'], ['w/"a"'], ['"a" "b"'], ['*, "a"'], ['']])(
-    'an If-Match that is not an ETag at all is 400: %s',
-    async (ifMatch) => {
-      const { status, json } = await app.send({ path: at(newId()), headers: { 'if-match': ifMatch }, body: {} });
-      expect([status, json.error.code]).toEqual([400, 'BadRequest']);
-    },
-  );
 
   test('an If-None-Match with the current ETag is 412', async () => {
     const path = at(newId());
@@ -266,23 +178,6 @@ describe('concurrency', () => {
 });
 
 describe('annotations', () => {
-  test.each([['#microsoft.graph.playPromptOperation'], ['microsoft.graph.playPromptOperation']])(
-    '@odata.type may be %s',
-    async (type) => {
-      expect((await app.send({ path: at(newId()), body: { '@odata.type': type } })).status).toBe(200);
-    },
-  );
-
-  test.each([
-    [{ '@odata.type': '#microsoft.graph.recordOperation' }, '@odata.type'],
-    [{ '@odata.type': 7 }, '@odata.type'],
-    [{ resultInfo: { '@odata.type': '#microsoft.graph.commsOperation' } }, 'resultInfo/@odata.type'],
-  ])('an @odata.type that names another type is 400: %j', async (body, target) => {
-    const { status, json } = await app.send({ path: at(newId()), body });
-    expect(status).toBe(400);
-    expect(json.error.details).toMatchObject([{ target }]);
-  });
-
   test('with OData-Version 4.01, @type is @odata.type', async () => {
     const headers = { 'odata-version': '4.01' };
     const send = (body: object) => app.send({ path: at(newId()), headers, body });
@@ -344,31 +239,10 @@ describe('anything else in the body', () => {
     }
     expect(await rows(id)).toHaveLength(0);
   });
-
-  test.each([['[]'], ['null'], ['"text"'], ['7'], ['true']])('a body that is no object is 400: %s', async (body) => {
-    expect((await app.send({ path: at(newId()), body })).status).toBe(400);
-  });
 });
 
 describe('headers', () => {
   const answerTo = (headers: Record<string, string | undefined>) => app.send({ path: at(newId()), headers, body: {} });
-
-  test.each([
-    ['application/json', 200],
-    ['Application/JSON; charset=UTF-8', 200],
-    ['application/json;odata.metadata=minimal;IEEE754Compatible=true', 200],
-    ['text/json', 415],
-    ['application/merge-patch+json', 415],
-    ['application/json; charset=utf-16', 415],
-    ['', 415],
-    [undefined, 415],
-  ])('Content-Type: %s answers %s', async (contentType, status) => {
-    expect((await answerTo({ 'content-type': contentType })).status).toBe(status);
-  });
-
-  test('a body with a content coding is 415', async () => {
-    expect((await answerTo({ 'content-encoding': 'gzip' })).status).toBe(415);
-  });
 
   test('Prefer: return=minimal answers 204 with the ETag and Preference-Applied', async () => {
     const path = at(newId());
