@@ -1,4 +1,4 @@
-// Callers of a service whose store fails at random, is stopped and started again, and whose issuer changes its key: what they
+// Callers of two instances whose store fails at random, is stopped and started again, and whose issuer changes its key: what they
 // see is explained by one order of their requests, and no acknowledged write is lost.
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -23,7 +23,7 @@ const folder = newFolder();
 let store: { readonly child: Child; readonly port: number };
 let proxy: FaultProxy;
 let issuer: Issuer;
-let service: TestService;
+let instances: readonly TestService[];
 
 async function startStore(port: number) {
   const env = { ...process.env, AZURITE_TABLE_PORT: String(port), AZURITE_LOCATION: folder.path };
@@ -34,19 +34,25 @@ async function startStore(port: number) {
 beforeAll(async () => {
   [store, issuer] = await Promise.all([startStore(0), startIssuer(0)]);
   proxy = await startFaultProxy(store.port);
-  service = await startService({
+  const settings = {
     AUTH_AUTHORITY: issuer.authority,
     AUTH_TENANTS: TENANT,
     AUTH_AUDIENCES: AUDIENCE,
     TABLES_CONNECTION: azuriteConnection(proxy.port),
     TABLES_NAME: newTableName(),
-  });
+  };
+  instances = await Promise.all([startService(settings), startService(settings)]);
 });
 afterAll(async () => {
-  await service?.end('SIGINT');
+  await Promise.all((instances ?? []).map((instance) => instance.end('SIGINT')));
   await Promise.all([issuer?.close(), proxy?.close(), store?.child.stop()]);
   folder.remove();
 });
+
+/** Calls one of the instances. */
+const callAny = (random: () => number, token: string, ...request: Request) =>
+  call({ baseUrl: instances[random() < 0.5 ? 0 : 1]?.facts.baseUrl ?? '', token }, ...request);
+type Request = Parameters<typeof call> extends [unknown, ...infer Rest] ? Rest : never;
 
 const newToken = () => issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
@@ -110,7 +116,7 @@ test(`what the callers saw is explained by one order of their requests, seed ${s
 
     async function takeStep(id: string, patch: Patch, history: Step[], ifMatch?: string) {
       const headers = ifMatch === undefined ? undefined : { 'if-match': ifMatch };
-      const { start, end, status, stored } = await call({ ...service.facts, token }, id, patch, headers);
+      const { start, end, status, stored } = await callAny(random, token, id, patch, headers);
       const asked = { start, end, patch, ...(ifMatch !== undefined && { ifMatch }) };
       if (stored) history.push({ ...asked, answer: { status: 200, ...stored } });
       else if (status === 412 || status === 409 || status === 503) history.push({ ...asked, answer: { status } });
@@ -166,8 +172,7 @@ function startLoad(random: () => number, tokens: readonly string[]) {
         [3, [400, { status: 'Exploded' }]],
         [5, [401, { clientContext }, {}, `${token.slice(0, -8)}AAAAAAAA`]],
       ]);
-      const { baseUrl } = service.facts;
-      const { status, stored } = await call({ baseUrl, token: bearer }, id, body, { ...headers });
+      const { status, stored } = await callAny(random, bearer, id, body, { ...headers });
       // A write whose result is not known may change the ETag later.
       const isAmbiguous = expected === 200 && status === 412 && context.ambiguous + code.ambiguous > 0;
       if (![expected, 503, 409].includes(status) && !isAmbiguous) broken.push(`${id}: ${status}, not ${expected}`);
@@ -182,7 +187,7 @@ function startLoad(random: () => number, tokens: readonly string[]) {
       compare(stored.entity);
     }
     return async () => {
-      const { stored } = await call({ ...service.facts, token: tokens.at(-1) ?? '' }, id, {});
+      const { stored } = await callAny(random, tokens.at(-1) ?? '', id, {});
       if (stored) compare(stored.entity);
       else broken.push(`${id} could not be read.`);
     };
@@ -235,7 +240,7 @@ test(`no acknowledged write is lost, and no token of an earlier key is refused, 
       await load.untilAcknowledged(50);
     }
     await store.child.stop();
-    const refused = await call({ ...service.facts, token: tokens[0] ?? '' }, `refused-${round}`, { status: 'Running' });
+    const refused = await callAny(random, tokens[0] ?? '', `refused-${round}`, { status: 'Running' });
     expect(refused.status).toBe(503);
     store = await startStore(store.port);
     await load.untilAcknowledged(50);
