@@ -8,7 +8,8 @@ const USAGE = `
 npm run break-glass -- --group GROUP --address ADDRESS --filter FILTER [--delete]
 
 Prints the rows of the table in Azure Table Storage that match a filter, at most 1,000, or deletes all of them. It opens the
-store for one address and gives the user of the Azure CLI a role, and undoes both at the end, whatever happens.
+store for one address and gives the user of the Azure CLI a role, and undoes both at the end, whatever happens. On Windows,
+run it in WSL or in Azure Cloud Shell.
 
   --group GROUP      the resource group
   --address ADDRESS  the public IPv4 address of this machine
@@ -33,12 +34,14 @@ if (!group || !address || !filter) {
   console.error('--group, --address and --filter are needed. See --help.');
   process.exitCode = 1;
 } else {
-  // Ctrl-C ends the command that runs, and what follows is undone.
-  process.on('SIGINT', () => {});
+  // Ctrl-C ends what runs; then everything is undone.
+  const interrupted = new AbortController();
+  process.on('SIGINT', () => interrupted.abort());
   const rows = await useRows({
     ...{ group, address, filter, isDeletion },
     az: async (args) => (await promisify(execFile)('az', args)).stdout,
     print: console.error,
+    signal: interrupted.signal,
   });
   console.error(`${rows.length} rows ${isDeletion ? 'deleted' : 'found'}`);
   if (!isDeletion) console.log(JSON.stringify(rows, null, 2));

@@ -26,6 +26,8 @@ export interface Access {
   /** Runs the Azure CLI and returns what it prints. */
   readonly az: (args: readonly string[]) => Promise<string>;
   readonly print: (line: string) => void;
+  /** Ends the wait for the store, not what is undone. */
+  readonly signal?: AbortSignal;
   /** How long to wait before the store is asked again. */
   readonly pauseMs?: number;
 }
@@ -35,7 +37,7 @@ export interface Access {
  * change has its undo, and what could not be undone is an error that names the command.
  */
 export async function useRows(access: Access): Promise<readonly Row[]> {
-  const { group, address, filter, isDeletion, az, print, pauseMs = ATTEMPT_PAUSE_MS } = access;
+  const { group, address, filter, isDeletion, az, print, signal, pauseMs = ATTEMPT_PAUSE_MS } = access;
   const [account] = await ask(z.array(accountOfGroup), `storage account list --resource-group ${group}`, [
     '--query',
     "[?starts_with(name, 'stops')]",
@@ -91,7 +93,7 @@ export async function useRows(access: Access): Promise<readonly Row[]> {
       } catch (error) {
         if (!/Authorization|Forbidden|not authorized/i.test(String(error)) || attempt === ATTEMPTS) throw error;
         print('  the store does not admit it yet');
-        await delay(pauseMs);
+        await delay(pauseMs, undefined, { signal });
       }
     }
   }

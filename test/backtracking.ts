@@ -18,7 +18,7 @@ for (const fault of faults) console.error(fault);
 process.exitCode = faults.length > 0 ? 1 : 0;
 
 function literalsOf(file: string) {
-  const tree = parseSync(readFileSync(file, 'utf8'), { filename: file, presets: ['@babel/preset-typescript'] });
+  const tree = parseSync(readFileSync(file, 'utf8'), { configFile: false, parserOpts: { plugins: ['typescript'] } });
   if (!tree) throw new Error(`${file} cannot be parsed.`);
   const literals: { pattern: string; flags: string; line: number }[] = [];
   traverse(tree, {

@@ -176,7 +176,8 @@ resource onLogs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       evaluationFrequency: alert.?every ?? 'PT5M'
       windowSize: alert.?window ?? 'PT5M'
       autoMitigate: true
-      // In a new workspace no table exists before its first row does. The tests check the queries.
+      // In a new workspace no table exists before its first row does: https://github.com/mspnp/aks-baseline/pull/422
+      // The tests check the queries.
       skipQueryValidation: true
       criteria: {
         allOf: [

@@ -39,7 +39,7 @@ export function chooseMediaType(headers: Headers, offered: readonly string[], fo
     'notAcceptable',
     format === undefined
       ? `The response is ${offered.join(' or ')}, which Accept does not allow.`
-      : `$format must be ${offered.map((mediaType) => `${mediaType.replace(/.*\//, '')} or ${mediaType}`).join(' or ')}.`,
+      : `$format must be ${offered.map((mediaType) => `${mediaType.replace(/^[^/]*\//, '')} or ${mediaType}`).join(' or ')}.`,
   );
 }
 

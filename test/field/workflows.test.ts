@@ -206,6 +206,25 @@ describeWithTools('a run of', () => {
     expect(calls.at(-1)).toBe('production/deploy: npm run smoke -- https://func-1.example');
   });
 
+  test('a check of a change: everything on Linux, the tests on each platform, and the end-to-end tests on Core Tools', async () => {
+    const calls = await runner.run('ci.yml', contexts, { ...env, GITHUB_WORKSPACE: '/checkout' });
+    const repeated = (count: number, ...each: string[]) => Array<string[]>(count).fill(each).flat();
+    expect(calls.filter((call) => !call.includes(': actions/'))).toEqual([
+      'test: bash .ci/run',
+      'test: npm audit signatures',
+      ...repeated(3, 'platforms: npm ci', 'platforms: npm test'),
+      ...repeated(
+        2,
+        'coreTools: npm ci',
+        'coreTools: npm ci --prefix .github/coreTools',
+        'coreTools: npm test -- test/contract test/e2e --runInBand',
+      ),
+    ]);
+    expect(readFileSync(join(runner.folder, 'path'), 'utf8')).toContain(
+      '/checkout/.github/coreTools/node_modules/.bin\n',
+    );
+  });
+
   test('a release: the version that the tag names, with its section of the changelog, checksums and provenance', async () => {
     const tag = `v${JSON.parse(readFileSync('package.json', 'utf8')).version}`;
     const changelog = `# Changelog\n\n## Unreleased\n\n- new\n\n## ${tag.slice(1)} - 2026-12-01\n\n- first\n\n## 0.0.1\n\n- old\n`;

@@ -36,13 +36,19 @@ beforeEach(async () => {
 });
 
 /** Runs it, with the filter of the runbook, and returns what was called and printed; the store refuses some first queries. */
-async function run({ isDeletion = true, refusals = 2, fails = /never/, isLocked = true } = {}) {
+async function run({ isDeletion = true, refusals = 2, fails = /never/, isLocked = true, pauseMs = 1 } = {}) {
   const [, filter = ''] =
     /npm run break-glass .*--delete[^"]*--filter "([^"]+)"/s.exec(readFileSync('docs/runbook.md', 'utf8')) ?? [];
   const calls: string[] = [];
   const printed: string[] = [];
+  const interrupted = new AbortController();
+  const print = (line: string) => {
+    printed.push(line);
+    // As by Ctrl-C, in a wait that has no end.
+    if (line.includes('does not admit it') && pauseMs > 1) interrupted.abort();
+  };
   const result = useRows({
-    ...{ group: 'rg', address: '203.0.113.7', isDeletion, pauseMs: 1, print: (line: string) => printed.push(line) },
+    ...{ group: 'rg', address: '203.0.113.7', isDeletion, pauseMs, signal: interrupted.signal, print },
     filter: filter.replace('{tenant}', TENANT).replace('{application}', 'bad'),
     async az(args) {
       const option = (key: string) => args[args.indexOf(`--${key}`) + 1] ?? '';
@@ -102,6 +108,7 @@ test('without --delete it only reads', async () => {
 
 test.each([
   ['the store never admits it', { refusals: 100 }, 'AuthorizationFailure', closes],
+  ['the wait is interrupted', { pauseMs: 600_000 }, 'The operation was aborted', closes],
   ['a deletion fails', { fails: /entity delete/ }, 'it failed', closes],
   ['the role is not given', { fails: /role assignment create/ }, 'it failed', closes],
   ['the rule is refused', { fails: /network-rule add/ }, 'it failed', closes.slice(-1)],

@@ -1,8 +1,9 @@
 // GitHub's own parser finds no fault in the workflows, and their permissions are minimal. test/field/workflows.test.ts runs
 // them.
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
 import { describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
 
 const FOLDER = '.github/workflows';
 const files = readdirSync(FOLDER);
@@ -15,18 +16,19 @@ const WRITES: Readonly<Record<string, readonly string[]>> = {
   'codeql.yml': ['security-events'],
 };
 
-async function faultsOf(content: string): Promise<string[]> {
-  const { context, value } = parseWorkflow({ name: 'workflow.yml', content }, new NoOperationTraceWriter());
-  if (value) await convertWorkflowTemplate(context, value);
-  return context.errors.getErrors().map(({ message }) => message);
+/** What is wrong with each of these workflows. */
+function faultsOf(contents: readonly string[]): string[][] {
+  const options = { input: JSON.stringify(contents), encoding: 'utf8' } as const;
+  const printed = execFileSync(process.execPath, ['test/support/workflowFaults.ts'], options);
+  return z.array(z.array(z.string())).parse(JSON.parse(printed));
 }
+
+test('each is a workflow as GitHub understands it', () => {
+  expect(faultsOf(files.map(contentOf))).toEqual(files.map(() => []));
+});
 
 describe.each(files)('%s', (file) => {
   const content = contentOf(file);
-
-  test('is a workflow as GitHub understands it', async () => {
-    expect(await faultsOf(content)).toEqual([]);
-  });
 
   test('grants each job only what it needs', () => {
     expect(content).toContain('\npermissions: {}\n');
@@ -131,10 +133,12 @@ test('what is installed by its version is known to Dependabot', () => {
   });
 });
 
-test.each([
-  ['an unknown key', 'on: push\njobs:\n  a:\n    runs-on: x\n    stepz: []\n'],
-  ['a job that needs one that is not there', 'on: push\njobs:\n  a:\n    runs-on: x\n    needs: b\n    steps: []\n'],
-  ['an unknown context', `on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: echo \${{ varz.x }}\n`],
-])('%s would be found', async (_title, content) => {
-  expect(await faultsOf(content)).not.toEqual([]);
+test('an unknown key, a job that needs one that is not there, and an unknown context would be found', () => {
+  const job = 'on: push\njobs:\n  a:\n    runs-on: x\n';
+  const wrong = [
+    `${job}    stepz: []\n`,
+    `${job}    needs: b\n    steps: []\n`,
+    `${job}    steps:\n      - run: echo \${{ varz.x }}\n`,
+  ];
+  expect(faultsOf(wrong).filter((faults) => faults.length > 0)).toHaveLength(wrong.length);
 });

@@ -132,6 +132,7 @@ export function createRunner(files: readonly string[], commands: Readonly<Record
           CALLS: calls,
           GITHUB_OUTPUT: output,
           GITHUB_STEP_SUMMARY: join(folder, 'summary'),
+          GITHUB_PATH: join(folder, 'path'),
           ...env,
           ...resolveAll(each.env, all),
           ...resolveAll(one.env, all),
