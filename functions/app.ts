@@ -46,7 +46,13 @@ export async function createApp({ auth, tables, retention, pages, notifications,
   const { hosts } = notifications;
   const notifying =
     hosts.length > 0
-      ? (await import('./notifications.ts')).createNotifications({ authenticate, operations, tables, hosts })
+      ? (await import('./notifications.ts')).createNotifications({
+          authenticate,
+          operations,
+          tables,
+          tenants: auth.tenants,
+          hosts,
+        })
       : undefined;
 
   const features = { notifications: notifying !== undefined };

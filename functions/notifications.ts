@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TimerHandler } from '@azure/functions';
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { createFindSubscriptions, KNOWN_AFTER_MS } from '../shared/notifications/activeSubscriptions.ts';
+import { createBacklogs } from '../shared/notifications/backlog.ts';
 import { createDeliverDue } from '../shared/notifications/deliverDue.ts';
 import { createDelivery } from '../shared/notifications/delivery.ts';
 import { createOutbox } from '../shared/notifications/outbox.ts';
@@ -14,6 +15,7 @@ import { createValidateReceiver } from '../shared/notifications/validateReceiver
 import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import type { TablesSettings } from '../shared/settings.ts';
+import { createBacklogRepository } from '../shared/store/backlogRepository.ts';
 import { createOutboxRepository } from '../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../shared/store/subscriptionRepository.ts';
 import { createDeliverNotifications } from './deliverNotifications.ts';
@@ -30,6 +32,7 @@ export function createNotifications({
   authenticate,
   operations,
   tables,
+  tenants,
   hosts,
   now,
   sleep = delay,
@@ -37,6 +40,8 @@ export function createNotifications({
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'get'>;
   readonly tables: TablesSettings;
+  /** The tenants that are served. */
+  readonly tenants: readonly string[];
   readonly hosts: ReceiverHosts;
   /** The time in milliseconds; Date.now if it is left out. */
   readonly now?: (() => number) | undefined;
@@ -46,20 +51,31 @@ export function createNotifications({
   const repository = createSubscriptionRepository(tables);
   const entries = createOutboxRepository(tables);
   const receivers = createReceivers({ hosts, now });
-  const delivery = createDelivery({ entries, subscriptions: repository, receivers, ...clock });
+  const backlogRepository = createBacklogRepository(tables);
+  const backlogs = createBacklogs({ repository: backlogRepository, entries, now });
+  const delivery = createDelivery({ entries, subscriptions: repository, backlogs, receivers, ...clock });
   const findSubscriptions = createFindSubscriptions({ subscriptions: repository, now });
   const subscriptions = createOwnedSubscriptions({
     subscriptions: repository,
-    validateReceiver: createValidateReceiver({ receivers, now }),
+    validateReceiver: createValidateReceiver({ receivers }),
     knownAfter: () => sleep(KNOWN_AFTER_MS),
     now,
   });
 
   return {
-    listen: createOutbox({ entries, findSubscriptions, delivery, now }),
+    listen: createOutbox({ entries, findSubscriptions, backlogs, delivery, now }),
     routes: createSubscriptionRoutes({ authenticate, subscriptions, schemas: subscriptionSchemas(hosts, now) }),
     deliver: createDeliverNotifications(
-      createDeliverDue({ entries, subscriptions: repository, operations, delivery, ...clock }),
+      createDeliverDue({
+        entries,
+        subscriptions: repository,
+        backlogRepository,
+        backlogs,
+        operations,
+        delivery,
+        tenants,
+        ...clock,
+      }),
     ),
   };
 }

@@ -1,7 +1,8 @@
 // `/subscriptions`: change notifications. Microsoft Graph, "subscription resource type".
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { MAX_BODY_BYTES } from '../shared/http/jsonBody.ts';
-import type { OwnedSubscriptions, Owner } from '../shared/notifications/ownedSubscriptions.ts';
+import type { OwnedSubscriptions } from '../shared/notifications/ownedSubscriptions.ts';
+import type { Owner } from '../shared/notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../shared/notifications/subscriptionBody.ts';
 import {
   type SubscriptionSchemas,
@@ -66,7 +67,7 @@ export function createSubscriptionRoutes({
   /** The application whose token it is: subscriptions belong to it, within its tenant. */
   async function authenticateOwner(authorization: string | null): Promise<Owner> {
     const { tenant, id: creatorId, applicationId } = await authenticate(authorization);
-    if (applicationId === undefined) {
+    if (!applicationId) {
       throw new ServiceError('forbidden', 'A subscription belongs to an application, and the access token names none.');
     }
     return { tenant, applicationId, creatorId };

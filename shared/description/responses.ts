@@ -57,6 +57,7 @@ const descriptions = {
   lengthRequired: 'The body was sent without Content-Length, and was dropped by the Functions host.',
   contentTooLarge: 'The body is too large.',
   unsupportedMediaType: 'The body is not application/json in UTF-8.',
+  tooManyRequests: 'Too many receivers of notifications are validated at the same time.',
   internal: 'An error of the service.',
   notImplemented: 'The request has repeatability headers, which this resource does not support.',
   unavailable:
@@ -79,8 +80,10 @@ const refusals = Object.fromEntries(
 
 /** The error responses of the features that are on, by their codes. */
 export function refusalsFor({ notifications }: Features) {
-  const { [wireErrors.validationFailed.code]: validationFailed, ...others } = refusals;
-  return notifications ? refusals : others;
+  if (notifications) return refusals;
+  const { validationFailed, tooManyRequests } = wireErrors;
+  const { [validationFailed.code]: _, [tooManyRequests.code]: __, ...others } = refusals;
+  return others;
 }
 
 /** The error responses of a request, by their statuses: the last of several with the same one. */

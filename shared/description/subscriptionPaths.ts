@@ -1,13 +1,12 @@
 // `/subscriptions` in OpenAPI, and the requests that receivers of notifications get.
 
-import { MAX_SUBSCRIPTIONS } from '../notifications/ownedSubscriptions.ts';
-import { MAX_LIFETIME_MS, type Subscription } from '../notifications/subscription.ts';
+import { MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_OF_APPLICATION } from '../notifications/ownedSubscriptions.ts';
+import type { Subscription } from '../notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../notifications/subscriptionBody.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import { authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
 import { refusedFor, response } from './responses.ts';
 
-const DAYS = MAX_LIFETIME_MS / (24 * 60 * 60_000);
 const tags = ['subscriptions'];
 
 const subscription: Subscription = {
@@ -56,7 +55,7 @@ export function subscriptionPaths(root: string, operation: object) {
         tags,
         description:
           'The receivers are validated first. Every change that starts after the response is notified. A tenant has at ' +
-          `most ${MAX_SUBSCRIPTIONS} subscriptions; one more is a 403. A request that is sent twice ` +
+          `most ${MAX_SUBSCRIPTIONS} subscriptions, and an application ${MAX_SUBSCRIPTIONS_OF_APPLICATION}; one more is a 403. A request that is sent twice ` +
           'creates two. After a 503 or a lost response, list the subscriptions before you send it again.',
         requestBody: {
           required: true,
@@ -70,7 +69,7 @@ export function subscriptionPaths(root: string, operation: object) {
         },
         responses: {
           201: response('The subscription.', ['Location'], one),
-          ...refusedFor([...withBody, 'validationFailed', 'notImplemented']),
+          ...refusedFor([...withBody, 'validationFailed', 'tooManyRequests', 'notImplemented']),
         },
         callbacks: {
           validation: { '{$request.body#/notificationUrl}': { post: validation } },
@@ -103,11 +102,11 @@ export function subscriptionPaths(root: string, operation: object) {
         operationId: 'updateSubscription',
         summary: 'Renew a subscription, or move it to another receiver',
         tags,
-        description: `It can expire at most ${DAYS} days ahead. Another notificationUrl is validated first.`,
+        description: 'It can expire at most 1 day ahead. Another notificationUrl is validated first.',
         requestBody: { required: true, content: json(schemaOf('subscriptionUpdate'), { expirationDateTime }) },
         responses: {
           200: response('The updated subscription.', [], one),
-          ...refusedFor([...withBody, 'validationFailed', 'notFound', 'notImplemented']),
+          ...refusedFor([...withBody, 'validationFailed', 'notFound', 'tooManyRequests', 'notImplemented']),
         },
       },
       delete: {

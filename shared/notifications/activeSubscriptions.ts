@@ -23,18 +23,25 @@ export type FindSubscriptions = (tenant: string, signal?: AbortSignal) => Promis
 
 /** The subscriptions of a tenant as they were at a time or later. */
 interface CachedList {
-  readonly at: number;
+  /** The time by each clock. */
+  readonly at: readonly number[];
   readonly subscriptions: Promise<readonly StoredSubscription[]>;
 }
 
-/** Makes a cache of the subscriptions of each tenant. `now` is a monotonic clock, in milliseconds. */
+/**
+ * Makes a cache of the subscriptions of each tenant. A list is as old as the clock says by which it is oldest: one stops
+ * while the machine is suspended, the other can be set back.
+ */
 export function createFindSubscriptions({
   subscriptions,
-  now = () => performance.now(),
+  monotonicNow = () => performance.now(),
+  now = Date.now,
 }: {
   readonly subscriptions: Pick<SubscriptionRepository, 'list'>;
+  readonly monotonicNow?: (() => number) | undefined;
   readonly now?: (() => number) | undefined;
 }): FindSubscriptions {
+  const clocks = [monotonicNow, now];
   const current = new Map<string, CachedList>();
   const pending = new Map<string, CachedList>();
 
@@ -42,18 +49,22 @@ export function createFindSubscriptions({
 
   async function find(tenant: string) {
     const known = current.get(tenant);
-    const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
+    const age = known ? ageOf(known) : Number.POSITIVE_INFINITY;
     if (known && age < REFRESH_AFTER_MS) return known.subscriptions;
     const next = read(tenant);
     return known && age < KNOWN_AFTER_MS ? known.subscriptions : next.subscriptions;
   }
 
+  function ageOf({ at }: CachedList) {
+    return Math.max(...clocks.map((clock, n) => clock() - (at[n] ?? 0)));
+  }
+
   /** One read serves all who wait for it, unless it began too long ago. */
   function read(tenant: string): CachedList {
     const under = pending.get(tenant);
-    if (under && now() - under.at < KNOWN_AFTER_MS) return under;
+    if (under && ageOf(under) < KNOWN_AFTER_MS) return under;
     const listed = {
-      at: now(),
+      at: clocks.map((clock) => clock()),
       subscriptions: withDeadline(READ_DEADLINE_MS, (signal) => subscriptions.list(tenant, signal)),
     };
     pending.set(tenant, listed);

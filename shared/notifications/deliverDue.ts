@@ -1,16 +1,37 @@
-// What the timer does: takes over what instances have left in the outbox.
+// What the timer does: it takes over what instances have left in the outbox, and delivers what waits in backlogs.
 import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
 import pLimit, { type LimitFunction } from 'p-limit';
+import { withDeadline } from '../bounds.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { OperationRepository } from '../operation/repository.ts';
 import { isUnavailable } from '../serviceError.ts';
 import { SCOPE } from '../tracing.ts';
-import { type Delivery, LEASE_MS, type Notification } from './delivery.ts';
-import { toChangeNotification, toLifecycleNotification } from './notification.ts';
-import { type ChangeEntry, lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
-import { adaptConcurrency, RESPONSE_DEADLINE_MS, receiverKey } from './receiver.ts';
-import { EXPIRATION_GRACE_MS, isLive, type Subscription, type SubscriptionRepository } from './subscription.ts';
+import {
+  type BacklogRepository,
+  type Backlogs,
+  CAUGHT_UP_AFTER_MS,
+  REMOVE_AFTER_MS,
+  type WaitingChange,
+} from './backlog.ts';
+import { BUSY, type Delivery, type Failure, LEASE_MS, retryPause } from './delivery.ts';
+import { toLifecycleNotification } from './notification.ts';
+import {
+  type ChangeEntry,
+  type LifecycleEntry,
+  lifecycleEntry,
+  type NotifiedChange,
+  type OutboxRepository,
+  type StoredEntry,
+} from './outboxEntry.ts';
+import { RESPONSE_DEADLINE_MS } from './receiver.ts';
+import {
+  type Backlog,
+  EXPIRATION_GRACE_MS,
+  isLive,
+  type StoredSubscription,
+  type SubscriptionRepository,
+} from './subscription.ts';
 
 /** How long a run may begin to send: the next run begins after a minute, and a response may take 10 seconds. */
 export const RUN_MS = 45_000;
@@ -18,16 +39,20 @@ export const RUN_MS = 45_000;
 /** For how long after a change its notification is attempted. */
 export const GIVE_UP_AFTER_MS = 4 * 60 * 60_000;
 
-/** How many notifications of a receiver wait in this process. */
-const WAITING_PER_RECEIVER = 64;
+/** How many entries, and how many backlogs, of a tenant a run works on concurrently, and how many more entries it takes. */
+const CONCURRENT_PER_TENANT = 16;
+const TAKEN_PER_TENANT = 64;
 
-/** After how many failures in a row a run leaves a receiver to the next one. */
+/** How many notifications of a backlog a run sends concurrently at most: one more after each that is accepted. */
+const CONCURRENT_PER_BACKLOG = 16;
+
+/** After how many failures in a row a run leaves a backlog to a later one, if its receiver accepted something before. */
 const FAILURES_PER_RUN = 3;
 
-/** How many entries are prepared concurrently. */
-const CONCURRENT_PREPARATIONS = 32;
+/** How long the store may take for what follows an attempt, even if the run is over by then. */
+const SETTLE_DEADLINE_MS = 10_000;
 
-/** How often a run looks whether a receiver has room again: every pass reads the whole outbox. */
+/** How often a run looks whether a tenant has room again: every pass reads what is due in the outbox. */
 const PASS_PAUSE_MS = 100;
 
 /** What a run did. */
@@ -35,9 +60,9 @@ export interface DeliveryReport {
   readonly sent: number;
   readonly failed: number;
   readonly dropped: number;
-  /** Entries of changes that did not take effect, or of subscriptions that have ended. */
+  /** Changes that did not take effect, or whose subscriptions have ended. */
   readonly discarded: number;
-  /** The age of the oldest entry that the run found, in seconds. */
+  /** The age of the oldest notification that was due or waited in a backlog, in seconds. */
   readonly oldestSeconds: number;
 }
 
@@ -49,38 +74,23 @@ export interface DeliveryReport {
  */
 export type DeliverDue = (signal: AbortSignal) => Promise<DeliveryReport>;
 
-/** The notification of an entry that is due. */
-interface Due {
-  readonly stored: StoredEntry;
-  readonly url: string;
-  readonly subscription?: Subscription;
+interface Collaborators {
+  readonly entries: OutboxRepository;
+  readonly subscriptions: SubscriptionRepository;
+  readonly backlogRepository: BacklogRepository;
+  readonly backlogs: Pick<Backlogs, 'add' | 'giveUp'>;
+  readonly operations: Pick<OperationRepository, 'get'>;
+  readonly delivery: Delivery;
+  /** The tenants that are served: others are sent nothing. */
+  readonly tenants: readonly string[];
+  readonly now: () => number;
+  readonly sleep: (milliseconds: number) => Promise<unknown>;
 }
 
 /** The subscriptions of a tenant, and when the run listed them. */
 interface Snapshot {
   readonly at: number;
-  readonly subscriptions: Promise<readonly Subscription[]>;
-}
-
-/**
- * How a run sends to a receiver: one at a time at first and after a failure, and one more at a time after each that was
- * accepted, since an attempt that fails costs four requests to the store.
- */
-interface Pace {
-  readonly limit: LimitFunction;
-  /** How many failed in a row. */
-  failures: number;
-  /** Whether the run leaves the receiver to the next one, whatever becomes of requests that are under way. */
-  isLeft: boolean;
-}
-
-interface Collaborators {
-  readonly entries: OutboxRepository;
-  readonly subscriptions: SubscriptionRepository;
-  readonly operations: Pick<OperationRepository, 'get'>;
-  readonly delivery: Delivery;
-  readonly now: () => number;
-  readonly sleep: (milliseconds: number) => Promise<unknown>;
+  readonly subscriptions: Promise<readonly StoredSubscription[]>;
 }
 
 /** What a run knows, and what it works with. */
@@ -89,14 +99,14 @@ interface Run extends Collaborators {
   readonly endsAt: number;
   readonly report: { -readonly [Count in keyof DeliveryReport]: DeliveryReport[Count] };
   readonly errors: unknown[];
+  /** The subscriptions of each tenant, listed after the last page of the outbox. */
   readonly snapshots: Map<string, Snapshot>;
-  readonly paces: Map<string, Pace>;
-  /** The entries that it has taken, and their deliveries. */
+  /** What of each tenant is worked on, and waits for that. */
+  readonly work: Map<string, LimitFunction>;
   readonly taken: Set<string>;
   readonly deliveries: Promise<unknown>[];
-  readonly prepare: LimitFunction;
-  /** Whether it has read a part of the outbox: otherwise it knows nothing of it. */
-  isListed: boolean;
+  /** Of what it has read anything. */
+  readonly hasRead: { outbox: boolean; backlogs: boolean };
 }
 
 const startRun = (collaborators: Collaborators, signal: AbortSignal): Run => ({
@@ -106,11 +116,10 @@ const startRun = (collaborators: Collaborators, signal: AbortSignal): Run => ({
   report: { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 },
   errors: [],
   snapshots: new Map(),
-  paces: new Map(),
+  work: new Map(),
   taken: new Set(),
   deliveries: [],
-  prepare: pLimit(CONCURRENT_PREPARATIONS),
-  isListed: false,
+  hasRead: { outbox: false, backlogs: false },
 });
 
 export function createDeliverDue({
@@ -121,7 +130,7 @@ export function createDeliverDue({
   readonly now?: (() => number) | undefined;
   readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): DeliverDue {
-  const oldestEntry = metrics.getMeter(SCOPE).createGauge('playpromptoperation.outbox.oldest', {
+  const oldest = metrics.getMeter(SCOPE).createGauge('playpromptoperation.outbox.oldest', {
     unit: 's',
     description: 'The age of the oldest notification that was not delivered yet.',
   });
@@ -129,11 +138,13 @@ export function createDeliverDue({
   return async (signal) => {
     const run = startRun({ ...others, now, sleep }, signal);
     // What fails for one tenant or one receiver does not keep the others from their notifications.
-    const removed = attempt(run, removeExpired(run));
-    await takeAll(run);
-    await removed;
-    await Promise.all(run.deliveries);
-    if (run.isListed) oldestEntry.record(run.report.oldestSeconds);
+    await Promise.all([
+      attempt(run, removeExpired(run)),
+      attempt(run, takeOver(run)),
+      attempt(run, deliverBacklogs(run)),
+    ]);
+    // A run that could not read what waits knows nothing of its age.
+    if (run.hasRead.outbox && run.hasRead.backlogs) oldest.record(run.report.oldestSeconds);
     if (run.errors.length > 0) throw run.errors[0];
     return run.report;
   };
@@ -149,35 +160,40 @@ async function attempt<Result>({ signal, errors }: Run, work: Promise<Result>): 
   }
 }
 
-/** Takes everything that is due, in as many passes as the receivers have room for. */
-async function takeAll(run: Run) {
+/** Takes over what is due in the outbox, in as many passes as the tenants have room for. */
+async function takeOver(run: Run) {
   while (!run.signal.aborted) {
-    let full = [...((await attempt(run, takePass(run))) ?? [])];
-    while (full.length > 0 && !run.signal.aborted) {
+    const full = await takePass(run);
+    if (full.size === 0) break;
+    while (!run.signal.aborted && [...full].every((work) => work.pendingCount > TAKEN_PER_TENANT / 2)) {
       await run.sleep(PASS_PAUSE_MS);
-      full = full.filter(({ isLeft }) => !isLeft);
-      if (full.some(({ limit }) => limit.pendingCount <= WAITING_PER_RECEIVER / 2)) break;
     }
-    if (full.length === 0) break;
   }
+  await Promise.all(run.deliveries);
 }
 
-/** Takes what is due and has room, and returns the receivers without. It begins anywhere, so that nothing is always last. */
-async function takePass(run: Run): Promise<Set<Pace>> {
-  const full = new Set<Pace>();
+/** Takes what has room, and returns the tenants without. It begins anywhere, so that nothing is always last. */
+async function takePass(run: Run): Promise<Set<LimitFunction>> {
+  const full = new Set<LimitFunction>();
   const middle = crypto.randomUUID().slice(0, 2);
   for (const range of [{ least: middle }, { below: middle }]) {
     let from: string | undefined;
     do {
-      const page = await run.entries.list(range, from, run.signal);
-      run.isListed = true;
+      const page = await run.entries.listDue(new Date(run.now()), range, from, run.signal);
+      run.hasRead.outbox = true;
       // What was listed earlier may lack a subscription of this page, or its renewal.
       run.snapshots.clear();
-      const due = page.entries.filter((each) => isDue(run, each));
-      const prepared = due.map((each) => run.prepare(() => attempt(run, toDue(run, each))));
-      for (const each of (await Promise.all(prepared)).flatMap((one) => one ?? [])) {
-        const pace = paceOf(run, each);
-        if (!take(run, each, pace)) full.add(pace);
+      for (const each of page.entries) {
+        const { entry } = each;
+        see(run, entry.createdAt);
+        if (run.taken.has(entry.id)) continue;
+        const work = workOf(run.work, entry.tenant);
+        if (work.pendingCount >= TAKEN_PER_TENANT) {
+          full.add(work);
+          continue;
+        }
+        run.taken.add(entry.id);
+        run.deliveries.push(work(() => attempt(run, deliverEntry(run, each))));
       }
       from = page.next;
     } while (from !== undefined && !run.signal.aborted);
@@ -185,112 +201,105 @@ async function takePass(run: Run): Promise<Set<Pace>> {
   return full;
 }
 
-function isDue({ now, report, taken }: Run, { entry, dueAt }: StoredEntry) {
-  report.oldestSeconds = Math.max(report.oldestSeconds, (now() - entry.createdAt.getTime()) / 1000);
-  return dueAt.getTime() <= now() && !taken.has(entry.id);
+function see({ report, now }: Run, createdAt: Date) {
+  report.oldestSeconds = Math.max(report.oldestSeconds, (now() - createdAt.getTime()) / 1000);
 }
 
-/** The notifications of an entry: none if it is to be given up or belongs to nobody, and one for each subscription. */
-async function toDue(run: Run, each: StoredEntry): Promise<Due[]> {
-  if (run.signal.aborted) return [];
-  const { content, tenant, createdAt } = each.entry;
-  const isTooOld = run.now() - createdAt.getTime() > GIVE_UP_AFTER_MS;
-  if (content.kind === 'lifecycle') {
-    if (isTooOld) await drop(run, each, undefined);
-    else if (!(await isStillRemoved(run, each))) await discard(run, each);
-    else return [{ stored: each, url: content.url }];
-    return [];
-  }
-  const [id, ...others] = content.subscriptions;
-  if (others.length > 0) {
-    const owned = await lease(run, each);
-    const parts = content.subscriptions.map((subscriptionId) => ({ subscriptionId }));
-    const singles = owned ? await run.delivery.split(owned, parts) : [];
-    return (await Promise.all(singles.map((single) => toDue(run, single)))).flat();
-  }
-  const { at, subscriptions } = subscriptionsOf(run, tenant);
-  const subscription = (await subscriptions).find((one) => one.id === id && isLive(one, at));
-  if (subscription && !isTooOld) return [{ stored: each, url: subscription.notificationUrl, subscription }];
-  if (subscription) await drop(run, each, subscription);
-  else await discard(run, each);
-  return [];
+function workOf(work: Map<string, LimitFunction>, tenant: string): LimitFunction {
+  const known = work.get(tenant) ?? pLimit(CONCURRENT_PER_TENANT);
+  work.set(tenant, known);
+  return known;
 }
 
-/** Delivers a notification in the background, or leaves it to the next run if its receiver fails; false if too many wait. */
-function take(run: Run, due: Due, pace: Pace): boolean {
-  if (pace.isLeft) return true;
-  if (pace.limit.pendingCount >= WAITING_PER_RECEIVER) return false;
-  run.taken.add(due.stored.entry.id);
-  run.deliveries.push(pace.limit(() => attempt(run, deliver(run, due, pace))));
-  return true;
-}
-
-function paceOf({ paces }: Run, { url }: Due): Pace {
-  const key = receiverKey(url);
-  const pace = paces.get(key) ?? { limit: pLimit(1), failures: 0, isLeft: false };
-  paces.set(key, pace);
-  return pace;
-}
-
-async function deliver(run: Run, { stored: each, url, subscription }: Due, pace: Pace) {
-  if (pace.isLeft || run.signal.aborted) return;
-  const owned = await lease(run, each);
+async function deliverEntry(run: Run, each: StoredEntry) {
+  if (run.signal.aborted) return;
+  const { content, tenant } = each.entry;
+  if (!run.tenants.includes(tenant)) return discard(run, each);
+  const owned = await run.entries.replace(each, { dueAt: new Date(run.now() + LEASE_MS) }, run.signal);
   if (!owned) return;
-  const body = await bodyOf(run, owned, subscription);
-  if (body === undefined) {
-    adaptConcurrency(pace.limit, true);
-    return discard(run, owned);
+  await (content.kind === 'lifecycle' ? deliverLifecycle(run, owned, content) : deliverChange(run, owned, content));
+}
+
+async function deliverLifecycle(run: Run, owned: StoredEntry, content: LifecycleEntry) {
+  const { entry } = owned;
+  const isRemoved =
+    content.lifecycleEvent !== 'subscriptionRemoved' ||
+    !(await findLive(run, run.snapshots, entry.tenant, content.subscriptionId));
+  if (!isRemoved) return discard(run, owned);
+  if (isTooOld(run, entry.createdAt)) {
+    run.report.dropped += 1;
+    return run.delivery.finish(owned);
   }
-  const notification: Notification = { url, body, ...(subscription && { subscription }) };
-  const leasedUntil = new Date(Math.min(owned.dueAt.getTime(), run.endsAt + RESPONSE_DEADLINE_MS));
-  const failure = await run.delivery.send(notification, leasedUntil, [0]);
-  pace.failures = failure ? pace.failures + 1 : 0;
-  pace.isLeft ||= pace.failures >= FAILURES_PER_RUN;
-  adaptConcurrency(pace.limit, !failure);
+  const toBody = () => toLifecycleNotification(content, entry.tenant);
+  const failure = await run.delivery.send(
+    { tenant: entry.tenant, url: content.url, toBody },
+    leasedUntil(run, owned.dueAt),
+    [0],
+  );
   run.report[failure ? 'failed' : 'sent'] += 1;
   await (failure ? run.delivery.postpone(owned, failure) : run.delivery.finish(owned));
 }
 
-const lease = ({ entries, now, signal }: Run, each: StoredEntry) =>
-  entries.replace(each, { dueAt: new Date(now() + LEASE_MS) }, signal);
-
-async function drop({ report, delivery }: Run, each: StoredEntry, subscription: Subscription | undefined) {
-  report.dropped += 1;
-  await delivery.drop(each, subscription, 'too old');
+/** Delivers a change to the subscriptions that an entry names. Those whose receivers have just failed are asked once, by their backlog. */
+async function deliverChange(run: Run, owned: StoredEntry, content: ChangeEntry) {
+  const { id, createdAt, tenant } = owned.entry;
+  const found = await findChange(run, tenant, content);
+  if (found.isRefused) return discard(run, owned);
+  const { subscriptions, kind: _, ...change } = content;
+  const made = { id, createdAt, change, version: found.version };
+  const left = await Promise.all(
+    subscriptions.map(async (subscriptionId) => {
+      const subscription = await findLive(run, run.snapshots, tenant, subscriptionId);
+      if (!subscription) {
+        run.report.discarded += 1;
+        return [];
+      }
+      if (isTooOld(run, createdAt)) {
+        run.report.dropped += 1;
+        await run.backlogs.giveUp(subscription, 1, 'too old', run.signal);
+        return [];
+      }
+      if (subscription.backlog && (subscription.backlog.failures > 0 || subscription.backlog.isSaturated)) {
+        await run.backlogs.add(subscription, made, 0, run.signal);
+        return [];
+      }
+      const outcome = await run.delivery.deliver(subscription, made, leasedUntil(run, owned.dueAt), [0]);
+      run.report[outcome === 'accepted' ? 'sent' : 'failed'] += 1;
+      return outcome === 'left' ? [subscriptionId] : [];
+    }),
+  );
+  await run.delivery.keepFor(owned, left.flat());
 }
+
+const isTooOld = ({ now }: Run, createdAt: Date) => now() - createdAt.getTime() > GIVE_UP_AFTER_MS;
+
+/** The end of a lease, as far as this run may send. */
+const leasedUntil = ({ endsAt }: Run, dueAt: Date) =>
+  new Date(Math.min(dueAt.getTime(), endsAt + RESPONSE_DEADLINE_MS));
 
 async function discard({ report, delivery }: Run, each: StoredEntry) {
   report.discarded += 1;
   await delivery.finish(each);
 }
 
-function subscriptionsOf({ snapshots, subscriptions, now, signal }: Run, tenant: string): Snapshot {
-  const known = snapshots.get(tenant) ?? { at: now(), subscriptions: subscriptions.list(tenant, signal) };
-  snapshots.set(tenant, known);
-  return known;
-}
-
-/** Whether the subscription of a `subscriptionRemoved` is gone: a run that found it renewed may have died there. */
-async function isStillRemoved(run: Run, { entry: { tenant, content } }: StoredEntry) {
-  if (content.kind !== 'lifecycle' || content.lifecycleEvent !== 'subscriptionRemoved') return true;
-  const { at, subscriptions } = subscriptionsOf(run, tenant);
-  return !(await subscriptions).some((one) => one.id === content.subscriptionId && isLive(one, at));
-}
-
-/** The body of a notification; undefined if its change did not take effect, or has no subscription. */
-async function bodyOf(run: Run, { entry: { tenant, content } }: StoredEntry, subscription: Subscription | undefined) {
-  if (content.kind === 'lifecycle') return toLifecycleNotification(content, tenant);
-  if (!subscription) return undefined;
-  const { isRefused, version } = await findChange(run, tenant, content);
-  const { changeType, operationId } = content;
-  return isRefused ? undefined : toChangeNotification(subscription, changeType, operationId, version);
+/** A subscription that was live when its tenant's were listed, and may be sent something. */
+async function findLive(
+  { tenants, subscriptions, now, signal }: Run,
+  snapshots: Map<string, Snapshot>,
+  tenant: string,
+  id: string,
+): Promise<StoredSubscription | undefined> {
+  if (!tenants.includes(tenant)) return undefined;
+  const snapshot = snapshots.get(tenant) ?? { at: now(), subscriptions: subscriptions.list(tenant, signal) };
+  snapshots.set(tenant, snapshot);
+  return (await snapshot.subscriptions).find((one) => one.id === id && isLive(one, snapshot.at));
 }
 
 /** Whether a change certainly did not take effect, and otherwise the operation as it is now. */
 async function findChange(
   { operations, signal }: Run,
   tenant: string,
-  { operationId, writeId, changeType, replaces }: ChangeEntry,
+  { operationId, writeId, changeType, replaces }: NotifiedChange,
 ): Promise<{ readonly isRefused: boolean; readonly version: OperationVersion | undefined }> {
   const current = await operations.get(tenant, operationId, signal).catch((error: unknown) => {
     if (isUnavailable(error)) throw error;
@@ -302,11 +311,167 @@ async function findChange(
   return { isRefused, version: changeType === 'deleted' ? undefined : current };
 }
 
+/** Delivers what waits in backlogs that are due: first in those whose receivers failed in the fewest runs. */
+async function deliverBacklogs(run: Run) {
+  const all = await run.backlogRepository.list(run.signal);
+  run.hasRead.backlogs = true;
+  for (const { since } of all) see(run, since);
+  const due = all.filter(({ retryAt }) => retryAt.getTime() <= run.now()).sort((a, b) => a.failures - b.failures);
+  const snapshots = new Map<string, Snapshot>();
+  const work = new Map<string, LimitFunction>();
+  await Promise.all(
+    due.map((each) => workOf(work, each.tenant)(() => attempt(run, deliverBacklog(run, each, snapshots)))),
+  );
+}
+
+/** What a run does with one backlog. */
+interface Visit {
+  readonly subscription: StoredSubscription;
+  readonly leasedUntil: Date;
+  readonly limit: LimitFunction;
+  /** After how many failures in a row it ends. */
+  readonly patience: number;
+  hasAccepted: boolean;
+  failures: number;
+  lastFailure: Failure | undefined;
+}
+
+async function deliverBacklog(run: Run, each: Backlog, snapshots: Map<string, Snapshot>) {
+  if (run.signal.aborted) return;
+  const until = new Date(run.now() + LEASE_MS);
+  const owned = await run.backlogRepository.update(each, { retryAt: until }, run.signal);
+  if (!owned) return;
+  const subscription = await findLive(run, snapshots, owned.tenant, owned.subscriptionId);
+  const visit = subscription && {
+    subscription,
+    leasedUntil: leasedUntil(run, until),
+    limit: pLimit(1),
+    patience: owned.failures > 0 ? 1 : FAILURES_PER_RUN,
+    hasAccepted: false,
+    failures: 0,
+    lastFailure: undefined,
+  };
+  await forEachWaiting(run, owned, { before: new Date(run.now() - GIVE_UP_AFTER_MS) }, (page) =>
+    giveUp(run, owned, subscription, page),
+  );
+  await forEachWaiting(run, owned, {}, (page) =>
+    visit ? deliverPage(run, visit, page) : discardPage(run, owned, page),
+  );
+  await settle(run, owned, visit);
+}
+
+/** Works on what waits in a backlog, page by page, until the work returns that it is over. */
+async function forEachWaiting(
+  { backlogRepository, signal }: Run,
+  { subscriptionId }: Backlog,
+  range: { readonly before?: Date },
+  work: (page: readonly WaitingChange[]) => Promise<boolean>,
+) {
+  let from: string | undefined;
+  do {
+    const page = await backlogRepository.listWaiting(subscriptionId, { ...range, from }, signal);
+    if (await work(page.changes)) return;
+    from = page.next;
+  } while (from !== undefined && !signal.aborted);
+}
+
+async function giveUp(
+  run: Run,
+  { subscriptionId }: Backlog,
+  subscription: StoredSubscription | undefined,
+  page: readonly WaitingChange[],
+) {
+  if (subscription && page.length > 0) {
+    await run.backlogs.giveUp(subscription, page.length, 'too old', run.signal);
+    run.report.dropped += page.length;
+  }
+  await removeAll(run, subscriptionId, page);
+  return false;
+}
+
+async function discardPage(run: Run, { subscriptionId }: Backlog, page: readonly WaitingChange[]) {
+  run.report.discarded += page.length;
+  await removeAll(run, subscriptionId, page);
+  return false;
+}
+
+async function removeAll(run: Run, subscriptionId: string, page: readonly WaitingChange[]) {
+  const limit = pLimit(CONCURRENT_PER_BACKLOG);
+  const remove = (waiting: WaitingChange) => run.backlogRepository.removeWaiting(subscriptionId, waiting, run.signal);
+  await limit.map(page, remove);
+}
+
+async function deliverPage(run: Run, visit: Visit, page: readonly WaitingChange[]) {
+  await Promise.all(page.map((waiting) => visit.limit(() => deliverWaiting(run, visit, waiting))));
+  return isOver(visit);
+}
+
+const isOver = ({ failures, patience, lastFailure }: Visit) => failures >= patience || lastFailure === BUSY;
+
+/** Delivers a change of a backlog, and removes it from there, unless its receiver has failed too often. */
+async function deliverWaiting(run: Run, visit: Visit, waiting: WaitingChange) {
+  const { subscription, limit } = visit;
+  if (isOver(visit) || run.signal.aborted) return;
+  const { isRefused, version } = await findChange(run, subscription.tenant, waiting.change);
+  if (isRefused) {
+    run.report.discarded += 1;
+  } else {
+    const failure = await run.delivery.notify(subscription, { ...waiting, version }, visit.leasedUntil, [0]);
+    visit.failures = failure ? visit.failures + 1 : 0;
+    visit.hasAccepted ||= !failure;
+    visit.lastFailure = failure;
+    run.report[failure ? 'failed' : 'sent'] += 1;
+    limit.concurrency = failure ? 1 : Math.min(limit.concurrency + 1, CONCURRENT_PER_BACKLOG);
+    if (failure) return;
+  }
+  // Also when the run is over by now.
+  await withDeadline(SETTLE_DEADLINE_MS, (signal) =>
+    run.backlogRepository.removeWaiting(subscription.id, waiting, signal),
+  );
+}
+
+/** Ends the work on a backlog: says when it goes on, whether its subscription has caught up, or that there is none any more. */
+async function settle({ backlogRepository, entries, now }: Run, owned: Backlog, visit: Visit | undefined) {
+  await withDeadline(SETTLE_DEADLINE_MS, async (signal) => {
+    const { changes, next } = await backlogRepository.listWaiting(owned.subscriptionId, { from: undefined }, signal);
+    const [first] = changes;
+    let known = owned;
+    if (owned.isSaturated && visit && next === undefined && (visit.hasAccepted || !first)) {
+      const at = new Date(now());
+      const missed = lifecycleEntry(visit.subscription, 'missed', at, `.${crypto.randomUUID()}`);
+      if (missed) await entries.create(missed, new Date(now() + CAUGHT_UP_AFTER_MS), signal);
+      const caughtUp = await backlogRepository.update(owned, { isSaturated: false }, signal);
+      // It was marked again, or something was added: the lease runs out, and another run looks at it.
+      if (!caughtUp) return;
+      known = caughtUp;
+    }
+    if (!first && now() - owned.touchedAt.getTime() > REMOVE_AFTER_MS) {
+      await backlogRepository.remove(known, signal);
+      return;
+    }
+    const since = first?.createdAt ?? new Date(now());
+    await backlogRepository.update({ ...known, etag: '*' }, { since, ...nextAttempt(owned, visit, now()) }, signal);
+  });
+}
+
+/** When a backlog is due again, and how often its receiver has failed by now. */
+function nextAttempt({ failures: before }: Backlog, visit: Visit | undefined, now: number) {
+  const failure = visit?.lastFailure;
+  if (failure === BUSY) return { retryAt: new Date(now) };
+  const failures = failure && !visit?.hasAccepted ? before + 1 : 0;
+  if (!failure) return { failures, retryAt: new Date(now) };
+  const { retryAfterMs } = failure;
+  const retryAt = new Date(now + Math.max(retryAfterMs, retryPause(Math.max(failures, 1))));
+  return { failures, retryAt, ...(retryAfterMs > 0 && { quietUntil: new Date(now + retryAfterMs) }) };
+}
+
 /** Removes subscriptions that have expired. Each gets the lifecycle notification, which is in the outbox first. */
-async function removeExpired({ subscriptions, entries, now, signal }: Run) {
+async function removeExpired({ subscriptions, entries, tenants, now, signal }: Run) {
   const expired = await subscriptions.listExpired(new Date(now() - EXPIRATION_GRACE_MS), signal);
   for (const each of expired) {
-    const entry = lifecycleEntry(each, 'subscriptionRemoved', new Date(now()));
+    const entry = tenants.includes(each.tenant)
+      ? lifecycleEntry(each, 'subscriptionRemoved', new Date(now()))
+      : undefined;
     const stored = entry && (await entries.create(entry, new Date(now() + LEASE_MS), signal));
     const isRemoved = await subscriptions.removeExpired(each, signal);
     if (isRemoved || !stored) continue;

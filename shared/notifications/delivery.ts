@@ -1,13 +1,18 @@
-// One notification: its attempts, and what becomes of its entry in the outbox.
+// One notification: its attempts, and what becomes of it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
+import type { OperationVersion } from '../operation/playPromptOperation.ts';
+import { isUnavailable } from '../serviceError.ts';
 import { SCOPE } from '../tracing.ts';
-import { lifecycleEntry, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
-import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers } from './receiver.ts';
-import type { LastDelivery, Subscription, SubscriptionRepository } from './subscription.ts';
+import { type Backlogs, NOTIFICATIONS, type WaitingChange } from './backlog.ts';
+import { toChangeNotification } from './notification.ts';
+import type { OutboxRepository, StoredEntry } from './outboxEntry.ts';
+import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers, receiverKey } from './receiver.ts';
+import { Shares } from './shares.ts';
+import type { LastDelivery, StoredSubscription, Subscription, SubscriptionRepository } from './subscription.ts';
 
 /**
  * How long an instance owns an entry that it works on: longer than the request that made the change may take, also by the clock
@@ -29,8 +34,15 @@ const RECORD_INTERVAL_MS = 10_000;
 
 const STORE_DEADLINE_MS = 10_000;
 
-/** How many entries a split creates concurrently: updates use the same store. */
-const CONCURRENT_CREATES = 8;
+/** How many changes of a tenant are added to backlogs concurrently: updates use the same store. */
+const CONCURRENT_ADDS = 8;
+
+/**
+ * How much memory notifications take, in bytes, from the first attempt until they are accepted or in a backlog: in all, and
+ * those of a tenant. Each counts as its operation, and a kibibyte for what surrounds it.
+ */
+const MEMORY = { all: 8 * 2 ** 20, perTenant: 4 * 2 ** 20 };
+const OVERHEAD = 1024;
 
 /** Why a notification was not accepted, and how long the receiver wants to be left alone. */
 export interface Failure {
@@ -41,11 +53,20 @@ export interface Failure {
 
 /** A notification, and who receives it. */
 export interface Notification {
+  readonly tenant: string;
   readonly url: string;
-  readonly body: string;
+  readonly toBody: () => string;
   /** The subscription whose last delivery it is. */
   readonly subscription?: Subscription;
 }
+
+/** A change, and the operation after it; undefined when that is gone or damaged. */
+export interface MadeChange extends WaitingChange {
+  readonly version: OperationVersion | undefined;
+}
+
+/** What became of a change: `left` if there was no memory for it, or the store failed, so that it has to stay in the outbox. */
+export type Outcome = 'accepted' | 'waiting' | 'left';
 
 export interface Delivery {
   /**
@@ -55,104 +76,144 @@ export interface Delivery {
    */
   send(notification: Notification, leasedUntil: Date, pauses: readonly number[]): Promise<Failure | undefined>;
 
-  /** Removes the entry of notifications that were accepted, or have become pointless. */
-  finish(stored: StoredEntry): Promise<void>;
+  /**
+   * Sends a change to a subscription.
+   *
+   * @returns undefined when it was accepted; `busy` also when there is no memory for it now
+   */
+  notify(
+    subscription: Subscription,
+    made: MadeChange,
+    leasedUntil: Date,
+    pauses: readonly number[],
+  ): Promise<Failure | undefined>;
 
-  /** Makes the entry of a single notification due again, later with every attempt. */
+  /** Sends a change to a subscription, and adds it to its backlog if it is not accepted. */
+  deliver(
+    subscription: StoredSubscription,
+    made: MadeChange,
+    leasedUntil: Date,
+    pauses: readonly number[],
+  ): Promise<Outcome>;
+
+  /** Keeps an entry of the outbox for some of its subscriptions, or removes it if that is none. */
+  keepFor(stored: StoredEntry, subscriptions: readonly string[]): Promise<void>;
+
+  /** Makes the entry of a lifecycle notification due again, later with every attempt. */
   postpone(stored: StoredEntry, failure: Failure): Promise<void>;
 
-  /** Replaces an entry for several subscriptions by one for each of `parts`. */
-  split(stored: StoredEntry, parts: readonly Part[]): Promise<readonly StoredEntry[]>;
-
-  /** Gives a notification up: the subscription gets the lifecycle notification `missed`, if it wants any. */
-  drop(stored: StoredEntry, subscription: Subscription | undefined, cause: string): Promise<void>;
-}
-
-/** A subscription of an entry, and the failure to deliver to it; undefined before the first attempt. */
-export interface Part {
-  readonly subscriptionId: string;
-  readonly failure?: Failure | undefined;
+  /** Removes the entry of notifications that were accepted, or have become pointless. */
+  finish(stored: StoredEntry): Promise<void>;
 }
 
 export function createDelivery({
   entries,
   subscriptions,
+  backlogs,
   receivers,
   now = Date.now,
   sleep = delay,
 }: {
   readonly entries: OutboxRepository;
   readonly subscriptions: Pick<SubscriptionRepository, 'recordDelivery'>;
-  readonly receivers: Pick<Receivers, 'post'>;
+  readonly backlogs: Pick<Backlogs, 'add'>;
+  readonly receivers: Pick<Receivers, 'notify'>;
   readonly now?: (() => number) | undefined;
   readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Delivery {
   const recorded = new QuickLRU<string, LastDelivery>({ maxSize: 1000 });
-  const counter = metrics.getMeter(SCOPE).createCounter('playpromptoperation.notifications', {
-    description: 'Notifications, by result (sent, retried: due again later, dropped) and the cause of a failure.',
-  });
+  const hold = createMemory();
+  const adds = new Map<string, LimitFunction>();
+  const counter = metrics.getMeter(SCOPE).createCounter(NOTIFICATIONS.name, NOTIFICATIONS);
 
   return {
-    async send({ url, body, subscription }, leasedUntil, pauses) {
-      const startBy = leasedUntil.getTime() - RESPONSE_DEADLINE_MS;
-      // Nothing was accepted before something was sent: the instance may have been frozen since it took the lease.
-      let failure: Failure | undefined = { cause: 'busy', retryAfterMs: 0 };
-      for (const pause of pauses) {
-        if (pause > 0) await sleep(withJitter(pause));
-        if (now() > startBy) break;
-        failure = await attempt(url, body, startBy);
-        if (failure === undefined || failure.cause === 'busy' || failure.retryAfterMs > 0) break;
+    send,
+
+    async notify(subscription, made, leasedUntil, pauses) {
+      const release = hold(subscription, made.version);
+      if (!release) return BUSY;
+      try {
+        return await sendChange(subscription, made, leasedUntil, pauses);
+      } finally {
+        release();
       }
-      if (failure === undefined) counter.add(1, { result: 'sent' });
-      if (subscription && failure?.cause !== 'busy') record(subscription, failure?.cause ?? 'delivered');
-      return failure;
     },
 
-    finish: (stored) => store((signal) => entries.remove(stored, signal)),
+    async deliver(subscription, made, leasedUntil, pauses) {
+      const { tenant, backlog } = subscription;
+      const release = hold(subscription, made.version);
+      if (!release) return 'left';
+      try {
+        const isQuiet = backlog !== undefined && backlog.quietUntil.getTime() > now();
+        const failure = isQuiet ? BUSY : await sendChange(subscription, made, leasedUntil, pauses);
+        if (!failure) return 'accepted';
+        const limit = adds.get(tenant) ?? pLimit(CONCURRENT_ADDS);
+        adds.set(tenant, limit);
+        await limit(() => store((signal) => backlogs.add(subscription, made, failure.retryAfterMs, signal)));
+        return 'waiting';
+      } catch (error) {
+        if (isUnavailable(error)) return 'left';
+        throw error;
+      } finally {
+        release();
+      }
+    },
+
+    async keepFor(stored, left) {
+      const { content } = stored.entry;
+      if (left.length === 0) return remove(stored);
+      if (content.kind !== 'change' || left.length === content.subscriptions.length) return;
+      const changes = { dueAt: stored.dueAt, content: { ...content, subscriptions: left } };
+      await store((signal) => entries.replace(stored, changes, signal));
+    },
 
     async postpone(stored, failure) {
       counter.add(1, { result: 'retried', cause: failure.cause });
-      const attempts = attemptsAfter(stored, failure);
-      await store((signal) => entries.replace(stored, { dueAt: dueAt(attempts, failure), attempts }, signal));
+      // What was not sent was not attempted.
+      const attempts = stored.entry.attempts + (failure === BUSY ? 0 : 1);
+      const dueAt = new Date(now() + Math.max(failure.retryAfterMs, retryPause(attempts)));
+      await store((signal) => entries.replace(stored, { dueAt, attempts }, signal));
     },
 
-    async split(stored, parts) {
-      const { entry } = stored;
-      if (entry.content.kind !== 'change') throw new TypeError('A lifecycle notification has one receiver.');
-      const { content } = entry;
-      const limit = pLimit(CONCURRENT_CREATES);
-      const made = parts.map(({ subscriptionId, failure }) => {
-        if (failure) counter.add(1, { result: 'retried', cause: failure.cause });
-        const attempts = failure ? attemptsAfter(stored, failure) : entry.attempts;
-        const id = `${entry.id}.${subscriptionId}`;
-        const part = { ...entry, id, attempts, content: { ...content, subscriptions: [subscriptionId] } };
-        const due = failure ? dueAt(attempts, failure) : new Date(now());
-        // One that exists was made by an instance that died before it removed the whole.
-        return limit(() => store((signal) => entries.create(part, due, signal)));
-      });
-      const created = await Promise.all(made);
-      await store((signal) => entries.remove(stored, signal));
-      return created.filter((part) => part !== undefined);
-    },
-
-    async drop(stored, subscription, cause) {
-      counter.add(1, { result: 'dropped', cause });
-      const missed = subscription && lifecycleEntry(subscription, 'missed', new Date(now()));
-      if (missed && stored.entry.content.kind === 'change') {
-        await store((signal) => entries.create(missed, missed.createdAt, signal));
-      }
-      await store((signal) => entries.remove(stored, signal));
-    },
+    finish: remove,
   };
 
-  async function attempt(url: string, body: string, startBy: number): Promise<Failure | undefined> {
+  async function sendChange(subscription: Subscription, { change, version }: MadeChange, ...attempts: Attempts) {
+    const { tenant, notificationUrl: url } = subscription;
+    const { changeType, operationId } = change;
+    const toBody = () => toChangeNotification(subscription, changeType, operationId, version);
+    const failure = await send({ tenant, url, toBody, subscription }, ...attempts);
+    if (failure) counter.add(1, { result: 'retried', cause: failure.cause });
+    return failure;
+  }
+
+  async function send(
+    { tenant, url, toBody, subscription }: Notification,
+    leasedUntil: Date,
+    pauses: readonly number[],
+  ): Promise<Failure | undefined> {
+    const startBy = leasedUntil.getTime() - RESPONSE_DEADLINE_MS;
+    // Nothing was accepted before something was sent: the instance may have been frozen since it took the lease.
+    let failure: Failure | undefined = BUSY;
+    for (const pause of pauses) {
+      if (pause > 0) await sleep(withJitter(pause));
+      if (now() > startBy) break;
+      failure = await attempt({ tenant, url, toBody, startBy });
+      if (failure === undefined || failure === BUSY || failure.retryAfterMs > 0) break;
+    }
+    if (failure === undefined) counter.add(1, { result: 'sent' });
+    if (subscription && failure !== BUSY) record(subscription, failure?.cause ?? 'delivered');
+    return failure;
+  }
+
+  async function attempt(notification: Parameters<Receivers['notify']>[0]): Promise<Failure | undefined> {
     try {
-      const { status, headers } = await receivers.post(url, body, { startBy });
+      const { status, headers } = await receivers.notify(notification);
       if (status >= 200 && status < 300) return undefined;
       return { cause: `status ${status}`, retryAfterMs: retryAfter(headers['retry-after']) };
     } catch (error) {
-      if (error instanceof ReceiverError) return { cause: error.failure, retryAfterMs: 0 };
-      throw error;
+      if (!(error instanceof ReceiverError)) throw error;
+      return error.failure === 'busy' ? BUSY : { cause: error.failure, retryAfterMs: 0 };
     }
   }
 
@@ -162,14 +223,8 @@ export function createDelivery({
     return Number.isNaN(milliseconds) ? 0 : Math.min(Math.max(milliseconds, 0), LONGEST_RETRY_AFTER_MS);
   }
 
-  /** What was not sent was not attempted. */
-  function attemptsAfter({ entry: { attempts } }: StoredEntry, { cause }: Failure): number {
-    return cause === 'busy' ? attempts : attempts + 1;
-  }
-
-  function dueAt(attempts: number, { retryAfterMs }: Failure): Date {
-    const pause = Math.min(RETRY_PAUSE.longest, RETRY_PAUSE.first * 2 ** (attempts - 1));
-    return new Date(now() + Math.max(retryAfterMs, withJitter(pause)));
+  function remove(stored: StoredEntry): Promise<void> {
+    return store((signal) => entries.remove(stored, signal));
   }
 
   /** Stores how a delivery went, for people to see; nothing depends on it. */
@@ -181,6 +236,37 @@ export function createDelivery({
     recorded.set(id, delivery);
     void store((signal) => subscriptions.recordDelivery({ tenant, id }, delivery, signal)).catch(() => {});
   }
+}
+
+/** What was not sent, since there was no place for it in time. */
+export const BUSY: Failure = { cause: 'busy', retryAfterMs: 0 };
+
+/** How long the timer waits after so many failures. */
+export function retryPause(failures: number): number {
+  return withJitter(Math.min(RETRY_PAUSE.longest, RETRY_PAUSE.first * 2 ** (failures - 1)));
+}
+
+type Attempts = [leasedUntil: Date, pauses: readonly number[]];
+
+/** Makes what takes memory for a notification of an operation, and returns what gives it back; undefined if there is none. */
+function createMemory() {
+  const all = new Shares(MEMORY.all);
+  const tenants = new Map<string, Shares>();
+
+  return ({ tenant, notificationUrl }: Subscription, version: OperationVersion | undefined) => {
+    const { clientContext, resultInfo } = version?.operation ?? {};
+    const length = (clientContext?.length ?? 0) + (resultInfo?.message?.length ?? 0);
+    const bytes = OVERHEAD + 2 * length;
+    const receiver = receiverKey(notificationUrl);
+    const ofTenant = tenants.get(tenant) ?? new Shares(MEMORY.perTenant);
+    if (!all.hasRoom(tenant, bytes) || !ofTenant.take(receiver, bytes)) return undefined;
+    all.take(tenant, bytes);
+    tenants.set(tenant, ofTenant);
+    return () => {
+      all.release(tenant, bytes);
+      ofTenant.release(receiver, bytes);
+    };
+  };
 }
 
 /** Between half of a pause and all of it, so that not everybody tries again at the same time. */

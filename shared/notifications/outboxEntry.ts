@@ -1,15 +1,19 @@
 import type { ChangeType } from '../operation/changeListener.ts';
 import type { Subscription } from './subscription.ts';
 
-/** A notification of a change, to one subscription or several. */
-export interface ChangeEntry {
-  readonly kind: 'change';
+/** Which change a notification is about. */
+export interface NotifiedChange {
   readonly operationId: string;
   /** The id of the write. */
   readonly writeId: string;
   readonly changeType: ChangeType;
   /** The id of the write that the change replaces; undefined when there was no operation. */
   readonly replaces: string | undefined;
+}
+
+/** A notification of a change, to one subscription or several. */
+export interface ChangeEntry extends NotifiedChange {
+  readonly kind: 'change';
   /** The ids of the subscriptions. */
   readonly subscriptions: readonly string[];
 }
@@ -29,7 +33,7 @@ export interface OutboxEntry {
   readonly id: string;
   readonly tenant: string;
   readonly createdAt: Date;
-  /** How often delivery was attempted and given up for a while. */
+  /** How often the delivery of a lifecycle notification was attempted and given up for a while. */
   readonly attempts: number;
   readonly content: ChangeEntry | LifecycleEntry;
 }
@@ -53,10 +57,11 @@ export interface OutboxRepository {
   remove(stored: StoredEntry, signal: AbortSignal): Promise<void>;
 
   /**
-   * Lists a page of the entries in a range of ids, in any order, and the continuation token of the next one. Damaged rows
-   * are left out.
+   * Lists a page of the entries in a range of ids that are due at a time, in any order, and the continuation token of the
+   * next one. Damaged rows are left out.
    */
-  list(
+  listDue(
+    at: Date,
     range: IdRange,
     from: string | undefined,
     signal: AbortSignal,
@@ -72,18 +77,23 @@ export interface IdRange {
 export interface EntryChanges {
   readonly dueAt: Date;
   readonly attempts?: number;
+  readonly content?: ChangeEntry;
 }
 
-/** The lifecycle entry of a subscription, which has at most one of each event and hour; undefined when it wants none. */
+/**
+ * The lifecycle entry of a subscription; undefined when it wants none. It has one of each event and hour, unless `reason`
+ * asks for one of its own.
+ */
 export function lifecycleEntry(
   { id, tenant, lifecycleNotificationUrl, clientState, expiration }: Subscription,
   lifecycleEvent: LifecycleEntry['lifecycleEvent'],
   createdAt: Date,
+  reason = '',
 ): OutboxEntry | undefined {
   if (lifecycleNotificationUrl === null) return undefined;
   const url = lifecycleNotificationUrl;
   return {
-    id: `${id}.${lifecycleEvent}.${createdAt.toISOString().slice(0, 13)}`,
+    id: `${id}.${lifecycleEvent}.${createdAt.toISOString().slice(0, 13)}${reason}`,
     tenant,
     createdAt,
     attempts: 0,

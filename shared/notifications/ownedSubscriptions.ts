@@ -4,21 +4,25 @@ import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS } from '../operation/backoff.ts
 import type { Preconditions } from '../operation/preconditions.ts';
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import type { SubscriptionChanges } from './subscription.ts';
-import { isLive, type StoredSubscription, type Subscription, type SubscriptionRepository } from './subscription.ts';
+import {
+  isLive,
+  type Owner,
+  type StoredSubscription,
+  type Subscription,
+  type SubscriptionRepository,
+} from './subscription.ts';
 import type { RequestedSubscription } from './subscriptionRequest.ts';
 import type { ValidateReceiver } from './validateReceiver.ts';
 
-/** How many subscriptions a tenant may have. */
+/** How many subscriptions a tenant may have, and how many of them an application. */
 export const MAX_SUBSCRIPTIONS = 100;
+export const MAX_SUBSCRIPTIONS_OF_APPLICATION = 50;
 
 /** How long the store may take after a receiver was validated: that alone may take as long as a request otherwise. */
 const STORE_DEADLINE_MS = 10_000;
 
 const MAY_EXIST =
   'The store is not available, and the subscription may exist. List the subscriptions before you create it again.';
-
-/** The application that subscriptions belong to, within its tenant, and the service principal or user that uses it. */
-export type Owner = Pick<Subscription, 'tenant' | 'applicationId' | 'creatorId'>;
 
 /**
  * The live subscriptions of an owner. For every other application they do not exist.
@@ -35,7 +39,8 @@ export interface OwnedSubscriptions {
    * Validates the receivers of a subscription and stores it. It resolves when every change that starts from then on is
    * notified.
    *
-   * @throws ServiceError `validationFailed`, or `forbidden` when there are as many subscriptions as there may be
+   * @throws ServiceError `validationFailed`, `tooManyRequests` when too many receivers are validated now, or `forbidden` when there
+   * are as many subscriptions as there may be
    */
   create(owner: Owner, requested: RequestedSubscription, signal: AbortSignal): Promise<Subscription>;
 
@@ -43,7 +48,7 @@ export interface OwnedSubscriptions {
    * Changes a subscription, whose new receiver is validated first. It resolves when every change that starts from then on
    * is notified accordingly.
    *
-   * @throws ServiceError `validationFailed`
+   * @throws ServiceError `validationFailed`, or `tooManyRequests` when too many receivers are validated now
    */
   update(
     owner: Owner,
@@ -74,9 +79,10 @@ export function createOwnedSubscriptions({
     get,
 
     async create(owner, requested, signal) {
-      await checkLimit(owner.tenant, MAX_SUBSCRIPTIONS - 1, signal);
-      await validateReceiver(requested.notificationUrl);
-      if (requested.lifecycleNotificationUrl !== null) await validateReceiver(requested.lifecycleNotificationUrl);
+      await checkLimits(owner, 1, signal);
+      await validateReceiver(owner, requested.notificationUrl);
+      const { lifecycleNotificationUrl } = requested;
+      if (lifecycleNotificationUrl !== null) await validateReceiver(owner, lifecycleNotificationUrl);
       const subscription = { ...requested, ...owner, id: crypto.randomUUID() };
       await withDeadline(STORE_DEADLINE_MS, (until) => createWithinLimit(subscription, until));
       await knownAfter();
@@ -86,7 +92,7 @@ export function createOwnedSubscriptions({
     async update(owner, id, changes, preconditions, signal) {
       const subscription = await get(owner, id, signal);
       checkPreconditions(preconditions);
-      if (changes.notificationUrl !== undefined) await validateReceiver(changes.notificationUrl);
+      if (changes.notificationUrl !== undefined) await validateReceiver(owner, changes.notificationUrl);
       const updated = await withDeadline(STORE_DEADLINE_MS, (until) =>
         updateAnyVersion(owner, subscription, changes, until),
       );
@@ -129,12 +135,16 @@ export function createOwnedSubscriptions({
     return { ...known, ...changes };
   }
 
-  async function checkLimit(tenant: string, most: number, signal: AbortSignal) {
+  /** Checks that an owner may have some more subscriptions. */
+  async function checkLimits({ tenant, applicationId }: Owner, more: number, signal: AbortSignal) {
     const all = await subscriptions.list(tenant, signal);
     // Those that have expired do not count, but remain for a while: there is a bound on all of them too.
     const live = all.filter((each) => isLive(each, now()));
-    if (live.length > most || all.length > most + MAX_SUBSCRIPTIONS) {
-      throw new ServiceError('forbidden', `The tenant has ${MAX_SUBSCRIPTIONS} subscriptions, which is the most.`);
+    const own = live.filter((each) => each.applicationId === applicationId);
+    if (own.length + more > MAX_SUBSCRIPTIONS_OF_APPLICATION)
+      throw tooMany('application', MAX_SUBSCRIPTIONS_OF_APPLICATION);
+    if (live.length + more > MAX_SUBSCRIPTIONS || all.length + more > 2 * MAX_SUBSCRIPTIONS) {
+      throw tooMany('tenant', MAX_SUBSCRIPTIONS);
     }
   }
 
@@ -142,7 +152,7 @@ export function createOwnedSubscriptions({
   async function createWithinLimit(subscription: Subscription, signal: AbortSignal) {
     try {
       await subscriptions.create(subscription, signal);
-      await checkLimit(subscription.tenant, MAX_SUBSCRIPTIONS, signal);
+      await checkLimits(subscription, 0, signal);
     } catch (error) {
       const isRemoved = await subscriptions.remove(subscription, signal).then(
         () => true,
@@ -154,6 +164,9 @@ export function createOwnedSubscriptions({
     }
   }
 }
+
+const tooMany = (owner: 'tenant' | 'application', most: number) =>
+  new ServiceError('forbidden', `The ${owner} has ${most} subscriptions, which is the most.`);
 
 /** Checks the preconditions on a subscription that exists. It has no ETag, so that no entity tag is that of it. */
 function checkPreconditions({ ifMatch, ifNoneMatch }: Preconditions) {

@@ -2,26 +2,25 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
 import { VERSION } from '../tracing.ts';
+import { createPlaces, type Receiver } from './places.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { createResolveName, type ResolveName } from './resolveName.ts';
 
 /** How long a receiver may take to respond. */
 export const RESPONSE_DEADLINE_MS = 10_000;
 
-/** How much of a response is read, in bytes, and for how long if its body does not matter. */
+/** How much of the body of a response is read, in bytes, and for how long if it does not matter. */
 const MAX_RECEIVER_RESPONSE_BYTES = 4096;
 const DISCARD_MS = 100;
 
-/**
- * How many requests run concurrently: in all, and to one host. Receivers that were slow or failed last have places of their
- * own, so that however many they are, they take none of the others'.
- */
-const STEADY = { all: 192, perHost: 48 };
-const SLOW = { all: 64, perHost: 16 };
+/** The largest head of a response, in bytes: the status lines and headers of its informational responses too. */
+const MAX_HEAD_BYTES = 16 * 1024;
+
+/** The most bytes of a status line without its reason. */
+const STATUS_LINE_BYTES = 'HTTP/1.1 200 \r\n\r\n'.length;
 
 /** How many requests to one receiver run concurrently: one more after each prompt response, and one after any other. */
 const CONCURRENT_PER_RECEIVER = 16;
@@ -29,21 +28,21 @@ const CONCURRENT_PER_RECEIVER = 16;
 /** A response that takes longer is slow, in milliseconds. */
 const SLOW_MS = 1000;
 
-/** Of how many receivers, and hosts, at least it is remembered what runs, and how they responded. */
-const REMEMBERED = 1000;
+/** For how many receivers of a tenant, at least, it is remembered how they responded. */
+const REMEMBERED = 200;
 
-/** How many requests to one receiver may wait. */
-const MAX_WAITING = 500;
+const USER_AGENT = `playPromptOperation/${VERSION}`;
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** What a receiver responded. */
 export interface ReceiverResponse {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
-  /** The first 4,096 bytes of the body; empty unless it was asked for. */
+  /** The first 4,096 bytes of the body of a validation; empty otherwise. */
   readonly body: string;
 }
 
-/** Why a request got no response. `busy`: it was not sent, since too many wait for the same receiver. */
+/** Why a request got no response. `busy`: it was not sent, since it got no place in time. */
 export type ReceiverFailure = 'busy' | 'refused address' | 'timeout' | 'unreachable';
 
 /** A request that got no response. */
@@ -57,21 +56,31 @@ export class ReceiverError extends Error {
   }
 }
 
-export interface PostOptions {
-  /** Whether the body of the response is read. */
-  readonly readsBody?: boolean;
-  /** Until when it may wait for other requests to the same receiver or host, by the clock of the receivers. */
-  readonly startBy?: number;
+/** A notification to send. */
+export interface OutgoingNotification {
+  readonly tenant: string;
+  readonly url: string;
+  /** Makes the body, in JSON, once there is a place for the request: what waits takes no memory for it. */
+  readonly toBody: () => string;
+  /** Until when it may wait for a place, by the clock of the receivers. */
+  readonly startBy: number;
 }
 
-/** Sends requests to receivers, a bounded number at a time. */
+/** Sends requests to receivers, a bounded number at a time. Each is a `POST`, and redirects are not followed. */
 export interface Receivers {
   /**
-   * Sends a `POST`. Redirects are not followed.
+   * Sends a notification.
    *
    * @throws ReceiverError when there was no response
    */
-  post(url: string, body: string, options?: PostOptions): Promise<ReceiverResponse>;
+  notify(notification: OutgoingNotification): Promise<ReceiverResponse>;
+
+  /**
+   * Sends a request without a body, whose response is read, if there is a place for it at once.
+   *
+   * @throws ReceiverError when there was no response
+   */
+  validate(tenant: string, url: string): Promise<ReceiverResponse>;
 }
 
 export function createReceivers({
@@ -85,40 +94,59 @@ export function createReceivers({
   readonly responseDeadlineMs?: number;
   readonly now?: (() => number) | undefined;
 }): Receivers {
-  const steady = createLane(STEADY);
-  const slow = createLane(SLOW);
-  // Bounded, since callers choose the URLs.
-  const known = new QuickLRU<string, Receiver>({ maxSize: REMEMBERED });
+  const places = createPlaces();
+  // Bounded, and for each tenant, since callers choose the URLs.
+  const tenants = new Map<string, QuickLRU<string, KnownReceiver>>();
   const options = { keepAlive: true, maxFreeSockets: CONCURRENT_PER_RECEIVER, timeout: responseDeadlineMs };
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
 
   return {
-    async post(text, body, { readsBody = false, startBy = Number.POSITIVE_INFINITY } = {}) {
-      // The setting may have changed since the URL was accepted.
-      if (refusedUrl(text, hosts) !== undefined) throw new ReceiverError('refused address');
-      const url = new URL(text);
-      const receiver = receiverAt(receiverKey(text));
-      if (receiver.limit.pendingCount >= MAX_WAITING) throw new ReceiverError('busy');
-      return startingWithin(startBy - now(), (start) =>
-        receiver.limit(() => {
-          const lane = receiver.isSlow ? slow : steady;
-          // The deadline begins when the request is sent: those that wait for others have not failed.
-          return lane(url.hostname, async () => start(() => observe(receiver, () => send(url, body, readsBody))));
-        }),
-      );
+    async notify({ tenant, url: text, toBody, startBy }) {
+      const url = allowedUrl(text);
+      const receiver = receiverAt(tenant, text, url.host);
+      // Until the next request shows that it responds again, nothing waits for it.
+      if (receiver.isSilent && receiver.running + receiver.waiting.size > 0) throw new ReceiverError('busy');
+      const release = await places.wait(receiver, startBy - now());
+      if (!release) throw new ReceiverError('busy');
+      try {
+        return await observe(receiver, () => send(url, toBody(), JSON_TYPE, false));
+      } finally {
+        if (receiver.isSilent) places.refuse(receiver);
+        release();
+      }
+    },
+
+    async validate(tenant, text) {
+      const url = allowedUrl(text);
+      const release = places.take({ ...newReceiver(tenant, url.host), lane: 'validation' });
+      if (!release) throw new ReceiverError('busy');
+      try {
+        return await send(url, '', 'text/plain; charset=utf-8', true);
+      } finally {
+        release();
+      }
     },
   };
 
-  function receiverAt(key: string): Receiver {
-    const receiver = known.get(key) ?? { limit: pLimit(1), isSlow: false };
-    known.set(key, receiver);
+  /** The setting may have changed since the URL was accepted. */
+  function allowedUrl(text: string): URL {
+    if (refusedUrl(text, hosts) !== undefined) throw new ReceiverError('refused address');
+    return new URL(text);
+  }
+
+  function receiverAt(tenant: string, url: string, host: string): KnownReceiver {
+    const ofTenant = tenants.get(tenant) ?? new QuickLRU({ maxSize: REMEMBERED });
+    tenants.set(tenant, ofTenant);
+    const key = receiverKey(url);
+    const receiver = ofTenant.get(key) ?? newReceiver(tenant, host);
+    ofTenant.set(key, receiver);
     return receiver;
   }
 
-  function send(url: URL, body: string, readsBody: boolean): Promise<ReceiverResponse> {
+  function send(url: URL, body: string, type: string, readsBody: boolean): Promise<ReceiverResponse> {
     return withDeadline(responseDeadlineMs, async (signal) => {
       try {
-        return await request(url, body, readsBody, signal);
+        return await request(url, body, type, readsBody, signal);
       } catch (cause) {
         if (cause instanceof ReceiverError) throw cause;
         throw new ReceiverError(signal.aborted ? 'timeout' : 'unreachable', { cause });
@@ -126,19 +154,20 @@ export function createReceivers({
     });
   }
 
-  function request(url: URL, body: string, readsBody: boolean, signal: AbortSignal): Promise<ReceiverResponse> {
+  function request(
+    url: URL,
+    body: string,
+    type: string,
+    readsBody: boolean,
+    signal: AbortSignal,
+  ): Promise<ReceiverResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<ReceiverResponse>();
     const { request: start } = url.protocol === 'https:' ? https : http;
     const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
-    const headers = {
-      'User-Agent': `playPromptOperation/${VERSION}`,
-      // As Graph does it: web frameworks refuse an empty body that is declared as JSON.
-      'Content-Type': `${body === '' ? 'text/plain' : 'application/json'}; charset=utf-8`,
-      'Content-Length': Buffer.byteLength(body),
-    };
+    const headers = { 'User-Agent': USER_AGENT, 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
     // With `autoSelectFamily`, all addresses of a name are asked for.
     const connect = { agent, autoSelectFamily: true, lookup: lookUp(signal) };
-    const sent = start(url, { ...connect, method: 'POST', headers, signal });
+    const sent = start(url, { ...connect, method: 'POST', headers, signal, maxHeaderSize: MAX_HEAD_BYTES });
     // Whatever the receiver does to the connection, the request ends.
     let fail: (reason: unknown) => void = reject;
     signal.addEventListener('abort', () => fail(signal.reason), { once: true });
@@ -148,7 +177,25 @@ export function createReceivers({
       socket.destroy();
       resolve({ status: statusCode, headers, body: '' });
     });
+    // `maxHeaderSize` bounds one head, and there may be any number of informational ones before the last.
+    let headBytes = 0;
+    const isHeadTooLarge = ({
+      rawHeaders,
+      statusMessage = '',
+    }: Pick<http.IncomingMessage, 'rawHeaders' | 'statusMessage'>) => {
+      headBytes += STATUS_LINE_BYTES + statusMessage.length;
+      for (const text of rawHeaders) headBytes += text.length + 2;
+      return headBytes > MAX_HEAD_BYTES;
+    };
+    sent.on('information', (head) => {
+      if (isHeadTooLarge(head)) sent.destroy(new Error('The head of the response is too large.'));
+    });
     sent.once('response', (response) => {
+      if (isHeadTooLarge(response)) {
+        response.on('error', () => {});
+        sent.destroy(new Error('The head of the response is too large.'));
+        return;
+      }
       const chunks: Buffer[] = [];
       const respond = () =>
         resolve({
@@ -207,61 +254,32 @@ export function receiverKey(url: string): string {
 }
 
 /** A receiver, and how it responded last. */
-interface Receiver {
-  readonly limit: LimitFunction;
-  isSlow: boolean;
+interface KnownReceiver extends Receiver {
+  /** Whether the last request got no response. */
+  isSilent: boolean;
 }
 
-async function observe(receiver: Receiver, work: () => Promise<ReceiverResponse>): Promise<ReceiverResponse> {
+const newReceiver = (tenant: string, host: string): KnownReceiver => ({
+  tenant,
+  host,
+  lane: 'unproven',
+  concurrency: 1,
+  running: 0,
+  waiting: new Set(),
+  isSilent: false,
+});
+
+async function observe(receiver: KnownReceiver, work: () => Promise<ReceiverResponse>): Promise<ReceiverResponse> {
   const start = performance.now();
-  let isPrompt = false;
+  const hasResponded = receiver.lane !== 'unproven';
   try {
     const response = await work();
-    isPrompt = response.status < 500 && performance.now() - start <= SLOW_MS;
+    const isPrompt = response.status < 500 && performance.now() - start <= SLOW_MS;
+    Object.assign(receiver, { lane: isPrompt ? 'prompt' : 'slow', isSilent: false });
+    receiver.concurrency = isPrompt ? Math.min(receiver.concurrency + 1, CONCURRENT_PER_RECEIVER) : 1;
     return response;
-  } finally {
-    receiver.isSlow = !isPrompt;
-    adaptConcurrency(receiver.limit, isPrompt);
+  } catch (error) {
+    Object.assign(receiver, { lane: hasResponded ? 'slow' : 'unproven', isSilent: true, concurrency: 1 });
+    throw error;
   }
-}
-
-/** Lets one more run concurrently after one that went well, and only one after any other. */
-export function adaptConcurrency(limit: LimitFunction, wentWell: boolean): void {
-  limit.concurrency = wentWell ? Math.min(limit.concurrency + 1, CONCURRENT_PER_RECEIVER) : 1;
-}
-
-/**
- * Queues work whose turn has to come within some milliseconds; then the queue calls `start`.
- *
- * @throws ReceiverError `busy` as soon as it is too late
- */
-async function startingWithin<Result>(
-  milliseconds: number,
-  queue: (start: (work: () => Promise<Result>) => Promise<Result>) => Promise<Result>,
-): Promise<Result> {
-  if (milliseconds <= 0) throw new ReceiverError('busy');
-  const { promise: tooLate, reject } = Promise.withResolvers<never>();
-  let isTooLate = false;
-  const giveUp = () => {
-    isTooLate = true;
-    reject(new ReceiverError('busy'));
-  };
-  const timer = Number.isFinite(milliseconds) ? setTimeout(giveUp, milliseconds) : undefined;
-  const start = async (work: () => Promise<Result>) => {
-    clearTimeout(timer);
-    if (isTooLate) throw new ReceiverError('busy');
-    return work();
-  };
-  return Promise.race([queue(start), tooLate]);
-}
-
-/** Runs work for hosts, as much of it concurrently as there are places, for each host and in all. */
-function createLane({ all, perHost }: { readonly all: number; readonly perHost: number }) {
-  const total = pLimit(all);
-  const byHost = new QuickLRU<string, LimitFunction>({ maxSize: REMEMBERED });
-  return <Result>(hostname: string, work: () => Promise<Result>): Promise<Result> => {
-    const host = byHost.get(hostname) ?? pLimit(perHost);
-    byHost.set(hostname, host);
-    return host(() => total(work));
-  };
 }

@@ -1,8 +1,8 @@
 import type { Change, ChangeType } from '../operation/changeListener.ts';
 import { type Filter, matches } from '../operation/filter.ts';
 
-/** How far ahead a subscription may expire. */
-export const MAX_LIFETIME_MS = 3 * 24 * 60 * 60_000;
+/** How far ahead a subscription may expire: a day, and 5 minutes for clocks that differ. */
+export const MAX_LIFETIME_MS = (24 * 60 + 5) * 60_000;
 
 /** For how long a cached list may still have the expiration that a subscription had before it was renewed. */
 export const EXPIRATION_GRACE_MS = 10_000;
@@ -21,6 +21,9 @@ export interface Subscription {
   readonly expiration: Date;
   readonly clientState: string | null;
 }
+
+/** The application that subscriptions belong to, within its tenant, and the service principal or user that uses it. */
+export type Owner = Pick<Subscription, 'tenant' | 'applicationId' | 'creatorId'>;
 
 /** Which operations a subscription is about, and how its creator wrote that. */
 export interface Resource {
@@ -58,10 +61,35 @@ export interface LastDelivery {
   readonly outcome: string;
 }
 
+/** Which subscription a backlog is of. */
+export interface BacklogKey {
+  readonly tenant: string;
+  readonly subscriptionId: string;
+}
+
+/** What is known of the changes that wait for a subscription, since its receiver did not accept something. */
+export interface Backlog extends BacklogKey {
+  /** When its oldest change was made, or earlier. */
+  readonly since: Date;
+  /** When an instance last said that it adds changes. */
+  readonly touchedAt: Date;
+  /** When the next run delivers what waits. */
+  readonly retryAt: Date;
+  /** In how many runs in a row the receiver accepted nothing. */
+  readonly failures: number;
+  /** Whether so much waits that changes are left out, and `missed` is sent instead. */
+  readonly isSaturated: boolean;
+  /** Until when the receiver has asked for nothing to be sent. */
+  readonly quietUntil: Date;
+  readonly etag: string;
+}
+
 /** A subscription as the store has it, and how its last delivery went, if there was one. */
 export interface StoredSubscription extends Subscription {
   readonly etag: string;
   readonly lastDelivery?: LastDelivery | undefined;
+  /** What waits for its receiver, if it lately did not accept something. */
+  readonly backlog?: Backlog;
 }
 
 /** Stores the subscriptions of all tenants. Every method throws ServiceError `unavailable` when the store cannot serve. */

@@ -41,9 +41,9 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
     .datetime({ offset: true, error: 'must be a date and time with a time zone, such as 2026-01-31T12:00:00Z' })
     .transform((text) => new Date(text))
     .refine((date) => date.getTime() > now() && date.getTime() <= now() + MAX_LIFETIME_MS, {
-      error: 'must be in the future, and at most 3 days ahead',
+      error: 'must be in the future, and at most 1 day ahead',
     })
-    .describe('When the subscription ends: at most 3 days ahead.');
+    .describe('When the subscription ends: at most 1 day ahead.');
 
   return {
     toCreate: z.strictObject({

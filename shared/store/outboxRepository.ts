@@ -62,8 +62,8 @@ export function createOutboxRepository(settings: TablesSettings): OutboxReposito
       return etag === undefined ? undefined : { entry, dueAt, etag };
     },
 
-    async replace({ entry, etag }, { dueAt, attempts = entry.attempts }, signal) {
-      const next = { ...entry, attempts };
+    async replace({ entry, etag }, { dueAt, attempts = entry.attempts, content: of = entry.content }, signal) {
+      const next = { ...entry, attempts, content: of };
       const replaced = await table.replace(toRow(next, dueAt), etag, signal);
       return replaced === undefined ? undefined : { entry: next, dueAt, etag: replaced };
     },
@@ -72,8 +72,9 @@ export function createOutboxRepository(settings: TablesSettings): OutboxReposito
       await table.remove(keysOf(entry.id), etag, signal);
     },
 
-    async list({ least = '', below }, from, signal) {
-      const filter = `PartitionKey ge '${PREFIX}${least}' and PartitionKey lt '${below ? PREFIX + below : END}'`;
+    async listDue(at, { least = '', below }, from, signal) {
+      const range = `PartitionKey ge '${PREFIX}${least}' and PartitionKey lt '${below ? PREFIX + below : END}'`;
+      const filter = `${range} and dueAt le '${at.toISOString()}'`;
       const { rows, next } = await table.query({ filter, from, top: PAGE }, signal);
       const entries = rows.flatMap((row) => readableEntry(row) ?? []);
       if (entries.length < rows.length) damagedRows.add(rows.length - entries.length);

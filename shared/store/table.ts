@@ -44,8 +44,8 @@ export interface Table {
   /** Replaces a row; its new ETag, or undefined when it has another ETag than `etag` or does not exist. */
   replace(row: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
-  /** Sets some columns of a row; false when it has another ETag than `etag` (`*`: any) or does not exist. */
-  merge(columns: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
+  /** Sets some columns of a row; its new ETag, or undefined when it has another than `etag` (`*`: any) or does not exist. */
+  merge(columns: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
   /** Removes a row; false when it has another ETag than `etag` (`*`: any) or does not exist. */
   remove(keys: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
@@ -92,7 +92,7 @@ export function connectTable(settings: TablesSettings): Table {
       const merged = await call(signal, [404, 412], (options) =>
         writing.updateEntity(columns, 'Merge', { ...options, etag }),
       );
-      return merged !== undefined;
+      return merged && etagOf(merged);
     },
 
     async remove({ partitionKey, rowKey }, etag, signal) {

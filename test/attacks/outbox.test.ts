@@ -2,6 +2,7 @@
 // writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
 import { afterAll, expect, test } from '@jest/globals';
 import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
+import { createBacklogs } from '../../shared/notifications/backlog.ts';
 import { createDeliverDue } from '../../shared/notifications/deliverDue.ts';
 import { createDelivery } from '../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../shared/notifications/outbox.ts';
@@ -12,6 +13,7 @@ import type { Subscription } from '../../shared/notifications/subscription.ts';
 import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { createUpdateOperation } from '../../shared/operation/update.ts';
 import { ServiceError } from '../../shared/serviceError.ts';
+import { createBacklogRepository } from '../../shared/store/backlogRepository.ts';
 import { createOutboxRepository } from '../../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../../shared/store/subscriptionRepository.ts';
 import { createTableRepository } from '../../shared/store/tableRepository.ts';
@@ -32,14 +34,14 @@ const accepted: string[] = [];
 /** The receivers that are not available. */
 const down = new Set<string>();
 
-const post: Receivers['post'] = async (url, body) => {
+const notify: Receivers['notify'] = async ({ url, toBody }) => {
   if (down.has(url)) return { status: 503, headers: { 'retry-after': '1' }, body: '' };
-  accepted.push(`${url} ${JSON.parse(body).value[0].resourceData['@odata.etag']}`);
+  accepted.push(`${url} ${JSON.parse(toBody()).value[0].resourceData['@odata.etag']}`);
   return { status: 202, headers: {}, body: '' };
 };
 
 /** An instance of the service, which dies before or after its n-th request if that is asked for. */
-function startInstance(dying?: 'before' | 'after', last = 0) {
+function startInstance(tenant: string, dying?: 'before' | 'after', last = 0) {
   const life = new AbortController();
   const requests: string[] = [];
   const running = new Set<Promise<unknown>>();
@@ -77,16 +79,26 @@ function startInstance(dying?: 'before' | 'after', last = 0) {
   const operations = counting(createTableRepository(settings));
   const entries = counting(createOutboxRepository(settings));
   const subscriptions = counting(createSubscriptionRepository(settings));
-  const receivers = counting({ post });
-  const delivery = createDelivery({ entries, subscriptions, receivers });
-  const listen = createOutbox({ entries, findSubscriptions: createFindSubscriptions({ subscriptions }), delivery });
+  const backlogRepository = counting(createBacklogRepository(settings));
+  const receivers = counting({ notify });
+  const backlogs = createBacklogs({ repository: backlogRepository, entries });
+  const delivery = createDelivery({ entries, subscriptions, backlogs, receivers });
+  const findSubscriptions = createFindSubscriptions({ subscriptions });
+  const listen = createOutbox({ entries, findSubscriptions, backlogs, delivery });
   const update = createUpdateOperation({ operations, listen });
-  const deliverDue = createDeliverDue({ entries, subscriptions, operations, delivery });
+  const deliverDue = createDeliverDue({
+    entries,
+    subscriptions,
+    backlogRepository,
+    backlogs,
+    operations,
+    delivery,
+    tenants: [tenant],
+  });
   return {
     requests,
     isDead: () => life.signal.aborted,
-    update: (tenant: string, id: string, patch: object) =>
-      update(tenant, { id, patch, preconditions: {} }, life.signal),
+    update: (id: string, patch: object) => update(tenant, { id, patch, preconditions: {} }, life.signal),
     /** Runs the timer after the time of every lease. */
     async deliverDue() {
       await expireLeases(name);
@@ -105,7 +117,7 @@ const store = {
   entries: createOutboxRepository(settings),
   subscriptions: createSubscriptionRepository(settings),
 };
-const waiting = async () => (await store.entries.list({}, undefined, signal)).entries;
+const waiting = async () => (await store.entries.listDue(new Date('2100-01-01'), {}, undefined, signal)).entries;
 
 const subscribe = async (tenant: string, changes: Partial<Subscription>) =>
   store.subscriptions.create(aSubscription({ tenant, changeTypes: ['updated'], ...changes }), signal);
@@ -116,18 +128,18 @@ test('a warm update asks the store once without a subscription, and twice before
   const tenant = crypto.randomUUID();
   /** What a warm update asks of the store before its answer; subscriptions are listed every few seconds only. */
   async function warmUpdate(instance: ReturnType<typeof startInstance>) {
-    await instance.update(tenant, 'counted', { clientContext: crypto.randomUUID() });
+    await instance.update('counted', { clientContext: crypto.randomUUID() });
     await until(async () => (await waiting()).length === 0);
     await instance.ended();
     const before = instance.requests.length;
-    await instance.update(tenant, 'counted', { clientContext: crypto.randomUUID() });
+    await instance.update('counted', { clientContext: crypto.randomUUID() });
     return instance.requests.slice(before).filter((method) => method !== 'list');
   }
-  expect(await warmUpdate(startInstance())).toEqual(['put']);
+  expect(await warmUpdate(startInstance(tenant))).toEqual(['put']);
   await subscribe(tenant, { notificationUrl: FIRST });
   const resource = readResource("playPromptOperation?$filter=status eq 'Completed'");
   await subscribe(tenant, { notificationUrl: FIRST, resource });
-  expect((await warmUpdate(startInstance())).slice(0, 2)).toEqual(['create', 'put']);
+  expect((await warmUpdate(startInstance(tenant))).slice(0, 2)).toEqual(['create', 'put']);
   await until(async () => (await waiting()).length === 0);
 });
 
@@ -149,15 +161,15 @@ test.each([
     const id = crypto.randomUUID();
     await store.operations.put(tenant, newPlayPromptOperation(id), undefined, 'created', signal);
     if (isDown) down.add(FIRST);
-    const instance = startInstance(when, request);
-    const answer = await instance.update(tenant, id, { status: 'Completed' }).catch(() => undefined);
+    const instance = startInstance(tenant, when, request);
+    const answer = await instance.update(id, { status: 'Completed' }).catch(() => undefined);
     const isOver = (left: readonly StoredEntry[]) => left.every(({ entry }) => isDown && entry.attempts > 0);
     await until(async () => instance.isDead() || isOver(await waiting()));
     down.clear();
     await instance.deliverDue().catch(() => {});
     await instance.ended();
 
-    const other = startInstance();
+    const other = startInstance(tenant);
     for (let run = 0; run < 2; run++) await other.deliverDue();
     const stored = await store.operations.get(tenant, id, signal);
     const isWritten = stored?.operation.status === 'Completed';
@@ -165,7 +177,8 @@ test.each([
     outcomes.add(answer ? 'acknowledged' : isWritten ? 'written' : 'not written');
     const reached = RECEIVERS.filter((url) => accepted.includes(`${url} ${stored?.etag}`));
     expect({ request, when, reached }).toEqual({ request, when, reached: isWritten ? RECEIVERS : [] });
-    expect(await waiting()).toEqual([]);
+    // Nothing is left, neither in the outbox nor in a backlog.
+    expect(await expireLeases(name)).toBe(0);
     return instance.isDead();
   }
 });

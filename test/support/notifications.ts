@@ -1,3 +1,4 @@
+import type { BacklogRepository, WaitingChange } from '../../shared/notifications/backlog.ts';
 import type {
   ChangeEntry,
   OutboxEntry,
@@ -5,7 +6,7 @@ import type {
   StoredEntry,
 } from '../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../shared/notifications/resource.ts';
-import type { StoredSubscription } from '../../shared/notifications/subscription.ts';
+import type { Backlog, StoredSubscription } from '../../shared/notifications/subscription.ts';
 import { TENANT } from './operations.ts';
 
 /** A live subscription to all changes of a tenant. */
@@ -55,18 +56,18 @@ export function memoryOutbox({ pageSize = 1000 } = {}) {
       rows.set(entry.id, stored);
       return stored;
     },
-    async replace({ entry, etag: known }, { dueAt, attempts = entry.attempts }) {
+    async replace({ entry, etag: known }, { dueAt, attempts = entry.attempts, content = entry.content }) {
       if (rows.get(entry.id)?.etag !== known) return undefined;
-      const stored = { entry: { ...entry, attempts }, dueAt, etag: etag() };
+      const stored = { entry: { ...entry, attempts, content }, dueAt, etag: etag() };
       rows.set(entry.id, stored);
       return stored;
     },
     async remove({ entry, etag: known }) {
       if (rows.get(entry.id)?.etag === known) rows.delete(entry.id);
     },
-    list: async ({ least = '', below = '~' }, from = '') => {
+    listDue: async (at, { least = '', below = '~' }, from = '') => {
       const found = [...rows.values()]
-        .filter(({ entry: { id } }) => id >= least && id < below && id > from)
+        .filter(({ entry: { id }, dueAt }) => id >= least && id < below && id > from && dueAt <= at)
         .toSorted((one, other) => (one.entry.id < other.entry.id ? -1 : 1));
       const entries = found.slice(0, pageSize);
       return { entries, next: found.length > pageSize ? entries.at(-1)?.entry.id : undefined };
@@ -81,4 +82,45 @@ export function memoryOutbox({ pageSize = 1000 } = {}) {
       return only;
     },
   };
+}
+
+/** Backlogs in memory, with the ETags of the table's, and its pages, of at most `pageSize` changes. */
+export function memoryBacklogs({ pageSize = 64 } = {}) {
+  const backlogs = new Map<string, Backlog>();
+  const waiting = new Map<string, Map<string, WaitingChange>>();
+  const etag = () => crypto.randomUUID();
+  const changesOf = (subscriptionId: string) => [...(waiting.get(subscriptionId)?.values() ?? [])];
+  const repository: BacklogRepository = {
+    list: async () => [...backlogs.values()],
+    async touch({ tenant, subscriptionId }, changes) {
+      const { touchedAt } = changes;
+      const first = { since: touchedAt, retryAt: touchedAt, failures: 0, isSaturated: false, quietUntil: new Date(0) };
+      const known = backlogs.get(subscriptionId) ?? { tenant, subscriptionId, ...first };
+      backlogs.set(subscriptionId, { ...known, ...changes, etag: etag() });
+    },
+    async update({ subscriptionId, etag: known }, changes) {
+      const backlog = backlogs.get(subscriptionId);
+      if (!backlog || (known !== '*' && backlog.etag !== known)) return undefined;
+      const next = { ...backlog, ...changes, etag: etag() };
+      backlogs.set(subscriptionId, next);
+      return next;
+    },
+    remove: async ({ subscriptionId, etag: known }) =>
+      backlogs.get(subscriptionId)?.etag === known && backlogs.delete(subscriptionId),
+    async add(subscriptionId, change) {
+      waiting.set(subscriptionId, (waiting.get(subscriptionId) ?? new Map()).set(change.id, change));
+    },
+    count: async (subscriptionId) => Math.min(changesOf(subscriptionId).length, 1000),
+    async listWaiting(subscriptionId, { before, from = '' }) {
+      const found = changesOf(subscriptionId)
+        .filter(({ id, createdAt }) => id > from && (before === undefined || createdAt < before))
+        .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+      const changes = found.slice(0, pageSize);
+      return { changes, next: found.length > pageSize ? changes.at(-1)?.id : undefined };
+    },
+    async removeWaiting(subscriptionId, { id }) {
+      waiting.get(subscriptionId)?.delete(id);
+    },
+  };
+  return { ...repository, backlogs, changesOf };
 }

@@ -109,26 +109,32 @@ export async function runTimer({ facts: { baseUrl } }: Pick<TestService, 'facts'
   expect(response.status).toBe(202);
 }
 
-/** Makes every entry of the outbox due, as time does, and returns their number. */
+/** What waits to be delivered: entries of the outbox, and changes in backlogs. */
+const WAITING =
+  "(PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`') or (PartitionKey ge 'waiting_' and PartitionKey lt 'waiting`')";
+const BACKLOGS =
+  "PartitionKey ge 'subscriptions_' and PartitionKey lt 'subscriptions`' and RowKey ge 'backlog.' and RowKey lt 'backlog.g'";
+
+/** Makes everything that waits due, as time does, and returns how much that is. */
 export async function expireLeases(table: string): Promise<number> {
+  const client = tableClient(table);
+  const past = new Date(0).toISOString();
   let count = 0;
-  for await (const { partitionKey = '', rowKey = '' } of outboxOf(table)) {
+  for await (const { partitionKey = '', rowKey = '' } of client.listEntities({ queryOptions: { filter: WAITING } })) {
     count += 1;
-    await tableClient(table)
-      .updateEntity({ partitionKey, rowKey, dueAt: new Date(0).toISOString() }, 'Merge')
-      .catch(() => {
-        // It was delivered in the meantime.
-      });
+    if (partitionKey.startsWith('waiting_')) continue;
+    await client.updateEntity({ partitionKey, rowKey, dueAt: past }, 'Merge').catch(() => {
+      // It was delivered in the meantime.
+    });
+  }
+  for await (const { partitionKey = '', rowKey = '' } of client.listEntities({ queryOptions: { filter: BACKLOGS } })) {
+    await client.updateEntity({ partitionKey, rowKey, retryAt: past }, 'Merge');
   }
   return count;
 }
 
-/** Waits until the outbox is empty: everything that was to be delivered was. */
+/** Waits until everything that was to be delivered was. */
 export async function untilDelivered(table: string) {
-  await until(async () => (await outboxOf(table).next()).done === true);
+  const client = tableClient(table);
+  await until(async () => (await client.listEntities({ queryOptions: { filter: WAITING } }).next()).done === true);
 }
-
-const outboxOf = (table: string) =>
-  tableClient(table).listEntities({
-    queryOptions: { filter: "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'" },
-  });

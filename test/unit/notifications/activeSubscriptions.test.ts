@@ -16,7 +16,7 @@ describe('the list of subscriptions', () => {
       reads += 1;
       return [aSubscription({ id: String(reads) })];
     };
-    const find = createFindSubscriptions({ subscriptions: { list }, now: () => time });
+    const find = createFindSubscriptions({ subscriptions: { list }, monotonicNow: () => time, now: () => time });
     const idsAt = async (at: number) => {
       time = at;
       return (await find(TENANT)).map(({ id }) => id);
@@ -50,7 +50,7 @@ describe('the list of subscriptions', () => {
       if (reads > 1) throw new Error('down');
       return [];
     };
-    const find = createFindSubscriptions({ subscriptions: { list }, now: () => time });
+    const find = createFindSubscriptions({ subscriptions: { list }, monotonicNow: () => time, now: () => time });
     expect(await find(TENANT)).toEqual([]);
     time = KNOWN_AFTER_MS - 1;
     expect([await find(TENANT), reads]).toEqual([[], 2]);
@@ -67,7 +67,7 @@ describe('the list of subscriptions', () => {
       reads.push(read);
       return read.promise;
     };
-    const find = createFindSubscriptions({ subscriptions: { list }, now: () => time });
+    const find = createFindSubscriptions({ subscriptions: { list }, monotonicNow: () => time, now: () => time });
     const first = find(TENANT);
     time = KNOWN_AFTER_MS - 1;
     const second = find(TENANT);
@@ -83,6 +83,24 @@ describe('the list of subscriptions', () => {
     const subscriptions = [aSubscription({})];
     reads[1]?.resolve(subscriptions);
     expect([await third, await fourth]).toEqual([subscriptions, subscriptions]);
+  });
+
+  test.each([
+    ['although the monotonic clock stops while the machine is suspended', 0, 1],
+    ['although the time is set back', 1, -1],
+  ])('is too old after 3 seconds, %s', async (_, monotonic, wall) => {
+    const time = { monotonic: 0, wall: 0 };
+    let reads = 0;
+    const list = async () => [aSubscription({ id: String(++reads) })];
+    const find = createFindSubscriptions({
+      subscriptions: { list },
+      monotonicNow: () => time.monotonic,
+      now: () => time.wall,
+    });
+    await find(TENANT);
+    time.monotonic = monotonic * KNOWN_AFTER_MS;
+    time.wall = wall * KNOWN_AFTER_MS;
+    expect(await find(TENANT)).toMatchObject([{ id: '2' }]);
   });
 
   test('is waited for until the request ends, and the others still get it', async () => {

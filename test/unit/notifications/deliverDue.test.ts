@@ -1,15 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
+import { CAUGHT_UP_AFTER_MS, createBacklogs, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
-import type { PostOptions } from '../../../shared/notifications/receiver.ts';
+import { ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
 import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import type { StoredOperation } from '../../../shared/operation/repository.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerMetrics } from '../../support/metrics.ts';
-import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';
+import { aSubscription, changeEntry, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
+import { OTHER_TENANT } from '../../support/tokens.ts';
 
 const recorded = registerMetrics();
 
@@ -17,16 +19,17 @@ const NOW = Date.parse('2026-01-01T00:01:00Z');
 const signal = new AbortController().signal;
 const due = new Date(NOW - 1);
 const tooOld = new Date(NOW - GIVE_UP_AFTER_MS - 1);
-
-/** How many notifications of a receiver a run takes at first: one that it sends, and 64 that wait. */
-const TAKEN = 65;
+const MINUTE = 60_000;
 
 /** More pauses than any run here needs. */
 const MOST_PAUSES = 1000;
 
 const turn = () => new Promise(setImmediate);
 
-/** An outbox, what instances run on it, and what their receivers get. */
+/** A response: its status, and Retry-After. */
+type Reply = number | { readonly status: number; readonly retryAfter: string };
+
+/** An outbox and backlogs, what instances run on them, and what their receivers get. */
 function setUp({
   subscriptions = [aSubscription({ id: 's' })],
   expired = [],
@@ -34,8 +37,9 @@ function setUp({
   isRenewed = false,
   isGone = false,
   pageSize = 1000,
+  tenants = [TENANT, OTHER_TENANT, 'broken'],
   entries: changes = {},
-  list = async () => subscriptions,
+  list = async (tenant: string) => subscriptions.filter((each) => each.tenant === tenant),
   respond = async () => 200,
 }: {
   subscriptions?: StoredSubscription[];
@@ -45,28 +49,33 @@ function setUp({
   /** Whether another run removes the subscriptions that have expired. */
   isGone?: boolean;
   pageSize?: number;
+  tenants?: string[];
   entries?: Partial<OutboxRepository>;
   list?: (tenant: string) => Promise<StoredSubscription[]>;
-  /** The status of a response to a URL, which is the n-th. */
-  respond?: (url: string, n: number) => Promise<number>;
+  /** The response to a URL, which is the n-th. */
+  respond?: (url: string, n: number) => Promise<Reply>;
 } = {}) {
   const entries = { ...memoryOutbox({ pageSize }), ...changes };
-  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number | undefined }[] = [];
-  const receivers = {
-    post: async (url: string, body: string, { startBy }: PostOptions = {}) => {
-      posted.push({ url, body: JSON.parse(body), startBy });
-      return { status: await respond(url, posted.length), headers: {}, body: '' };
+  const backlogRepository = memoryBacklogs();
+  const clock = { now: NOW };
+  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number }[] = [];
+  const receivers: Pick<Receivers, 'notify'> = {
+    async notify({ url, toBody, startBy }) {
+      posted.push({ url, body: JSON.parse(toBody()), startBy });
+      const reply = await respond(url, posted.length);
+      const { status, retryAfter } = typeof reply === 'number' ? { status: reply, retryAfter: undefined } : reply;
+      return { status, headers: { ...(retryAfter !== undefined && { 'retry-after': retryAfter }) }, body: '' };
     },
   };
   const expiredBefore: Date[] = [];
   const removed: string[] = [];
   const recordedDeliveries: unknown[] = [];
-  const tenants: string[] = [];
   const repository = {
-    list: (tenant: string) => {
-      tenants.push(tenant);
-      return list(tenant);
-    },
+    list: async (tenant: string) =>
+      (await list(tenant)).map((each) => {
+        const backlog = backlogRepository.backlogs.get(each.id);
+        return backlog ? { ...each, backlog } : each;
+      }),
     listExpired: async (before: Date) => {
       expiredBefore.push(before);
       return expired;
@@ -85,7 +94,9 @@ function setUp({
       return true;
     },
   };
+  let reads = 0;
   const get = async () => {
+    reads += 1;
     if (operation instanceof Error) throw operation;
     return operation ?? undefined;
   };
@@ -96,13 +107,50 @@ function setUp({
       if (pauses.length > MOST_PAUSES) throw new Error('The run does not end.');
       await turn();
     };
-    const now = () => NOW;
-    const delivery = createDelivery({ entries, subscriptions: repository, receivers, now, sleep });
-    return createDeliverDue({ entries, subscriptions: repository, operations: { get }, delivery, now, sleep });
+    const now = () => clock.now;
+    const backlogs = createBacklogs({ repository: backlogRepository, entries, now });
+    const delivery = createDelivery({ entries, subscriptions: repository, backlogs, receivers, now, sleep });
+    return createDeliverDue({
+      entries,
+      subscriptions: repository,
+      backlogRepository,
+      backlogs,
+      operations: { get },
+      delivery,
+      tenants,
+      now,
+      sleep,
+    });
   };
   const run = createRun();
-  const seen = { posted, pauses, expiredBefore, removed, recordedDeliveries, tenants };
-  return { entries, ...seen, createRun, run: (until = signal) => run(until) };
+  /** Puts changes into the backlog of a subscription. */
+  const wait = async (subscriptionId: string, count: number, { createdAt = new Date(NOW), tenant = TENANT } = {}) => {
+    for (let n = 0; n < count; n++) {
+      const change = { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' } as const;
+      await backlogRepository.add(subscriptionId, { id: crypto.randomUUID(), createdAt, change }, signal);
+    }
+    const touchedAt = new Date(NOW);
+    await backlogRepository.touch({ tenant, subscriptionId }, { touchedAt }, signal);
+  };
+  const backlogOf = (id: string) => {
+    const backlog = backlogRepository.backlogs.get(id);
+    if (!backlog) throw new Error(`There is no backlog of ${id}.`);
+    return backlog;
+  };
+  const seen = { posted, pauses, expiredBefore, removed, recordedDeliveries, reads: () => reads };
+  const { changesOf, backlogs } = backlogRepository;
+  return {
+    entries,
+    clock,
+    ...seen,
+    changesOf,
+    backlogs,
+    backlogOf,
+    backlogRepository,
+    wait,
+    createRun,
+    run: (until = signal) => run(until),
+  };
 }
 
 /** Subscriptions whose receivers are `https://bot.example/{id}`. */
@@ -124,12 +172,25 @@ describe('what is due', () => {
     expect(posted.map(({ body }) => body.value[0]?.subscriptionId)).toEqual(['s', 's']);
   });
 
-  test('and is not accepted is due again later', async () => {
-    const { entries, run } = setUp({ respond: async () => 500 });
+  test('and is not accepted waits in the backlog of its subscription, which a later run delivers', async () => {
+    let status = 500;
+    const { entries, changesOf, run } = setUp({ respond: async () => status });
     await entries.create(changeEntry(), due, signal);
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
-    expect(entries.only().entry.attempts).toBe(1);
-    expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
+    expect([entries.all(), changesOf('s').length]).toEqual([[], 1]);
+    status = 200;
+    expect(await run()).toMatchObject({ sent: 1, failed: 0 });
+    expect(changesOf('s')).toEqual([]);
+  });
+
+  test('joins the backlog of its subscription, if its receiver has failed, and costs that nothing', async () => {
+    const { entries, changesOf, posted, wait, backlogRepository, run } = setUp();
+    await wait('s', 1);
+    const failed = { touchedAt: due, retryAt: new Date(NOW + 1), failures: 1 };
+    await backlogRepository.touch({ tenant: TENANT, subscriptionId: 's' }, failed, signal);
+    await createMany(entries, 3, 's');
+    await run();
+    expect([entries.all(), changesOf('s').length, posted]).toEqual([[], 4, []]);
   });
 
   test.each([
@@ -154,25 +215,32 @@ describe('what is due', () => {
   });
 
   test('is delivered once by several instances', async () => {
-    const { entries, posted, createRun } = setUp({ subscriptions: subscriptionsOf('a', 'b') });
+    const { entries, posted, wait, createRun } = setUp({ subscriptions: subscriptionsOf('a', 'b', 'c') });
     await createMany(entries, 20, 'a');
     await createMany(entries, 20, 'a', 'b');
+    await wait('c', 100);
     const reports = await Promise.all([createRun()(signal), createRun()(signal), createRun()(signal)]);
-    expect(reports.reduce((sum, { sent }) => sum + sent, 0)).toBe(60);
-    expect([posted.length, entries.all()]).toEqual([60, []]);
+    expect(reports.reduce((sum, { sent }) => sum + sent, 0)).toBe(160);
+    expect([posted.length, entries.all()]).toEqual([160, []]);
   });
 
   test('belongs to an instance for the time of its lease', async () => {
     const dueAt: number[] = [];
-    const { entries, run } = setUp({
-      respond: async () => {
-        dueAt.push(...entries.all().map((stored) => stored.dueAt.getTime()));
+    const { entries, run, wait, backlogs } = setUp({
+      subscriptions: subscriptionsOf('a', 'b'),
+      respond: async (url) => {
+        dueAt.push(
+          ...(url.endsWith('/a')
+            ? entries.all().map((stored) => stored.dueAt.getTime())
+            : [...backlogs.values()].map(({ retryAt }) => retryAt.getTime())),
+        );
         return 200;
       },
     });
-    await entries.create(changeEntry(), due, signal);
+    await createMany(entries, 1, 'a');
+    await wait('b', 1);
     await run();
-    expect(dueAt).toEqual([NOW + LEASE_MS]);
+    expect(dueAt).toEqual([NOW + LEASE_MS, NOW + LEASE_MS]);
   });
 
   test('is nothing of a request that may still run, even by a clock that is a minute ahead', async () => {
@@ -184,11 +252,12 @@ describe('what is due', () => {
   });
 });
 
-test('each run begins somewhere else in the outbox, so that nothing is always last', async () => {
+test('each run begins somewhere else in the outbox, so that nothing is always last, and asks for what is due', async () => {
   const ranges: unknown[] = [];
   const { run } = setUp({
     entries: {
-      list: async (range) => {
+      listDue: async (at, range) => {
+        expect(at).toEqual(new Date(NOW));
         ranges.push(range);
         return { entries: [], next: undefined };
       },
@@ -202,18 +271,19 @@ test('each run begins somewhere else in the outbox, so that nothing is always la
   expect(new Set(middles).size).toBeGreaterThan(1);
 });
 
-test('the age of the oldest entry is measured, whether it is due or not', async () => {
-  const { entries, run } = setUp();
-  const aged = (seconds: number) => ({ ...changeEntry(), createdAt: new Date(NOW - seconds * 1000) });
-  await entries.create(aged(90), due, signal);
-  await entries.create(aged(120), new Date(NOW + 1000), signal);
-  await entries.create(aged(30), due, signal);
-  expect(await run()).toMatchObject({ sent: 2, oldestSeconds: 120 });
+test('the age of the oldest that is due or in a backlog is measured', async () => {
+  const { entries, wait, backlogRepository, run } = setUp();
+  await entries.create({ ...changeEntry(), createdAt: new Date(NOW - 90_000) }, due, signal);
+  expect(await run()).toMatchObject({ oldestSeconds: 90 });
+  await wait('s', 1);
+  const times = { touchedAt: due, since: new Date(NOW - 120_000), retryAt: new Date(NOW + 1) };
+  await backlogRepository.touch({ tenant: TENANT, subscriptionId: 's' }, times, signal);
+  expect(await run()).toMatchObject({ oldestSeconds: 120 });
   expect(await recorded('playpromptoperation.outbox.oldest')).toEqual([{ value: 120, attributes: {} }]);
 });
 
-test('the age of the oldest entry is not measured by a run that cannot list the outbox', async () => {
-  const { run } = setUp({ entries: { list: () => Promise.reject(new ServiceError('unavailable', 'down')) } });
+test('the age of the oldest is not measured by a run that cannot list the outbox', async () => {
+  const { run } = setUp({ entries: { listDue: () => Promise.reject(new ServiceError('unavailable', 'down')) } });
   await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
   expect(await recorded('playpromptoperation.outbox.oldest')).toEqual([]);
 });
@@ -227,8 +297,22 @@ test('an entry for several subscriptions is delivered to each that is live', asy
   expect(entries.all().length).toBe(0);
 });
 
-describe('a change', () => {
+describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
   const versionOf = (writes: string[]) => ({ operation: anOperation({ id: 'o' }), etag: 'e', writes });
+
+  async function setUpChange(options: Parameters<typeof setUp>[0], changeType: 'updated' | 'deleted' = 'updated') {
+    const all = setUp(options);
+    const { content, ...entry } = changeEntry({ changeType });
+    if (content.kind !== 'change') throw new Error('It is of a change.');
+    if (place === 'outbox') {
+      await all.entries.create({ ...entry, content }, due, signal);
+    } else {
+      await all.wait('s', 0);
+      await all.backlogRepository.add('s', { ...entry, change: content }, signal);
+    }
+    return { ...all, left: () => all.entries.all().length + all.changesOf('s').length };
+  }
+
   test.each([
     ['that was written is notified', versionOf(['x', 'w', 'v']), 'updated', 1, true],
     ['that was not written is discarded', versionOf(['x', 'v']), 'updated', 0, false],
@@ -238,81 +322,137 @@ describe('a change', () => {
     ['that is a deletion is notified by its id', versionOf(['x']), 'deleted', 1, false],
     ['that is a deletion which did not happen is discarded', versionOf(['v']), 'deleted', 0, false],
   ] as const)('%s', async (_, operation, changeType, count, isWhole) => {
-    const { entries, posted, run } = setUp({ operation });
-    await entries.create(changeEntry({ changeType }), due, signal);
+    const { posted, left, run } = await setUpChange({ operation }, changeType);
     expect(await run()).toMatchObject({ sent: count, discarded: 1 - count });
     expect(posted).toHaveLength(count);
     const [data] = posted.map(({ body }) => Object(body.value[0]).resourceData);
     if (count > 0) expect([data.id, '@odata.etag' in data]).toEqual(['o', isWhole]);
-    expect(entries.all().length).toBe(0);
+    expect(left()).toBe(0);
   });
 
   test('whose operation cannot be read now stays', async () => {
-    const { entries, run } = setUp({ operation: new ServiceError('unavailable', 'down') });
-    await entries.create(changeEntry(), due, signal);
+    const { left, run } = await setUpChange({ operation: new ServiceError('unavailable', 'down') });
     await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
-    expect(entries.all().length).toBe(1);
+    expect(left()).toBe(1);
   });
 
-  test('is dropped when it is too old, and missed is stored for its subscription', async () => {
-    const subscription = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-    const { entries, posted, run } = setUp({ subscriptions: [subscription] });
-    await recorded('');
-    await entries.create({ ...changeEntry(), createdAt: tooOld }, due, signal);
-    expect(await run()).toMatchObject({ sent: 0, dropped: 1, discarded: 0 });
-    expect(await recorded('playpromptoperation.notifications')).toEqual([
-      { value: 1, attributes: { result: 'dropped', cause: 'too old' } },
-    ]);
-    expect(entries.all().map(({ entry }) => entry.content)).toMatchObject([{ lifecycleEvent: 'missed' }]);
-    expect(await run()).toMatchObject({ sent: 1 });
-    expect(posted).toMatchObject([
-      { url: 'https://bot.example/lifecycle', body: { value: [{ lifecycleEvent: 'missed' }] } },
-    ]);
+  test('is discarded when its subscription is gone', async () => {
+    const { posted, left, run } = await setUpChange({ subscriptions: [] });
+    expect(await run()).toMatchObject({ sent: 0, dropped: 0, discarded: 1 });
+    expect([left(), posted]).toEqual([0, []]);
   });
 
-  test('is attempted for exactly 4 hours, and so is a lifecycle notification', async () => {
-    const subscription = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-    const { entries, run } = setUp({ subscriptions: [subscription] });
-    const createdAt = new Date(NOW - 4 * 60 * 60_000);
-    const lifecycle = (at: Date) => {
-      const entry = lifecycleEntry(subscription, 'missed', at);
-      if (!entry) throw new Error('The subscription has an address.');
-      return entry;
-    };
-    await entries.create({ ...changeEntry(), createdAt }, due, signal);
-    await entries.create(lifecycle(createdAt), due, signal);
-    expect(await run()).toMatchObject({ sent: 2, dropped: 0 });
-    await entries.create(lifecycle(tooOld), due, signal);
-    expect(await run()).toMatchObject({ sent: 0, dropped: 1 });
-    expect(entries.all()).toEqual([]);
-  });
-
-  test('is sent although a page before it was read when its subscription did not exist', async () => {
-    let lists = 0;
-    const list = async () => (lists++ === 0 ? [] : [aSubscription({ id: 's' })]);
-    const { entries, run } = setUp({ list, pageSize: 1 });
-    await createMany(entries, 2, 's');
-    expect(await run()).toMatchObject({ sent: 1, discarded: 1 });
+  test('is discarded when its tenant is not served any more', async () => {
+    const { posted, left, run } = await setUpChange({ tenants: [OTHER_TENANT] });
+    expect(await run()).toMatchObject({ sent: 0, dropped: 0, discarded: 1 });
+    expect([left(), posted]).toEqual([0, []]);
   });
 
   test('is sent before the run ends, or not by this run', async () => {
-    const { entries, posted, run } = setUp();
-    await entries.create(changeEntry(), due, signal);
+    const { posted, run } = await setUpChange({});
     await run();
     expect(posted).toMatchObject([{ startBy: NOW + RUN_MS }]);
   });
+});
 
-  test('is discarded when its subscription is gone, however old it is', async () => {
-    const { entries, run } = setUp({ subscriptions: [] });
-    await entries.create({ ...changeEntry(), createdAt: tooOld }, due, signal);
-    expect(await run()).toMatchObject({ dropped: 0, discarded: 1 });
-    expect(entries.all()).toEqual([]);
+test('a tenant that is not served any more is sent no lifecycle notification either', async () => {
+  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
+  const { entries, removed, posted, run } = setUp({ tenants: [], expired: [wanting] });
+  const missed = lifecycleEntry(wanting, 'missed', new Date(NOW));
+  if (!missed) throw new Error('It wants none.');
+  await entries.create(missed, due, signal);
+  await run();
+  expect([entries.all(), removed, posted]).toEqual([[], [wanting.id], []]);
+});
+
+test.each(['outbox', 'backlog'])(
+  'a change in the %s is attempted for exactly 4 hours, then dropped and missed',
+  async (place) => {
+    const subscription = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
+    const { entries, posted, wait, changesOf, run } = setUp({ subscriptions: [subscription] });
+    const store = async (createdAt: Date) => {
+      if (place === 'backlog') return wait('s', 1, { createdAt });
+      await entries.create({ ...changeEntry(), createdAt }, due, signal);
+    };
+    await recorded('');
+    await store(new Date(NOW - 4 * 60 * MINUTE));
+    expect(await run()).toMatchObject({ sent: 1, dropped: 0 });
+    await store(tooOld);
+    expect(await run()).toMatchObject({ sent: 0, dropped: 1, discarded: 0 });
+    expect(changesOf('s')).toEqual([]);
+    expect(await recorded('playpromptoperation.notifications')).toEqual([
+      { value: 1, attributes: { result: 'sent' } },
+      { value: 1, attributes: { result: 'dropped', cause: 'too old' } },
+    ]);
+    expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'missed' });
+    expect(await run()).toMatchObject({ sent: 1 });
+    expect(posted.at(-1)).toMatchObject({
+      url: 'https://bot.example/lifecycle',
+      body: { value: [{ lifecycleEvent: 'missed' }] },
+    });
+  },
+);
+
+test('a change is sent although a page before it was read when its subscription did not exist', async () => {
+  const outbox = memoryOutbox({ pageSize: 1 });
+  let pages = 0;
+  const { run } = setUp({
+    list: async () => (pages < 2 ? [] : [aSubscription({ id: 's' })]),
+    entries: {
+      ...outbox,
+      async listDue(...range) {
+        const page = await outbox.listDue(...range);
+        // The entries of the page before have been looked at.
+        for (let turns = 0; turns < 10; turns++) await turn();
+        if (page.entries.length > 0) pages += 1;
+        return page;
+      },
+    },
+  });
+  await createMany(outbox, 2, 's');
+  expect(await run()).toMatchObject({ sent: 1, discarded: 1 });
+});
+
+describe('a lifecycle notification', () => {
+  const renewed = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
+  const entryOf = (event: 'missed' | 'subscriptionRemoved', at = new Date(NOW)) => {
+    const entry = lifecycleEntry(renewed, event, at);
+    if (!entry) throw new Error('It wants none.');
+    return entry;
+  };
+
+  test('that is not accepted is due again later, for 4 hours', async () => {
+    const { entries, run } = setUp({ respond: async () => 500 });
+    await entries.create(entryOf('missed'), due, signal);
+    expect(await run()).toMatchObject({ sent: 0, failed: 1 });
+    expect(entries.only().entry.attempts).toBe(1);
+    expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
+  });
+
+  test('that is too old is dropped', async () => {
+    const { entries, posted, run } = setUp();
+    await entries.create(entryOf('missed', tooOld), due, signal);
+    expect(await run()).toMatchObject({ sent: 0, dropped: 1 });
+    expect([entries.all(), posted]).toEqual([[], []]);
+  });
+
+  test('of a removal is sent only if the subscription is not live', async () => {
+    for (const [subscriptions, outcome] of [
+      [[renewed], { sent: 0, discarded: 1 }],
+      [[], { sent: 1, discarded: 0 }],
+      [[{ ...renewed, expiration: new Date(NOW) }], { sent: 1, discarded: 0 }],
+    ] as const) {
+      const { entries, run } = setUp({ subscriptions: [...subscriptions] });
+      await entries.create(entryOf('subscriptionRemoved'), due, signal);
+      expect(await run()).toMatchObject(outcome);
+      expect(entries.all()).toEqual([]);
+    }
   });
 });
 
 describe('a failure of the store', () => {
   test('for one tenant is reported after the others have their notifications', async () => {
-    const { entries, posted, tenants, run } = setUp({
+    const { entries, posted, wait, run } = setUp({
       list: async (tenant) => {
         if (tenant === 'broken') throw new ServiceError('unavailable', 'down');
         return [aSubscription({ id: 's' })];
@@ -321,16 +461,10 @@ describe('a failure of the store', () => {
     for (const tenant of ['broken', TENANT, 'broken', TENANT]) {
       await entries.create({ ...changeEntry(), tenant }, due, signal);
     }
+    await wait('other', 1, { tenant: 'broken' });
     await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
-    expect([posted.length, entries.all().length]).toEqual([2, 2]);
-    // The subscriptions of a tenant are listed once for each page.
-    expect(new Set(tenants)).toEqual(new Set([TENANT, 'broken']));
-    expect(tenants.length).toBeLessThanOrEqual(4);
-  });
-
-  test('to list the outbox is reported', async () => {
-    const { run } = setUp({ entries: { list: () => Promise.reject(new ServiceError('unavailable', 'down')) } });
-    await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
+    expect(posted).toHaveLength(2);
+    expect(entries.all().map(({ entry }) => entry.tenant)).toEqual(['broken', 'broken']);
   });
 
   test('that the end of the run causes is none', async () => {
@@ -379,197 +513,47 @@ describe('a subscription that has expired', () => {
   });
 });
 
-test('a live subscription gets no subscriptionRemoved', async () => {
-  const renewed = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
-  const entry = lifecycleEntry(renewed, 'subscriptionRemoved', new Date(NOW));
-  if (!entry) throw new Error('It wants none.');
-  for (const [subscriptions, outcome] of [
-    [[renewed], { sent: 0, discarded: 1 }],
-    [[], { sent: 1, discarded: 0 }],
-    [[{ ...renewed, expiration: new Date(NOW) }], { sent: 1, discarded: 0 }],
-  ] as const) {
-    const { entries, run } = setUp({ subscriptions: [...subscriptions] });
-    await entries.create(entry, due, signal);
-    expect(await run()).toMatchObject(outcome);
-    expect(entries.all()).toEqual([]);
-  }
-});
-
-type Recorder = (n: number, running: number) => void;
-
-describe('a receiver that fails', () => {
-  /** Responds to one request after the other, when what followed the response before has ended. */
-  function oneByOne(statusOf: (n: number) => number) {
-    let last: Promise<unknown> = Promise.resolve();
-    return async (_: string, n: number) => {
-      const before = last;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      last = promise;
-      await before;
-      await turn();
-      resolve();
-      return statusOf(n);
-    };
-  }
-
-  test('three times in a row is left to the next run', async () => {
-    const outbox = memoryOutbox();
-    let passes = 0;
-    const list: OutboxRepository['list'] = (range, ...rest) => {
-      if (range.least !== undefined) passes += 1;
-      return outbox.list(range, ...rest);
-    };
-    const { entries, posted, run } = setUp({ entries: { ...outbox, list }, respond: oneByOne(() => 500) });
-    await createMany(entries, 3 * TAKEN, 's');
-    expect(await run()).toMatchObject({ sent: 0, failed: 3 });
-    expect(posted).toHaveLength(3);
-    const attempted = entries.all().filter(({ entry }) => entry.attempts === 1);
-    expect([attempted.length, entries.all().length]).toEqual([3, 3 * TAKEN]);
-    // What it had no room for at first is not looked for again.
-    expect(passes).toBe(1);
-  });
-
-  /** Responds after some turns of the event loop, so that requests overlap. */
-  const overlapping = (
-    statusOf: (n: number) => number,
-    turnsOf: (n: number) => number,
-    record: Recorder = () => {},
-  ) => {
-    let running = 0;
-    return async (_: string, n: number) => {
-      record(n, ++running);
-      for (let turns = turnsOf(n); turns > 0; turns--) await turn();
-      running -= 1;
-      return statusOf(n);
-    };
-  };
-
-  test('three times in a row is left, although a request that was under way is accepted afterwards', async () => {
-    const slow = 40;
-    let latest = 0;
-    const { entries, posted, run } = setUp({
-      respond: overlapping(
-        (n) => {
-          if (n === slow) latest = posted.length;
-          return n <= slow ? 200 : 500;
-        },
-        (n) => (n === slow ? 200 : 20),
-      ),
-    });
-    await createMany(entries, 3 * TAKEN, 's');
-    const { sent, failed } = await run();
-    expect([sent, failed >= 3]).toEqual([slow, true]);
-    expect(posted).toHaveLength(latest);
-  });
-
-  test('is sent fewer concurrently', async () => {
-    const seen: [n: number, running: number][] = [];
-    const { entries, run } = setUp({
-      respond: overlapping(
-        (n) => (n < 40 || n % 3 === 0 ? 200 : 500),
-        () => 20,
-        (...one) => seen.push(one),
-      ),
-    });
-    await createMany(entries, 120, 's');
-    await run();
-    const most = (from: number, to: number) =>
-      Math.max(...seen.filter(([n]) => n >= from && n < to).map(([, running]) => running));
-    expect(most(0, 40)).toBeGreaterThan(8);
-    expect(most(70, 120)).toBeLessThan(5);
-  });
-
-  test('now and then gets everything that is due', async () => {
-    const { entries, run } = setUp({ respond: oneByOne((n) => (n % 3 === 0 ? 200 : 500)) });
-    await createMany(entries, 60, 's');
-    expect(await run()).toMatchObject({ sent: 20, failed: 40 });
-  });
-
-  test('is the same however its URL is written, and whatever its query', async () => {
-    const origin = 'https://bot.example';
-    const urls = [`${origin}/`, 'HTTPS://Bot.example:443', `${origin}/?key=1`, `${origin}?`];
-    const subscriptions = urls.map((notificationUrl, n) => aSubscription({ id: `${n}`, notificationUrl }));
-    const other = aSubscription({ id: 'other', notificationUrl: 'https://bot.example/other' });
-    const { entries, run } = setUp({
-      subscriptions: [...subscriptions, other],
-      respond: (url, n) => (url === other.notificationUrl ? Promise.resolve(200) : fail(url, n)),
-    });
-    const fail = oneByOne(() => 500);
-    for (const { id } of subscriptions) await createMany(entries, 20, id);
-    await createMany(entries, 20, other.id);
-    expect(await run()).toMatchObject({ sent: 20, failed: 3 });
-  });
-});
-
 describe('a backlog', () => {
-  const subscriptions = subscriptionsOf('a', 'b');
-
-  test('of more notifications than wait for one receiver is delivered in one run', async () => {
-    const outbox = memoryOutbox();
-    const leased: string[] = [];
-    const replace: OutboxRepository['replace'] = (stored, changes, until) => {
-      leased.push(stored.entry.id);
-      return outbox.replace(stored, changes, until);
-    };
-    const { entries, pauses, run } = setUp({ subscriptions, entries: { ...outbox, replace } });
-    await createMany(entries, 3 * TAKEN, 'a');
-    expect(await run()).toMatchObject({ sent: 3 * TAKEN });
-    expect(outbox.all().length).toBe(0);
-    // Each is taken once, although it is listed in every pass until it is delivered.
-    expect([leased.length, new Set(leased).size]).toEqual([3 * TAKEN, 3 * TAKEN]);
-    expect(new Set(pauses)).toEqual(new Set([100]));
+  test('of a receiver that fails costs three attempts, and one the next times, which are ever further apart', async () => {
+    const { posted, reads, wait, clock, backlogOf, changesOf, run } = setUp({ respond: async () => 500 });
+    await wait('s', 500);
+    const attempts: number[] = [];
+    for (let visit = 1; visit <= 8; visit++) {
+      const before = posted.length;
+      await run();
+      attempts.push(posted.length - before);
+      const { retryAt, failures } = backlogOf('s');
+      const pause = Math.min(MINUTE * 2 ** (visit - 1), 30 * MINUTE);
+      expect(failures).toBe(visit);
+      expect(retryAt.getTime() - clock.now).toBeGreaterThanOrEqual(pause / 2);
+      expect(retryAt.getTime() - clock.now).toBeLessThanOrEqual(pause);
+      clock.now = retryAt.getTime() - 1;
+      await run();
+      expect(posted).toHaveLength(before + (attempts.at(-1) ?? 0));
+      clock.now += 1;
+    }
+    expect(attempts).toEqual([3, 1, 1, 1, 1, 1, 1, 1]);
+    expect([reads(), changesOf('s').length]).toEqual([10, 500]);
   });
 
-  test('of a receiver that hangs keeps no other one waiting, and the run ends with its signal', async () => {
-    const until = new AbortController();
-    const aborted = new Promise<number>((resolve) => until.signal.addEventListener('abort', () => resolve(200)));
-    const { entries, posted, run } = setUp({
-      subscriptions,
-      respond: (url) => (url.endsWith('/a') ? aborted : Promise.resolve(200)),
+  test('is left alone for as long as the receiver asks', async () => {
+    const { wait, backlogOf, posted, clock, run } = setUp({
+      respond: async () => ({ status: 503, retryAfter: '3600' }),
     });
-    await createMany(entries, 2 * TAKEN, 'a');
-    await createMany(entries, 2 * TAKEN, 'b');
-    let isOver = false;
-    const ended = run(until.signal).finally(() => {
-      isOver = true;
-    });
-    while (!isOver && posted.filter(({ url }) => url.endsWith('/b')).length < 2 * TAKEN) await turn();
-    until.abort();
-    const { sent } = await ended;
-    // Those that were sent already when the run ended are counted; the rest waits for the next run.
-    expect(sent).toBe(2 * TAKEN + 1);
-    expect(entries.all().length).toBe(2 * TAKEN - 1);
+    await wait('s', 5);
+    await run();
+    const until = new Date(NOW + 60 * MINUTE);
+    expect(backlogOf('s')).toMatchObject({ retryAt: until, quietUntil: until });
+    const asked = posted.length;
+    clock.now = until.getTime() - 1;
+    await run();
+    expect(posted).toHaveLength(asked);
   });
 
-  test('is not read again before a receiver that had no room has room for half as many', async () => {
-    const outbox = memoryOutbox();
-    const room: number[] = [];
-    let started = 0;
-    const list: OutboxRepository['list'] = (range, ...rest) => {
-      if (range.least !== undefined) room.push(started);
-      return outbox.list(range, ...rest);
-    };
-    const { entries, run } = setUp({
-      subscriptions,
-      entries: { ...outbox, list },
-      respond: async () => {
-        started += 1;
-        await turn();
-        return 200;
-      },
-    });
-    await createMany(entries, 3 * TAKEN, 'a');
-    expect(await run()).toMatchObject({ sent: 3 * TAKEN });
-    const between = room.slice(1).map((at, pass) => at - (room[pass] ?? 0));
-    expect(between.length).toBeGreaterThan(1);
-    expect(Math.min(...between)).toBeGreaterThanOrEqual(32);
-  });
-
-  test('is sent to one receiver one after the other at first, and up to 16 at once as it accepts them', async () => {
+  test('is delivered in one run, one at a time at first and up to 16 at once as they are accepted', async () => {
     let running = 0;
     const concurrent: number[] = [];
-    const { entries, run } = setUp({
-      subscriptions,
+    const { wait, changesOf, run } = setUp({
       respond: async () => {
         concurrent.push(++running);
         for (let turns = 0; turns < 20; turns++) await turn();
@@ -577,59 +561,215 @@ describe('a backlog', () => {
         return 200;
       },
     });
-    await createMany(entries, 3 * TAKEN, 'a');
-    await run();
+    await wait('s', 200);
+    expect(await run()).toMatchObject({ sent: 200 });
+    expect(changesOf('s')).toEqual([]);
     expect(concurrent.slice(0, 3)).toEqual([1, 1, 2]);
     expect(Math.max(...concurrent)).toBe(16);
   });
 
-  test('of changes that did not take effect is discarded several at a time', async () => {
-    const outbox = memoryOutbox();
-    let running = 0;
-    let most = 0;
-    const remove: OutboxRepository['remove'] = async (...removal) => {
-      most = Math.max(most, ++running);
-      for (let turns = 0; turns < 20; turns++) await turn();
-      running -= 1;
-      return outbox.remove(...removal);
+  test('in which one change is never accepted holds up none of the others, and is attempted again in a minute', async () => {
+    const { wait, changesOf, backlogOf, run } = setUp({ respond: async (_, n) => (n % 10 === 0 ? 500 : 200) });
+    await wait('s', 100);
+    expect(await run()).toMatchObject({ sent: 90, failed: 10 });
+    expect(changesOf('s')).toHaveLength(10);
+    expect(backlogOf('s').failures).toBe(0);
+    expect(backlogOf('s').retryAt.getTime()).toBeLessThanOrEqual(NOW + MINUTE);
+  });
+
+  test('of a receiver that there is no place for is due again at once', async () => {
+    const { wait, backlogOf, run } = setUp({ respond: () => Promise.reject(new ReceiverError('busy')) });
+    await wait('s', 3);
+    await run();
+    expect(backlogOf('s')).toMatchObject({ failures: 0, retryAt: new Date(NOW) });
+  });
+
+  test('that is empty is removed once no instance has added to it for minutes', async () => {
+    const { wait, backlogs, clock, run } = setUp();
+    await wait('s', 1);
+    await run();
+    clock.now = NOW + REMOVE_AFTER_MS;
+    await run();
+    expect(backlogs.size).toBe(1);
+    clock.now += 1;
+    await run();
+    expect(backlogs.size).toBe(0);
+  });
+
+  test('that an instance adds to while it is removed stays', async () => {
+    const { wait, backlogs, clock, backlogRepository, run } = setUp();
+    await wait('s', 0);
+    clock.now = NOW + REMOVE_AFTER_MS + 1;
+    const { listWaiting } = backlogRepository;
+    backlogRepository.listWaiting = async (...range) => {
+      const page = await listWaiting(...range);
+      await backlogRepository.touch(
+        { tenant: TENANT, subscriptionId: 's' },
+        { touchedAt: new Date(clock.now) },
+        signal,
+      );
+      return page;
     };
-    const operation = { operation: anOperation({ id: 'o' }), etag: 'e', writes: ['x', 'v'] };
-    const { run } = setUp({ subscriptions, operation, entries: { ...outbox, remove } });
-    await createMany(outbox, 2 * TAKEN, 'a');
-    expect(await run()).toMatchObject({ sent: 0, discarded: 2 * TAKEN });
-    expect(most).toBe(16);
+    await run();
+    expect(backlogs.size).toBe(1);
   });
 
-  test('that is too old keeps no notification waiting', async () => {
-    const { entries, posted, run } = setUp({ subscriptions });
-    for (let n = 0; n < 2 * TAKEN; n++) {
-      await entries.create({ ...changeEntry({ subscriptions: ['a'] }), createdAt: tooOld }, due, signal);
-    }
-    await createMany(entries, 1, 'b');
-    expect(await run()).toMatchObject({ sent: 1, dropped: 2 * TAKEN });
-    expect(posted.map(({ url }) => url)).toEqual(['https://bot.example/b']);
+  test('whose subscription is gone is removed with what waits in it', async () => {
+    const { wait, changesOf, backlogs, clock, posted, run } = setUp({ subscriptions: [] });
+    await wait('s', 200);
+    clock.now = NOW + REMOVE_AFTER_MS + 1;
+    expect(await run()).toMatchObject({ discarded: 200 });
+    expect([changesOf('s'), backlogs.size, posted]).toEqual([[], 0, []]);
   });
 
-  test('is not listed further when the run is over', async () => {
+  test('whose run is over before it begins stays as it is', async () => {
+    const { wait, backlogOf, run } = setUp();
+    await wait('s', 1);
+    const before = backlogOf('s');
+    await run(AbortSignal.abort());
+    expect(backlogOf('s')).toEqual(before);
+  });
+});
+
+describe('a subscription that is saturated', () => {
+  const saturated = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
+  const setUpSaturated = async (respond: (url: string, n: number) => Promise<Reply>) => {
+    const all = setUp({ subscriptions: [saturated], respond });
+    await all.wait('s', 100);
+    await all.backlogRepository.touch(
+      { tenant: TENANT, subscriptionId: 's' },
+      { touchedAt: due, isSaturated: true },
+      signal,
+    );
+    return all;
+  };
+
+  test('gets missed when it has caught up, not before every instance knows that it has', async () => {
+    const { entries, backlogOf, run } = await setUpSaturated(async () => 200);
+    const before = await run();
+    expect(before).toMatchObject({ sent: 100 });
+    expect(backlogOf('s').isSaturated).toBe(false);
+    const { entry, dueAt } = entries.only();
+    expect(entry.content).toMatchObject({ lifecycleEvent: 'missed', subscriptionId: 's' });
+    expect(dueAt).toEqual(new Date(NOW + CAUGHT_UP_AFTER_MS));
+  });
+
+  test('has not caught up while its receiver fails', async () => {
+    const { entries, backlogOf, run } = await setUpSaturated(async () => 500);
+    await run();
+    expect([backlogOf('s').isSaturated, entries.all()]).toEqual([true, []]);
+  });
+
+  test('gets missed each time, also twice in an hour', async () => {
+    const { entries, backlogRepository, run, wait } = await setUpSaturated(async () => 200);
+    await run();
+    await wait('s', 1);
+    await backlogRepository.touch(
+      { tenant: TENANT, subscriptionId: 's' },
+      { touchedAt: due, isSaturated: true },
+      signal,
+    );
+    await run();
+    expect(entries.all()).toHaveLength(2);
+  });
+
+  test('stays so if it is marked again while a run ends', async () => {
+    const { backlogOf, backlogRepository, run } = await setUpSaturated(async () => 200);
+    const { update } = backlogRepository;
+    backlogRepository.update = async (backlog, changes, until) => {
+      if (changes.isSaturated === false) {
+        await backlogRepository.touch(
+          { tenant: TENANT, subscriptionId: 's' },
+          { touchedAt: due, isSaturated: true },
+          signal,
+        );
+      }
+      return update(backlog, changes, until);
+    };
+    await run();
+    expect(backlogOf('s').isSaturated).toBe(true);
+  });
+});
+
+describe('a tenant', () => {
+  const other = aSubscription({ id: 'other', tenant: OTHER_TENANT, notificationUrl: 'https://bot.example/other' });
+  /** Responds to no request of the hostile tenant before the run is over. */
+  const hanging = (until: AbortSignal) => {
+    const over = new Promise<Reply>((resolve) => until.addEventListener('abort', () => resolve(500)));
+    return async (url: string) => (url === other.notificationUrl ? 200 : over);
+  };
+
+  test('with any number of entries and backlogs whose receivers hang keeps no other one waiting', async () => {
     const until = new AbortController();
-    const outbox = memoryOutbox({ pageSize: 1 });
-    let pages = 0;
-    const list: OutboxRepository['list'] = (range, from, of) => {
-      pages += 1;
-      until.abort();
-      return outbox.list(range, from, of);
-    };
-    const { run } = setUp({ subscriptions, entries: { ...outbox, list } });
-    await createMany(outbox, 20, 'a');
-    await run(until.signal);
-    // One page of each of the two ranges.
-    expect([pages, outbox.all().length]).toEqual([2, 20]);
+    const ids = Array.from({ length: 100 }, (_, n) => `hostile-${n}`);
+    const { entries, posted, wait, run } = setUp({
+      subscriptions: [...subscriptionsOf(...ids), other],
+      respond: hanging(until.signal),
+      pageSize: 50,
+    });
+    for (const id of ids) await wait(id, 20);
+    for (let n = 0; n < 300; n++) {
+      await entries.create(changeEntry({ subscriptions: [ids[n % 90] ?? ''] }), due, signal);
+      if (n % 5 === 0) {
+        await entries.create({ ...changeEntry({ subscriptions: ['other'] }), tenant: OTHER_TENANT }, due, signal);
+      }
+    }
+    await wait('other', 30, { tenant: OTHER_TENANT });
+    const ended = run(until.signal);
+    for (let n = 0; n < 500 && posted.filter(({ url }) => url === other.notificationUrl).length < 90; n++) await turn();
+    until.abort();
+    await ended;
+    expect(posted.filter(({ url }) => url === other.notificationUrl).length).toBeGreaterThanOrEqual(90);
   });
 
-  test('whose run is over before it begins stays', async () => {
-    const { entries, posted, run } = setUp({ subscriptions });
-    await createMany(entries, 1, 'a', 'b');
-    expect(await run(AbortSignal.abort())).toMatchObject({ sent: 0, dropped: 0, discarded: 0 });
-    expect([posted.length, entries.all().length]).toEqual([0, 1]);
+  test('whose entries have no room is looked at again when it has room for half as many, and each is taken once', async () => {
+    const outbox = memoryOutbox();
+    const leased: string[] = [];
+    const room: number[] = [];
+    const { entries, pauses, run } = setUp({
+      entries: {
+        ...outbox,
+        replace: (stored, changes, until) => {
+          leased.push(stored.entry.id);
+          return outbox.replace(stored, changes, until);
+        },
+        listDue: (at, range, ...rest) => {
+          if (range.least !== undefined) room.push(leased.length);
+          return outbox.listDue(at, range, ...rest);
+        },
+      },
+      respond: async () => {
+        await turn();
+        return 200;
+      },
+    });
+    await createMany(entries, 300, 's');
+    expect(await run()).toMatchObject({ sent: 300 });
+    expect(outbox.all()).toEqual([]);
+    expect([leased.length, new Set(leased).size]).toEqual([300, 300]);
+    expect(new Set(pauses)).toEqual(new Set([100]));
+    const between = room.slice(1).map((at, pass) => at - (room[pass] ?? 0));
+    expect(between.length).toBeGreaterThan(1);
+    expect(Math.min(...between.slice(0, -1))).toBeGreaterThanOrEqual(32);
   });
+});
+
+test('the outbox is not listed further when the run is over, and what was not begun stays', async () => {
+  const until = new AbortController();
+  const outbox = memoryOutbox({ pageSize: 1 });
+  let pages = 0;
+  const { run } = setUp({
+    entries: {
+      ...outbox,
+      listDue: (...args) => {
+        pages += 1;
+        until.abort();
+        return outbox.listDue(...args);
+      },
+    },
+  });
+  await createMany(outbox, 20, 's');
+  await run(until.signal);
+  // One page of each of the two ranges.
+  expect([pages, outbox.all().length]).toEqual([2, 20]);
 });

@@ -1,40 +1,50 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
+import { BUSY, createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
-import { type PostOptions, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import { type OutgoingNotification, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';
+import { anOperation, TENANT } from '../../support/operations.ts';
+import { OTHER_TENANT } from '../../support/tokens.ts';
 
 const recorded = registerMetrics();
 const counted = () => recorded('playpromptoperation.notifications');
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const signal = new AbortController().signal;
-const notification = { url: 'https://bot.example/', body: '{}' };
+const toBody = () => '{}';
+const notification = { tenant: TENANT, url: 'https://bot.example/', toBody };
 
-type Outcome = { readonly status: number; readonly retryAfter?: string } | Error;
+type Outcome = { readonly status: number; readonly retryAfter?: string } | Error | ReturnType<Receivers['notify']>;
 
 /** A delivery whose receiver responds with one outcome after the other, and a clock that stands still. */
 function deliveryTo(...outcomes: Outcome[]) {
   const entries = memoryOutbox();
   const clock = { now: NOW };
-  const posted: [string, string, PostOptions | undefined][] = [];
-  const post: Receivers['post'] = async (...request) => {
+  const posted: OutgoingNotification[] = [];
+  const notify: Receivers['notify'] = async (outgoing) => {
     const outcome = outcomes[Math.min(posted.length, outcomes.length - 1)] ?? { status: 202 };
-    const [url, body, options] = request;
-    posted.push([url, body, options]);
+    posted.push(outgoing);
     if (outcome instanceof Error) throw outcome;
+    if (outcome instanceof Promise) return outcome;
     const { status, retryAfter } = outcome;
     return { status, headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter }, body: '' };
   };
   const updates: unknown[] = [];
   const subscriptions = { recordDelivery: async (...update: unknown[]) => void updates.push(update) };
+  const added: unknown[][] = [];
+  const backlogs = {
+    add: async (...addition: unknown[]) => {
+      added.push(addition.slice(0, 3));
+    },
+  };
   const pauses: number[] = [];
   const sleep = async (milliseconds: number) => pauses.push(milliseconds);
   const now = () => clock.now;
-  const delivery = createDelivery({ entries, subscriptions, receivers: { post }, now, sleep });
-  return { ...delivery, entries, clock, updates, posted, pauses, sent: () => posted.length };
+  const delivery = createDelivery({ entries, subscriptions, backlogs, receivers: { notify }, now, sleep });
+  return { ...delivery, entries, clock, updates, posted, added, backlogs, pauses, sent: () => posted.length };
 }
 
 const leased = new Date(NOW + LEASE_MS);
@@ -58,7 +68,7 @@ describe('a notification', () => {
     await counted();
     expect(await send(notification, leased, [0, 10, 100, 1000])).toBeUndefined();
     // A response may take 10 seconds, so that nothing is sent later than that before the lease ends.
-    const request = [notification.url, notification.body, { startBy: leased.getTime() - 10_000 }];
+    const request = { ...notification, startBy: leased.getTime() - 10_000 };
     expect(posted).toEqual([request, request, request]);
     expect(pauses).toHaveLength(2);
     expect(await counted()).toEqual([{ value: 1, attributes: { result: 'sent' } }]);
@@ -156,17 +166,120 @@ describe('how the last delivery to a subscription went', () => {
   });
 
   test('may fail to be stored, which changes nothing', async () => {
-    const receivers = { post: async () => ({ status: 200, headers: {}, body: '' }) };
+    const receivers = { notify: async () => ({ status: 200, headers: {}, body: '' }) };
     const subscriptions = { recordDelivery: () => Promise.reject(new Error('down')) };
-    const { send } = createDelivery({ entries: memoryOutbox(), subscriptions, receivers, now: () => NOW });
+    const { send } = createDelivery({
+      entries: memoryOutbox(),
+      subscriptions,
+      backlogs: { add: async () => {} },
+      receivers,
+      now: () => NOW,
+    });
     expect(await send(whole, leased, [0])).toBeUndefined();
   });
 });
 
+describe('a change', () => {
+  const operation = anOperation({ id: 'o' });
+  const made = {
+    id: 'e',
+    createdAt: new Date(NOW),
+    change: { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' },
+    version: { operation, etag: 'e' },
+  } as const;
+  const subscription = aSubscription();
+
+  test('that is accepted is in no backlog', async () => {
+    const { deliver, added, posted } = deliveryTo();
+    expect(await deliver(subscription, made, leased, [0])).toBe('accepted');
+    expect([added, posted.map(({ url, tenant }) => [url, tenant])]).toEqual([[], [['https://bot.example/', TENANT]]]);
+    expect(JSON.parse(posted[0]?.toBody() ?? '')).toMatchObject({ value: [{ resourceData: { id: 'o' } }] });
+  });
+
+  test('that is not accepted waits in the backlog, for as long as the receiver asks', async () => {
+    const { deliver, added } = deliveryTo({ status: 503, retryAfter: '7' });
+    await counted();
+    expect(await deliver(subscription, made, leased, FIRST_PAUSES_MS)).toBe('waiting');
+    expect(added).toEqual([[subscription, made, 7000]]);
+    expect(await counted()).toEqual([{ value: 1, attributes: { result: 'retried', cause: 'status 503' } }]);
+  });
+
+  test('is not sent to a receiver that has asked for nothing to be sent', async () => {
+    const { deliver, added, sent } = deliveryTo();
+    const quiet = (until: number) => {
+      const date = new Date(0);
+      const backlog = { tenant: TENANT, subscriptionId: subscription.id, since: date, touchedAt: date, retryAt: date };
+      const rest = { failures: 1, isSaturated: false, quietUntil: new Date(until), etag: 'e' };
+      return { ...subscription, backlog: { ...backlog, ...rest } };
+    };
+    expect(await deliver(quiet(NOW + 1), made, leased, [0])).toBe('waiting');
+    expect([added.length, sent()]).toEqual([1, 0]);
+    expect(await deliver(quiet(NOW), made, leased, [0])).toBe('accepted');
+  });
+
+  test('that cannot be added to the backlog now stays where it is', async () => {
+    const { deliver, backlogs } = deliveryTo({ status: 500 });
+    backlogs.add = () => Promise.reject(new ServiceError('unavailable', 'down'));
+    expect(await deliver(subscription, made, leased, [0])).toBe('left');
+    backlogs.add = () => Promise.reject(new TypeError('broken'));
+    await expect(deliver(subscription, made, leased, [0])).rejects.toThrow('broken');
+  });
+
+  /** Delivers changes of a tenant to receivers that never answer, until one has to stay where it is; how many that took. */
+  async function fill({ deliver }: Pick<ReturnType<typeof deliveryTo>, 'deliver'>, tenant: string, receivers: number) {
+    for (let n = 0; ; n++) {
+      const one = aSubscription({ tenant, notificationUrl: `https://${receivers}.example/${n % receivers}` });
+      const outcome = deliver(one, made, leased, [0]);
+      if ((await Promise.race([outcome, new Promise(setImmediate)])) === 'left') return n;
+    }
+  }
+
+  test('stays where it is when too many wait: those of a receiver leave room for others, and those of a tenant too', async () => {
+    const delivery = deliveryTo(new Promise(() => {}));
+    const ofReceiver = await fill(delivery, TENANT, 1);
+    const ofTenant = ofReceiver + (await fill(delivery, TENANT, 100));
+    // At most 4 MiB of a tenant, at a kibibyte each and a bit for the operation, and half of that of a receiver.
+    expect(Math.floor(ofReceiver / 100)).toBe(20);
+    expect(Math.floor(ofTenant / 100)).toBe(39);
+    expect(await fill(delivery, OTHER_TENANT, 1)).toBeGreaterThan(1000);
+  });
+
+  test('takes as much memory as its operation', async () => {
+    const message = 'x'.repeat(8192);
+    const large = {
+      ...made,
+      version: { etag: 'e', operation: anOperation({ resultInfo: { code: 0, subcode: 0, message } }) },
+    };
+    const { deliver } = deliveryTo(new Promise(() => {}));
+    let waiting = 0;
+    for (; waiting < 1000; waiting++) {
+      const outcome = deliver(subscription, large, leased, [0]);
+      if ((await Promise.race([outcome, new Promise(setImmediate)])) === 'left') break;
+    }
+    expect(waiting).toBe(Math.floor((2 * 2 ** 20) / (17 * 1024)));
+  });
+
+  test('gives its memory back, whatever becomes of it', async () => {
+    const { deliver, notify, backlogs } = deliveryTo({ status: 500 });
+    backlogs.add = () => Promise.reject(new ServiceError('unavailable', 'down'));
+    for (let n = 0; n < 5000; n++) await deliver(subscription, made, leased, [0]);
+    backlogs.add = async () => {};
+    for (let n = 0; n < 5000; n++) await notify(subscription, made, leased, [0]);
+    expect(await deliver(subscription, made, leased, [0])).toBe('waiting');
+  });
+});
+
 describe('an entry', () => {
+  const lifecycle = lifecycleEntry(
+    aSubscription({ lifecycleNotificationUrl: 'https://bot.example/lifecycle' }),
+    'missed',
+    new Date(NOW),
+  );
+  if (!lifecycle) throw new Error('It wants none.');
+
   test('that is postponed is due later with every attempt, by at most 30 minutes', async () => {
     const { postpone, entries } = deliveryTo();
-    await entries.create(changeEntry(), leased, signal);
+    await entries.create(lifecycle, leased, signal);
     for (let attempt = 1; attempt <= 12; attempt++) {
       await postpone(entries.only(), { cause: 'timeout', retryAfterMs: 0 });
       const pause = Math.min(60_000 * 2 ** (attempt - 1), 30 * 60_000);
@@ -178,23 +291,18 @@ describe('an entry', () => {
   });
 
   test('that was not sent, since its receiver is busy, was not attempted', async () => {
-    const { postpone, split, entries } = deliveryTo();
-    const busy = { cause: 'busy', retryAfterMs: 0 };
-    const stored = await entries.create(changeEntry({ subscriptions: ['a', 'b'] }), leased, signal);
-    if (!stored) throw new Error('It was not created.');
-    const [part] = await split(stored, [{ subscriptionId: 'a', failure: busy }]);
-    if (!part) throw new Error('It was not created.');
-    await postpone(part, busy);
-    for (const { entry, dueAt } of [part, entries.only()]) {
-      expect(entry.attempts).toBe(0);
-      expect(dueAt.getTime() - NOW).toBeLessThanOrEqual(60_000);
-      expect(dueAt.getTime() - NOW).toBeGreaterThanOrEqual(15_000);
-    }
+    const { postpone, entries } = deliveryTo();
+    await entries.create(lifecycle, leased, signal);
+    await postpone(entries.only(), BUSY);
+    const { entry, dueAt } = entries.only();
+    expect(entry.attempts).toBe(0);
+    expect(dueAt.getTime() - NOW).toBeLessThanOrEqual(60_000);
+    expect(dueAt.getTime() - NOW).toBeGreaterThanOrEqual(15_000);
   });
 
   test('waits as long as the receiver asks, if that is longer', async () => {
     const { postpone, entries } = deliveryTo();
-    await entries.create(changeEntry(), leased, signal);
+    await entries.create(lifecycle, leased, signal);
     await counted();
     await postpone(entries.only(), { cause: 'status 503', retryAfterMs: 200_000 });
     expect(entries.only().dueAt).toEqual(new Date(NOW + 200_000));
@@ -202,85 +310,28 @@ describe('an entry', () => {
   });
 
   test('is not touched by an instance whose lease another one has taken over', async () => {
-    const { postpone, finish, entries } = deliveryTo();
-    await entries.create(changeEntry(), leased, signal);
+    const { postpone, finish, keepFor, entries } = deliveryTo();
+    await entries.create(changeEntry({ subscriptions: ['a', 'b'] }), leased, signal);
     const stale = entries.only();
     const taken = await entries.replace(stale, { dueAt: leased }, signal);
     await postpone(stale, { cause: 'timeout', retryAfterMs: 0 });
     await finish(stale);
+    await keepFor(stale, ['a']);
+    await keepFor(stale, []);
     expect(entries.only()).toEqual(taken);
   });
 
-  test('that is finished is removed', async () => {
-    const { finish, entries } = deliveryTo();
-    await entries.create(changeEntry(), leased, signal);
-    await finish(entries.only());
-    expect(entries.all()).toEqual([]);
-  });
-
-  test('is split into one for each subscription, without changing those that exist already', async () => {
-    const { split, entries } = deliveryTo();
-    const whole = changeEntry({ subscriptions: ['a', 'b'] });
-    const stored = await entries.create(whole, leased, signal);
-    if (!stored) throw new Error('It was not created.');
-    const failure = { cause: 'timeout', retryAfterMs: 90_000 };
-    const parts = [{ subscriptionId: 'a', failure }, { subscriptionId: 'b' }];
-    await counted();
-    const made = await split(stored, parts);
-    const part = (id: string, attempts: number) => ({
-      ...whole,
-      id: `${whole.id}.${id}`,
-      attempts,
-      content: { ...whole.content, subscriptions: [id] },
-    });
-    expect(made.map(({ entry, dueAt }) => [entry, dueAt])).toEqual([
-      [part('a', 1), new Date(NOW + 90_000)],
-      [part('b', 0), new Date(NOW)],
-    ]);
-    expect(entries.all()).toEqual(made);
-    expect(await counted()).toEqual([{ value: 1, attributes: { result: 'retried', cause: 'timeout' } }]);
-    const again = await split(stored, parts);
-    expect(again).toHaveLength(0);
-    expect(entries.all()).toEqual(made);
-  });
-
-  test('of a lifecycle notification is not split', async () => {
-    const { split, entries } = deliveryTo();
-    const subscription = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-    const entry = lifecycleEntry(subscription, 'missed', new Date(NOW));
-    const stored = entry && (await entries.create(entry, leased, signal));
-    if (!stored) throw new Error('It was not created.');
-    await expect(split(stored, [{ subscriptionId: 'a' }])).rejects.toThrow(TypeError);
+  test('is kept for the subscriptions that are left, and removed when there is none', async () => {
+    const { keepFor, entries } = deliveryTo();
+    const stored = await entries.create(changeEntry({ subscriptions: ['a', 'b', 'c'] }), leased, signal);
+    await keepFor(entries.only(), ['a', 'b', 'c']);
     expect(entries.only()).toEqual(stored);
-  });
-
-  describe('that is given up', () => {
-    const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-
-    test('leaves a missed notification where the subscription wants one, and a second one no other', async () => {
-      const { drop, entries } = deliveryTo();
-      await counted();
-      for (const subscription of [wanting, wanting, aSubscription(), undefined]) {
-        const stored = await entries.create(changeEntry(), leased, signal);
-        if (stored) await drop(stored, subscription, 'too old');
-      }
-      expect(entries.only()).toMatchObject({
-        dueAt: new Date(NOW),
-        entry: {
-          id: `${wanting.id}.missed.2026-01-01T00`,
-          content: { kind: 'lifecycle', lifecycleEvent: 'missed', url: 'https://bot.example/lifecycle' },
-        },
-      });
-      expect(await counted()).toEqual([{ value: 4, attributes: { result: 'dropped', cause: 'too old' } }]);
+    await keepFor(entries.only(), ['b']);
+    expect(entries.only()).toMatchObject({
+      dueAt: leased,
+      entry: { content: { kind: 'change', subscriptions: ['b'] } },
     });
-
-    test('leaves nothing if it is a lifecycle notification itself', async () => {
-      const { drop, entries } = deliveryTo();
-      const entry = lifecycleEntry(wanting, 'subscriptionRemoved', new Date(NOW));
-      const stored = entry && (await entries.create(entry, leased, signal));
-      if (!stored) throw new Error('It was not created.');
-      await drop(stored, wanting, 'too old');
-      expect(entries.all()).toEqual([]);
-    });
+    await keepFor(entries.only(), []);
+    expect(entries.all()).toEqual([]);
   });
 });

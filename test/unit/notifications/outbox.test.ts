@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
+import { createBacklogs } from '../../../shared/notifications/backlog.ts';
 import { createDelivery, FIRST_PAUSES_MS, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../../shared/notifications/outbox.ts';
 import type { OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
+import type { Receivers } from '../../../shared/notifications/receiver.ts';
 import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import { registerMetrics } from '../../support/metrics.ts';
-import { aSubscription, changeEntry, memoryOutbox } from '../../support/notifications.ts';
+import { aSubscription, changeEntry, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 
 const recorded = registerMetrics();
@@ -22,24 +24,33 @@ function setUp(
 ) {
   const entries = memoryOutbox();
   const posted: { url: string; value: Record<string, unknown>[] }[] = [];
-  const receivers = {
-    post: async (url: string, body: string) => {
-      posted.push({ url, ...JSON.parse(body) });
+  const receivers: Pick<Receivers, 'notify'> = {
+    async notify({ url, toBody }) {
+      posted.push({ url, ...JSON.parse(toBody()) });
       return { status: statuses[url] ?? 200, headers: {}, body: '' };
     },
   };
+  const repository = memoryBacklogs();
+  const backlogs = createBacklogs({ repository, entries, now: () => NOW });
   const now = () => NOW;
   const sleep = async () => {};
   const delivery = createDelivery({
     entries,
     subscriptions: { recordDelivery: async () => {} },
+    backlogs,
     receivers,
     now,
     sleep,
   });
   const findSubscriptions = async () => subscriptions;
-  const listen = createOutbox({ entries: { create: create ?? entries.create }, findSubscriptions, delivery, now });
-  return { entries, posted, listener: listen(TENANT, 'o', 'w') };
+  const listen = createOutbox({
+    entries: { create: create ?? entries.create },
+    findSubscriptions,
+    backlogs,
+    delivery,
+    now,
+  });
+  return { entries, changesOf: repository.changesOf, posted, listener: listen(TENANT, 'o', 'w') };
 }
 
 /** What runs in the background has come to its end: it waits for promises only. */
@@ -119,7 +130,7 @@ describe('a change', () => {
 
   test('that became one of another type at its last attempt is notified as that, also by the timer', async () => {
     const statuses = { [urlOf('a')]: 503 };
-    const { entries, posted, listener } = setUp([receiving('a', { changeTypes: ['created', 'updated'] })], {
+    const { entries, changesOf, posted, listener } = setUp([receiving('a', { changeTypes: ['created', 'updated'] })], {
       statuses,
     });
     await listener.beforeWrite(change, signal);
@@ -127,7 +138,8 @@ describe('a change', () => {
     listener.afterWrite(version);
     await settled();
     expect(new Set(posted.map(({ value }) => value[0]?.changeType))).toEqual(new Set(['created']));
-    expect(entries.only().entry.content).toMatchObject({ changeType: 'created', subscriptions: ['a'] });
+    expect(entries.all()).toEqual([]);
+    expect(changesOf('a')).toMatchObject([{ change: { changeType: 'created' } }]);
   });
 
   test('that may have been written by an earlier attempt of another type leaves the entry of that to the timer', async () => {
@@ -156,35 +168,69 @@ describe('a change', () => {
     expect([entries.all(), posted]).toEqual([[], []]);
   });
 
-  test('that is not accepted stays for later, even when it turns out to be refused after it was written', async () => {
-    const { entries, posted, listener } = setUp([receiving('a')], { statuses: { [urlOf('a')]: 503 } });
+  test('that is not accepted waits in the backlog, even when it turns out to be refused after it was written', async () => {
+    const { entries, changesOf, posted, listener } = setUp([receiving('a')], { statuses: { [urlOf('a')]: 503 } });
     await listener.beforeWrite(change, signal);
     const { entry } = entries.only();
     listener.afterWrite(version);
     listener.settled();
     await settled();
-    expect(entries.only().entry).toEqual({ ...entry, attempts: 1 });
+    expect(entries.all()).toEqual([]);
+    expect(changesOf('a')).toMatchObject([{ id: entry.id, createdAt: entry.createdAt, change: { writeId: 'w' } }]);
     expect(posted).toHaveLength(FIRST_PAUSES_MS.length);
   });
 
-  test('of several subscriptions stays for those whose receivers do not accept it', async () => {
+  test('of several subscriptions waits for those whose receivers do not accept it', async () => {
     const statuses = { [urlOf('b')]: 503, [urlOf('d')]: 500 };
-    const { entries, listener } = setUp(
-      ['a', 'b', 'c', 'd'].map((id) => receiving(id)),
+    const ids = ['a', 'b', 'c', 'd'];
+    const { entries, changesOf, listener } = setUp(
+      ids.map((id) => receiving(id)),
       { statuses },
     );
     await listener.beforeWrite(change, signal);
-    const { entry } = entries.only();
     listener.afterWrite(version);
     await settled();
-    expect(entries.all().map((stored) => stored.entry)).toEqual(
-      ['b', 'd'].map((id) => ({
-        ...entry,
-        id: `${entry.id}.${id}`,
-        attempts: 1,
-        content: { ...entry.content, subscriptions: [id] },
-      })),
-    );
+    expect(entries.all()).toEqual([]);
+    expect(ids.filter((id) => changesOf(id).length > 0)).toEqual(['b', 'd']);
+  });
+});
+
+describe('a subscription that is saturated', () => {
+  const date = new Date(0);
+  const saturated = receiving('a', {
+    backlog: {
+      tenant: TENANT,
+      subscriptionId: 'a',
+      since: date,
+      touchedAt: date,
+      retryAt: date,
+      failures: 1,
+      isSaturated: true,
+      quietUntil: date,
+      etag: 'e',
+    },
+  });
+
+  test('costs nothing: its changes are left out, and counted', async () => {
+    const { entries, posted, listener } = setUp([saturated]);
+    await recorded('');
+    await listener.beforeWrite(change, signal);
+    expect(entries.all()).toEqual([]);
+    listener.afterWrite(version);
+    await settled();
+    expect(posted).toEqual([]);
+    expect(await recorded('playpromptoperation.notifications')).toEqual([
+      { value: 1, attributes: { result: 'dropped', cause: 'saturated' } },
+    ]);
+  });
+
+  test('keeps none of the others from their notifications', async () => {
+    const { entries, posted, listener } = setUp([saturated, receiving('b')]);
+    await listener.beforeWrite(change, signal);
+    expect(entries.only().entry.content).toMatchObject({ subscriptions: ['b'] });
+    listener.afterWrite(version);
+    await settled();
+    expect(posted.map(({ url }) => url)).toEqual([urlOf('b')]);
   });
 });
 
@@ -200,25 +246,40 @@ describe('a subscription that may just have been renewed', () => {
     expect([entries.all(), posted]).toEqual([before, []]);
   });
 
-  test('is left to the timer, which may begin at once, when others are notified', async () => {
-    const { entries, posted, listener } = setUp([ended('a'), receiving('b'), receiving('c')], {
+  test('is left to the timer when others are notified', async () => {
+    const { entries, changesOf, posted, listener } = setUp([ended('a'), receiving('b'), receiving('c')], {
       statuses: { [urlOf('c')]: 500 },
     });
-    await recorded('');
     await listener.beforeWrite(change, signal);
     listener.afterWrite(version);
     await settled();
     expect(new Set(posted.map(({ url }) => url))).toEqual(new Set(['b', 'c'].map(urlOf)));
-    const [first, second, ...others] = entries.all();
-    expect(others).toEqual([]);
-    expect(first).toMatchObject({ dueAt: new Date(NOW), entry: { attempts: 0, content: { subscriptions: ['a'] } } });
-    expect(second).toMatchObject({ entry: { attempts: 1, content: { subscriptions: ['c'] } } });
-    // Nothing was sent to it, so that nothing is sent again.
-    expect(await recorded('playpromptoperation.notifications')).toEqual([
-      { value: 1, attributes: { result: 'sent' } },
-      { value: 1, attributes: { result: 'retried', cause: 'status 500' } },
-    ]);
+    expect(entries.only()).toMatchObject({ entry: { attempts: 0, content: { subscriptions: ['a'] } } });
+    expect(changesOf('c')).toHaveLength(1);
   });
+});
+
+test('what is stored beside a version is not kept while its notifications wait', async () => {
+  const delivered: unknown[] = [];
+  const listen = createOutbox({
+    entries: memoryOutbox(),
+    findSubscriptions: async () => [aSubscription()],
+    backlogs: { leaveOut: () => {} },
+    delivery: {
+      deliver: async (_, made) => {
+        delivered.push(made.version);
+        return 'accepted';
+      },
+      keepFor: async () => {},
+    },
+    now: () => NOW,
+  });
+  const listener = listen(TENANT, 'o', 'w');
+  await listener.beforeWrite(change, signal);
+  const stored = { ...version, writes: ['w'], history: [] };
+  listener.afterWrite(stored);
+  await settled();
+  expect(delivered).toEqual([version]);
 });
 
 test('a store that fails in the background leaves the entry, and fails nothing else', async () => {
@@ -229,9 +290,14 @@ test('a store that fails in the background leaves the entry, and fails nothing e
   process.on('unhandledRejection', record);
   try {
     const fail = () => Promise.reject(new Error('down'));
-    const delivery = { send: async () => undefined, finish: fail, postpone: fail, split: fail };
+    const delivery = { deliver: fail, keepFor: fail };
     const create = async () => stored;
-    const listen = createOutbox({ entries: { create }, findSubscriptions: async () => [aSubscription()], delivery });
+    const listen = createOutbox({
+      entries: { create },
+      findSubscriptions: async () => [aSubscription()],
+      backlogs: { leaveOut: () => {} },
+      delivery,
+    });
     const listener = listen(TENANT, 'o', 'w');
     await listener.beforeWrite(change, signal);
     listener.settled();

@@ -69,6 +69,41 @@ describe('a subscription that is created', () => {
   });
 });
 
+describe('the limit', () => {
+  const own = (count: number, changes = {}) =>
+    Array.from({ length: count }, () => aSubscription({ ...owner, ...changes }));
+  const ended = { expiration: new Date(0) };
+  test.each([
+    ['49 of the application', own(49), true],
+    ['50 of the application', own(50), false],
+    ['50 of another application', own(50, { applicationId: 'other' }), true],
+    ['99 of two other applications', [...own(50, { applicationId: 'a' }), ...own(49, { applicationId: 'b' })], true],
+    ['100 of two other applications', [...own(50, { applicationId: 'a' }), ...own(50, { applicationId: 'b' })], false],
+    ['100 that have ended', own(100, ended), true],
+    ['200 that have ended', own(200, ended), false],
+  ])('with %s', async (_, stored, isAllowed) => {
+    others.push(...stored);
+    const validated: string[] = [];
+    const { create: createOne } = createOwnedSubscriptions({
+      subscriptions: {
+        list: async () => others,
+        create: async () => {},
+        update: async () => true,
+        remove: async () => true,
+      },
+      validateReceiver: async (_owner, url) => void validated.push(url),
+      knownAfter: async () => {},
+    });
+    const created = createOne(owner, aSubscription(), signal).then(
+      () => true,
+      ({ reason }) => reason !== 'forbidden',
+    );
+    expect(await created).toBe(isAllowed);
+    // Before anything is sent to a receiver.
+    expect(validated).toHaveLength(isAllowed ? 1 : 0);
+  });
+});
+
 test('a renewal is repeated when the subscription has changed since it was read, but not for ever', async () => {
   const owned = aSubscription(owner);
   const expiration = new Date('2101-01-01T00:00:00Z');

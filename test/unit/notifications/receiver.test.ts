@@ -2,14 +2,18 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createRawServer, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
 import { createReceivers } from '../../../shared/notifications/receiver.ts';
 import type { ResolveName } from '../../../shared/notifications/resolveName.ts';
 import { MAX_URL_LENGTH } from '../../../shared/notifications/subscriptionRequest.ts';
 import { createValidateReceiver } from '../../../shared/notifications/validateReceiver.ts';
+import { VERSION } from '../../../shared/tracing.ts';
 import { writeCertificate } from '../../support/certificate.ts';
+import { TENANT } from '../../support/operations.ts';
 import { newFolder } from '../../support/service.ts';
+import { OTHER_TENANT } from '../../support/tokens.ts';
 
 /** A deadline that passes soon, for responses that never come. */
 const DEADLINE_MS = 200;
@@ -22,38 +26,69 @@ beforeAll(async () => {
 });
 afterAll(() => close(server));
 
-const receivers = createReceivers({ hosts: ['127.0.0.1', 'localhost'] });
-
-test('a response has its status, its headers, and its body only if that is asked for', async () => {
-  respond = (_, response) => response.writeHead(503, { 'Retry-After': '7' }).end('busy');
-  expect(await receivers.post(url, '{}')).toMatchObject({ status: 503, headers: { 'retry-after': '7' }, body: '' });
-  expect(await receivers.post(url, '{}', { readsBody: true })).toMatchObject({ body: 'busy' });
-});
-
-test('a request is a POST of JSON', async () => {
-  const received: unknown[] = [];
-  respond = ({ method, url: target, headers }, response) => {
-    received.push([method, target, headers['content-type'], headers['content-length']]);
-    response.end();
+/** What sends notifications and validations of a tenant. */
+function connect(options: Partial<Parameters<typeof createReceivers>[0]> = {}) {
+  const receivers = createReceivers({ hosts: ['127.0.0.1', 'localhost'], ...options });
+  return {
+    post: (target: string, { body = '{}', tenant = TENANT, startBy = Date.now() + 60_000 } = {}) =>
+      receivers.notify({ tenant, url: target, toBody: () => body, startBy }),
+    validate: (target: string) => receivers.validate(TENANT, target),
   };
-  await receivers.post(`${url}a?b=c`, '"é"');
-  expect(received).toEqual([['POST', '/a?b=c', 'application/json; charset=utf-8', '4']]);
+}
+
+const { post: postOnce, validate } = connect();
+
+test('a response has its status, its headers, and its body only if it is one to a validation', async () => {
+  respond = (_, response) => response.writeHead(503, { 'Retry-After': '7' }).end('busy');
+  expect(await postOnce(url)).toMatchObject({ status: 503, headers: { 'retry-after': '7' }, body: '' });
+  expect(await validate(url)).toMatchObject({ status: 503, body: 'busy' });
 });
 
-test.each([true, false])(
-  'connections are used again; whether the body of the response is read: %s',
-  async (readsBody) => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
-    const ports = new Set<unknown>();
-    respond = ({ socket }, response) => {
-      ports.add(socket.remotePort);
-      response.end('body');
-    };
-    for (let n = 0; n < 20; n++) await post(url, '{}', { readsBody });
-    // Not each time: the rest of a response may still be on its way.
-    expect(ports.size).toBeLessThan(20);
-  },
-);
+test('a notification is a POST of JSON, a validation one of no text, and both name their sender', async () => {
+  const received: unknown[] = [];
+  respond = (request, response) => {
+    const { method, url: target, headers } = request;
+    const agent = headers['user-agent'];
+    void text(request).then((body) => {
+      received.push([method, target, headers['content-type'], headers['content-length'], agent, body]);
+      response.end();
+    });
+  };
+  await postOnce(`${url}a?b=c`, { body: '"é"' });
+  await validate(`${url}a?b=c`);
+  const agent = `playPromptOperation/${VERSION}`;
+  expect(received).toEqual([
+    ['POST', '/a?b=c', 'application/json; charset=utf-8', '4', agent, '"é"'],
+    ['POST', '/a?b=c', 'text/plain; charset=utf-8', '0', agent, ''],
+  ]);
+});
+
+test('the body of a notification is made when it has a place', async () => {
+  const { notify } = createReceivers({ hosts: ['127.0.0.1'] });
+  const held: ServerResponse[] = [];
+  respond = (_, response) => held.push(response);
+  let bodies = 0;
+  const toBody = () => `${++bodies}`;
+  const sent = [1, 2, 3].map(() => notify({ tenant: TENANT, url, toBody, startBy: Date.now() + 60_000 }));
+  while (held.length === 0) await new Promise(setImmediate);
+  expect(bodies).toBe(1);
+  respond = (_, response) => response.end();
+  held[0]?.end();
+  await Promise.all(sent);
+  expect(bodies).toBe(3);
+});
+
+test.each(['post', 'validate'] as const)('connections are used again (%s)', async (kind) => {
+  const { [kind]: request } = connect();
+  const ports = new Set<unknown>();
+  respond = ({ socket }, response) => {
+    ports.add(socket.remotePort);
+    response.end('body');
+  };
+  for (let n = 0; n < 20; n++) await request(url);
+  // Not each time: the rest of a response may still be on its way.
+  expect(ports.size).toBeLessThan(20);
+});
 
 test('the longest URL of a subscription can be validated', async () => {
   const longest = url.padEnd(MAX_URL_LENGTH, 'a');
@@ -61,7 +96,8 @@ test('the longest URL of a subscription can be validated', async () => {
     const token = new URL(target, url).searchParams.get('validationToken') ?? '';
     response.setHeader('Content-Type', 'text/plain').end(token);
   };
-  await createValidateReceiver({ receivers })(longest);
+  const receivers = createReceivers({ hosts: ['127.0.0.1'] });
+  await createValidateReceiver({ receivers })({ tenant: TENANT, applicationId: 'application' }, longest);
 });
 
 test('a redirect is not followed', async () => {
@@ -70,22 +106,25 @@ test('a redirect is not followed', async () => {
     requests += 1;
     response.writeHead(307, { Location: url }).end();
   };
-  expect([(await receivers.post(url, '{}')).status, requests]).toEqual([307, 1]);
+  expect([(await postOnce(url)).status, requests]).toEqual([307, 1]);
 });
 
-test.each([true, false])('an endless body ends at a bound; whether it is read: %s', async (readsBody) => {
+test.each([
+  ['post', 0],
+  ['validate', 4096],
+] as const)('an endless body ends at a bound (%s)', async (kind, length) => {
   respond = (_, response) => {
     const more = () => response.write('x'.repeat(1000));
     const timer = setInterval(more, 1);
     response.once('close', () => clearInterval(timer));
     more();
   };
-  const { status, body } = await receivers.post(url, '{}', { readsBody });
-  expect([status, body.length]).toEqual([200, readsBody ? 4096 : 0]);
+  const { status, body } = await connect()[kind](url);
+  expect([status, body.length]).toEqual([200, length]);
 });
 
 test('a response whose body does not end is one with its status, and runs until it is given up', async () => {
-  const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+  const { post } = connect();
   let [open, most] = [0, 0];
   respond = (_, response) => {
     open += 1;
@@ -95,7 +134,7 @@ test('a response whose body does not end is one with its status, and runs until 
     });
     response.writeHead(202).flushHeaders();
   };
-  const answers = await Promise.all([post(url, '{}'), post(url, '{}')]);
+  const answers = await Promise.all([post(url), post(url)]);
   expect([answers.map(({ status }) => status), most]).toEqual([[202, 202], 1]);
 });
 
@@ -108,8 +147,8 @@ test.each([
     response.writeHead(202).write('half');
     setTimeout(() => breakOff(response), 10);
   };
-  expect((await receivers.post(url, '{}')).status).toBe(202);
-  await expect(receivers.post(url, '{}', { readsBody: true })).rejects.toMatchObject({ failure: 'unreachable' });
+  expect((await postOnce(url)).status).toBe(202);
+  await expect(validate(url)).rejects.toMatchObject({ failure: 'unreachable' });
 });
 
 describe('a request is not sent', () => {
@@ -117,15 +156,15 @@ describe('a request is not sent', () => {
     ['to a URL that is not allowed', 'http://10.0.0.1/', 'refused address'],
     ['to a name that resolves to an address that is not allowed', 'https://localhost/', 'refused address'],
   ])('%s', async (_, target, failure) => {
-    const { post } = createReceivers({ hosts: ['localhost'] });
-    await expect(post(target, '{}')).rejects.toMatchObject({ name: 'ReceiverError', failure });
+    const { post } = connect({ hosts: ['localhost'] });
+    await expect(post(target)).rejects.toMatchObject({ name: 'ReceiverError', failure });
   });
 
   test('after the time by which it had to start, which is a pause for no timer', async () => {
     const warnings: string[] = [];
     const record = ({ name }: Error) => warnings.push(name);
     process.on('warning', record);
-    await expect(receivers.post(url, '{}', { startBy: Date.now() - 1 })).rejects.toMatchObject({ failure: 'busy' });
+    await expect(postOnce(url, { startBy: Date.now() - 1 })).rejects.toMatchObject({ failure: 'busy' });
     await new Promise(setImmediate);
     process.off('warning', record);
     expect(warnings).toEqual([]);
@@ -138,10 +177,10 @@ describe('a request is not sent', () => {
       targets.push(request.url);
       resolve(response);
     };
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
-    const hanging = post(url, '{}');
+    const { post } = connect();
+    const hanging = post(url);
     const response = await first;
-    const waiting = post(`${url}?waiting`, '{}', { startBy: Date.now() + 20 });
+    const waiting = post(`${url}?waiting`, { startBy: Date.now() + 20 });
     await expect(waiting).rejects.toMatchObject({ failure: 'busy' });
     response.end();
     await hanging;
@@ -150,7 +189,7 @@ describe('a request is not sent', () => {
       other.end();
     };
     // Its turn comes after that of the one that was given up.
-    expect((await post(`${url}?last`, '{}')).status).toBe(200);
+    expect((await post(`${url}?last`)).status).toBe(200);
     expect(targets).toEqual(['/', '/?last']);
   });
 
@@ -158,7 +197,7 @@ describe('a request is not sent', () => {
     const gone = createServer();
     const free = await listen(gone, 0, 'GONE');
     await close(gone);
-    await expect(receivers.post(`http://127.0.0.1:${free}/`, '{}')).rejects.toMatchObject({ failure: 'unreachable' });
+    await expect(postOnce(`http://127.0.0.1:${free}/`)).rejects.toMatchObject({ failure: 'unreachable' });
   });
 });
 
@@ -177,13 +216,13 @@ describe('a name is resolved by the connection itself', () => {
   });
 
   test('so that no other address than the one that was checked is connected to', async () => {
-    const { post } = createReceivers({ hosts: ['bot.example', '127.0.0.1'], resolveName });
+    const { post } = connect({ hosts: ['bot.example', '127.0.0.1'], resolveName });
     const target = url.replace('http://127.0.0.1', 'https://bot.example');
     answers.push(['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']);
     // The server does not speak TLS: the connection is made, and fails.
-    await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'unreachable' });
+    await expect(post(target)).rejects.toMatchObject({ failure: 'unreachable' });
     expect([connections, answers.length]).toEqual([1, 2]);
-    for (let n = 0; n < 2; n++) await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'refused address' });
+    for (let n = 0; n < 2; n++) await expect(post(target)).rejects.toMatchObject({ failure: 'refused address' });
     expect([connections, answers.length]).toEqual([1, 0]);
   });
 });
@@ -198,7 +237,7 @@ test('a server whose certificate is not trusted gets no request', async () => {
   });
   const port = await listen(impostor, 0, 'IMPOSTOR');
   try {
-    await expect(receivers.post(`https://127.0.0.1:${port}/`, '{}')).rejects.toMatchObject({ failure: 'unreachable' });
+    await expect(postOnce(`https://127.0.0.1:${port}/`)).rejects.toMatchObject({ failure: 'unreachable' });
     expect(requests).toBe(0);
   } finally {
     await close(impostor);
@@ -208,7 +247,7 @@ test('a server whose certificate is not trusted gets no request', async () => {
 
 describe('requests to one receiver', () => {
   /** Sends requests, which are answered from when `until` of them have arrived; returns how many waited at most. */
-  async function mostAtOnce(post: typeof receivers.post, requests: number, until: number, status = 200) {
+  async function mostAtOnce(post: ReturnType<typeof connect>['post'], requests: number, until: number, status = 200) {
     const waiting: ServerResponse[] = [];
     let most = 0;
     let isReached = false;
@@ -223,40 +262,40 @@ describe('requests to one receiver', () => {
         });
       }
     };
-    await Promise.all(Array.from({ length: requests }, () => post(url, '{}')));
+    await Promise.all(Array.from({ length: requests }, () => post(url)));
     return most;
   }
 
-  async function postPromptly(post: typeof receivers.post, requests: number) {
+  async function postPromptly(post: ReturnType<typeof connect>['post'], requests: number) {
     respond = (_, response) => response.end();
-    for (let n = 0; n < requests; n++) await post(url, '{}');
+    for (let n = 0; n < requests; n++) await post(url);
   }
 
   test('are one at once at first, one more after each prompt response up to 16, and one after a failure', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+    const { post } = connect();
     expect(await mostAtOnce(post, 1, 1)).toBe(1);
     expect(await mostAtOnce(post, 2, 2)).toBe(2);
     await postPromptly(post, 20);
     expect(await mostAtOnce(post, 40, 16)).toBe(16);
     respond = (_, response) => response.writeHead(500).end();
-    await post(url, '{}');
+    await post(url);
     expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
   });
 
   test('are one at once after a response that was slow', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+    const { post } = connect();
     await postPromptly(post, 20);
     respond = (_, response) => setTimeout(() => response.end(), 1100);
-    await post(url, '{}');
+    await post(url);
     respond = (_, response) => response.writeHead(500).end();
     expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
   });
 
   test('are counted by the URL without its query', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+    const { post } = connect();
     const held: ServerResponse[] = [];
     respond = (_, response) => held.push(response);
-    const results = ['a?x', 'a?y', 'b'].map((path) => post(url + path, '{}'));
+    const results = ['a?x', 'a?y', 'b'].map((path) => post(url + path));
     while (held.length < 2) await new Promise(setImmediate);
     expect(held.map(({ req }) => req.url).toSorted()).toEqual(['/a?x', '/b']);
     respond = (_, response) => response.end();
@@ -264,24 +303,40 @@ describe('requests to one receiver', () => {
     await Promise.all(results);
   });
 
-  test('wait for others, up to 500 of them', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+  test('do not wait for one that is silent: what waits is refused, and one at a time finds out whether it is back', async () => {
+    const { post } = connect({ responseDeadlineMs: DEADLINE_MS });
     const held: ServerResponse[] = [];
-    let isHolding = true;
-    respond = (_, response) => {
-      if (isHolding) held.push(response);
-      else response.end();
-    };
-    const accepted = Array.from({ length: 501 }, () => post(url, '{}'));
-    await expect(post(url, '{}')).rejects.toMatchObject({ failure: 'busy' });
-    isHolding = false;
-    for (const each of held) each.end();
-    const statuses = Promise.all(accepted.map(async (each) => (await each).status));
-    expect(new Set(await statuses)).toEqual(new Set([200]));
+    respond = (_, response) => held.push(response);
+    const failures = Promise.all(
+      Array.from({ length: 5 }, () =>
+        post(url).then(
+          () => 'none',
+          ({ failure }) => failure,
+        ),
+      ),
+    );
+    expect(await failures).toEqual(['timeout', 'busy', 'busy', 'busy', 'busy']);
+    const probe = post(url);
+    await expect(post(url)).rejects.toMatchObject({ failure: 'busy' });
+    while (held.length < 2) await new Promise(setImmediate);
+    held[1]?.end();
+    await probe;
+    respond = (_, response) => response.end();
+    expect((await Promise.all([post(url), post(url), post(url)])).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test('of a tenant are not counted with those of another', async () => {
+    const { post } = connect({ responseDeadlineMs: DEADLINE_MS });
+    respond = () => {};
+    await expect(post(url)).rejects.toMatchObject({ failure: 'timeout' });
+    const silent = post(url).catch(() => {});
+    respond = (_, response) => response.end();
+    expect((await post(url, { tenant: OTHER_TENANT })).status).toBe(200);
+    await silent;
   });
 });
 
-describe('requests to receivers of one host', () => {
+describe('a receiver that responds promptly', () => {
   /** Holds the requests whose path begins with `/held`, and responds to the others. */
   function hold() {
     const held: ServerResponse[] = [];
@@ -298,34 +353,43 @@ describe('requests to receivers of one host', () => {
     };
   }
 
-  test('are delayed neither by the requests that wait for another, nor by many that were slow or failed', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+  test.each([
+    ['have not responded yet', () => {}],
+    ['failed last', (response: ServerResponse) => response.writeHead(500)],
+  ])('is delayed by none, at the same host, that %s', async (_, prepare) => {
+    const { post } = connect();
+    await post(`${url}beside`);
     const paths = Array.from({ length: 100 }, (_, n) => `${url}held/${n}`);
-    respond = (_, response) => response.writeHead(500).end();
-    await Promise.all(paths.map((path) => post(path, '{}')));
+    if (prepare.length > 0) {
+      respond = (request, response) => {
+        if (request.url?.startsWith('/held')) prepare(response);
+        response.end();
+      };
+      await Promise.all(paths.map((path) => post(path)));
+    }
     const { held, release } = hold();
-    const waiting = [...paths, ...Array.from({ length: 499 }, () => paths[0] ?? '')].map((path) => post(path, '{}'));
-    while (held.length < 16) await new Promise(setImmediate);
-    expect((await post(`${url}beside`, '{}')).status).toBe(200);
-    expect(held).toHaveLength(16);
+    const waiting = ['a', 'b', 'c', 'd'].flatMap((tenant) => paths.map((path) => post(path, { tenant })));
+    while (held.length < 12) await new Promise(setImmediate);
+    expect((await post(`${url}beside`)).status).toBe(200);
+    expect(held.length).toBeLessThanOrEqual(24);
     release();
     await Promise.all(waiting);
   });
 
-  test('are at most 48 at once, whatever their ports', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
-    const other = createServer((request, response) => respond(request, response));
-    const second = `http://127.0.0.1:${await listen(other, 0, 'SECOND')}/`;
+  test('is delayed by no validation', async () => {
+    const { post, validate } = connect();
     const { held, release } = hold();
-    const paths = Array.from({ length: 80 }, (_, n) => `${n % 2 === 0 ? url : second}held/${n}`);
-    const waiting = paths.map((path) => post(path, '{}'));
-    while (held.length < 48) await new Promise(setImmediate);
-    // The 48 have arrived over the same loopback as any further one would.
-    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
-    expect(held).toHaveLength(48);
+    const outcomes = Array.from({ length: 30 }, (_, n) =>
+      validate(`${url}held/${n}`).then(
+        ({ status }) => status,
+        ({ failure }) => failure,
+      ),
+    );
+    while (held.length < 24) await new Promise(setImmediate);
+    expect((await post(`${url}beside`)).status).toBe(200);
     release();
-    await Promise.all(waiting);
-    await close(other);
+    // What has no place at once is refused.
+    expect(await Promise.all(outcomes)).toEqual([...Array(24).fill(200), ...Array(6).fill('busy')]);
   });
 });
 
@@ -341,13 +405,13 @@ describe('a receiver that does not respond', () => {
   });
 
   test('delays no other', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'] });
+    const { post } = connect();
     let isOver = false;
-    const attempts = Promise.allSettled(Array.from({ length: 16 }, (_, n) => post(target + n, '{}'))).finally(() => {
+    const attempts = Promise.allSettled(Array.from({ length: 16 }, (_, n) => post(target + n))).finally(() => {
       isOver = true;
     });
     respond = (_, response) => response.writeHead(202).end();
-    expect([(await post(url, '{}')).status, isOver]).toEqual([202, false]);
+    expect([(await post(url)).status, isOver]).toEqual([202, false]);
     // Until all of them have arrived, and been disconnected.
     const timer = setInterval(() => hanging.closeAllConnections(), 10);
     await attempts;
@@ -355,8 +419,8 @@ describe('a receiver that does not respond', () => {
   });
 
   test('is given up at the deadline', async () => {
-    const { post } = createReceivers({ hosts: ['127.0.0.1'], responseDeadlineMs: DEADLINE_MS });
-    await expect(post(target, '{}')).rejects.toMatchObject({ failure: 'timeout' });
+    const { post } = connect({ responseDeadlineMs: DEADLINE_MS });
+    await expect(post(target)).rejects.toMatchObject({ failure: 'timeout' });
   });
 
   test('since its name is not resolved is given up at the deadline', async () => {
@@ -365,8 +429,8 @@ describe('a receiver that does not respond', () => {
       resolutions += 1;
       return new Promise(() => {});
     };
-    const { post } = createReceivers({ hosts: ['bot.example'], resolveName, responseDeadlineMs: DEADLINE_MS });
-    await expect(post('https://bot.example/', '{}')).rejects.toMatchObject({ failure: 'timeout' });
+    const { post } = connect({ hosts: ['bot.example'], resolveName, responseDeadlineMs: DEADLINE_MS });
+    await expect(post('https://bot.example/')).rejects.toMatchObject({ failure: 'timeout' });
     expect(resolutions).toBe(1);
   });
 });
@@ -379,6 +443,17 @@ describe('a receiver that does not speak HTTP as servers do', () => {
     'only sends informational responses': (socket) => {
       const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'), 50);
       socket.once('close', () => clearInterval(timer));
+    },
+    'sends informational responses without an end': (socket) => {
+      const more = () => {
+        while (socket.writable && socket.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(1000)));
+      };
+      socket.on('drain', more);
+      more();
+    },
+    'sends informational responses, and then more head than is left': (socket) => {
+      const head = (bytes: number) => `x: ${'x'.repeat(bytes)}\r\n\r\n`;
+      socket.write(`HTTP/1.1 103 Early Hints\r\n${head(9000)}HTTP/1.1 200 OK\r\n${head(9000)}`);
     },
     'sends half a status line': (socket) => {
       socket.write('HTTP/1.1 20');
@@ -399,6 +474,8 @@ describe('a receiver that does not speak HTTP as servers do', () => {
   test.each([
     ['switches to another protocol', 'status 101'],
     ['only sends informational responses', 'timeout'],
+    ['sends informational responses without an end', 'unreachable'],
+    ['sends informational responses, and then more head than is left', 'unreachable'],
     ['sends half a status line', 'timeout'],
     ['sends headers without an end', 'unreachable'],
     ['closes the connection', 'unreachable'],
@@ -410,11 +487,8 @@ describe('a receiver that does not speak HTTP as servers do', () => {
       socket.once('data', () => attacks[attack](socket));
     });
     const target = `http://127.0.0.1:${await listen(raw, 0, 'RAW')}/`;
-    const { post } = createReceivers({
-      hosts: ['127.0.0.1'],
-      ...(expected === 'timeout' && { responseDeadlineMs: DEADLINE_MS }),
-    });
-    const outcome = post(target, '{}').then(
+    const { post } = connect(expected === 'timeout' ? { responseDeadlineMs: DEADLINE_MS } : {});
+    const outcome = post(target).then(
       ({ status }) => `status ${status}`,
       ({ failure }) => failure,
     );

@@ -1,13 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import {
-  type PostOptions,
-  ReceiverError,
-  type ReceiverResponse,
-  type Receivers,
-} from '../../../shared/notifications/receiver.ts';
+import { ReceiverError, type ReceiverResponse, type Receivers } from '../../../shared/notifications/receiver.ts';
 import { createValidateReceiver } from '../../../shared/notifications/validateReceiver.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
+import { TENANT } from '../../support/operations.ts';
+import { OTHER_TENANT } from '../../support/tokens.ts';
+
+const owner = { tenant: TENANT, applicationId: 'application' };
+
+/** Checks the receiver at https://bot.example/ or another URL, by what a request to it comes to. */
+const check = (validate: Receivers['validate'], url = 'https://bot.example/') =>
+  createValidateReceiver({ receivers: { validate } })(owner, url);
+
+const tokenOf = (target: string) => new URL(target).searchParams.get('validationToken') ?? '';
 
 test.each([
   ['https://bot.example/', 'https://bot.example/?validationToken='],
@@ -15,45 +20,65 @@ test.each([
   ['https://bot.example/?a=1', 'https://bot.example/?a=1&validationToken='],
 ])('%s gets the token in its query', async (url, expected) => {
   const asked: string[] = [];
-  const post = async (target: string) => {
+  const validate = async (_: string, target: string) => {
     asked.push(target);
-    const body = new URL(target).searchParams.get('validationToken') ?? '';
+    const body = tokenOf(target);
     return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
   };
-  await createValidateReceiver({ receivers: { post } })(url);
+  await check(validate, url);
   expect(asked).toEqual([expect.stringContaining(expected)]);
   // Each validation has a token of its own, so that no earlier response is of use.
-  await createValidateReceiver({ receivers: { post } })(url);
+  await check(validate, url);
   expect(new Set(asked).size).toBe(2);
 });
 
-test('a receiver is asked without a body, for its body, and within 10 seconds', async () => {
-  const asked: [string, PostOptions | undefined][] = [];
-  const post: Receivers['post'] = async (target, body, options) => {
-    asked.push([body, options]);
-    const token = new URL(target).searchParams.get('validationToken') ?? '';
-    return { status: 200, headers: { 'content-type': 'text/plain' }, body: token };
-  };
-  await createValidateReceiver({ receivers: { post }, now: () => 7 })('https://bot.example/');
-  expect(asked).toEqual([['', { readsBody: true, startBy: 10_007 }]]);
+test('an application validates 10 receivers at the same time, and a tenant 20; more are too many', async () => {
+  const held: (() => void)[] = [];
+  const validateReceiver = createValidateReceiver({
+    receivers: {
+      validate: async (_, target) => {
+        await new Promise<void>((resolve) => held.push(resolve));
+        return { status: 200, headers: { 'content-type': 'text/plain' }, body: tokenOf(target) };
+      },
+    },
+  });
+  const ask = (applicationId: string, tenant = TENANT) =>
+    validateReceiver({ tenant, applicationId }, 'https://bot.example/').then(
+      () => 'valid',
+      ({ reason }) => reason,
+    );
+  const results = [...'aaaaaaaaaaa', ...'bbbbbbbbbb', 'c'].map((application) => ask(application));
+  results.push(ask('a', OTHER_TENANT));
+  await new Promise(setImmediate);
+  expect(held).toHaveLength(21);
+  for (const resolve of held) resolve();
+  const outcomes = await Promise.all(results);
+  expect(outcomes.flatMap((outcome, n) => (outcome === 'valid' ? [] : [n]))).toEqual([10, 21]);
+  expect(new Set(outcomes)).toEqual(new Set(['valid', 'tooManyRequests']));
+  const again = ask('c');
+  await new Promise(setImmediate);
+  held.at(-1)?.();
+  expect(await again).toBe('valid');
+});
+
+test('a receiver that there is no place for is one too many', async () => {
+  const validate = () => Promise.reject(new ReceiverError('busy'));
+  await expect(check(validate)).rejects.toMatchObject({ reason: 'tooManyRequests' });
 });
 
 describe('the error', () => {
   const messageOf = async (outcome: Partial<ReceiverResponse> | ReceiverError) => {
-    const post = async () => {
+    const validate = async () => {
       if (outcome instanceof ReceiverError) throw outcome;
       return { status: 200, headers: { 'content-type': 'text/plain' }, body: '', ...outcome };
     };
-    const error: unknown = await createValidateReceiver({ receivers: { post } })('https://bot.example/').catch(
-      (reason: unknown) => reason,
-    );
+    const error: unknown = await check(validate).catch((reason: unknown) => reason);
     if (!(error instanceof ServiceError)) throw error;
     expect(error.reason).toBe('validationFailed');
     return error.message;
   };
 
   test.each([
-    ['a request that waits too long', new ReceiverError('busy'), 'waiting'],
     ['an address that is not allowed', new ReceiverError('refused address'), 'may not go to'],
     ['no response in time', new ReceiverError('timeout'), 'in time'],
     ['no connection', new ReceiverError('unreachable'), 'reached'],
@@ -69,10 +94,10 @@ describe('the error', () => {
   });
 
   test('of the service itself is none of the receiver', async () => {
-    const post = async () => {
+    const validate = async () => {
       throw new TypeError('broken');
     };
-    await expect(createValidateReceiver({ receivers: { post } })('https://bot.example/')).rejects.toThrow('broken');
+    await expect(check(validate)).rejects.toThrow('broken');
   });
 });
 
@@ -96,12 +121,12 @@ test('a receiver is accepted only for status 200, plain text and the token itsel
   await fc.assert(
     fc.asyncProperty(response, async ({ status, contentType, edit }) => {
       let isToken = false;
-      const post = async (target: string) => {
-        const token = new URL(target).searchParams.get('validationToken') ?? '';
+      const validate = async (_: string, target: string) => {
+        const token = tokenOf(target);
         isToken = edit(token) === token;
         return { status, headers: contentType === undefined ? {} : { 'content-type': contentType }, body: edit(token) };
       };
-      const isAccepted = await createValidateReceiver({ receivers: { post } })('https://bot.example/').then(
+      const isAccepted = await check(validate).then(
         () => true,
         (error: unknown) => {
           expect(error).toMatchObject({ reason: 'validationFailed' });

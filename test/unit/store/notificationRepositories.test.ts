@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import type { WaitingChange } from '../../../shared/notifications/backlog.ts';
 import type { OutboxEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../../shared/notifications/resource.ts';
 import type { Subscription } from '../../../shared/notifications/subscription.ts';
+import { createBacklogRepository } from '../../../shared/store/backlogRepository.ts';
 import { createOutboxRepository } from '../../../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../../../shared/store/subscriptionRepository.ts';
 import { startFaultProxy } from '../../support/faultProxy.ts';
@@ -11,6 +13,8 @@ import { aSubscription, changeEntry } from '../../support/notifications.ts';
 import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
 
 const signal = new AbortController().signal;
+/** Everything is due. */
+const LATER = new Date('2200-01-01T00:00:00Z');
 const settings = (name = newTableName(), port?: number) => ({
   name,
   connection: azuriteConnection(port),
@@ -167,7 +171,7 @@ describe('an entry of the outbox', () => {
   test('is read as it was stored', async () => {
     const isReadAsStored = async (entry: OutboxEntry, dueAt: Date) => {
       const stored = await repository.create(entry, dueAt, signal);
-      const listed = await repository.list({}, undefined, signal);
+      const listed = await repository.listDue(LATER, {}, undefined, signal);
       expect(listed).toEqual({ entries: [stored], next: undefined });
       if (stored) await repository.remove(stored, signal);
     };
@@ -179,7 +183,7 @@ describe('an entry of the outbox', () => {
     const repository = createOutboxRepository(settings());
     for (let n = 0; n < 20; n++) await repository.create(changeEntry(), new Date(0), signal);
     const [low, high] = await Promise.all(
-      [{ below: '80' }, { least: '80' }].map((range) => repository.list(range, undefined, signal)),
+      [{ below: '80' }, { least: '80' }].map((range) => repository.listDue(LATER, range, undefined, signal)),
     );
     const ids = [low, high].map((page) => page?.entries.map(({ entry }) => entry.id) ?? []);
     expect(new Set(ids.flat()).size).toBe(20);
@@ -195,7 +199,7 @@ describe('an entry of the outbox', () => {
     await repository.create(damaged, new Date(0), signal);
     const keys = { partitionKey: `outbox_${damaged.id.slice(0, 2)}`, rowKey: damaged.id };
     await tableClient(known.name).updateEntity({ ...keys, content }, 'Merge');
-    expect((await repository.list({}, undefined, signal)).entries).toEqual([whole]);
+    expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual([whole]);
   });
 
   test('is created once, and taken over by one of several', async () => {
@@ -208,6 +212,102 @@ describe('an entry of the outbox', () => {
     const taken = (await Promise.all([take(), take(), take()])).filter((each) => each !== undefined);
     expect(taken).toHaveLength(1);
     await repository.remove(stored, signal);
-    expect((await repository.list({}, undefined, signal)).entries).toEqual(taken);
+    expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual(taken);
+  });
+});
+
+test('an entry of the outbox is listed when it is due, not before', async () => {
+  const repository = createOutboxRepository(settings());
+  const dueAt = [new Date(999), new Date(1000), new Date(1001)];
+  for (const each of dueAt) await repository.create(changeEntry(), each, signal);
+  const { entries: found } = await repository.listDue(new Date(1000), {}, undefined, signal);
+  expect(found.map((stored) => stored.dueAt.getTime()).toSorted()).toEqual([1000, 999].toSorted());
+});
+
+test('an entry of the outbox can be kept for some of its subscriptions', async () => {
+  const repository = createOutboxRepository(settings());
+  const stored = await repository.create(changeEntry({ subscriptions: ['a', 'b'] }), new Date(0), signal);
+  if (stored?.entry.content.kind !== 'change') throw new Error('It was not created.');
+  const content = { ...stored.entry.content, subscriptions: ['b'] };
+  const kept = await repository.replace(stored, { dueAt: new Date(0), content }, signal);
+  expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual([kept]);
+});
+
+describe('a backlog', () => {
+  const date = (time: number) => new Date(time);
+  const waiting = (changes: Partial<WaitingChange> = {}): WaitingChange => ({
+    id: crypto.randomUUID(),
+    createdAt: date(1000),
+    change: { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' },
+    ...changes,
+  });
+
+  test('is created, changed and removed, and listed with its subscription', async () => {
+    const known = settings();
+    const repository = createBacklogRepository(known);
+    const subscriptions = createSubscriptionRepository(known);
+    const [subscription, other] = [aSubscription(), aSubscription()];
+    for (const each of [subscription, other]) await subscriptions.create(each, signal);
+    const key = { tenant: subscription.tenant, subscriptionId: subscription.id };
+
+    await repository.touch(key, { touchedAt: date(1) }, signal);
+    const columns = { since: date(1), retryAt: date(1), failures: 0, isSaturated: false, quietUntil: date(0) };
+    const created = { ...key, ...columns, touchedAt: date(1), etag: expect.any(String) };
+    expect(await repository.list(signal)).toEqual([created]);
+
+    await repository.touch(key, { touchedAt: date(2), isSaturated: true }, signal);
+    const [first] = await repository.list(signal);
+    if (!first) throw new Error('It is not listed.');
+    expect(first).toEqual({ ...created, touchedAt: date(2), isSaturated: true });
+    const listed = await subscriptions.list(subscription.tenant, signal);
+    expect(listed.map(({ id, backlog }) => [id, backlog]).toSorted()).toEqual(
+      [
+        [subscription.id, first],
+        [other.id, undefined],
+      ].toSorted(),
+    );
+
+    const second = await repository.update(first, { retryAt: date(3), failures: 1 }, signal);
+    expect(await repository.list(signal)).toEqual([second]);
+    expect(second).toMatchObject({ retryAt: date(3), failures: 1, touchedAt: date(2) });
+    expect(await repository.update(first, { failures: 2 }, signal)).toBeUndefined();
+    expect(await repository.remove(first, signal)).toBe(false);
+    expect(await repository.update({ ...first, etag: '*' }, { failures: 0 }, signal)).toBeDefined();
+    const [last] = await repository.list(signal);
+    expect(last && (await repository.remove(last, signal))).toBe(true);
+    expect(await repository.list(signal)).toEqual([]);
+    expect(await repository.update({ ...first, etag: '*' }, { failures: 0 }, signal)).toBeUndefined();
+  });
+
+  test('has what waits, once, by the time of its change', async () => {
+    const repository = createBacklogRepository(settings());
+    const deletion = waiting({
+      createdAt: date(2000),
+      change: { operationId: 'o', writeId: 'w', changeType: 'created', replaces: undefined },
+    });
+    const [first, other] = [waiting(), waiting()];
+    for (const each of [first, first, deletion]) await repository.add('s', each, signal);
+    await repository.add('another', other, signal);
+    const list = async (before?: Date) =>
+      (await repository.listWaiting('s', { from: undefined, ...(before && { before }) }, signal)).changes;
+    expect([await list(), await repository.count('s', signal)]).toEqual([[first, deletion], 2]);
+    expect([await list(date(1000)), await list(date(1001))]).toEqual([[], [first]]);
+    await repository.removeWaiting('s', first, signal);
+    await repository.removeWaiting('s', first, signal);
+    expect([await list(), await repository.count('another', signal)]).toEqual([[deletion], 1]);
+  });
+
+  test('of any length is listed page by page', async () => {
+    const repository = createBacklogRepository(settings());
+    const all = Array.from({ length: 70 }, (_, n) => waiting({ createdAt: date(n) }));
+    await Promise.all(all.map((each) => repository.add('s', each, signal)));
+    const found: WaitingChange[] = [];
+    let from: string | undefined;
+    do {
+      const page = await repository.listWaiting('s', { from }, signal);
+      found.push(...page.changes);
+      from = page.next;
+    } while (from !== undefined);
+    expect(found).toEqual(all);
   });
 });

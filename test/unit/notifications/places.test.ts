@@ -1,0 +1,111 @@
+import { describe, expect, test } from '@jest/globals';
+import { createPlaces, type LaneName, type Places, type Receiver } from '../../../shared/notifications/places.ts';
+
+function aReceiver(tenant: string, changes: { host?: string; lane?: LaneName; concurrency?: number } = {}): Receiver {
+  return { tenant, host: 'bot.example', lane: 'prompt', concurrency: 16, running: 0, waiting: new Set(), ...changes };
+}
+
+const LONG = 60_000;
+const turn = () => new Promise(setImmediate);
+
+/** Takes places for receivers until there are no more, and returns what gives them back. */
+function occupy({ take }: Places, receivers: readonly Receiver[]) {
+  const releases: (() => void)[] = [];
+  for (const receiver of receivers) {
+    for (let release = take(receiver); release; release = take(receiver)) releases.push(release);
+  }
+  return releases;
+}
+
+/** Fresh receivers of a tenant, each at a host of its own or at the same one. */
+const many = (tenant: string, lane: LaneName, host?: string) =>
+  Array.from({ length: 200 }, (_, n) => aReceiver(tenant, { lane, host: host ?? `${n}.example`, concurrency: 1 }));
+
+describe('a tenant with any number of receivers that do not respond', () => {
+  test.each<LaneName>(['prompt', 'slow', 'unproven', 'validation'])(
+    'leaves places for others, at the same host too (%s)',
+    (lane) => {
+      const places = createPlaces();
+      occupy(places, many('hostile', lane, 'bot.example'));
+      occupy(places, many('hostile', lane));
+      expect(places.take(aReceiver('other', { lane }))).toBeDefined();
+      expect(places.take(aReceiver('third', { lane, host: 'third.example' }))).toBeDefined();
+    },
+  );
+
+  test('takes no place of receivers that respond promptly, or of those that have not been heard of', () => {
+    const places = createPlaces();
+    occupy(
+      places,
+      ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((tenant) => many(tenant, 'slow', 'bot.example')),
+    );
+    const lanes = ['prompt', 'unproven', 'validation'] as const;
+    const taken = lanes.map((lane) => occupy(places, many('other', lane, 'bot.example')).length);
+    expect(taken).toEqual([32, 12, 24]);
+  });
+});
+
+test('hosts are counted with their ports', () => {
+  const places = createPlaces();
+  const first = occupy(places, many('a', 'prompt', 'bot.example:1')).length;
+  expect(occupy(places, many('a', 'prompt', 'bot.example:2'))).toHaveLength(first);
+});
+
+test('a place that becomes free goes to the tenants in turn, and of each to its receivers in turn', async () => {
+  const places = createPlaces();
+  const lane = 'validation';
+  const occupied = ['a', 'b', 'c', 'd', 'e'].flatMap((tenant) => occupy(places, many(tenant, lane, 'bot.example')));
+  const started: string[] = [];
+  const wait = async (name: string, receiver: Receiver) => {
+    const release = await places.wait(receiver, LONG);
+    started.push(name);
+    await turn();
+    release?.();
+  };
+  const [one, two] = [aReceiver('x', { lane }), aReceiver('x', { lane })];
+  const all = [
+    ...[1, 2, 3].map((n) => wait(`x one ${n}`, one)),
+    wait('x two', two),
+    ...[1, 2].map((n) => wait(`y ${n}`, aReceiver('y', { lane, concurrency: 1 }))),
+  ];
+  await turn();
+  const before = started.length;
+  for (const release of occupied.slice(0, 1)) release();
+  await Promise.all(all);
+  expect(
+    started
+      .slice(before, before + 2)
+      .map((name) => name[0])
+      .toSorted(),
+  ).toEqual(['x', 'y']);
+  expect(started.toSorted()).toEqual(['x one 1', 'x one 2', 'x one 3', 'x two', 'y 1', 'y 2']);
+  expect(started.indexOf('x two')).toBeLessThan(started.indexOf('x one 3'));
+});
+
+describe('a request that waits', () => {
+  test('gets no place after its time, and takes none from those behind it', async () => {
+    const places = createPlaces();
+    const receiver = aReceiver('a', { concurrency: 1 });
+    const release = places.take(receiver);
+    const late = places.wait(receiver, 5);
+    const patient = places.wait(receiver, LONG);
+    expect(await late).toBeUndefined();
+    release?.();
+    (await patient)?.();
+    expect([receiver.running, receiver.waiting.size]).toEqual([0, 0]);
+  });
+
+  test('gets none at once if its time is over', async () => {
+    expect(await createPlaces().wait(aReceiver('a'), 0)).toBeUndefined();
+  });
+
+  test('gets none when its receiver is given up, and those at others do', async () => {
+    const places = createPlaces();
+    const [silent, other] = [aReceiver('a', { concurrency: 1 }), aReceiver('a', { concurrency: 1 })];
+    const releases = [places.take(silent), places.take(other)];
+    const waiting = [places.wait(silent, LONG), places.wait(silent, LONG), places.wait(other, LONG)];
+    places.refuse(silent);
+    for (const release of releases) release?.();
+    expect((await Promise.all(waiting)).map((release) => release !== undefined)).toEqual([false, false, true]);
+  });
+});
