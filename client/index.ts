@@ -60,6 +60,8 @@ export class PlayPromptError extends Error {
   readonly details: NonNullable<GraphErrorBody['error']['details']>;
   /** The id by which the service's log identifies the request. */
   readonly requestId: string | null;
+  /** The operation as `change` last read it. */
+  operation?: PlayPromptOperation | undefined;
 
   constructor(response: Response, body: Partial<GraphErrorBody> | undefined) {
     super(body?.error?.message ?? `${response.url} answered ${response.status}, and not as the service does.`);
@@ -121,7 +123,7 @@ export class PlayPromptClient {
 
   /**
    * Changes an operation depending on its current state: reads it, calls `patchFor`, and updates it unless another caller
-   * changed it in the meantime; then it starts over.
+   * changed it in the meantime; then it starts over. The error of a change that is rejected has the operation.
    *
    * @param patchFor returns the change, or undefined for none; it may be called several times
    * @returns the operation afterwards; undefined if it does not exist and was not created
@@ -139,6 +141,7 @@ export class PlayPromptClient {
       try {
         return await this.update(patch, { id, ...precondition, ...(signal && { signal }) });
       } catch (error) {
+        if (error instanceof PlayPromptError) error.operation = current;
         const isStale = error instanceof PlayPromptError && error.status === 412;
         if (!isStale || attempt === MAX_CHANGES) throw error;
       }

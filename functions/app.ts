@@ -29,7 +29,8 @@ export interface App {
 }
 
 /** Builds the app that the settings describe. */
-export async function createApp({ auth, tables, retention, pages, notifications, telemetry }: Settings): Promise<App> {
+export async function createApp(settings: Settings): Promise<App> {
+  const { auth, tables, keepsFinalStatus, retention, pages, notifications, telemetry } = settings;
   const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
   const credential = identity && managedIdentity(identity.clientId);
@@ -60,7 +61,7 @@ export async function createApp({ auth, tables, retention, pages, notifications,
     byMethod({ GET: lazy(async () => (await import('./description.ts')).createDescription(features)[name]) });
 
   const routes: readonly Route[] = [
-    ...createPlayPromptOperationRoutes({ authenticate, operations, listen: notifying?.listen }),
+    ...createPlayPromptOperationRoutes({ authenticate, operations, keepsFinalStatus, listen: notifying?.listen }),
     ...(notifying?.routes ?? []),
     { name: 'metadata', template: 'v1.0/$metadata', find: description('readMetadata') },
     { name: 'serviceDocument', template: 'v1.0', find: description('readServiceDocument') },

@@ -1,12 +1,14 @@
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import type { Collaborators, OperationRepository } from '../shared/operation/repository.ts';
+import type { UpdateCollaborators } from '../shared/operation/update.ts';
 import { byMethod, lazy, type Route } from './httpHandler.ts';
 import { createReadPlayPromptOperation } from './readPlayPromptOperation.ts';
 import { createUpdatePlayPromptOperation } from './updatePlayPromptOperation.ts';
 
 /** The routes of the resource. An entity has two: its id is a path segment or a key predicate. */
 export function createPlayPromptOperationRoutes(
-  collaborators: Collaborators<keyof OperationRepository> & { readonly authenticate: Authenticate },
+  collaborators: Collaborators<keyof OperationRepository> &
+    UpdateCollaborators & { readonly authenticate: Authenticate },
 ): readonly Route[] {
   const update = createUpdatePlayPromptOperation(collaborators);
   const read = createReadPlayPromptOperation(collaborators);

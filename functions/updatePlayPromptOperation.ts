@@ -5,8 +5,7 @@ import { toEntityBody } from '../shared/odata/entityBody.ts';
 import { readKey } from '../shared/odata/key.ts';
 import { validatePatch } from '../shared/odata/patchRequest.ts';
 import { repeatableRequest } from '../shared/operation/repeatability.ts';
-import type { Collaborators } from '../shared/operation/repository.ts';
-import { createUpdateOperation } from '../shared/operation/update.ts';
+import { createUpdateOperation, type UpdateCollaborators } from '../shared/operation/update.ts';
 import { withChildSpan } from '../shared/tracing.ts';
 import { createHandler, type GraphHandler } from './request.ts';
 
@@ -14,7 +13,7 @@ import { createHandler, type GraphHandler } from './request.ts';
 export function createUpdatePlayPromptOperation({
   authenticate,
   ...collaborators
-}: Collaborators<'getCached' | 'get' | 'put'> & { readonly authenticate: Authenticate }): GraphHandler {
+}: UpdateCollaborators & { readonly authenticate: Authenticate }): GraphHandler {
   const update = createUpdateOperation(collaborators);
   const repeatableBy = ({ id }: Caller) => id;
   const takes = { authenticate, key: readKey, maxBodyBytes: MAX_BODY_BYTES, honorsPreference: true, repeatableBy };

@@ -88,6 +88,7 @@ var faults = [
   ...(empty(filter(split(settings.AUTH_TENANTS, ','), tenant => !isGuid(trim(tenant))))
     ? []
     : ['AUTH_TENANTS: tenant ids (GUIDs), comma-separated'])
+  ...(contains(['', 'false', 'true'], toLower(settings.?KEEP_FINAL_STATUS ?? '')) ? [] : ['KEEP_FINAL_STATUS: true or false'])
   ...(hasOnly(settings.?RETENTION_DAYS ?? '', '0123456789') ? [] : ['RETENTION_DAYS: a whole number'])
   ...(cosmosMaxThroughput % 1000 == 0 ? [] : ['cosmosMaxThroughput: a multiple of 1,000'])
   ...(empty(filter(alertEmails, address => !contains(address, '@'))) ? [] : ['alertEmails: e-mail addresses'])

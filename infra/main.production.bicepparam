@@ -4,6 +4,7 @@ param environmentName = 'production'
 param settings = {
   AUTH_TENANTS: readEnvironmentVariable('AUTH_TENANTS')
   AUTH_AUDIENCES: readEnvironmentVariable('AUTH_AUDIENCES')
+  KEEP_FINAL_STATUS: readEnvironmentVariable('KEEP_FINAL_STATUS', '')
   RETENTION_DAYS: readEnvironmentVariable('RETENTION_DAYS', '')
   NOTIFICATION_HOSTS: readEnvironmentVariable('NOTIFICATION_HOSTS', '')
 }

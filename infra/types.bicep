@@ -33,6 +33,9 @@ type Settings = {
   @description('Signature algorithms of access tokens, asymmetric only, comma-separated.')
   AUTH_ALGORITHMS: string?
 
+  @description('true: an operation that has ended keeps its status.')
+  KEEP_FINAL_STATUS: string?
+
   @description('Days after which operations that have ended are deleted, 1 to 9999.')
   RETENTION_DAYS: string?
 

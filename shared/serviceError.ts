@@ -24,6 +24,8 @@ export type OperationFailure =
 export type ErrorReason =
   | OperationFailure
   | 'invalidRequest'
+  /** The operation has ended, and keeps its status. */
+  | 'statusFinal'
   | 'tokenMissing'
   | 'tokenInvalid'
   | 'forbidden'

@@ -123,6 +123,7 @@ const variables = z.object({
       error: 'a table name: 3 to 63 letters and digits, the first a letter, and not "tables"',
     })
     .default('playPromptOperations'),
+  KEEP_FINAL_STATUS: z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'true or false' }).default(false),
   RETENTION_DAYS: z
     .string()
     .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
@@ -180,6 +181,7 @@ const environment = variables
       endpoint: values.TABLES_ENDPOINT,
       managedIdentityClientId: values.AZURE_CLIENT_ID,
     },
+    keepsFinalStatus: values.KEEP_FINAL_STATUS,
     retention: { days: values.RETENTION_DAYS },
     pages: [...new Set(values.PAGES)],
     notifications: { hosts: values.NOTIFICATION_HOSTS },

@@ -52,7 +52,8 @@ const descriptions = {
   forbidden: 'The access token is valid, but lacks the permission.',
   notFound: 'There is no such resource.',
   notAcceptable: '$format or Accept excludes the formats of the response.',
-  conflict: 'The operation was changed concurrently at every attempt.',
+  conflict:
+    'The operation was changed concurrently at every attempt, or, with KEEP_FINAL_STATUS, has ended and keeps its status.',
   preconditionFailed: 'If-Match, If-None-Match or Repeatability-First-Sent does not hold. Nothing was written.',
   lengthRequired: 'The body was sent without Content-Length, and was dropped by the Functions host.',
   contentTooLarge: 'The body is too large.',

@@ -42,6 +42,7 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
     code: 'Conflict',
     message: 'The operation was changed concurrently at every attempt. Try again.',
   },
+  statusFinal: { status: 409, code: 'Conflict' },
   lengthRequired: { status: 411, code: 'LengthRequired' },
   versionMissing: {
     status: 412,

@@ -8,6 +8,11 @@ import type { OperationVersion } from './playPromptOperation.ts';
 import { type Collaborators, newWriteId, type StoredOperation } from './repository.ts';
 import { decideUpdate, type UpdateRequest, type Write } from './updateDecision.ts';
 
+export interface UpdateCollaborators extends Collaborators<'getCached' | 'get' | 'put'> {
+  /** Whether an operation that has ended keeps its status: see `KEEP_FINAL_STATUS`. */
+  readonly keepsFinalStatus?: boolean;
+}
+
 /**
  * Makes the update of operations. It merges a patch into the stored operation, creates the operation if there is none, and
  * stores the result unless the patch changes nothing. Concurrent updates of different properties all survive; those of one
@@ -21,7 +26,8 @@ export function createUpdateOperation({
   operations,
   listen,
   now = Date.now,
-}: Collaborators<'getCached' | 'get' | 'put'>) {
+  keepsFinalStatus = false,
+}: UpdateCollaborators) {
   const mutex = createKeyedMutex();
   const freshness = createCacheFreshness();
   const meter = metrics.getMeter(SCOPE);
@@ -52,7 +58,8 @@ export function createUpdateOperation({
         current = await operations.get(tenant, id, signal);
         if (cached && attempts.length === 0) freshness.learn(cached.ageMs, current?.etag === cached.etag);
       }
-      const decision = decideUpdate(request, { current, isCached, attempts, writeId, now: now() });
+      const known = { current, isCached, attempts, writeId, now: now(), keepsFinalStatus };
+      const decision = decideUpdate(request, known);
       if (decision.step === 'read') continue;
       if (decision.step === 'write') {
         const stored = await attempt(attempts, current, () => write(decision, current), signal, isCached);

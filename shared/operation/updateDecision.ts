@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ServiceError } from '../serviceError.ts';
 import { type Attempt, exhausted, failure } from './attempt.ts';
 import type { ChangeType, Outcome } from './changeListener.ts';
 import {
   applyPatch,
+  finalStatuses,
   newPlayPromptOperation,
   type OperationVersion,
   type PlayPromptOperation,
@@ -29,6 +31,8 @@ export interface UpdateKnowledge {
   readonly attempts: readonly Attempt<StoredOperation | undefined>[];
   readonly writeId: string;
   readonly now: number;
+  /** Whether an operation that has ended keeps its status. */
+  readonly keepsFinalStatus: boolean;
 }
 
 /** A write on top of `current`. Without a `changeType` it only records the request. */
@@ -55,7 +59,7 @@ export type UpdateDecision =
  */
 export function decideUpdate(
   { id, patch, preconditions, repeatable }: UpdateRequest,
-  { current, isCached, attempts, writeId, now }: UpdateKnowledge,
+  { current, isCached, attempts, writeId, now, keepsFinalStatus }: UpdateKnowledge,
 ): UpdateDecision {
   const repetition = findRepetition(current, repeatable);
   if (current?.writes.includes(writeId)) {
@@ -66,8 +70,11 @@ export function decideUpdate(
   const outcome = isUnknown ? 'unknown' : 'refused';
   if (repetition.response) return { step: 'answer', version: repetition.response, outcome };
 
-  const failed = repetition.refusal ?? failedPrecondition(preconditions, current?.etag);
   const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
+  const failed =
+    repetition.refusal ??
+    failedPrecondition(preconditions, current?.etag) ??
+    (keepsFinalStatus && current ? statusConflict(current.operation, next) : undefined);
   const isSame = current !== undefined && isDeepStrictEqual(next, current.operation);
   const isUnchanged = isSame && !repeatable;
   if (isCached) {
@@ -83,6 +90,13 @@ export function decideUpdate(
   const changeType = current ? 'updated' : 'created';
   const history = nextHistory(current, repeatable, now);
   return { step: 'write', next, changeType: isSame ? undefined : changeType, history, outcome };
+}
+
+/** The error of a change to the status of an operation that has ended; undefined if there is none. */
+function statusConflict({ status }: PlayPromptOperation, next: PlayPromptOperation): ServiceError | undefined {
+  if (next.status === status || !finalStatuses.some((final) => final === status)) return undefined;
+  const wayOut = 'Use another id, or delete the operation first.';
+  return new ServiceError('statusFinal', `The operation is ${status}, and keeps this status. ${wayOut}`);
 }
 
 /**

@@ -13,7 +13,7 @@ const folder = newFolder();
 let service: TestService;
 let client: PlayPromptClient;
 beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path });
+  service = await startService({ AZURITE_LOCATION: folder.path, KEEP_FINAL_STATUS: 'true' });
   client = open();
 });
 afterAll(async () => {
@@ -80,6 +80,13 @@ test('a change is made on what it was thought to be, however many change it at t
   expect((await client.read(id))?.resultInfo?.subcode).toBe(4);
   const asItIs = await client.change(id, () => undefined);
   expect(asItIs).toMatchObject({ id });
+});
+
+test('a change of what has ended, and keeps its status, stops; the error has the operation', async () => {
+  const ended = await client.update({ status: 'Failed' }, { id: crypto.randomUUID() });
+  const revive = jest.fn(() => ({ status: 'Running' }) as const);
+  await expect(client.change(ended.id, revive)).rejects.toMatchObject({ status: 409, operation: ended });
+  expect(revive).toHaveBeenCalledTimes(1);
 });
 
 test('an update whose answer is lost is done once', async () => {

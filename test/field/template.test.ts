@@ -21,6 +21,7 @@ const chosen = {
   AUTH_SCOPES: 'Calls.Initiate',
   AUTH_V1_ISSUER: 'https://sts.windows.net/{tenantid}/',
   AUTH_ALGORITHMS: 'RS256,PS256',
+  KEEP_FINAL_STATUS: 'true',
   RETENTION_DAYS: '30',
   PAGES: 'board',
   NOTIFICATION_HOSTS: 'bot.example,*.bots.example',
@@ -74,10 +75,10 @@ const refused: readonly (readonly [parameters: string, ...named: string[]])[] = 
   [
     main(
       "param cosmosMaxThroughput = 1500\nparam alertEmails = ['on-call']",
-      { ...chosen, AUTH_TENANTS: `${TENANT},contoso.com`, RETENTION_DAYS: 'thirty' },
+      { ...chosen, AUTH_TENANTS: `${TENANT},contoso.com`, KEEP_FINAL_STATUS: 'yes', RETENTION_DAYS: 'thirty' },
       'Production',
     ),
-    ...['environmentName', 'AUTH_TENANTS', 'RETENTION_DAYS', 'cosmosMaxThroughput', 'alertEmails'],
+    ...['environmentName', 'AUTH_TENANTS', 'KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'cosmosMaxThroughput', 'alertEmails'],
   ],
   [main('', { ...chosen, AUTH_TENANTS: TENANT.slice(1) }, 'test-'), 'environmentName', 'AUTH_TENANTS'],
   [main('', { ...chosen, AUTH_TENANTS: '' }), 'AUTH_TENANTS'],
@@ -436,7 +437,7 @@ describeWithBicep('what infra/ deploys', () => {
 
     test('gets everything that a deployment chooses, and nothing for what it leaves empty', () => {
       expect(settingsOf('cosmos')).toMatchObject({ ...chosen, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' });
-      const empty = ['RETENTION_DAYS', 'NOTIFICATION_HOSTS', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
+      const empty = ['KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'NOTIFICATION_HOSTS', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
       expect(Object.keys(settingsOf('production'))).not.toEqual(expect.arrayContaining(empty));
       const { properties } = z
         .object({

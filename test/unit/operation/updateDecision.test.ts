@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
-import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
+import { newPlayPromptOperation, operationStatuses } from '../../../shared/operation/playPromptOperation.ts';
 import { MAX_REQUESTS_OF_CALLER, nextHistory, repeatableRequest } from '../../../shared/operation/repeatability.ts';
 import { KEPT_WRITES, type StoredOperation } from '../../../shared/operation/repository.ts';
 import { decideUpdate, type UpdateKnowledge, type UpdateRequest } from '../../../shared/operation/updateDecision.ts';
@@ -37,6 +37,8 @@ const dropped = stored({
     responses: [],
   },
 });
+
+const fixed = { writeId: 'w', now: NOW, keepsFinalStatus: false };
 
 const read = { step: 'read' };
 type Ended = 'written' | 'refused' | 'unknown';
@@ -228,12 +230,51 @@ test.each<Row>([
   ['unless a precondition fails', ifMatch('"e"'), { attempts: [{ base }] }, fail('versionMissing')],
 ])('%s', (_title, request, known, decision) => {
   const whole = { id: 'a', patch: { status: 'Completed' }, preconditions: {}, ...request } as const;
-  const knowledge = { current: undefined, isCached: false, attempts: [], writeId: 'w', now: NOW, ...known };
+  const knowledge = { current: undefined, isCached: false, attempts: [], ...fixed, ...known };
   expect(decideUpdate(whole, knowledge)).toEqual(decision);
 });
 
 test('a repeatable write records its request', () => {
   const request = { id: 'a', patch: {}, preconditions: {}, repeatable };
-  const known = { current: base, isCached: false, attempts: [], writeId: 'w', now: NOW };
+  const known = { current: base, isCached: false, attempts: [], ...fixed };
   expect(decideUpdate(request, known)).toMatchObject({ history: { latest: repeatable.key } });
+});
+
+test.each([
+  ['NotStarted', 'answer', 'write', 'write', 'write'],
+  ['Running', 'write', 'answer', 'write', 'write'],
+  ['Completed', 'fail', 'fail', 'answer', 'fail'],
+  ['Failed', 'fail', 'fail', 'fail', 'answer'],
+] as const)('from %s, a change of the status to each of the four where an end is final', (from, ...steps) => {
+  const current = stored({ operation: { ...newPlayPromptOperation('a'), status: from } });
+  const known = { current, isCached: false, attempts: [], ...fixed };
+  const decide = (keepsFinalStatus: boolean) => (status: (typeof operationStatuses)[number]) =>
+    decideUpdate({ id: 'a', patch: { status }, preconditions: {} }, { ...known, keepsFinalStatus });
+  const decisions = operationStatuses.map(decide(true));
+  expect(decisions.map(({ step }) => step)).toEqual(steps);
+  const refusal = {
+    reason: 'statusFinal',
+    message: expect.stringMatching(new RegExp(`is ${from}\\b.*(another id|delete)`)),
+  };
+  for (const decision of decisions) if (decision.step === 'fail') expect(decision.error).toMatchObject(refusal);
+  expect(operationStatuses.map(decide(false)).map(({ step }) => step)).not.toContain('fail');
+});
+
+test.each<Row>([
+  ['an end that the cache has is read again', {}, { isCached: true }, read],
+  ['a precondition that fails comes first', ifMatch('"x"'), {}, fail('versionChanged')],
+  ['a lost write comes first', {}, { attempts: [{ base, cause }], current: muchLater }, fail('unavailable')],
+  [
+    'the own write that ended it is answered',
+    {},
+    { attempts: [{ base, cause }], current: own },
+    answer({ etag: own.etag }, 'written'),
+  ],
+  ['a repetition gets the first response', { repeatable }, { current: after }, answer({ etag: 'W/"first"' })],
+  ['other properties change', { patch: { clientContext: 'c' } }, {}, write('updated', 'Failed')],
+])('where an end is final: %s', (_title, request, { current = stored(), ...known }, decision) => {
+  const failed = { ...current, operation: { ...current.operation, status: 'Failed' as const } };
+  const whole = { id: 'a', patch: { status: 'Running' }, preconditions: {}, ...request } as const;
+  const knowledge = { isCached: false, attempts: [], ...fixed, ...known, current: failed, keepsFinalStatus: true };
+  expect(decideUpdate(whole, knowledge)).toEqual(decision);
 });

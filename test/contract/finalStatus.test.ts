@@ -1,0 +1,76 @@
+// KEEP_FINAL_STATUS: an operation that has ended keeps its status.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+
+let app: TestApp;
+/** Another instance of the service, with the same store and issuer. */
+let other: TestApp;
+beforeAll(async () => {
+  app = await startApp({ KEEP_FINAL_STATUS: 'true' });
+  const same = { AUTH_AUTHORITY: app.issuer.authority, TABLES_NAME: app.table };
+  other = await startApp({ KEEP_FINAL_STATUS: 'true', ...same });
+});
+afterAll(async () => {
+  await app.close();
+  await other.close();
+});
+
+const newPath = () => `/v1.0/playPromptOperation/${crypto.randomUUID()}`;
+const read = async (path: string) => (await app.send({ method: 'GET', path })).json;
+const conflict = (status: string) => ({ code: 'Conflict', message: expect.stringContaining(`is ${status}`) });
+
+test('of two that end it at the same time, on two instances, exactly one wins, and the other learns which', async () => {
+  for (let round = 0; round < 10; round++) {
+    const path = newPath();
+    await app.send({ path, body: { status: 'Running' } });
+    await other.send({ method: 'GET', path, token: app.token });
+    const answers = await Promise.all([
+      app.send({ path, body: { status: 'Completed', resultInfo: { code: 200 } } }),
+      other.send({ path, token: app.token, body: { status: 'Failed', resultInfo: { code: 500 } } }),
+    ]);
+    const [winner, loser] = answers.toSorted((one, another) => one.status - another.status);
+    expect([winner?.status, loser?.status]).toEqual([200, 409]);
+    expect(loser?.json.error).toMatchObject(conflict(winner?.json.status));
+    expect(await read(path)).toEqual({ ...winner?.json, '@odata.context': expect.any(String) });
+  }
+});
+
+test('nothing of a patch that would change the status is written, alone, with If-Match, repeatable or in a batch', async () => {
+  const path = newPath();
+  const ended = await app.send({ path, body: { status: 'Completed' } });
+  const body = { status: 'Running', clientContext: 'late' };
+  const headers = {
+    'repeatability-request-id': crypto.randomUUID(),
+    'repeatability-first-sent': new Date().toUTCString(),
+  };
+  const etag = ended.headers.get('etag') ?? '';
+  const requests: TestRequest[] = [{}, { headers: { 'if-match': etag } }, { headers }, { headers }];
+  for (const request of requests) {
+    const { status, json, headers: answered } = await app.send({ path, body, ...request });
+    expect([status, answered.get('repeatability-result')]).toEqual([
+      409,
+      request.headers === headers ? 'rejected' : null,
+    ]);
+    expect(json.error).toMatchObject(conflict('Completed'));
+  }
+  const batched = { id: '1', method: 'PATCH', url: path.replace('/v1.0', ''), body };
+  const requestsOfBatch = [{ ...batched, headers: { 'Content-Type': 'application/json' } }];
+  const { json } = await app.send({ method: 'POST', path: '/v1.0/$batch', body: { requests: requestsOfBatch } });
+  expect(json.responses).toMatchObject([{ status: 409, body: { error: conflict('Completed') } }]);
+  expect((await read(path))['@odata.etag']).toBe(etag);
+});
+
+test('the same status again, and other properties, are taken; once deleted, the id is free', async () => {
+  const path = newPath();
+  const headers = {
+    'repeatability-request-id': crypto.randomUUID(),
+    'repeatability-first-sent': new Date().toUTCString(),
+  };
+  const ended = await app.send({ path, headers, body: { status: 'Failed' } });
+  expect((await app.send({ path, body: { status: 'FAILED' } })).json).toEqual(ended.json);
+  const { json } = await app.send({ path, body: { status: 'Failed', resultInfo: { code: 500 } } });
+  expect(json).toMatchObject({ status: 'Failed', resultInfo: { code: 500 } });
+  expect((await other.send({ path, headers, token: app.token, body: { status: 'Failed' } })).json).toEqual(ended.json);
+  await app.send({ method: 'DELETE', path });
+  expect((await app.send({ path, body: { status: 'Running' } })).status).toBe(200);
+});
