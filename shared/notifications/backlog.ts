@@ -1,13 +1,20 @@
 // What a receiver has not accepted waits in the backlog of its subscription, until a run of the timer delivers it
 // (deliverDue.ts). A run asks each receiver that failed one backlog, however much waits in it.
 import { metrics } from '@opentelemetry/api';
+import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
+import { withDeadline } from '../bounds.ts';
 import { SCOPE } from '../tracing.ts';
 import { lifecycleEntry, type NotifiedChange, type OutboxRepository } from './outboxEntry.ts';
 import type { Backlog, BacklogKey, Subscription } from './subscription.ts';
 
 /** How many changes wait for a subscription before it is saturated. */
 export const MOST_WAITING = 1000;
+
+/** How many changes of a tenant are added concurrently: what its receivers do not accept must not slow the store down. */
+const CONCURRENT_ADDITIONS = 2;
+
+const ADDITION_DEADLINE_MS = 10_000;
 
 /** After how many changes that this instance has added it counts all of them again, and after how long those of a full one. */
 const COUNT_AFTER = 100;
@@ -79,7 +86,7 @@ export interface Backlogs {
    * Adds a change to the backlog of a subscription, for a run to deliver not before `retryAfterMs`. If it is full, the
    * subscription is saturated: the change is left out, and the subscription gets `missed`.
    */
-  add(subscription: Subscription, waiting: WaitingChange, retryAfterMs: number, signal: AbortSignal): Promise<void>;
+  add(subscription: Subscription, waiting: WaitingChange, retryAfterMs: number): Promise<void>;
 
   /** Makes a subscription get `missed`, for changes that are given up afterwards. */
   giveUp(subscription: Subscription, changes: number, cause: string, signal: AbortSignal): Promise<void>;
@@ -107,23 +114,32 @@ export function createBacklogs({
   readonly entries: Pick<OutboxRepository, 'create'>;
   readonly now?: (() => number) | undefined;
 }): Backlogs {
+  const limits = new Map<string, LimitFunction>();
   const known = new QuickLRU<string, Known>({ maxSize: 1000 });
   const counter = metrics.getMeter(SCOPE).createCounter(NOTIFICATIONS.name, NOTIFICATIONS);
 
   return {
-    async add(subscription, waiting, retryAfterMs, signal) {
-      const { id } = subscription;
-      const state = await counted(id, signal);
-      if (await isFull(state)) return saturate(subscription, state, signal);
-      state.added += 1;
-      await touch(subscription, state, retryAfterMs, signal);
-      await repository.add(id, waiting, signal);
+    add(subscription, waiting, retryAfterMs) {
+      const limit = limits.get(subscription.tenant) ?? pLimit(CONCURRENT_ADDITIONS);
+      limits.set(subscription.tenant, limit);
+      return limit(() =>
+        withDeadline(ADDITION_DEADLINE_MS, (signal) => add(subscription, waiting, retryAfterMs, signal)),
+      );
     },
 
     giveUp,
 
     leaveOut: (changes) => counter.add(changes, { result: 'dropped', cause: 'saturated' }),
   };
+
+  async function add(subscription: Subscription, waiting: WaitingChange, retryAfterMs: number, signal: AbortSignal) {
+    const { id } = subscription;
+    const state = await counted(id, signal);
+    if (await isFull(state)) return saturate(subscription, state, signal);
+    state.added += 1;
+    await touch(subscription, state, retryAfterMs, signal);
+    await repository.add(id, waiting, signal);
+  }
 
   /** Makes known that something waits, or is about to: before it does, since a run looks only into backlogs that are known. */
   async function touch({ tenant, id }: Subscription, state: Known, retryAfterMs: number, signal: AbortSignal) {

@@ -260,7 +260,7 @@ async function deliverChange(run: Run, owned: StoredEntry, content: ChangeEntry)
         return [];
       }
       if (subscription.backlog && (subscription.backlog.failures > 0 || subscription.backlog.isSaturated)) {
-        await run.backlogs.add(subscription, made, 0, run.signal);
+        await run.backlogs.add(subscription, made, 0);
         return [];
       }
       const outcome = await run.delivery.deliver(subscription, made, leasedUntil(run, owned.dueAt), [0]);

@@ -1,7 +1,6 @@
 // One notification: its attempts, and what becomes of it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
-import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
@@ -33,9 +32,6 @@ const LONGEST_RETRY_AFTER_MS = 60 * 60_000;
 const RECORD_INTERVAL_MS = 10_000;
 
 const STORE_DEADLINE_MS = 10_000;
-
-/** How many changes of a tenant are added to backlogs concurrently: updates use the same store. */
-const CONCURRENT_ADDS = 8;
 
 /**
  * How much memory notifications take, in bytes, from the first attempt until they are accepted or in a backlog: in all, and
@@ -123,7 +119,6 @@ export function createDelivery({
 }): Delivery {
   const recorded = new QuickLRU<string, LastDelivery>({ maxSize: 1000 });
   const hold = createMemory();
-  const adds = new Map<string, LimitFunction>();
   const counter = metrics.getMeter(SCOPE).createCounter(NOTIFICATIONS.name, NOTIFICATIONS);
 
   return {
@@ -140,16 +135,14 @@ export function createDelivery({
     },
 
     async deliver(subscription, made, leasedUntil, pauses) {
-      const { tenant, backlog } = subscription;
+      const { backlog } = subscription;
       const release = hold(subscription, made.version);
       if (!release) return 'left';
       try {
         const isQuiet = backlog !== undefined && backlog.quietUntil.getTime() > now();
         const failure = isQuiet ? BUSY : await sendChange(subscription, made, leasedUntil, pauses);
         if (!failure) return 'accepted';
-        const limit = adds.get(tenant) ?? pLimit(CONCURRENT_ADDS);
-        adds.set(tenant, limit);
-        await limit(() => store((signal) => backlogs.add(subscription, made, failure.retryAfterMs, signal)));
+        await backlogs.add(subscription, made, failure.retryAfterMs);
         return 'waiting';
       } catch (error) {
         if (isUnavailable(error)) return 'left';

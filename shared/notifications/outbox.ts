@@ -91,8 +91,10 @@ export function createOutbox({
         last.subscriptions.map(async (subscription) => {
           if (!ids.includes(subscription.id)) return [];
           // Whether it was renewed is for the timer to find out.
+          // One attempt finds out whether a receiver that failed in a run of the timer is back.
+          const pauses = subscription.backlog && subscription.backlog.failures > 0 ? [0] : FIRST_PAUSES_MS;
           const outcome = isLive(subscription, now())
-            ? await delivery.deliver(subscription, made, stored.dueAt, FIRST_PAUSES_MS)
+            ? await delivery.deliver(subscription, made, stored.dueAt, pauses)
             : 'left';
           return outcome === 'left' ? [subscription.id] : [];
         }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createBacklogs, MOST_WAITING } from '../../../shared/notifications/backlog.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
+import { OTHER_TENANT } from '../../support/tokens.ts';
 
 const recorded = registerMetrics();
 
@@ -37,13 +38,13 @@ function setUp() {
 }
 
 async function fill({ add }: Pick<ReturnType<typeof setUp>, 'add'>, from: number, to: number) {
-  for (let n = from; n < to; n++) await add(subscription, waiting(n), 0, signal);
+  for (let n = from; n < to; n++) await add(subscription, waiting(n), 0);
 }
 
 describe('a change that is added', () => {
   test('waits in the backlog of its subscription, which is due at once', async () => {
     const { add, repository, backlog, entries } = setUp();
-    await add(subscription, waiting(1), 0, signal);
+    await add(subscription, waiting(1), 0);
     expect(repository.changesOf('s')).toEqual([waiting(1)]);
     expect(backlog()).toMatchObject({
       retryAt: new Date(NOW),
@@ -56,11 +57,11 @@ describe('a change that is added', () => {
 
   test('is not due before the time that its receiver asks for, and neither is anything else', async () => {
     const { add, backlog } = setUp();
-    await add(subscription, waiting(1), 0, signal);
-    await add(subscription, waiting(2), 7000, signal);
+    await add(subscription, waiting(1), 0);
+    await add(subscription, waiting(2), 7000);
     const until = new Date(NOW + 7000);
     expect(backlog()).toMatchObject({ retryAt: until, quietUntil: until });
-    await add(subscription, waiting(3), 5000, signal);
+    await add(subscription, waiting(3), 5000);
     expect(backlog()).toMatchObject({ retryAt: until });
   });
 
@@ -72,29 +73,29 @@ describe('a change that is added', () => {
       touch: async () => void steps.push('touch'),
       add: async () => void steps.push('add'),
     };
-    await createBacklogs({ repository: stepping, entries, now: () => NOW }).add(subscription, waiting(1), 0, signal);
+    await createBacklogs({ repository: stepping, entries, now: () => NOW }).add(subscription, waiting(1), 0);
     expect(steps).toEqual(['touch', 'add']);
   });
 
   test('makes known that changes are added, once a minute for each instance', async () => {
     const { add, requests, clock, backlog, instance } = setUp();
-    await add(subscription, waiting(1), 0, signal);
+    await add(subscription, waiting(1), 0);
     clock.now += 59_999;
-    await add(subscription, waiting(2), 0, signal);
+    await add(subscription, waiting(2), 0);
     expect(requests.touch).toBe(1);
-    await instance().add(subscription, waiting(3), 0, signal);
+    await instance().add(subscription, waiting(3), 0);
     expect(requests.touch).toBe(2);
     clock.now += 60_000;
-    await add(subscription, waiting(4), 0, signal);
+    await add(subscription, waiting(4), 0);
     expect([requests.touch, backlog().touchedAt]).toEqual([3, new Date(clock.now)]);
   });
 
   test('makes the backlog known again although another instance has removed it, which was empty for minutes', async () => {
     const { add, repository, clock, backlog } = setUp();
-    await add(subscription, waiting(1), 0, signal);
+    await add(subscription, waiting(1), 0);
     await repository.remove(backlog(), signal);
     clock.now += 5 * 60_000;
-    await add(subscription, waiting(2), 0, signal);
+    await add(subscription, waiting(2), 0);
     expect(backlog()).toMatchObject({ touchedAt: new Date(clock.now), isSaturated: false });
   });
 });
@@ -124,7 +125,7 @@ describe('a full backlog', () => {
   test('has at most 100 more for each instance that adds at the same time, and counting costs a request for as many', async () => {
     const { add, instance, repository, requests } = setUp();
     const others = [add, instance().add, instance().add];
-    for (let n = 0; n < 2 * MOST_WAITING; n++) await others[n % 3]?.(subscription, waiting(n), 0, signal);
+    for (let n = 0; n < 2 * MOST_WAITING; n++) await others[n % 3]?.(subscription, waiting(n), 0);
     expect(repository.changesOf('s').length).toBeLessThanOrEqual(MOST_WAITING + 300);
     expect(requests.count).toBeLessThan(30);
   });
@@ -134,9 +135,28 @@ describe('a full backlog', () => {
     await fill({ add }, 0, MOST_WAITING + 1);
     for (const each of repository.changesOf('s')) await repository.removeWaiting('s', each, signal);
     clock.now += 10_001;
-    await add(subscription, waiting(MOST_WAITING + 2), 0, signal);
+    await add(subscription, waiting(MOST_WAITING + 2), 0);
     expect(repository.changesOf('s')).toHaveLength(1);
   });
+});
+
+test('two changes of a tenant are added at a time, however many wait, and those of another do not wait for them', async () => {
+  const { repository, entries } = setUp();
+  const held: (() => void)[] = [];
+  const adding = { ...repository, add: () => new Promise<void>((resolve) => held.push(resolve)) };
+  const { add } = createBacklogs({ repository: adding, entries, now: () => NOW });
+  const turn = () => new Promise(setImmediate);
+  const all = Array.from({ length: 5 }, (_, n) => add(subscription, waiting(n), 0));
+  await turn();
+  expect(held).toHaveLength(2);
+  all.push(add(aSubscription({ tenant: OTHER_TENANT }), waiting(9), 0));
+  await turn();
+  expect(held).toHaveLength(3);
+  while (held.length > 0) {
+    held.shift()?.();
+    await turn();
+  }
+  await Promise.all(all);
 });
 
 test('what cannot be counted now is not added, and is counted again', async () => {
@@ -147,9 +167,9 @@ test('what cannot be counted now is not added, and is counted again', async () =
     return 0;
   };
   const { add } = createBacklogs({ repository: { ...repository, count }, entries, now: () => NOW });
-  await expect(add(subscription, waiting(1), 0, signal)).rejects.toThrow('down');
+  await expect(add(subscription, waiting(1), 0)).rejects.toThrow('down');
   expect(repository.changesOf('s')).toEqual([]);
   isDown = false;
-  await add(subscription, waiting(1), 0, signal);
+  await add(subscription, waiting(1), 0);
   expect(repository.changesOf('s')).toHaveLength(1);
 });

@@ -197,18 +197,32 @@ describe('a change', () => {
 
 describe('a subscription that is saturated', () => {
   const date = new Date(0);
-  const saturated = receiving('a', {
-    backlog: {
-      tenant: TENANT,
-      subscriptionId: 'a',
-      since: date,
-      touchedAt: date,
-      retryAt: date,
-      failures: 1,
-      isSaturated: true,
-      quietUntil: date,
-      etag: 'e',
-    },
+  const receivingBehind = (changes: { failures?: number; isSaturated?: boolean }) =>
+    receiving('a', {
+      backlog: {
+        tenant: TENANT,
+        subscriptionId: 'a',
+        since: date,
+        touchedAt: date,
+        retryAt: date,
+        failures: 1,
+        isSaturated: false,
+        quietUntil: date,
+        etag: 'e',
+        ...changes,
+      },
+    });
+  const saturated = receivingBehind({ isSaturated: true });
+
+  test.each([
+    [0, FIRST_PAUSES_MS.length],
+    [1, 1],
+  ])('is not what one is whose receiver failed in %i runs: that is asked %i times', async (failures, attempts) => {
+    const { posted, listener } = setUp([receivingBehind({ failures })], { statuses: { [urlOf('a')]: 500 } });
+    await listener.beforeWrite(change, signal);
+    listener.afterWrite(version);
+    await settled();
+    expect(posted).toHaveLength(attempts);
   });
 
   test('costs nothing: its changes are left out, and counted', async () => {
