@@ -18,7 +18,7 @@ Receives change notifications on this machine, and prints each on a line. First 
   --help         print this text
 `;
 
-/** How long the printed command's subscription lasts: the most that the service allows is three days. */
+/** How long the printed command's subscription lasts: the most that the service allows is a day. */
 const SUBSCRIPTION_MS = 24 * 3600 * 1000;
 
 const { values } = readCommandLine(USAGE, {
