@@ -59,8 +59,14 @@ export async function startBicep(path: string, env: Readonly<Record<string, stri
 
   return {
     async compile(name) {
-      const { contents = '', diagnostics } = await bicep.compile({ path: resolve('infra', name) });
-      return { json: contents, complaints: diagnostics.map(({ source, message }) => `${source}: ${message}`) };
+      const path = resolve('infra', name);
+      const { diagnostics, ...made } = name.endsWith('.bicepparam')
+        ? await bicep.compileParams({ path, parameterOverrides: {} })
+        : await bicep.compile({ path });
+      return {
+        json: 'contents' in made ? (made.contents ?? '') : '',
+        complaints: diagnostics.map(({ source, message }) => `${source}: ${message}`),
+      };
     },
 
     async evaluate(parameters) {
@@ -68,14 +74,14 @@ export async function startBicep(path: string, env: Readonly<Record<string, stri
       const file = isText ? join(folder, `${++files}.bicepparam`) : parameters;
       if (isText) writeFileSync(file, parameters.replace("using '", "using '../../infra/"));
       const request = { path: resolve(file) };
-      const { diagnostics } = await bicep.compileParams({ ...request, parameterOverrides: {} });
-      if (diagnostics.length > 0) return diagnostics.map(({ message }) => message).join('\n');
       const isGroup = readFileSync(file, 'utf8').includes('main.bicep');
       const metadata = { ...SUBSCRIPTION, ...(isGroup && { resourceGroup: 'rg-playprompt' }) };
       try {
         return snapshot.parse(JSON.parse((await bicep.getSnapshot({ ...request, metadata })).snapshot));
       } catch (error) {
-        return String(error);
+        // What is wrong with the file itself, or else with what it asks for.
+        const { diagnostics } = await bicep.compileParams({ ...request, parameterOverrides: {} });
+        return [...diagnostics.map(({ message }) => message), String(error)].join('\n');
       }
     },
 
