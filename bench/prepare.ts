@@ -10,14 +10,11 @@ export const ROOT_FOLDER = resolve(BENCH_FOLDER, '..');
 /** Where the packaged app is, with its host.json and package.json. */
 export const APP_FOLDER = resolve(ROOT_FOLDER, 'dist/app');
 
-/** Installs the peers' packages unless they are as the lock file has them, and builds the app in both its forms. */
+/** Installs the peers' packages unless they are as the lock file has them, and packages the app. */
 export function prepare(): void {
   installPackages(BENCH_FOLDER);
-  npm(['run', '--silent', 'build'], ROOT_FOLDER);
-  npm(['run', '--silent', 'package'], ROOT_FOLDER);
-}
-
-function npm(args: readonly string[], cwd: string) {
-  const { status } = spawnSync('npm', args, { cwd, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
-  if (status !== 0) throw new Error(`npm ${args.join(' ')} failed.`);
+  const shell = process.platform === 'win32';
+  const args = ['run', '--silent', 'package'];
+  const { status } = spawnSync('npm', args, { cwd: ROOT_FOLDER, stdio: ['ignore', 2, 2], shell });
+  if (status !== 0) throw new Error('npm run package failed.');
 }

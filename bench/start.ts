@@ -1,38 +1,36 @@
-// `npm run bench`, `npm run bench:compute`, `npm run bench:coldstart`: runs those measurements and writes
-// bench/results.json, results.md, the plot, and the goals in docs/performance.md; with --quick less of it, and into
-// bench/dist/quick/ instead.
+// `npm run bench`: see USAGE.
 import { resolve } from 'node:path';
 import { readCommandLine } from '../local/commandLine.ts';
-import { BENCH_FOLDER, prepare } from './prepare.ts';
+import type { Goal } from './goals.ts';
+import type { Plan } from './plan.ts';
+import { BENCH_FOLDER, prepare, ROOT_FOLDER } from './prepare.ts';
+
+const PARTS = ['handler', 'rate', 'callers', 'requests', 'growth', 'notifications', 'start'];
 
 const USAGE = `
-npm run bench, npm run bench:compute or npm run bench:coldstart, with -- [options]
+npm run bench [-- options] [parts]
 
-Measures the service beside others and writes bench/results.json, bench/results.md, the plot, and the goals in
-docs/performance.md.
+Measures the service beside others, in 20 minutes or less, and writes bench/results.md and the goals in docs/performance.md.
+With names of parts it measures only these, prints the goals, and writes nothing.
 
-  --quick     measures less, in five minutes or less, and writes into bench/dist/quick/
-  --stored N  stores up to N operations instead of 100,000 (npm run bench); 1,000,000 of them take 20 minutes more
-  --help      print this text
+  parts    ${PARTS.join(', ')}
+  --quick  measures less, in a few minutes, to see that everything works, and writes nothing
+  --help   print this text
 `;
 
-const { values, positionals } = readCommandLine(
-  USAGE,
-  { quick: { type: 'boolean', default: false }, stored: { type: 'string' } },
-  true,
-);
-const stored = values.stored === undefined ? undefined : Number(values.stored);
-if (stored !== undefined && !(Number.isSafeInteger(stored) && stored > 0)) {
-  console.error('--stored is a number of operations, such as 1000000. See --help.');
-  process.exit(1);
-}
-const wanted: readonly string[] = positionals;
-if (stored !== undefined && !wanted.includes('lists')) {
-  console.error('--stored is an option of npm run bench only. See --help.');
-  process.exit(1);
-}
+const { values, positionals } = readCommandLine(USAGE, { quick: { type: 'boolean', default: false } }, true);
+const unknown = positionals.find((name) => !PARTS.includes(name));
+if (unknown !== undefined) throw new Error(`There is no part ${unknown}. See --help.`);
 prepare();
 // What follows has packages that were perhaps just installed.
-const { measure } = await import('./measure.ts');
-const folder = values.quick ? resolve(BENCH_FOLDER, 'dist/quick') : BENCH_FOLDER;
-await measure(wanted, values.quick, stored, folder);
+const { describeRun, goalsTable, writeResults } = await import('./goals.ts');
+const { planOf } = await import('./plan.ts');
+const goals: Goal[] = [];
+for (const name of positionals.length > 0 ? positionals : PARTS) {
+  const part: { measure(plan: Plan): Promise<Goal[]> } = await import(`./parts/${name}.ts`);
+  goals.push(...(await part.measure(planOf(name, values.quick))));
+}
+if (positionals.length === 0 && !values.quick) {
+  writeResults(goals, resolve(BENCH_FOLDER, 'results.md'), resolve(ROOT_FOLDER, 'docs/performance.md'));
+}
+console.log(`${describeRun()}\n\n${goalsTable(goals)}`);

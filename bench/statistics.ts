@@ -7,20 +7,20 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 export function median(values: readonly number[]): number {
-  return (
-    (quantile(values, 0.5) +
-      -quantile(
-        values.map((value) => -value),
-        0.5,
-      )) /
-    2
-  );
+  const negative = values.map((value) => -value);
+  return (quantile(values, 0.5) - quantile(negative, 0.5)) / 2;
+}
+
+/** What a figure is to be at most, or at least. */
+export interface Bound {
+  readonly most?: number;
+  readonly least?: number;
 }
 
 /** A median over rounds, and its 95 % confidence interval: none of fewer than 6 rounds. */
 export interface Estimate {
   readonly median: number;
-  readonly interval?: readonly [low: number, high: number] | undefined;
+  readonly interval?: readonly [low: number, high: number];
   readonly rounds: number;
 }
 
@@ -44,15 +44,8 @@ export function estimate(values: readonly number[]): Estimate {
   return { median: median(values), ...(low !== undefined && high !== undefined && { interval: [low, high] }), rounds };
 }
 
-/** The ratio of each value to that of the same round. */
-export function ratios(values: readonly number[], references: readonly number[]): number[] {
-  return values.map((value, round) => value / (references[round] ?? Number.NaN));
-}
-
 /** What was counted, not sampled. */
-export function exactly(value: number): Estimate {
-  return { median: value, interval: [value, value], rounds: 1 };
-}
+export const exactly = (value: number): Estimate => ({ median: value, interval: [value, value], rounds: 1 });
 
 /** The width of the interval, in parts of the median. */
 export function width({ median, interval }: Estimate): number {
@@ -86,27 +79,27 @@ export async function interleave<Contender, Result>(
 /** How wide the interval of a goal may be. */
 export const WIDEST = 0.1;
 
-/** Whether there are enough rounds: at least so many, and then every figure is narrow, or the time since now is over. */
-export function enoughRounds(
-  least: number,
-  budgetMs: number,
-  figures: () => readonly Estimate[],
-): (rounds: number) => boolean {
+/**
+ * Takes rounds, of which each contains every contender: at least so many, and then until every figure is narrow or the time
+ * is over.
+ *
+ * @returns what follows from all of them
+ */
+export async function inRounds<Round, Result extends { readonly figure: Estimate }>(
+  { least, budgetMs }: { readonly least: number; readonly budgetMs: number },
+  takeRound: (index: number) => Promise<Round>,
+  resultsOf: (rounds: readonly Round[]) => Result[],
+): Promise<Result[]> {
   const deadline = performance.now() + budgetMs;
-  return (rounds) =>
-    rounds >= least && (performance.now() > deadline || figures().every((figure) => width(figure) <= WIDEST));
+  const rounds: Round[] = [];
+  const isEnough = () =>
+    performance.now() > deadline || resultsOf(rounds).every(({ figure }) => width(figure) <= WIDEST);
+  while (rounds.length < least || !isEnough()) rounds.push(await takeRound(rounds.length));
+  return resultsOf(rounds);
 }
 
-export type Verdict = 'met' | 'not met' | 'undecided';
-
 /** A goal is met, or not met, only if the whole interval is on one side of its bound. */
-export function judge(
-  { interval }: Estimate,
-  {
-    most = Number.POSITIVE_INFINITY,
-    least = Number.NEGATIVE_INFINITY,
-  }: { readonly most?: number | undefined; readonly least?: number | undefined },
-): Verdict {
+export function judge({ interval }: Estimate, { most = Number.POSITIVE_INFINITY, least = 0 }: Bound) {
   if (!interval) return 'undecided';
   const [low, high] = interval;
   if (low >= least && high <= most) return 'met';

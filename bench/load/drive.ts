@@ -1,18 +1,16 @@
 // The two kinds of load: at a fixed rate that does not depend on the answers (open loop), and by callers that wait for each answer.
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import * as z from 'zod';
 import type { Update } from './updates.ts';
 
 /** Sends an update; whether it was acknowledged. */
 export type Send = (update: Update) => Promise<boolean>;
 
-export const sample = z.object({
+export interface Sample {
   /** In milliseconds. */
-  latencies: z.array(z.number()),
-  seconds: z.number(),
-  failed: z.number(),
-});
-export type Sample = z.infer<typeof sample>;
+  readonly latencies: readonly number[];
+  readonly seconds: number;
+  readonly failed: number;
+}
 
 /** Timers fire up to so much later than they should. */
 const TIMER_MS = 1.5;
@@ -34,26 +32,17 @@ export async function sendAtRate(next: () => Update, send: Send, count: number, 
     pending.push(answered);
     void answered.then(() => latencies.push(performance.now() - due));
   }
-  const outcomes = await Promise.all(pending);
-  return {
-    latencies,
-    seconds: (performance.now() - begin) / 1000,
-    failed: outcomes.filter((acknowledged) => !acknowledged).length,
-  };
+  const failed = (await Promise.all(pending)).filter((acknowledged) => !acknowledged).length;
+  return { latencies, seconds: (performance.now() - begin) / 1000, failed };
 }
 
 /** Sends updates for a time, by callers each of whom waits for an answer before the next. */
-export async function sendByCallers(
-  next: () => Update,
-  send: Send,
-  callers: number,
-  milliseconds: number,
-): Promise<Sample> {
+export async function sendByCallers(next: () => Update, send: Send, callers: number, ms: number): Promise<Sample> {
   const latencies: number[] = [];
   let failed = 0;
   const begin = performance.now();
   const caller = async () => {
-    for (let sent = begin; sent < begin + milliseconds; sent = performance.now()) {
+    for (let sent = begin; sent < begin + ms; sent = performance.now()) {
       if (!(await send(next()))) failed++;
       latencies.push(performance.now() - sent);
     }

@@ -1,14 +1,10 @@
 import { Agent, request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import * as z from 'zod';
 import type { Send } from './drive.ts';
 import { bodyOf, type Update } from './updates.ts';
 
 /** Servers close connections that are idle for 5 seconds, at times just when one is used again. */
 const IDLE_MS = 3000;
-
-/** A response that does not come within this time is a failure. */
-const TIMEOUT_MS = 10_000;
 
 /** Sends updates to a server over kept-alive connections. Each kind of failure is reported once. */
 export function createHttpSender(baseUrl: string, token: string, report: (failure: string) => void): Send {
@@ -21,10 +17,8 @@ export function createHttpSender(baseUrl: string, token: string, report: (failur
   };
   return (update) =>
     new Promise((resolve) => {
-      const { path, method, headers, body } = toRequest(update, token);
-      const length = { 'content-length': Buffer.byteLength(body) };
-      const sent = request(baseUrl + path, { agent, method, headers: { ...headers, ...length }, timeout: TIMEOUT_MS })
-        .on('timeout', () => sent.destroy(new Error('no response in time')))
+      const { path, body, ...options } = toRequest(update, token);
+      request(baseUrl + path, { agent, ...options, signal: AbortSignal.timeout(10_000) })
         .on('response', (response) => {
           const { statusCode = 0 } = response;
           response
@@ -32,8 +26,8 @@ export function createHttpSender(baseUrl: string, token: string, report: (failur
             .on('end', () => resolve((statusCode >= 200 && statusCode < 300) || fail(`status ${statusCode}`)))
             .resume();
         })
-        .on('error', ({ message }) => resolve(fail(message)));
-      sent.end(body);
+        .on('error', ({ message }) => resolve(fail(message)))
+        .end(body);
     });
 }
 
@@ -45,22 +39,12 @@ const entity = z.object({ id: z.string(), status: z.string(), resultInfo: z.obje
  * @throws Error when it is not what was asked for
  */
 export async function checkUpdate(baseUrl: string, token: string, update: Update): Promise<void> {
-  const { path, method, headers, body } = toRequest(update, token);
-  const response = await new Promise<{ status: number; body: string }>((resolve, reject) => {
-    request(baseUrl + path, {
-      agent: false,
-      method,
-      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-    })
-      .on('response', (answer) =>
-        text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject),
-      )
-      .on('error', reject)
-      .end(body);
-  });
-  const { data } = response.status < 300 ? entity.safeParse(JSON.parse(response.body)) : {};
+  const { path, ...options } = toRequest(update, token);
+  const response = await fetch(baseUrl + path, options);
+  const content = await response.text();
+  const { data } = response.ok ? entity.safeParse(JSON.parse(content)) : {};
   if (data?.id !== update.id || data.status !== 'Running' || data.resultInfo.message !== update.message) {
-    throw new Error(`${baseUrl} answered ${response.status} ${response.body}, which is not what was asked for.`);
+    throw new Error(`${baseUrl} answered ${response.status} ${content}, which is not what was asked for.`);
   }
 }
 

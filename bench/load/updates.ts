@@ -31,36 +31,3 @@ export function updatesOf(operations: readonly string[]): () => Update {
     message: `update ${updates++}: the prompt is being played to all participants.`,
   });
 }
-
-interface Sent extends Update {
-  readonly sent: number;
-  /** When it was acknowledged, if it was. */
-  acknowledged?: number;
-}
-
-/** Knows what may be stored after updates some of which ran at the same time, or were not acknowledged. */
-export class Ledger {
-  readonly #updates = new Map<string, Sent[]>();
-  #clock = 0;
-
-  /** @returns what to call when the update is acknowledged */
-  sent(update: Update): () => void {
-    const entry: Sent = { ...update, sent: this.#clock++ };
-    this.#updates.set(update.id, [...(this.#updates.get(update.id) ?? []), entry]);
-    return () => {
-      entry.acknowledged = this.#clock++;
-      // Every update that was acknowledged before this one was sent has been overwritten.
-      const possible = (this.#updates.get(update.id) ?? []).filter(
-        ({ acknowledged = Number.POSITIVE_INFINITY }) => acknowledged >= entry.sent,
-      );
-      this.#updates.set(update.id, possible);
-    };
-  }
-
-  /** The operations whose stored message is not one that may be there. */
-  lost(stored: ReadonlyMap<string, string>): string[] {
-    return [...this.#updates]
-      .filter(([id, possible]) => !possible.some(({ message }) => message === stored.get(id)))
-      .map(([id]) => id);
-  }
-}

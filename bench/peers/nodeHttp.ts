@@ -1,12 +1,13 @@
 // The plainest hand-written server that does the job, with jose, zod and data-tables.
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { operationPatch, toEntity } from './parts/operation.ts';
-import { openOperations } from './parts/operations.ts';
-import { servePeer } from './parts/peer.ts';
-import { createTokenCheck } from './parts/token.ts';
+import { RestError, TableClient } from '@azure/data-tables';
+import { merge, type OperationPatch, operationPatch, type Row, toEntity } from './parts/operation.ts';
+import { createTokenCheck, type PeerSettings, servePeer } from './parts/peer.ts';
 
-await servePeer('plain node:http', 'table', (settings) => {
+const MAX_ATTEMPTS = 20;
+
+await servePeer((settings) => {
   const checkToken = createTokenCheck(settings);
   const update = openOperations(settings);
 
@@ -29,3 +30,29 @@ await servePeer('plain node:http', 'table', (settings) => {
     }
   });
 });
+
+/** Opens the table the plain way: read, merge, write unless it has changed since, otherwise try again. */
+function openOperations({ connection, table }: PeerSettings) {
+  const client = TableClient.fromConnectionString(connection, table, { allowInsecureConnection: true });
+
+  return async (tenant: string, id: string, patch: OperationPatch) => {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const current = await client.getEntity<Row>(tenant, id).catch(undefinedIf(404));
+      const row = merge(current ?? {}, patch);
+      const entity = { partitionKey: tenant, rowKey: id, ...row };
+      const written = await (current
+        ? client.updateEntity(entity, 'Replace', { etag: current.etag })
+        : client.createEntity(entity)
+      ).catch(undefinedIf(current ? 412 : 409));
+      if (written) return { row, etag: written.etag };
+    }
+    throw new Error('Others kept changing the operation.');
+  };
+}
+
+function undefinedIf(statusCode: number) {
+  return (error: unknown) => {
+    if (error instanceof RestError && error.statusCode === statusCode) return undefined;
+    throw error;
+  };
+}

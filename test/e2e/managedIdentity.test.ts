@@ -1,12 +1,10 @@
 // As in Azure: the table service over https, with a token of the app's managed identity instead of a key.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { startIssuer } from '../../local/issuer.ts';
 import { close, listen } from '../../local/loopback.ts';
 import { writeCertificate } from '../support/certificate.ts';
+import { startHttpsStore } from '../support/httpsStore.ts';
 import { TENANT } from '../support/operations.ts';
 import { newFolder, patch, startService } from '../support/service.ts';
 
@@ -90,34 +88,6 @@ async function startWithIdentity(behavior: 'responds' | 'refuses' | 'hangs') {
       await close(endpoint);
       await issuer.close();
       folder.remove();
-    },
-  };
-}
-
-/** Azurite by its own command line, which takes a certificate and checks tokens. */
-async function startHttpsStore({ cert, key }: { cert: string; key: string }) {
-  const reserved = createServer();
-  const port = await listen(reserved, 0, '');
-  await close(reserved);
-  const main = 'node_modules/azurite/dist/src/table/main.js';
-  const place = ['--tableHost', '127.0.0.1', '--tablePort', String(port), '--inMemoryPersistence'];
-  const flags = ['--oauth', 'basic', '--cert', cert, '--key', key, '--silent', '--disableTelemetry'];
-  const azurite = spawn(process.execPath, [main, ...place, ...flags, '--skipApiVersionCheck'], { stdio: 'ignore' });
-  const exited = once(azurite, 'exit');
-  // Without a trusted certificate any answer will do: it shows that something listens.
-  while (
-    !(await fetch(`http://127.0.0.1:${port}`).then(
-      () => true,
-      ({ cause }) => cause?.code !== 'ECONNREFUSED',
-    ))
-  ) {
-    await delay(50);
-  }
-  return {
-    port,
-    async stop() {
-      azurite.kill('SIGKILL');
-      await exited;
     },
   };
 }

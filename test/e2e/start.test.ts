@@ -1,4 +1,4 @@
-// SPEC section 9: running it locally, by the program that `npm start` runs.
+// On a laptop, by the program that `npm start` runs: README.md.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -10,28 +10,20 @@ const headers = {
   ETag: `W/"datetime'2026-01-01T00%3A00%3A00.0000000Z'"`,
 };
 // As long as the service's.
-const http = { statusCode: '200', headers, body: { bytes: Buffer.from(JSON.stringify({ value: 'x'.repeat(500) })) } };
+const response = {
+  statusCode: '200',
+  headers,
+  body: { bytes: Buffer.from(JSON.stringify({ value: 'x'.repeat(500) })) },
+};
 
 setProgrammingModel({
   getCapabilities: async () => ({}),
   getInvocationModel: (context: object) => ({
     getArguments: async () => ({ context, inputs: [] }),
     invokeFunction: async () => undefined,
-    getResponse: async () => ({ returnValue: { http } }),
+    getResponse: async () => ({ returnValue: { http: response } }),
   }),
 });
-registerFunction(
-  {
-    name: 'update',
-    bindings: {
-      request: {
-        type: 'httpTrigger',
-        name: 'request',
-        direction: 'in',
-        route: 'v1.0/playPromptOperation/{id}',
-        methods: ['PATCH'],
-      },
-    },
-  },
-  () => undefined,
-);
+const http = { type: 'httpTrigger', name: 'request', direction: 'in', methods: ['PATCH'] };
+const bindings = { request: { ...http, route: 'v1.0/playPromptOperation/{id}' } };
+registerFunction({ name: 'update', bindings }, () => undefined);

@@ -1,10 +1,9 @@
 // CAP's own place for an authentication of one's choice; its built-in ones know SAP's identity services only.
 import cds, { type Middleware } from '@sap/cds';
-import { readPeerSettings } from '../parts/peer.ts';
-import { createTokenCheck } from '../parts/token.ts';
+import { createTokenCheck, readPeerSettings } from '../parts/peer.ts';
 
 export default function createAuth(): Middleware {
-  const checkToken = createTokenCheck(readPeerSettings(process.env));
+  const checkToken = createTokenCheck(readPeerSettings());
   return async (request, response, next) => {
     const claims = await checkToken(request.headers.authorization).catch(() => undefined);
     if (!claims) return response.writeHead(401).end();

@@ -9,12 +9,7 @@ declare module '@sap/cds' {
     readonly context: { user: object };
     readonly User: new (claims: { readonly id: unknown; readonly roles: unknown }) => object;
     deploy(model: string): { to(service: string): Promise<unknown> };
-    server(options: {
-      readonly from: string;
-      readonly service: string;
-      readonly in_memory: boolean;
-      readonly port: object;
-    }): Promise<Server>;
+    server(options: { from: string; service: string; in_memory: boolean; port: object }): Promise<Server>;
   };
   export default cds;
 }

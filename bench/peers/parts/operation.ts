@@ -22,14 +22,10 @@ export const operationPatch = z.strictObject({
 export type OperationPatch = z.infer<typeof operationPatch>;
 
 /** An operation as it is stored, in the same columns as in the service. */
-export interface Row {
-  readonly clientContext?: string;
-  readonly resultInfoCode?: number;
-  readonly resultInfoSubcode?: number;
-  readonly resultInfoMessage?: string;
-  readonly status?: string;
-  readonly completionReason?: string;
-}
+export type Row = Partial<
+  Record<'clientContext' | 'resultInfoMessage' | 'status' | 'completionReason', string> &
+    Record<'resultInfoCode' | 'resultInfoSubcode', number>
+>;
 
 /** Merges a patch into a row: what is absent stays, null clears. */
 export function merge(row: Row, { clientContext, resultInfo, status, completionReason }: OperationPatch): Row {

@@ -2,14 +2,13 @@
 // is measured against it. An ordinary update is all that it does; on anything else it gives up.
 import { hash } from 'node:crypto';
 import type { HttpHandler } from '@azure/functions';
-import { jwtVerify } from 'jose';
-import type { FindTenantKeys } from '../../shared/auth/signingKeys.ts';
+import type { Authenticate } from '../../shared/auth/authentication.ts';
+import type { TenantKeys } from '../../shared/auth/signingKeys.ts';
 import {
   applyPatch,
   newPlayPromptOperation,
   playPromptOperationPatch,
 } from '../../shared/operation/playPromptOperation.ts';
-import type { AuthSettings } from '../../shared/settings.ts';
 import type { UpdatedOperations } from './memoryOperations.ts';
 
 const ABSENT_HEADERS = [
@@ -18,8 +17,8 @@ const ABSENT_HEADERS = [
 ];
 
 export function createHandWritten(
-  { tenants, audiences, appRoles }: AuthSettings,
-  findTenantKeys: FindTenantKeys,
+  authenticate: Authenticate,
+  keys: TenantKeys,
   operations: UpdatedOperations,
 ): HttpHandler {
   const verified = new Map<string, { tenant: string; keysFetchedAt: number; until: number }>();
@@ -30,27 +29,13 @@ export function createHandWritten(
     const { headers } = request;
     const authorization = headers.get('authorization');
     if (!authorization?.startsWith('Bearer ')) throw new Error('No token.');
-    const token = authorization.slice('Bearer '.length);
-    const digest = hash('sha256', token, 'base64');
+    const digest = hash('sha256', authorization.slice('Bearer '.length), 'base64');
+    const keysFetchedAt = await keys.load();
     let known = verified.get(digest);
-    if (known && Date.now() < known.until) {
-      if ((await findTenantKeys(known.tenant).load()) !== known.keysFetchedAt) known = undefined;
-    } else {
-      known = undefined;
-    }
-    if (!known) {
-      const [tenant = ''] = tenants;
-      const keys = findTenantKeys(tenant);
-      const keysFetchedAt = await keys.load();
-      const { payload } = await jwtVerify(token, keys.find, {
-        audience: [...audiences],
-        algorithms: ['RS256'],
-        clockTolerance: 60,
-        requiredClaims: ['exp'],
-      });
-      const roles = Array.isArray(payload.roles) ? payload.roles : [];
-      if (payload.tid !== tenant || !roles.some((role) => appRoles.includes(role))) throw new Error('No.');
-      known = { tenant, keysFetchedAt, until: Math.min(((payload.exp ?? 0) + 60) * 1000, Date.now() + 300_000) };
+    if (!known || Date.now() >= known.until || known.keysFetchedAt !== keysFetchedAt) {
+      // Once in five minutes: this may be the service's own.
+      const { tenant } = await authenticate(authorization);
+      known = { tenant, keysFetchedAt, until: Date.now() + 300_000 };
       verified.set(digest, known);
     }
     const { tenant } = known;

@@ -1,0 +1,73 @@
+// Callers that wait for each response: how many updates a second.
+import { startEnvironment } from '../environment.ts';
+import { type Goal, ratioGoal } from '../goals.ts';
+import { type Contender, startServer } from '../load/contenders.ts';
+import { type Round, seedAndWarmUp, takeRound, valuesOf } from '../load/turns.ts';
+import { operationIds } from '../load/updates.ts';
+import type { Plan } from '../plan.ts';
+import { startPostgres } from '../postgres.ts';
+
+const OPERATIONS = operationIds(512);
+
+/** The numbers of callers that contenders are compared at, and the service with itself. */
+const COMPARED_AT = 16;
+const MANY = [64, 256];
+
+export async function measure(plan: Plan): Promise<Goal[]> {
+  const postgres = await startPostgres();
+  if (!postgres) plan.progress('SAP CAP is left out: PostgreSQL is not installed.');
+  const environment = await startEnvironment();
+  const contenders: Contender[] = [];
+  try {
+    const start = async (key: 'service' | 'nodeHttp' | 'cap') => {
+      const settings = { ...(await environment.settings(key)), BENCH_POSTGRES_PORT: String(postgres?.port) };
+      const contender = await startServer(key, environment, settings);
+      contenders.push(contender);
+      return contender;
+    };
+    const service = await start('service');
+    await start('nodeHttp');
+    if (postgres) await start('cap');
+    plan.progress('warming up');
+    await seedAndWarmUp(contenders, OPERATIONS, plan.isQuick);
+
+    type Entrant = Contender & { readonly callers: number };
+    const compare = (entrants: readonly Entrant[], goalsOf: (rounds: readonly Round[]) => Goal[]) => {
+      const run = ({ closed, callers }: Entrant) => closed(OPERATIONS, callers, 1000);
+      return plan.rounds(9, 60_000, () => takeRound(entrants, 1, run), goalsOf);
+    };
+    const compared = contenders.map((contender) => ({ ...contender, callers: COMPARED_AT }));
+    const growing = [COMPARED_AT, ...MANY].map((callers) => ({ ...service, key: String(callers), callers }));
+    return [
+      ...(await compare(compared, (rounds) => [
+        comparison(rounds, 'nodeHttp', 'plain node:http', 1.2),
+        ...(postgres ? [comparison(rounds, 'cap', 'SAP CAP on PostgreSQL', 1.5)] : []),
+      ])),
+      ...(await compare(growing, (rounds) => [manyCallers(rounds)])),
+    ];
+  } finally {
+    for (const contender of contenders) await contender.stop();
+    await environment.close();
+    await postgres?.stop();
+  }
+}
+
+function comparison(rounds: readonly Round[], key: string, title: string, least: number) {
+  return ratioGoal(
+    { measure: `responses per second of ${COMPARED_AT} callers, to ${title}`, least },
+    valuesOf(rounds, 'service', 'perSecond'),
+    valuesOf(rounds, key, 'perSecond'),
+    'a second',
+  );
+}
+
+function manyCallers(rounds: readonly Round[]) {
+  const many = MANY.map((callers) => valuesOf(rounds, String(callers), 'perSecond'));
+  const lower = rounds.map((_, round) => Math.min(...many.map((values) => values[round] ?? Number.NaN)));
+  return ratioGoal(
+    { measure: `responses per second, the lower of ${MANY.join(' and ')} callers, to ${COMPARED_AT}`, least: 0.8 },
+    lower,
+    valuesOf(rounds, String(COMPARED_AT), 'perSecond'),
+    'a second',
+  );
+}

@@ -1,0 +1,115 @@
+// Change notifications: whether receivers that misbehave delay those of one that does not.
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { startEnvironment } from '../environment.ts';
+import { type Goal, number } from '../goals.ts';
+import { startServer } from '../load/contenders.ts';
+import { type Receiver, startReceiver, subscribe } from '../load/receiver.ts';
+import { operationIds, type Update, updatesOf } from '../load/updates.ts';
+import type { Plan } from '../plan.ts';
+import { estimate, interleave, median, quantile } from '../statistics.ts';
+
+/** Moderate: each update is written twice, and sent to four receivers, to one of them three times. A turn is a second. */
+const PER_SECOND = 25;
+/** A round is a minute, and so contains a run of the timer. */
+const TURNS = 30;
+
+/** How many times the p99 of a receiver alone is still in time. */
+const LATE = 1.5;
+
+/** How long a notification is waited for. */
+const DEADLINE_MS = 30_000;
+
+const notifications = z.object({
+  value: z.array(z.object({ resourceData: z.object({ resultInfo: z.object({ message: z.string() }) }) })),
+});
+
+export async function measure(plan: Plan): Promise<Goal[]> {
+  const misbehaving = await Promise.all([
+    // One never responds, one returns 500, and one never ends its response.
+    startReceiver(() => {}),
+    startReceiver((_request, response) => response.writeHead(500).end()),
+    startReceiver((_request, response) => {
+      const timer = setInterval(() => response.write('x'.repeat(1024)), 10);
+      response.on('close', () => clearInterval(timer));
+    }),
+  ]);
+  const [alone, beside] = [await startNotified([]), await startNotified(misbehaving)];
+  try {
+    const takeRound = async () => {
+      const taken = await interleave([alone, beside], plan.isQuick ? 3 : TURNS, ({ deliver }) => deliver());
+      return { alone: taken.get(alone)?.flat() ?? [], beside: taken.get(beside)?.flat() ?? [] };
+    };
+    plan.progress('warming up');
+    await takeRound();
+    return await plan.rounds(6, 360_000, takeRound, goalsOf);
+  } finally {
+    for (const each of [alone, beside, ...misbehaving]) await each.stop();
+  }
+}
+
+/** A share varies less than a p99 does, and 99 % in time is the same as a p99 that is at most so many times the other. */
+function goalsOf(rounds: readonly { readonly alone: number[]; readonly beside: number[] }[]): Goal[] {
+  const p99 = (of: 'alone' | 'beside') => number(median(rounds.map((round) => quantile(round[of], 0.99))));
+  const inTime = rounds.map(({ alone, beside }) => {
+    const latest = LATE * quantile(alone, 0.99);
+    return beside.filter((time) => time <= latest).length / beside.length;
+  });
+  return [
+    {
+      measure: `share of notifications beside receivers that misbehave, within ${LATE} times the p99 of a receiver alone`,
+      least: 0.99,
+      figure: estimate(inTime),
+      of: `p99 ${p99('beside')} to ${p99('alone')} ms`,
+    },
+  ];
+}
+
+/** The service, and a store of its own, with one receiver that responds at once, and others. */
+async function startNotified(others: readonly Receiver[]) {
+  const environment = await startEnvironment();
+  const arrived = new Map<string, (time: number) => void>();
+  const receiver = await startReceiver(async (request, response) => {
+    const body = await text(request);
+    const time = performance.now();
+    response.writeHead(202).end();
+    for (const { resourceData } of notifications.parse(JSON.parse(body)).value) {
+      arrived.get(resourceData.resultInfo.message)?.(time);
+    }
+  });
+  const settings = { ...(await environment.settings('notified')), NOTIFICATION_HOSTS: '127.0.0.1' };
+  const service = await startServer('service', environment, settings);
+  await subscribe(service.baseUrl, environment.token, [receiver, ...others]);
+  const next = updatesOf(operationIds(PER_SECOND));
+
+  const notified = async (update: Update): Promise<number> => {
+    const sent = performance.now();
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    arrived.set(update.message, resolve);
+    const late = setTimeout(() => reject(new Error(`No notification in ${DEADLINE_MS} ms.`)), DEADLINE_MS);
+    if (!(await service.send(update))) throw new Error('An update failed.');
+    const latency = (await promise) - sent;
+    clearTimeout(late);
+    arrived.delete(update.message);
+    return latency;
+  };
+
+  return {
+    /** Updates operations at the rate, and returns how long each notification took, in milliseconds. */
+    async deliver(): Promise<number[]> {
+      const begin = performance.now();
+      const latencies: Promise<number>[] = [];
+      for (let n = 0; n < PER_SECOND; n++) {
+        await delay(Math.max(0, begin + (n * 1000) / PER_SECOND - performance.now()));
+        latencies.push(notified(next()));
+      }
+      return Promise.all(latencies);
+    },
+    async stop() {
+      await service.stop();
+      await receiver.stop();
+      await environment.close();
+    },
+  };
+}
