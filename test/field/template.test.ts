@@ -24,6 +24,7 @@ const chosen = {
   KEEP_FINAL_STATUS: 'true',
   RETENTION_DAYS: '30',
   PAGES: 'board',
+  PUBLIC_URL: 'https://gateway.example/prompts',
   NOTIFICATION_HOSTS: 'bot.example,*.bots.example',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example',
 };
