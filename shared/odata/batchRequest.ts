@@ -111,7 +111,7 @@ function holdsInfinity(value: unknown): boolean {
  * @throws ServiceError `invalidRequest` whose `details` hold every fault
  */
 export function validateBatch(body: unknown): readonly BatchedRequest[] {
-  const parsed = batch.safeParse(body);
+  const parsed = batch.safeParse(body, { reportInput: true });
   const faults = new Faults();
   if (!parsed.success) addIssues(faults, parsed.error.issues);
   if (!parsed.success) throw faults.toError();

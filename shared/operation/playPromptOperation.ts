@@ -90,21 +90,24 @@ export interface OperationVersion {
 export type PropertyName = keyof PlayPromptOperation;
 export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof().options;
 
-/** The name of a type in `@odata.type`, with or without `#`. */
+/** `@odata.type`: the name of a type, with or without `#`; null is as absent. */
 const odataType = (name: string) =>
   z
     .string()
     .refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` })
-    .meta({ enum: [`#${name}`, name] });
+    .meta({ enum: [`#${name}`, name] })
+    .nullable()
+    .optional();
 
 /** The body of an update: any of the properties, and the annotation `@odata.type`. */
 export const playPromptOperationPatch = z.strictObject({
-  '@odata.type': odataType('microsoft.graph.playPromptOperation').optional(),
-  id: id.optional(),
+  '@odata.type': odataType('microsoft.graph.playPromptOperation'),
+  // It cannot be cleared, so that null is as absent.
+  id: id.nullable().optional(),
   clientContext: clientContext.optional(),
   resultInfo: z
     .strictObject({
-      '@odata.type': odataType('microsoft.graph.resultInfo').optional(),
+      '@odata.type': odataType('microsoft.graph.resultInfo'),
       code: code.optional(),
       subcode: subcode.optional(),
       message: message.optional(),
