@@ -56,6 +56,9 @@ const id = z
     error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit',
   })
   .describe('The operation within its tenant. It never changes.');
+/** Whether an operation can have this id. */
+export const isId = (value: unknown): value is string => id.safeParse(value).success;
+
 const clientContext = storableText(MAX_CLIENT_CONTEXT_LENGTH)
   .nullable()
   .describe('The name that the client has given the operation.');
