@@ -30,7 +30,7 @@ export interface App {
 
 /** Builds the app that the settings describe. */
 export async function createApp(settings: Settings): Promise<App> {
-  const { auth, tables, keepsFinalStatus, retention, pages, notifications, telemetry } = settings;
+  const { auth, tables, keepsFinalStatus, retention, pages, publicUrl, notifications, telemetry } = settings;
   const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
   const credential = identity && managedIdentity(identity.clientId);
@@ -58,7 +58,9 @@ export async function createApp(settings: Settings): Promise<App> {
 
   const features = { notifications: notifying !== undefined };
   const description = (name: keyof ReturnType<typeof createDescription>) =>
-    byMethod({ GET: lazy(async () => (await import('./description.ts')).createDescription(features)[name]) });
+    byMethod({
+      GET: lazy(async () => (await import('./description.ts')).createDescription(features, publicUrl)[name]),
+    });
 
   const routes: readonly Route[] = [
     ...createPlayPromptOperationRoutes({ authenticate, operations, keepsFinalStatus, listen: notifying?.listen }),
@@ -67,7 +69,7 @@ export async function createApp(settings: Settings): Promise<App> {
     { name: 'serviceDocument', template: 'v1.0', find: description('readServiceDocument') },
   ];
   const batch = lazy(async () => (await import('./batch.ts')).createBatch({ authenticate, routes }));
-  const root = byMethod({ GET: lazy(async () => (await import('./root.ts')).createRoot(pages)) });
+  const root = byMethod({ GET: lazy(async () => (await import('./root.ts')).createRoot(pages, publicUrl)) });
   // The host has no template for `/`.
   const rootOrNothing: FindHandler = (request) => (request.params.path ? unknownUrl : root)(request);
   const ready = createReady(dependencies);
@@ -98,7 +100,7 @@ export async function createApp(settings: Settings): Promise<App> {
       ...pageRoutes,
       // The host tries functions in the order of their names: the name of this one must sort last.
       { name: 'unknownUrl', template: '{*path}', find: rootOrNothing },
-    ].map(toHttpFunction),
+    ].map((route) => toHttpFunction(route, publicUrl)),
     timers: [
       ...(notifying ? [{ name: 'deliverNotifications', schedule: '0 * * * * *', handler: notifying.deliver }] : []),
       ...(days === undefined
@@ -128,6 +130,6 @@ export function createFailedApp(cause: unknown): App {
 }
 
 /** The function that serves a route. It checks the access token itself, and needs no key of the host. */
-function toHttpFunction(route: Route) {
-  return { name: route.name, template: route.template, methods: METHODS, handler: toHttpHandler(route) };
+function toHttpFunction(route: Route, publicUrl?: string) {
+  return { name: route.name, template: route.template, methods: METHODS, handler: toHttpHandler(route, publicUrl) };
 }

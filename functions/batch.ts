@@ -67,8 +67,8 @@ function resolve(
   route: ReturnType<typeof createRouter<Route>>,
 ): { readonly alone: Omit<IncomingRequest, 'requestId'>; readonly find: FindHandler } {
   const root = new URL(serviceRoot(batch.url));
-  const address = new URL(`${root.href}/${url.replace(/^\//, '')}`);
-  const isBelow = address.pathname.startsWith(`${root.pathname}/`);
+  const address = URL.parse(url) ?? new URL(`${root.href}/${url.replace(/^\/?(?:v1\.0(?:\/|$))?/i, '')}`);
+  const isBelow = address.origin === root.origin && address.pathname.startsWith(`${root.pathname}/`);
   const found = isBelow ? route(method, `/v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
   const own = new Headers(Object.entries(headers));
   for (const name of INHERITED_HEADERS) {

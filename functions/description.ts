@@ -13,7 +13,7 @@ import { anyone, createHandler, noKey } from './request.ts';
 const XML = 'application/xml';
 
 /** The handlers that describe a service with these features. */
-export function createDescription(features: Features) {
+export function createDescription(features: Features, publicUrl: string | undefined) {
   const takes = { authenticate: anyone, key: noKey };
 
   return {
@@ -30,7 +30,7 @@ export function createDescription(features: Features) {
 
     /** `GET /openapi.json`: the API in OpenAPI 3.1, or in 3.0 if `version` asks for it. */
     readOpenApi: createHandler({ ...takes, options: ['version'] }, async ({ incoming, options }) => {
-      const body = toOpenApiVersion(openApi(originOf(incoming.url), features), options.version);
+      const body = toOpenApiVersion(openApi(publicUrl ?? originOf(incoming.url), features), options.version);
       return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
     }),
   };

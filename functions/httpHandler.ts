@@ -67,8 +67,10 @@ export const unknownUrl: FindHandler = ({ url }) => {
  * Converts a route to a handler for the Functions host. Each request runs in a span, as part of the host's or the caller's
  * trace, and within the deadline; its duration is measured. The metric is not `http.server.request.duration`: the host has
  * that one, and both would add up under one name.
+ *
+ * @param publicUrl the address by which callers know the app, if it is not the one that the host sees
  */
-export function toHttpHandler({ name, template, find }: Route) {
+export function toHttpHandler({ name, template, find }: Route, publicUrl?: string) {
   const tracer = trace.getTracer(SCOPE);
   const durations = metrics.getMeter(SCOPE).createHistogram('playpromptoperation.request.duration', {
     description: 'Requests, by route, method and status.',
@@ -82,7 +84,9 @@ export function toHttpHandler({ name, template, find }: Route) {
     return tracer.startActiveSpan(name, {}, parentOf(request, context), async (span) => {
       let status = 500;
       try {
-        const incoming = { requestId, method, url: new URL(url), headers, params, body };
+        const { pathname, search } = new URL(url);
+        const known = publicUrl === undefined ? url : publicUrl + pathname + search;
+        const incoming = { requestId, method, url: new URL(known), headers, params, body };
         const response = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
           respond(find, incoming, deadline, context),
         );

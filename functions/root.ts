@@ -3,7 +3,7 @@ import { type PageName, packagedPages } from './page.ts';
 import { anyone, createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** `GET /`: the URLs at which a visitor starts, the web pages among them. No token is needed. */
-export function createRoot(pages: readonly PageName[]): GraphHandler {
+export function createRoot(pages: readonly PageName[], publicUrl: string | undefined): GraphHandler {
   const paths = {
     service: '/v1.0',
     metadata: '/v1.0/$metadata',
@@ -14,8 +14,8 @@ export function createRoot(pages: readonly PageName[]): GraphHandler {
   };
 
   return createHandler({ authenticate: anyone, key: noKey }, async ({ incoming }) => {
-    const origin = originOf(incoming.url);
-    const urls = Object.entries(paths).map(([name, path]) => [name, origin + path]);
+    const base = publicUrl ?? originOf(incoming.url);
+    const urls = Object.entries(paths).map(([name, path]) => [name, base + path]);
     return { status: 200, headers: { 'Content-Type': 'application/json' }, body: Object.fromEntries(urls) };
   });
 }

@@ -5,7 +5,9 @@ import type { OwnedSubscriptions } from '../shared/notifications/ownedSubscripti
 import type { Owner } from '../shared/notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../shared/notifications/subscriptionBody.ts';
 import {
+  checkUnchanged,
   type SubscriptionSchemas,
+  unchangeableOf,
   validateSubscription,
   validateSubscriptionUpdate,
 } from '../shared/notifications/subscriptionRequest.ts';
@@ -48,6 +50,10 @@ export function createSubscriptionRoutes({
   const update = createHandler({ ...one, maxBodyBytes }, async (request, deadline) => {
     const { caller, root, key, body, version, preconditions } = request;
     const changes = validateSubscriptionUpdate(schemas, body, version);
+    const unchanged = unchangeableOf(body);
+    if (Object.keys(unchanged).length > 0) {
+      checkUnchanged(unchanged, toSubscriptionBody(root, await subscriptions.get(caller, key, deadline)));
+    }
     const updated = await subscriptions.update(caller, key, changes, preconditions, deadline);
     return { status: 200, headers: {}, body: toSubscriptionBody(root, updated) };
   });

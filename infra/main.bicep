@@ -53,6 +53,9 @@ param allowedSources string[] = []
 @description('Id of the Azure Front Door profile, from which alone AzureFrontDoor.Backend is then admitted.')
 param frontDoorId string?
 
+@description('Origins of web apps whose scripts may call the app, such as https://app.example.com; empty admits none.')
+param corsOrigins string[] = []
+
 @minValue(40)
 @maxValue(1000)
 @description('Maximum number of instances.')
@@ -219,6 +222,7 @@ module app 'modules/app.bicep' = {
     subnetId: network.outputs.appSubnetId
     allowedSources: allowedSources
     frontDoorId: frontDoorId
+    corsOrigins: corsOrigins
     zoneRedundant: zoneRedundant
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB

@@ -42,6 +42,9 @@ type Settings = {
   @description('Web pages to serve, comma-separated: board, docs.')
   PAGES: string?
 
+  @description('URL of the gateway before the app, with its path, which every link in a response begins with.')
+  PUBLIC_URL: string?
+
   @description('Hosts that may receive change notifications, comma-separated; none turns notifications off.')
   NOTIFICATION_HOSTS: string?
 

@@ -8,6 +8,7 @@ import { Cron } from 'croner';
 import * as z from 'zod';
 import { createRouter } from '../functions/router.ts';
 import { serveUntilStopped } from './childProcess.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
 import { type HttpAnswer, type TimerFunction, terminateApp } from './functionsWorker.ts';
 import { declaredLength, headersOf, isSendable, refusalOf, urlOf } from './hostRules.ts';
 import { loadApp } from './loadApp.ts';
@@ -41,6 +42,8 @@ await serveUntilStopped(async () => {
     CERTIFICATE_FILE && CERTIFICATE_KEY_FILE
       ? { cert: readFileSync(CERTIFICATE_FILE, 'utf8'), key: readFileSync(CERTIFICATE_KEY_FILE, 'utf8') }
       : undefined;
+  const { CORS, CORS_CREDENTIALS } = process.env;
+  const cors = CORS ? { origins: CORS, allowsCredentials: CORS_CREDENTIALS === 'true' } : undefined;
   const scheme = certificate ? 'https' : 'http';
 
   const limits = { maxHeaderSize: MAX_HEADER_BYTES, ...TIMEOUTS };
@@ -77,7 +80,7 @@ await serveUntilStopped(async () => {
       const milliseconds = performance.now() - begin;
       console.error(requestLine({ method, path: url?.pathname ?? '', milliseconds, ...answer }));
     }
-    const headers = { Server: 'Kestrel', ...answer.headers };
+    const headers = { Server: 'Kestrel', ...answer.headers, ...(cors && corsHeaders(request, cors)) };
     if (request.complete) return response.writeHead(answer.status, headers).end(answer.body);
 
     // A connection that is closed while something of the request is unread is reset, and its response lost.
@@ -94,6 +97,8 @@ await serveUntilStopped(async () => {
 
   async function answerTo(request: IncomingMessage, url: URL): Promise<HttpAnswer> {
     const { method = '' } = request;
+    const preflight = cors && preflightHeaders(request, cors);
+    if (preflight) return { status: 204, headers: preflight, body: '' };
     if (/^\/admin(?:\/|$)/i.test(url.pathname)) return admin(request, url.pathname);
     const matched = route(method, url.pathname);
     if (!matched) return bare(404);

@@ -4,7 +4,18 @@ import * as z from 'zod';
 type Values = Readonly<Record<string, string>>;
 
 const settingsFile = z.object(
-  { Values: z.record(z.string(), z.string({ error: 'a string' }), { error: 'an object of strings' }) },
+  {
+    Values: z.record(z.string(), z.string({ error: 'a string' }), { error: 'an object of strings' }),
+    Host: z
+      .object(
+        {
+          CORS: z.string({ error: 'a string' }).optional(),
+          CORSCredentials: z.boolean({ error: 'a boolean' }).optional(),
+        },
+        { error: 'an object' },
+      )
+      .default({}),
+  },
   { error: 'an object with "Values"' },
 );
 
@@ -17,6 +28,8 @@ export interface LocalSettings {
   readonly named: Values;
   /** The settings in local.settings.sample.json; an empty value in the environment or in the file leaves one out. */
   readonly sample: Values;
+  /** The variables for the embedded host that `Host` of local.settings.json asks for; Core Tools read it themselves. */
+  readonly host: Values;
 }
 
 /**
@@ -26,8 +39,10 @@ export interface LocalSettings {
  * @throws Error that names the file and each bad key
  */
 export function readLocalSettings(env: NodeJS.ProcessEnv): LocalSettings {
-  const sample = readValues('local.settings.sample.json');
-  const local = existsSync('local.settings.json') ? { ...readValues('local.settings.json') } : {};
+  const { Values: sample } = readFile('local.settings.sample.json');
+  const file = existsSync('local.settings.json') ? readFile('local.settings.json') : undefined;
+  const local = { ...file?.Values };
+  const { CORS, CORSCredentials = false } = file?.Host ?? {};
   for (const name of STARTED) {
     if (local[name] === sample[name]) delete local[name];
   }
@@ -37,13 +52,14 @@ export function readLocalSettings(env: NodeJS.ProcessEnv): LocalSettings {
   return {
     named: Object.fromEntries(Object.entries(given).filter(isSet)),
     sample: Object.fromEntries(Object.entries(sample).filter(([name]) => STARTED.includes(name) || given[name] !== '')),
+    host: CORS ? { CORS, CORS_CREDENTIALS: String(CORSCredentials) } : {},
   };
 }
 
-function readValues(file: string) {
+function readFile(file: string) {
   const content: unknown = parseFile(file);
   const parsed = settingsFile.safeParse(content);
-  if (parsed.success) return parsed.data.Values;
+  if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `  ${path.join('.') || 'It'} must be ${message}.`);
   throw new Error(`${file} cannot be used:\n${faults.join('\n')}`);
 }

@@ -80,11 +80,12 @@ process.exit();
 
 async function startAll() {
   const { app, host } = options;
-  const { named, sample } = readLocalSettings(process.env);
+  const { named, sample, host: hostSettings } = readLocalSettings(process.env);
   const { AUTH_AUTHORITY, TABLES_CONNECTION, ...rest } = sample;
   const needsStore = !named.TABLES_CONNECTION && !named.TABLES_ENDPOINT;
   const needsIssuer = !named.AUTH_AUTHORITY;
   const env: NodeJS.ProcessEnv = {
+    ...hostSettings,
     ...rest,
     ...(needsStore && { TABLES_CONNECTION }),
     ...(needsIssuer && { AUTH_AUTHORITY }),

@@ -50,6 +50,11 @@ const baseAddress = secureUrl
   .refine((value) => !/[?#]/.test(value), { error: 'an address without query and fragment' })
   .transform((value) => value.replace(/(?<!\/)\/+$/, ''));
 
+/** The base of the links in responses. */
+const publicUrl = baseAddress.refine((value) => !/@|\/v1\.0(?:\/|$)/i.test(value), {
+  error: 'the address of a gateway, without user and without /v1.0',
+});
+
 const tenant = z
   .guid({ error: 'a comma-separated list of tenant ids (GUIDs)' })
   .toLowerCase()
@@ -130,6 +135,7 @@ const variables = z.object({
     .transform(Number)
     .optional(),
   PAGES: list(z.enum(pageNames, { error: `a comma-separated list of ${pageNames.join(', ')}` }), 'pages').default([]),
+  PUBLIC_URL: publicUrl.optional(),
   NOTIFICATION_HOSTS: list(receiverHost, 'host names and IP addresses').default([]),
   AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
   APPLICATIONINSIGHTS_CONNECTION_STRING: z
@@ -184,6 +190,7 @@ const environment = variables
     keepsFinalStatus: values.KEEP_FINAL_STATUS,
     retention: { days: values.RETENTION_DAYS },
     pages: [...new Set(values.PAGES)],
+    publicUrl: values.PUBLIC_URL,
     notifications: { hosts: values.NOTIFICATION_HOSTS },
     telemetry: {
       serviceName: values.WEBSITE_SITE_NAME,

@@ -44,6 +44,9 @@ param allowedSources string[]
 @description('Id of the Azure Front Door profile that alone is admitted by its service tag.')
 param frontDoorId string?
 
+@description('Origins of web apps whose scripts may call the app; empty admits none.')
+param corsOrigins string[]
+
 @description('Whether instances span the zones of the region.')
 param zoneRedundant bool
 
@@ -96,6 +99,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       ftpsState: 'Disabled'
       http20Enabled: true
       remoteDebuggingEnabled: false
+      cors: { allowedOrigins: corsOrigins }
       ipSecurityRestrictionsDefaultAction: empty(sources) ? 'Allow' : 'Deny'
       ipSecurityRestrictions: [
         for (source, index) in sources: {

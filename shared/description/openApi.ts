@@ -131,7 +131,7 @@ export function openApi(server: string, features: Features) {
         patch: update('updatePlayPromptOperation', 'Update or insert the operation that the body names', {
           ...schemaOf('playPromptOperationPatch'),
           // The body names the operation by its id, or else by its clientContext. Generators make no type of what is not.
-          not: { properties: { id: { not: {} }, clientContext: { enum: [null, ''] } } },
+          not: { properties: { id: { enum: [null] }, clientContext: { enum: [null, ''] } } },
         }),
       },
       '/v1.0/playPromptOperation/{id}': byId,

@@ -17,7 +17,7 @@ export function toOpenApi30({ info, components: { schemas, ...components }, ...d
   });
   return {
     ...convertMembers(document),
-    openapi: '3.0.4',
+    openapi: '3.0.3',
     info: { ...rest, license: { name: license.name, url } },
     components: {
       ...convertMembers(components),

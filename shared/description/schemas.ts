@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { subscriptionSchemas } from '../notifications/subscriptionRequest.ts';
 import { batch, batchedRequest } from '../odata/batchRequest.ts';
 import { wireErrors } from '../odata/errorResponse.ts';
-import { annotations } from '../odata/patchRequest.ts';
+import { annotation } from '../odata/patchRequest.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import { playPromptOperation, playPromptOperationPatch, propertyNames } from '../operation/playPromptOperation.ts';
 import type { Features } from './features.ts';
@@ -194,7 +194,12 @@ function simplify(schema: Json): void {
     delete schema.anyOf;
     // Otherwise some generators make a type of its own for "this or null".
     if (first.$ref !== undefined) schema.oneOf = [first, second];
-    else Object.assign(schema, { ...first, ...schema, type: [first.type, 'null'] });
+    else
+      Object.assign(
+        schema,
+        { ...first, ...schema, type: [first.type, 'null'] },
+        first.enum && { enum: [...first.enum, null] },
+      );
   }
   // The format says it, and a pattern would be applied to the text of the date that a client makes.
   if (schema.format === 'date-time') delete schema.pattern;
@@ -210,7 +215,7 @@ function forbidUnknownNames(schema: Json): void {
   if (schema.additionalProperties !== false) return;
   delete schema.additionalProperties;
   schema.propertyNames = {
-    pattern: `^(?:${Object.keys(schema.properties ?? {}).join('|')})$|${annotations['4.0'].source}`,
+    pattern: `^(?:${Object.keys(schema.properties ?? {}).join('|')})$|${annotation.source}`,
   };
 }
 

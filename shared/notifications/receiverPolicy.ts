@@ -4,6 +4,9 @@ import ipaddr from 'ipaddr.js';
 /** The hosts that may receive notifications: names, `*.` and a name for all below it, and IP addresses. */
 export type ReceiverHosts = readonly string[];
 
+/** How many of the hosts a refusal names. */
+const MAX_NAMED = 10;
+
 /**
  * Checks the URL of a receiver. It is `https`, or `http` to a loopback address that is listed, and its host is listed.
  *
@@ -13,13 +16,18 @@ export function refusedUrl(text: string, hosts: ReceiverHosts): string | undefin
   const url = URL.parse(text);
   if (!url) return 'a URL';
   const address = addressOf(url.hostname);
-  const isListedLoopback = address !== undefined && isListed(address, hosts) && rangeOf(address) === 'loopback';
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isListedLoopback)) return 'an https URL';
+  const isListedLoopback = address !== undefined && isListed(address, hosts) && isLoopback(address);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isListedLoopback)) {
+    const loopback = hosts.filter((host) => isLoopback(addressOf(host)));
+    return `an https URL${loopback.length > 0 ? `, or an http URL of ${loopback.join(', ')}` : ''}`;
+  }
   if (url.username !== '' || url.password !== '') return 'a URL without user and password';
   if (/\s/.test(text)) return 'a URL without white space';
   if (text.includes('#')) return 'a URL without a fragment';
   if (address !== undefined && !isAllowedAddress(address, hosts)) return 'a URL of a public host';
-  return isAllowedHost(url.hostname, hosts) ? undefined : 'a URL of a host that this service sends notifications to';
+  return isAllowedHost(url.hostname, hosts)
+    ? undefined
+    : `a URL of a host that this service sends notifications to: ${hosts.slice(0, MAX_NAMED).join(', ')}`;
 }
 
 /** Whether a request to a host may be sent to an address that the host's name resolves to, or is. */
@@ -47,6 +55,8 @@ const isListed = (address: string, hosts: ReceiverHosts) =>
 
 /** An IPv6 address that contains an IPv4 address is that one. */
 const normalized = (address: string) => ipaddr.process(address).toNormalizedString();
+
+const isLoopback = (address: string | undefined) => address !== undefined && rangeOf(address) === 'loopback';
 
 /** The range of the IANA registries of special-purpose addresses; `unicast` outside of them. RFC 6890. */
 const rangeOf = (address: string) => ipaddr.process(address).range();

@@ -29,6 +29,35 @@ const CHANGE_TYPES = `a comma-separated list of ${changeTypes.join(', ')}`;
 /** A subscription as it is asked for: its id, its tenant and its creator come from elsewhere. */
 export type RequestedSubscription = Omit<Subscription, 'id' | 'tenant' | 'applicationId' | 'creatorId'>;
 
+/** What Graph's clients send besides, as far as it asks for nothing. */
+const unsupported = z.unknown().refine((value) => value === null || value === undefined, { error: 'is not supported' });
+const notSupported = (what: string) => unsupported.optional().describe(`${what} are not supported: null.`);
+const accepted = {
+  latestSupportedTlsVersion: z.enum(['v1_2', 'v1_3']).nullable().optional().describe('TLS 1.2 or 1.3 is used anyway.'),
+  includeResourceData: z
+    .boolean()
+    .nullable()
+    .refine((value) => !value, { error: 'is not supported: it must be false' })
+    .optional()
+    .describe('False: encrypted resource data are not supported.'),
+  encryptionCertificate: notSupported('Encrypted resource data'),
+  encryptionCertificateId: notSupported('Encrypted resource data'),
+  notificationUrlAppId: notSupported('Validation tokens'),
+  notificationQueryOptions: notSupported('Query options of notifications'),
+};
+
+/** What a subscription that is read has and a PATCH cannot change. */
+const asShown = z.string().describe('As a read shows it. It cannot be changed.');
+const unchangeable = z.object({
+  id: asShown,
+  resource: asShown,
+  applicationId: asShown,
+  changeType: asShown,
+  clientState: z.string().nullable().describe('Null, which leaves it. It cannot be changed.'),
+  lifecycleNotificationUrl: z.string().nullable().describe('As a read shows it. It cannot be changed.'),
+  creatorId: asShown,
+});
+
 /** The schemas of the bodies, whose URLs must be of `hosts`. */
 export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Date.now) {
   const odataType = z.enum(['#microsoft.graph.subscription', 'microsoft.graph.subscription']).optional();
@@ -75,11 +104,14 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
         .nullable()
         .optional()
         .describe('Sent with every notification, so that the receiver recognizes the sender. It is never returned.'),
+      ...accepted,
     }),
     toUpdate: z.strictObject({
       '@odata.type': odataType,
       expirationDateTime: expirationDateTime.optional(),
       notificationUrl: notificationUrl.optional(),
+      ...unchangeable.partial().shape,
+      ...accepted,
     }),
   };
 }
@@ -98,9 +130,17 @@ export function validateSubscription(
   body: unknown,
   version?: ODataVersion,
 ): RequestedSubscription {
-  const { changeType, resource, notificationUrl, ...rest } = parse(toCreate, body, version);
+  const { changeType, resource, notificationUrl, ...rest } = parse(toCreate, withoutReadOnlyNulls(body), version);
   const { lifecycleNotificationUrl = null, expirationDateTime: expiration, clientState = null } = rest;
   return { changeTypes: changeType, resource, notificationUrl, lifecycleNotificationUrl, expiration, clientState };
+}
+
+/** Some serializers write null for what only the service sets. */
+function withoutReadOnlyNulls(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  const isReadOnlyNull = ([name, value]: [string, unknown]) =>
+    value === null && ['id', 'applicationId', 'creatorId'].includes(name);
+  return Object.fromEntries(Object.entries(body).filter((entry) => !isReadOnlyNull(entry)));
 }
 
 /**
@@ -117,8 +157,25 @@ export function validateSubscriptionUpdate(
   return { ...(expiration && { expiration }), ...(notificationUrl !== undefined && { notificationUrl }) };
 }
 
+/** The members of a valid body of a change that cannot change: see `checkUnchanged`. */
+export const unchangeableOf = (body: unknown) => unchangeable.partial().parse(body);
+
+/**
+ * Checks that these members are as a read shows them, so that a subscription can be sent as it was read.
+ *
+ * @throws ServiceError `invalidRequest` whose `details` hold every fault
+ */
+export function checkUnchanged(sent: ReturnType<typeof unchangeableOf>, shown: z.infer<typeof unchangeable>): void {
+  const faults = new Faults();
+  for (const name of unchangeable.keyof().options) {
+    const isChanged = sent[name] !== undefined && sent[name] !== shown[name];
+    if (isChanged) faults.add('InvalidValue', name, 'cannot be changed: leave it out');
+  }
+  faults.throwIfAny();
+}
+
 function parse<Output>(schema: z.ZodType<Output>, body: unknown, version: ODataVersion | undefined): Output {
-  const parsed = schema.safeParse(propertiesOf(body, version));
+  const parsed = schema.safeParse(propertiesOf(body, version), { reportInput: true });
   if (parsed.success) return parsed.data;
   const faults = new Faults();
   addIssues(faults, parsed.error.issues);

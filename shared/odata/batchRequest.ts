@@ -17,7 +17,7 @@ export interface BatchedRequest {
   readonly id: string;
   /** In upper case. */
   readonly method: string;
-  /** Relative to the service root, with or without a leading slash. */
+  /** Relative to the service root, with or without `/v1.0` or a leading slash; or absolute. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
@@ -38,26 +38,31 @@ export const batchedRequest = z.strictObject({
   url: z
     .string()
     .max(MAX_BATCHED_URL_LENGTH)
-    .regex(/^(?!\/\/|[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
-      error: 'must be relative to the service root, such as /playPromptOperation/{id}',
+    .regex(/^(?!\/\/|(?!https?:\/\/)[A-Za-z][A-Za-z0-9+.-]*:)[^\\#]*$/, {
+      error: 'must be relative to the service root, such as /playPromptOperation/{id}, or a URL of this service',
     }),
   headers: limited(
     z.record(headerName, headerValue),
     (headers) => lengthOf(headers) <= MAX_HEADERS_LENGTH,
     `must be at most ${MAX_HEADERS_LENGTH} characters long in total`,
   )
-    .default({})
     .refine((headers) => !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'), {
       error: 'must not have Authorization, which the batch has',
-    }),
-  body: z.unknown().transform(toBytes).optional(),
+    })
+    .nullish()
+    .transform((headers) => headers ?? {}),
+  body: z
+    .unknown()
+    .transform((body, context) => (body === null || body === undefined ? undefined : toBytes(body, context)))
+    .optional(),
   dependsOn: limited(
     z.array(z.string()),
     (ids) => !Array.isArray(ids) || ids.length < MAX_BATCH_REQUESTS,
     `must have at most ${MAX_BATCH_REQUESTS - 1} ids`,
   )
-    .default([])
-    .meta({ maxItems: MAX_BATCH_REQUESTS - 1 }),
+    .meta({ maxItems: MAX_BATCH_REQUESTS - 1 })
+    .nullish()
+    .transform((ids) => ids ?? []),
 });
 
 /** The body of a batch. */
@@ -111,7 +116,7 @@ function holdsInfinity(value: unknown): boolean {
  * @throws ServiceError `invalidRequest` whose `details` hold every fault
  */
 export function validateBatch(body: unknown): readonly BatchedRequest[] {
-  const parsed = batch.safeParse(body);
+  const parsed = batch.safeParse(body, { reportInput: true });
   const faults = new Faults();
   if (!parsed.success) addIssues(faults, parsed.error.issues);
   if (!parsed.success) throw faults.toError();

@@ -1,4 +1,5 @@
 import { type Filter, type FilterProperty, filterable } from '../operation/filter.ts';
+import { quoted as shortened } from '../serviceError.ts';
 import { encodeQueryValue, invalidOption } from './queryOptions.ts';
 
 /**
@@ -15,17 +16,23 @@ export const MAX_FILTER_DEPTH = 16;
 
 /** The names of the enumerations in their literals. */
 const enumTypes = {
+  id: undefined,
   status: 'microsoft.graph.operationStatus',
   completionReason: 'microsoft.graph.playPromptCompletionReason',
   clientContext: undefined,
 } as const satisfies Record<FilterProperty, string | undefined>;
-export const filterProperties = ['status', 'completionReason', 'clientContext'] as const satisfies FilterProperty[];
+export const filterProperties = [
+  'id',
+  'status',
+  'completionReason',
+  'clientContext',
+] as const satisfies FilterProperty[];
 
 const TOKEN =
-  /[ \t]*(?<token>(?<enumeration>[A-Za-z_][\w.]*'(?:[^']|'')*')|(?<text>'(?:[^']|'')*')|(?<word>[A-Za-z_][\w./]*)|[(),])[ \t]*/gy;
+  /[ \t]*(?<token>(?<enumeration>[A-Za-z_][\w.]*'(?:[^']|'')*')|(?<text>'(?:[^']|'')*')|(?<word>[A-Za-z_][\w./]*)|\d[\w.:-]*|[(),])[ \t]*/gy;
 
 /**
- * Reads `$filter`, OData URL Conventions, section 5.1.1: `eq`, `ne` and `in` of `status`, `completionReason` and
+ * Reads `$filter`, OData URL Conventions, section 5.1.1: `eq`, `ne` and `in` of `id`, `status`, `completionReason` and
  * `clientContext`, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
  * case-insensitive.
  *
@@ -78,6 +85,10 @@ function parse(source: string): Filter {
 
   function comparison(): Filter {
     const property = filterProperties.find((name) => take(name));
+    const word = tokens[next]?.groups?.word;
+    if (property === undefined && word !== undefined) {
+      throw refuse(`cannot compare ${shortened(word)}, but only ${filterProperties.join(', ')}`);
+    }
     if (property === undefined) throw expected(`not, ( or one of ${filterProperties.join(', ')}`);
     if (take('eq')) return { operator: 'eq', property, value: literal(property) };
     if (take('ne')) return { operator: 'ne', property, value: literal(property) };

@@ -29,8 +29,8 @@ export function validatePatch(
   faults.throwIfAny();
   if (!parsed.success) throw faults.toError();
 
-  const { id = keyInUrl, clientContext } = parsed.data;
-  return { id: id ?? idOfClientContext(tenant, String(clientContext)), patch: parsed.data };
+  const { id, clientContext } = parsed.data;
+  return { id: id ?? keyInUrl ?? idOfClientContext(tenant, String(clientContext)), patch: parsed.data };
 }
 
 /**
@@ -40,32 +40,35 @@ export function validatePatch(
  */
 export function propertiesOf(body: unknown, version: ODataVersion = '4.0'): Record<string, unknown> {
   if (!isObject(body)) throw new ServiceError('invalidRequest', 'The body must be a JSON object.');
-  return withoutIgnoredAnnotations(body, annotations[version]);
+  return withoutIgnoredAnnotations(body, version);
 }
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * The names of annotations and control information, by the version of OData. In 4.01 control information needs no prefix,
- * and annotations may have any namespace: `@type`, `@com.example.note`. OData JSON Format, section 4.5: none of them but
- * the type makes a request fail.
+ * The name of an annotation or of control information. Whatever its namespace and the version of OData, none of them but
+ * the type makes a request fail. OData JSON Format, section 4.5.
  */
-export const annotations = { '4.0': /@odata\./, '4.01': /@/ } as const;
+export const annotation = /@/;
 
 /** A version of OData that the service supports. A request without OData-Version is treated as 4.0. */
-export type ODataVersion = keyof typeof annotations;
+export type ODataVersion = '4.0' | '4.01';
 
-/** Only `@odata.type` has a meaning here, which is `@type` where control information needs no prefix. */
-function withoutIgnoredAnnotations(value: object, annotation: RegExp): Record<string, unknown> {
-  if (annotation.test('@type') && '@type' in value && '@odata.type' in value) {
+/** Only `@odata.type` has a meaning here, which 4.01 spells `@type` too. A type that is null is as absent. */
+function withoutIgnoredAnnotations(value: object, version: ODataVersion): Record<string, unknown> {
+  const isType = (name: string) => name === '@odata.type' || (version === '4.01' && name === '@type');
+  const members = Object.entries(value).filter(([name, member]) =>
+    isType(name) ? member !== null : !annotation.test(name),
+  );
+  if (members.filter(([name]) => isType(name)).length > 1) {
     throw invalidRequest('DuplicateProperty', '@type', 'is the same as @odata.type: send one of them');
   }
   return Object.fromEntries(
-    Object.entries(value)
-      .map(([name, member]) => [name === '@type' && annotation.test(name) ? '@odata.type' : name, member] as const)
-      .filter(([name]) => name === '@odata.type' || !annotation.test(name))
-      .map(([name, member]) => [name, isObject(member) ? withoutIgnoredAnnotations(member, annotation) : member]),
+    members.map(([name, member]) => [
+      isType(name) ? '@odata.type' : name,
+      isObject(member) ? withoutIgnoredAnnotations(member, version) : member,
+    ]),
   );
 }
 
@@ -73,5 +76,7 @@ const HOW_TO_NAME =
   'names no operation: send an id in the URL, an id in the body, or a clientContext that is not empty in the body';
 
 function namesOperation({ id, clientContext }: Record<string, unknown>) {
-  return id !== undefined || (clientContext !== undefined && clientContext !== null && clientContext !== '');
+  return (
+    (id ?? undefined) !== undefined || (clientContext !== undefined && clientContext !== null && clientContext !== '')
+  );
 }

@@ -23,6 +23,7 @@ export function describeIssue(issue: z.core.$ZodIssue): { code: string; message:
   if (issue.code === 'too_big' && issue.origin === 'string') {
     return { code: 'TooLong', message: `must be at most ${issue.maximum} characters long` };
   }
+  if ('input' in issue && issue.input === undefined) return { code: 'InvalidType', message: 'is required' };
   switch (issue.code) {
     case 'invalid_type':
       return { code: 'InvalidType', message: `must be ${typeNames[issue.expected] ?? issue.expected}` };

@@ -2,6 +2,7 @@ import { completionReasons, operationStatuses, type PlayPromptOperation } from '
 
 /** The properties that a filter can compare, with the members of their enumeration; undefined for any text. */
 export const filterable = {
+  id: undefined,
   status: operationStatuses,
   completionReason: completionReasons,
   clientContext: undefined,
@@ -31,5 +32,25 @@ export function matches(operation: PlayPromptOperation, filter: Filter): boolean
       return operation[filter.property] === filter.value;
     case 'ne':
       return operation[filter.property] !== filter.value;
+  }
+}
+
+/** The ids that an operation must have one of to match a filter; undefined where the filter does not say. */
+export function idsOf(filter: Filter): readonly string[] | undefined {
+  switch (filter.operator) {
+    case 'and': {
+      const [left, right] = [idsOf(filter.left), idsOf(filter.right)];
+      return left && right ? left.filter((id) => right.includes(id)) : (left ?? right);
+    }
+    case 'or': {
+      const [left, right] = [idsOf(filter.left), idsOf(filter.right)];
+      return left && right && [...left, ...right];
+    }
+    case 'eq':
+      return filter.property === 'id' ? [filter.value].filter((value) => value !== null) : undefined;
+    case 'in':
+      return filter.property === 'id' ? filter.values.filter((value) => value !== null) : undefined;
+    default:
+      return undefined;
   }
 }

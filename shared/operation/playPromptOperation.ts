@@ -56,6 +56,9 @@ const id = z
     error: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit',
   })
   .describe('The operation within its tenant. It never changes.');
+/** Whether an operation can have this id. */
+export const isId = (value: unknown): value is string => id.safeParse(value).success;
+
 const clientContext = storableText(MAX_CLIENT_CONTEXT_LENGTH)
   .nullable()
   .describe('The name that the client has given the operation.');
@@ -90,21 +93,24 @@ export interface OperationVersion {
 export type PropertyName = keyof PlayPromptOperation;
 export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof().options;
 
-/** The name of a type in `@odata.type`, with or without `#`. */
+/** `@odata.type`: the name of a type, with or without `#`; null is as absent. */
 const odataType = (name: string) =>
   z
     .string()
     .refine((value) => value === name || value === `#${name}`, { error: `must be "#${name}" or "${name}"` })
-    .meta({ enum: [`#${name}`, name] });
+    .meta({ enum: [`#${name}`, name] })
+    .nullable()
+    .optional();
 
 /** The body of an update: any of the properties, and the annotation `@odata.type`. */
 export const playPromptOperationPatch = z.strictObject({
-  '@odata.type': odataType('microsoft.graph.playPromptOperation').optional(),
-  id: id.optional(),
+  '@odata.type': odataType('microsoft.graph.playPromptOperation'),
+  // It cannot be cleared, so that null is as absent.
+  id: id.nullable().optional(),
   clientContext: clientContext.optional(),
   resultInfo: z
     .strictObject({
-      '@odata.type': odataType('microsoft.graph.resultInfo').optional(),
+      '@odata.type': odataType('microsoft.graph.resultInfo'),
       code: code.optional(),
       subcode: subcode.optional(),
       message: message.optional(),

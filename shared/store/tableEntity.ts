@@ -60,6 +60,7 @@ export const OPERATION_COLUMNS = [
 
 /** The columns of the properties that can be filtered by. */
 export const toColumn = {
+  id: String,
   clientContext: JSON.stringify,
   status: String,
   completionReason: JSON.stringify,

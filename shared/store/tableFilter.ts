@@ -1,6 +1,6 @@
 // Queries in the filter language of Table Storage.
 import type { Filter, FilterProperty } from '../operation/filter.ts';
-import { finalStatuses, MAX_CLIENT_CONTEXT_LENGTH } from '../operation/playPromptOperation.ts';
+import { finalStatuses, isId, MAX_CLIENT_CONTEXT_LENGTH } from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';
 import { toColumn } from './tableEntity.ts';
 
@@ -69,5 +69,6 @@ function join(operator: 'and' | 'or', parts: readonly Condition[]): Condition {
 function comparison(property: FilterProperty, operator: 'eq' | 'ne', value: string | null): Condition {
   // No operation can have such a value, and the query would be too long.
   if (property === 'clientContext' && (value?.length ?? 0) > MAX_CLIENT_CONTEXT_LENGTH) return operator === 'ne';
-  return `${property} ${operator} '${toColumn[property](value).replaceAll("'", "''")}'`;
+  if (property === 'id' && !isId(value)) return operator === 'ne';
+  return `${property === 'id' ? 'RowKey' : property} ${operator} '${toColumn[property](value).replaceAll("'", "''")}'`;
 }

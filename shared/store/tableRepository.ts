@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { metrics } from '@opentelemetry/api';
 import QuickLRU from 'quick-lru';
 import * as z from 'zod';
-import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../operation/repository.ts';
+import { type Filter, idsOf, matches } from '../operation/filter.ts';
+import { isId } from '../operation/playPromptOperation.ts';
+import {
+  KEPT_WRITES,
+  type OperationPage,
+  type OperationRepository,
+  type Selection,
+  type StoredOperation,
+} from '../operation/repository.ts';
 import type { TablesSettings } from '../settings.ts';
 import { CACHE_LOOKUPS, DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { connectTable, type Keys, LARGEST_PAGE, type Page } from './table.ts';
@@ -87,6 +95,8 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     },
 
     async list(tenant, { filter, from, top }, signal) {
+      const ids = filter && idsOf(filter);
+      if (filter && ids) return listByKey(tenant, ids, { filter, from, top }, signal);
       const { toTableFilter } = await filters();
       const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
       const operations = page.rows.flatMap((row) => tryFromListedEntity(row) ?? []);
@@ -96,6 +106,11 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     },
 
     async count(tenant, { filter, from }, signal) {
+      const ids = filter && idsOf(filter);
+      if (filter && ids) {
+        const { operations, next } = await listByKey(tenant, ids, { filter, from, top: LARGEST_PAGE }, signal);
+        return { count: operations.length, next };
+      }
       const { toTableFilter } = await filters();
       const page = await query(toTableFilter(tenant, filter), KEY_COLUMNS, from, LARGEST_PAGE, signal);
       return { count: page.rows.length, next: page.next };
@@ -115,6 +130,26 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
       return sharedKeyOf((await table.create(made, signal)) ? made : await table.get(SHARED_KEY, signal));
     },
   };
+
+  /** Lists by point reads, since a query of several keys would read the whole range of the tenant. */
+  async function listByKey(
+    tenant: string,
+    ids: readonly string[],
+    { filter, from = '0', top }: Selection & { readonly filter: Filter; readonly top: number },
+    signal: AbortSignal,
+  ): Promise<OperationPage> {
+    const end = Number(from) + top;
+    const wanted = [...new Set(ids)].filter(isId).toSorted();
+    const rows = await Promise.all(
+      wanted.slice(Number(from), end).map((id) => table.get(keysOf(tenant, id), signal, OPERATION_COLUMNS)),
+    );
+    const found = rows.filter((row) => row !== undefined);
+    const readable = found.flatMap((row) => tryFromListedEntity(row) ?? []);
+    const damaged = found.length - readable.length;
+    if (damaged > 0) damagedRows.add(damaged);
+    const operations = readable.filter(({ operation }) => matches(operation, filter));
+    return { operations, next: end < wanted.length ? String(end) : undefined, damaged };
+  }
 
   /** A page of a query that may be known to match nothing. */
   async function query(

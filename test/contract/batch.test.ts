@@ -252,12 +252,25 @@ describe('is refused', () => {
   });
 });
 
-test.each(['/../v2.0/playPromptOperation', '/..', '../../etc', '/v1.0/playPromptOperation', '/%', '/openapi.json'])(
-  'an address outside the resource leads nowhere: %s',
-  async (url) => {
-    expect(await statusesOf([{ id: '1', method: 'GET', url }])).toEqual({ 1: 404 });
-  },
-);
+test.each(['/v1.0/', 'v1.0/', 'http://127.0.0.1:7071/v1.0/', ''])('a URL may begin with %j', async (root) => {
+  await app.send({ path: '/v1.0/playPromptOperation/known', body: { status: 'Running' } });
+  const url = `${root}playPromptOperation/known`;
+  expect(await statusesOf([{ id: '1', method: 'GET', url, headers: null, body: null, dependsOn: null }])).toEqual({
+    1: 200,
+  });
+});
+
+test.each([
+  '/../v2.0/playPromptOperation',
+  '/..',
+  '../../etc',
+  'http://other/v1.0/playPromptOperation',
+  '/v1.0/v1.0',
+  '/%',
+  '/openapi.json',
+])('an address outside the resource leads nowhere: %s', async (url) => {
+  expect(await statusesOf([{ id: '1', method: 'GET', url }])).toEqual({ 1: 404 });
+});
 
 test('describes the service, as XML in base64url too', async () => {
   const answers = await answersTo([

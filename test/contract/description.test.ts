@@ -101,7 +101,7 @@ test('openapi.json names the server that was asked', async () => {
 
 test('openapi.json is in OpenAPI 3.0 if that is asked for', async () => {
   const { json } = await ask('/openapi.json?version=3.0');
-  expect(json.openapi).toBe('3.0.4');
+  expect(json.openapi).toBe('3.0.3');
   expect(json.components.schemas.playPromptOperation.properties.clientContext).toMatchObject({
     type: 'string',
     nullable: true,

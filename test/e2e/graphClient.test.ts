@@ -84,11 +84,14 @@ test('sends a batch, and finds each answer by its id', async () => {
   });
   const content = new BatchRequestContent([
     update('create', '/playPromptOperation/batched', { status: 'Running' }),
+    // Of an absolute URL, the client writes the path with its version.
+    { id: 'read', request: new Request(`${service.facts.baseUrl}/v1.0/playPromptOperation/batched`) },
     update('stale', '/playPromptOperation/batched', {}, { 'If-Match': '"1"' }),
-    { id: 'read', request: new Request('https://graph.microsoft.com/playPromptOperation/batched?$select=status') },
+    { id: 'late', request: new Request('https://graph.microsoft.com/playPromptOperation/batched?$select=status') },
   ]);
-  content.addDependency('stale', 'create');
-  content.addDependency('read', 'stale');
+  content.addDependency('read', 'create');
+  content.addDependency('stale', 'read');
+  content.addDependency('late', 'stale');
   const client = clientWith(service.facts.token);
   const answer = new BatchResponseContent(await client.api('/$batch').post(await content.getContent()));
   const answerOf = async (id: string) => {
@@ -97,7 +100,8 @@ test('sends a batch, and finds each answer by its id', async () => {
   };
   expect(await answerOf('create')).toEqual([200, expect.objectContaining({ id: 'batched', status: 'Running' })]);
   expect(await answerOf('stale')).toMatchObject([412, { error: { code: 'PreconditionFailed' } }]);
-  expect(await answerOf('read')).toMatchObject([424, { error: { code: 'FailedDependency' } }]);
+  expect(await answerOf('read')).toMatchObject([200, { id: 'batched' }]);
+  expect(await answerOf('late')).toMatchObject([424, { error: { code: 'FailedDependency' } }]);
 });
 
 test('turns our errors into GraphError, with code and request id', async () => {

@@ -24,6 +24,7 @@ const chosen = {
   KEEP_FINAL_STATUS: 'true',
   RETENTION_DAYS: '30',
   PAGES: 'board',
+  PUBLIC_URL: 'https://gateway.example/prompts',
   NOTIFICATION_HOSTS: 'bot.example,*.bots.example',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example',
 };
@@ -54,7 +55,9 @@ const evaluated = {
     "param tableStore = 'cosmos'\nparam zoneRedundant = true\nparam secondaryLocation = 'northeurope'",
   ),
   restricted: main(
-    `param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']\nparam frontDoorId = '${AUDIENCE}'`,
+    `param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']
+param frontDoorId = '${AUDIENCE}'
+param corsOrigins = ['https://app.example']`,
   ),
   nat: main(`param natGatewayId = '${HUB}/natGateways/nat'`),
   hub: main(`param subnets = {
@@ -352,6 +355,7 @@ describeWithBicep('what infra/ deploys', () => {
       expect(rulesOf('production')).toMatchObject({
         ipSecurityRestrictionsDefaultAction: 'Allow',
         ipSecurityRestrictions: [],
+        cors: { allowedOrigins: [] },
       });
       expect(rulesOf('restricted')).toMatchObject({
         ipSecurityRestrictionsDefaultAction: 'Deny',
@@ -360,6 +364,7 @@ describeWithBicep('what infra/ deploys', () => {
           { ipAddress: 'AzureFrontDoor.Backend', tag: 'ServiceTag', headers: { 'x-azure-fdid': [AUDIENCE] } },
           { ipAddress: 'ApplicationInsightsAvailability', tag: 'ServiceTag' },
         ],
+        cors: { allowedOrigins: ['https://app.example'] },
       });
     });
   });

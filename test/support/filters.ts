@@ -27,6 +27,7 @@ export const contexts = [
 ];
 
 const values = {
+  id: fc.constantFrom('op-0', 'op-1', 'op-4', 'OP-1', 'theirs'),
   status: fc.constantFrom(...operationStatuses, null),
   completionReason: fc.constantFrom(...completionReasons, null),
   clientContext: fc.constantFrom(...contexts, null),

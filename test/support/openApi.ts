@@ -155,10 +155,11 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
   return requests.flatMap(({ id, method, url: path }) => {
     const response = responses.find((each) => each.id === id);
     if (response === undefined) return [`there is no answer to ${id}`];
-    const address = new URL(`/v1.0/${path.replace(/^\//, '')}`, url);
+    const address = URL.parse(path) ?? new URL(`/v1.0/${path.replace(/^\/?(?:v1\.0(?:\/|$))?/i, '')}`, url);
+    const isBelow = address.origin === new URL(url).origin && address.pathname.startsWith('/v1.0/');
     const exchange = {
       method: method.toUpperCase(),
-      url: new URL(address.pathname.startsWith('/v1.0/') ? address : '/beside', url).href,
+      url: new URL(isBelow ? address : '/beside', url).href,
       status: response.status,
       headers: new Headers(response.headers),
       body: response.body === undefined ? '' : JSON.stringify(response.body),

@@ -196,6 +196,10 @@ describe('a bad value is refused, by the name of the setting and what it got', (
 
   test.each([
     ['AUTH_AUTHORITY', 'x', /https address/],
+    ['PUBLIC_URL', 'http://gateway.example', /loopback/],
+    ['PUBLIC_URL', 'https://gateway.example/?a', /query/],
+    ['PUBLIC_URL', 'https://me@gateway.example', /user/],
+    ['PUBLIC_URL', 'https://gateway.example/prompts/v1.0', /without \/v1\.0/],
     ['AUTH_AUTHORITY', 'http://login.example', /loopback/],
     ['AUTH_TENANTS', 'x', /comma-separated list of tenant ids \(GUIDs\)/],
     ['AUTH_TENANTS', PERSONAL, /work or school/],

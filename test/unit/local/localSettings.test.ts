@@ -21,17 +21,31 @@ afterEach(() => {
 describe('a local.settings.json', () => {
   test('comes after the environment, and a copy of the sample names no issuer', () => {
     write('local.settings.json', JSON.stringify({ Values: { ...sample, TABLES_NAME: 'b', PAGES: 'board' } }));
-    expect(readLocalSettings({ PAGES: 'docs' })).toEqual({ named: { TABLES_NAME: 'b', PAGES: 'docs' }, sample });
+    expect(readLocalSettings({ PAGES: 'docs' })).toEqual({
+      named: { TABLES_NAME: 'b', PAGES: 'docs' },
+      sample,
+      host: {},
+    });
+  });
+
+  test('has the CORS of the embedded host as Core Tools read it', () => {
+    write(
+      'local.settings.json',
+      '{"Values":{},"Host":{"CORS":"http://localhost:3000","CORSCredentials":true,"LocalHttpPort":1}}',
+    );
+    expect(readLocalSettings({}).host).toEqual({ CORS: 'http://localhost:3000', CORS_CREDENTIALS: 'true' });
+    write('local.settings.json', '{"Values":{},"Host":{"CORS":["*"]}}');
+    expect(() => readLocalSettings({})).toThrow('Host.CORS must be a string');
   });
 
   test('leaves a setting of the sample out by an empty value, but for those of the issuer and the store', () => {
     const values = { AUTH_AUTHORITY: '', TABLES_NAME: '' };
     const left = { AUTH_AUTHORITY: sample.AUTH_AUTHORITY };
     write('local.settings.json', JSON.stringify({ Values: values }));
-    expect(readLocalSettings({})).toEqual({ named: {}, sample: left });
-    expect(readLocalSettings({ TABLES_NAME: 'c' })).toEqual({ named: { TABLES_NAME: 'c' }, sample });
+    expect(readLocalSettings({})).toMatchObject({ named: {}, sample: left });
+    expect(readLocalSettings({ TABLES_NAME: 'c' })).toMatchObject({ named: { TABLES_NAME: 'c' }, sample });
     write('local.settings.json', '{"Values":{}}');
-    expect(readLocalSettings({ TABLES_NAME: '' })).toEqual({ named: {}, sample: left });
+    expect(readLocalSettings({ TABLES_NAME: '' })).toMatchObject({ named: {}, sample: left });
   });
 
   test.each([

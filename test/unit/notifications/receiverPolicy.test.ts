@@ -75,3 +75,11 @@ test.each([
   ...['64:ff9b:1::a00:1', '100::1', '100:0:0:1::1', '2001::1', '2001:2::1', '2001:db8::1', '2002:a00:1::', '3fff::1'],
   ...['4000::1', '5f00::1', 'fc00::1', 'fd00:ec2::254', 'fe80::1', 'fe80::1%eth0', 'fec0::1', 'ff02::1'],
 ])('%s may not be connected to', (address) => expect(isAllowedAddress(address, hosts)).toBe(false));
+
+test('what is refused for its host is told which hosts there are', () => {
+  expect(refusedUrl('https://other.example/', ['bot.example', '*.bots.example'])).toContain(
+    'bot.example, *.bots.example',
+  );
+  expect(refusedUrl('http://localhost:7073/', ['127.0.0.1'])).toBe('an https URL, or an http URL of 127.0.0.1');
+  expect(refusedUrl('http://bot.example/', ['bot.example'])).toBe('an https URL');
+});

@@ -3,15 +3,19 @@ import * as fc from 'fast-check';
 import * as z from 'zod';
 import { refusedUrl } from '../../../shared/notifications/receiverPolicy.ts';
 import { MAX_LIFETIME_MS } from '../../../shared/notifications/subscription.ts';
+import { toSubscriptionBody } from '../../../shared/notifications/subscriptionBody.ts';
 import {
+  checkUnchanged,
   MAX_CLIENT_STATE_LENGTH,
   MAX_RESOURCE_LENGTH,
   MAX_URL_LENGTH,
   subscriptionSchemas,
+  unchangeableOf,
   validateSubscription,
   validateSubscriptionUpdate,
 } from '../../../shared/notifications/subscriptionRequest.ts';
 import { MAX_DETAILS, ServiceError } from '../../../shared/serviceError.ts';
+import { aSubscription } from '../../support/notifications.ts';
 
 const HOSTS = ['bot.example'];
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -111,7 +115,7 @@ describe('a subscription to create', () => {
         1,
       ],
     ],
-    ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', null]],
+    ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', 5]],
   ])('has a %s', (property, accepted, refused) => {
     for (const value of accepted) {
       expect([value, targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))]).toEqual([
@@ -151,7 +155,28 @@ describe('a subscription to create', () => {
     expect(targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))).toEqual([property]);
   });
 
+  test("may have what Graph's clients send and ask nothing with, and no more of it", () => {
+    const nothing = {
+      ...{ latestSupportedTlsVersion: 'v1_3', includeResourceData: false, encryptionCertificate: null },
+      ...{ encryptionCertificateId: null, notificationUrlAppId: null, notificationQueryOptions: null },
+      ...{ '@odata.type': null, 'lifecycleNotificationUrl@com.example.note': 1, id: null, creatorId: null },
+    };
+    expect(validateSubscription(schemas, { ...good, ...nothing })).toEqual(validateSubscription(schemas, good));
+    const something = {
+      ...{ latestSupportedTlsVersion: 'v1_1', includeResourceData: true, encryptionCertificate: 'MII' },
+      ...{ encryptionCertificateId: 'a', notificationUrlAppId: 'b', notificationQueryOptions: 'c' },
+    };
+    expect(targetsOf(() => validateSubscription(schemas, { ...good, ...something }))).toEqual(
+      Object.keys(something).toSorted(),
+    );
+    const [fault] = faultsOf(() => validateSubscription(schemas, { ...good, encryptionCertificate: 'MII' })) ?? [];
+    expect(fault?.message).toBe('encryptionCertificate is not supported.');
+  });
+
   test('names every property that is missing or unknown', () => {
+    expect(faultsOf(() => validateSubscription(schemas, {}))?.map(({ message }) => message)).toContain(
+      'expirationDateTime is required.',
+    );
     const required = ['changeType', 'expirationDateTime', 'notificationUrl', 'resource'];
     expect(targetsOf(() => validateSubscription(schemas, {}))).toEqual(required);
     expect(targetsOf(() => validateSubscription(schemas, { ...good, extra: 1, id: 'a' }))).toEqual(['extra', 'id']);
@@ -203,8 +228,21 @@ describe('a subscription to change', () => {
     expect(Object.keys(validateSubscriptionUpdate(schemas, { expirationDateTime: at(5) }))).toEqual(['expiration']);
   });
 
-  test.each(['changeType', 'resource', 'clientState', 'lifecycleNotificationUrl', 'id'])('keeps its %s', (name) => {
-    expect(targetsOf(() => validateSubscriptionUpdate(schemas, { [name]: 'created' }))).toEqual([name]);
+  const shown = toSubscriptionBody('root', aSubscription());
+  const update = (body: object) => {
+    validateSubscriptionUpdate(schemas, body);
+    checkUnchanged(unchangeableOf(body), shown);
+  };
+
+  test.each(['changeType', 'resource', 'clientState', 'lifecycleNotificationUrl', 'id', 'applicationId', 'creatorId'])(
+    'keeps its %s',
+    (name) => expect(targetsOf(() => update({ [name]: 'https://other' }))).toEqual([name]),
+  );
+
+  test('may be as it was read', () => {
+    expect(
+      targetsOf(() => update({ ...shown, notificationUrl: good.notificationUrl, expirationDateTime: at(5) })),
+    ).toBe(undefined);
   });
 });
 

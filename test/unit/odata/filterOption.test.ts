@@ -84,12 +84,11 @@ function refusalOf(text: string): string {
 }
 
 describe('an invalid filter is a 400 with the position and what was expected there', () => {
-  const first = 'not, ( or one of status, completionReason, clientContext';
+  const first = 'not, ( or one of id, status, completionReason, clientContext';
   const statuses = "'NotStarted', 'Running', 'Completed', 'Failed' or null";
   test.each([
     ['', `at its end: expected ${first}`],
     ['  ', 'at character 1'],
-    ["id eq 'a'", `at character 1: expected ${first}`],
     [" 'Running' eq status", `at character 2: expected ${first}`],
     ['status', 'at its end: expected eq, ne or in'],
     ["status gt 'Running'", 'at character 8: expected eq, ne or in'],
@@ -103,18 +102,25 @@ describe('an invalid filter is a 400 with the position and what was expected the
     ["clientContext eq 'a' and", `at its end: expected ${first}`],
     ["clientContext eq 'a", 'at character 18'],
     ["clientContext eq 'a' & clientContext eq 'a'", 'at character 22'],
-    ['status eq 1', 'at character 11'],
-    ["contains(clientContext,'a')", `at character 1: expected ${first}`],
+    ['status eq 1', `at character 11: expected ${statuses}`],
     ["not status eq 'Running'", 'at character 5: expected ( after not'],
     ["(status eq 'Running'", 'at its end: expected and, or, or )'],
     ["status eq 'Running')", 'at character 20: expected and, or, or the end of the filter'],
     ['status in ()', `at character 12: expected ${statuses}`],
     ["status in 'Running'", 'at character 11: expected ( after in'],
     ["status in ('Running' 'Failed')", 'at character 22: expected , or )'],
-    ["resultInfo/code eq 'a'", `at character 1: expected ${first}`],
-    ['__proto__ eq null', `at character 1: expected ${first}`],
   ])('%j', (text, where) => {
     expect(refusalOf(text)).toBe(`$filter is not valid ${where}.`);
+  });
+
+  test.each([
+    ["contains(clientContext,'a')", 'contains'],
+    ['resultInfo/code eq 200', 'resultInfo/code'],
+    ["status eq 'Running' and __proto__ eq null", '__proto__'],
+  ])('%j: what cannot be compared is named, with what can', (text, name) => {
+    expect(refusalOf(text)).toBe(
+      `$filter cannot compare ${name}, but only id, status, completionReason, clientContext.`,
+    );
   });
 });
 

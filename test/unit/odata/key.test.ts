@@ -56,21 +56,20 @@ describe('an id that an address needs', () => {
     expect(requireKey(parameters)).toBe('A1._~-');
   });
 
-  test.each([
-    {},
-    { id: '.a' },
-    { id: 'a b' },
-    { id: 'a%2Fb' },
-    { id: 'a'.repeat(129) },
-    { id: '$count' },
-    { key: "''" },
-  ])('is one that an operation can have: %j is a 400', (parameters) => {
-    expect(() => requireKey(parameters)).toThrow(
-      expect.objectContaining({
-        reason: 'invalidRequest',
-        message: expect.stringMatching(/^The (id in the URL must be|request has)/),
-        details: expect.arrayContaining([expect.objectContaining({ target: 'id' })]),
-      }),
-    );
+  test('is none for a segment that is not served, such as $count', () => {
+    expect(() => requireKey({ id: '$count' })).toThrow(expect.objectContaining({ reason: 'unknownUrl' }));
   });
+
+  test.each([{}, { id: '.a' }, { id: 'a b' }, { id: 'a%2Fb' }, { id: 'a'.repeat(129) }, { key: "''" }])(
+    'is one that an operation can have: %j is a 400',
+    (parameters) => {
+      expect(() => requireKey(parameters)).toThrow(
+        expect.objectContaining({
+          reason: 'invalidRequest',
+          message: expect.stringMatching(/^The (id in the URL must be|request has)/),
+          details: expect.arrayContaining([expect.objectContaining({ target: 'id' })]),
+        }),
+      );
+    },
+  );
 });

@@ -167,6 +167,26 @@ describe('a walk through a tenant', () => {
     expect(await empty.count(TENANT, {}, signal)).toEqual({ count: 0, next: undefined });
   });
 
+  test('of a filter of ids reads these operations by their keys, and no others', async () => {
+    const proxy = await startFaultProxy();
+    const table = newTableName();
+    const operations = await open(table, proxy.port);
+    for (const id of ['a', 'b', 'c'])
+      await operations.put(TENANT, anOperation({ id, status: 'Running' }), undefined, 'w', signal);
+    proxy.requests.length = 0;
+    const ids: Filter = { operator: 'in', property: 'id', values: ['c', 'a', 'none', 'a', 'no id', null] };
+    const running: Filter = { operator: 'eq', property: 'status', value: 'Running' };
+    const filter: Filter = { operator: 'and', left: ids, right: running };
+    const first = await operations.list(TENANT, { filter, top: 1 }, signal);
+    const second = await operations.list(TENANT, { filter, from: first.next, top: 5 }, signal);
+    expect([...first.operations, ...second.operations].map(({ operation }) => operation.id)).toEqual(['a', 'c']);
+    expect(second.next).toBeUndefined();
+    expect(await operations.count(TENANT, { filter }, signal)).toEqual({ count: 2, next: undefined });
+    expect(proxy.requests.every((request) => request.includes("RowKey='"))).toBe(true);
+    expect(proxy.requests).toHaveLength(6);
+    await proxy.close();
+  });
+
   test('of a filter that nothing can match asks the store for nothing', async () => {
     const proxy = await startFaultProxy();
     const operations = await open(newTableName(), proxy.port);
