@@ -93,6 +93,9 @@ var faults = [
     : ['AUTH_TENANTS: tenant ids (GUIDs), comma-separated'])
   ...(contains(['', 'false', 'true'], toLower(settings.?KEEP_FINAL_STATUS ?? '')) ? [] : ['KEEP_FINAL_STATUS: true or false'])
   ...(hasOnly(settings.?RETENTION_DAYS ?? '', '0123456789') ? [] : ['RETENTION_DAYS: a whole number'])
+  ...(empty(settings.?PUBLIC_URL) || (startsWith(settings.?PUBLIC_URL!, 'https://') && !endsWith(settings.?PUBLIC_URL!, '/'))
+    ? []
+    : ['PUBLIC_URL: an https address without a slash at its end'])
   ...(cosmosMaxThroughput % 1000 == 0 ? [] : ['cosmosMaxThroughput: a multiple of 1,000'])
   ...(empty(filter(alertEmails, address => !contains(address, '@'))) ? [] : ['alertEmails: e-mail addresses'])
   // An address without a prefix length would count as a service tag.
@@ -231,6 +234,8 @@ module app 'modules/app.bicep' = {
   }
 }
 
+var url = empty(settings.?PUBLIC_URL) ? 'https://${app.outputs.hostName}' : settings.?PUBLIC_URL!
+
 module alerts 'modules/alerts.bicep' = {
   params: {
     location: location
@@ -238,7 +243,7 @@ module alerts 'modules/alerts.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     appInsightsId: monitoring.outputs.appInsightsId
     actionGroupId: monitoring.outputs.actionGroupId
-    hostName: app.outputs.hostName
+    url: url
     tableStore: tableStore
     storeId: store.id
     dailyCapGb: logDailyCapGb
@@ -252,4 +257,4 @@ module alerts 'modules/alerts.bicep' = {
 output appName string = app.outputs.name
 
 @description('URL of the service.')
-output url string = 'https://${app.outputs.hostName}'
+output url string = url

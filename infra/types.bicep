@@ -42,7 +42,7 @@ type Settings = {
   @description('Web pages to serve, comma-separated: board, docs.')
   PAGES: string?
 
-  @description('URL of the gateway before the app, with its path, which every link in a response begins with.')
+  @description('URL of the gateway before the app, with its path and no slash at its end. Every link in a response begins with it, and the smoke test and the availability test go through it.')
   PUBLIC_URL: string?
 
   @description('Hosts that may receive change notifications, comma-separated; none turns notifications off.')

@@ -18,8 +18,8 @@ param appInsightsId string
 @description('Resource id of the action group.')
 param actionGroupId string
 
-@description('Host name of the app.')
-param hostName string
+@description('URL of the service.')
+param url string
 
 @description('Where operations are stored.')
 param tableStore 'storage' | 'cosmos'
@@ -210,7 +210,7 @@ resource test 'Microsoft.Insights/webtests@2022-06-15' = {
     Timeout: 30
     RetryEnabled: true
     Locations: [for testLocation in testLocations: { Id: testLocation }]
-    Request: { RequestUrl: 'https://${hostName}/health/ready', HttpVerb: 'GET', ParseDependentRequests: false }
+    Request: { RequestUrl: '${url}/health/ready', HttpVerb: 'GET', ParseDependentRequests: false }
     ValidationRules: {
       ExpectedHttpStatusCode: 200
       SSLCheck: true

@@ -62,8 +62,10 @@ param alwaysReady int
 @description('Tags of the app and its plan.')
 param tags Tags
 
-// The availability test of alerts.bicep comes from a service tag too.
-var sources = empty(allowedSources) ? [] : [...allowedSources, 'ApplicationInsightsAvailability']
+// The availability test of alerts.bicep comes from a service tag too, unless it goes through the gateway.
+var sources = empty(allowedSources)
+  ? []
+  : [...allowedSources, ...(empty(settings.?PUBLIC_URL) ? ['ApplicationInsightsAvailability'] : [])]
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName

@@ -58,7 +58,9 @@ const evaluated = {
     `param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']
 param frontDoorId = '${AUDIENCE}'
 param corsOrigins = ['https://app.example']`,
+    { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: AUDIENCE },
   ),
+  gateway: main("param allowedSources = ['AzureFrontDoor.Backend']"),
   nat: main(`param natGatewayId = '${HUB}/natGateways/nat'`),
   hub: main(`param subnets = {
   app: '${HUB}/virtualNetworks/hub/subnets/prompts'
@@ -70,7 +72,17 @@ param privateDnsZones = { table: '${HUB}/privateDnsZones/privatelink.table.core.
 };
 type Deployment = keyof typeof evaluated;
 const services: readonly Deployment[] = [
-  ...(['staging', 'production', 'cosmos', 'georedundant', 'georedundantCosmos', 'restricted', 'nat', 'hub'] as const),
+  ...([
+    'staging',
+    'production',
+    'cosmos',
+    'georedundant',
+    'georedundantCosmos',
+    'restricted',
+    'gateway',
+    'nat',
+    'hub',
+  ] as const),
 ];
 
 /** Parameters that a deployment must refuse, and what its message must name. */
@@ -88,6 +100,7 @@ const refused: readonly (readonly [parameters: string, ...named: string[]])[] = 
   [main("param allowedSources = ['203.0.113.7']\nparam frontDoorId = 'fd'"), 'allowedSources', 'frontDoorId'],
   [main("param natGatewayId = 'n'\nparam subnets = { app: 'a', endpoints: 'e' }"), 'natGatewayId'],
   [main('param tracePercentage = 101'), '101'],
+  [main('', { ...chosen, PUBLIC_URL: 'https://gateway.example/' }), 'PUBLIC_URL'],
   // As on GitHub, where a variable that nobody has set is empty.
   [production.replaceAll("'ALERT_EMAILS'", "'UNSET'"), 'ALERT_EMAILS'],
   [
@@ -367,6 +380,11 @@ describeWithBicep('what infra/ deploys', () => {
         cors: { allowedOrigins: ['https://app.example'] },
       });
     });
+
+    test('is tested through the gateway that callers use', () => {
+      expect(Object(only('gateway', 'Web/sites')?.properties).siteConfig.ipSecurityRestrictions).toHaveLength(1);
+      expect(textOf('gateway', 'Insights/webtests')).toContain('"https://gateway.example/prompts/health/ready"');
+    });
   });
 
   test('staging is production in smaller sizes and in one zone: same resources, same rules', () => {
@@ -443,7 +461,7 @@ describeWithBicep('what infra/ deploys', () => {
     test('gets everything that a deployment chooses, and nothing for what it leaves empty', () => {
       expect(settingsOf('cosmos')).toMatchObject({ ...chosen, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' });
       const empty = ['KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'NOTIFICATION_HOSTS', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
-      expect(Object.keys(settingsOf('production'))).not.toEqual(expect.arrayContaining(empty));
+      for (const name of empty) expect(Object.keys(settingsOf('production'))).not.toContain(name);
       const { properties } = z
         .object({
           definitions: z.object({
