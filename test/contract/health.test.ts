@@ -1,6 +1,8 @@
 // What those who watch over the service ask it: no token, no detail.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { findFreePort } from '../../local/loopback.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+import { azuriteConnection } from '../support/tables.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -31,7 +33,8 @@ describe.each([
 });
 
 test('without its store or its issuer the service lives, and is not ready', async () => {
-  const nowhere = { TABLES_CONNECTION: 'UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://127.0.0.1:1' };
+  // Nothing listens there.
+  const nowhere = { TABLES_CONNECTION: azuriteConnection(await findFreePort()) };
   for (const settings of [nowhere, { AUTH_AUTHORITY: 'http://127.0.0.1:1' }]) {
     const broken = await startApp(settings);
     try {

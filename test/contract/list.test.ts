@@ -76,11 +76,6 @@ describe('$top', () => {
       expect(idsOf(pages)).toEqual(idsOf([(await get()).json]));
     },
   );
-
-  test.each(['0', '1000', '-1', 'x', ''])('of %j is a 400', async (top) => {
-    const { status, json } = await get(q({ $top: top }));
-    expect([status, json.error.details[0].target]).toEqual([400, '$top']);
-  });
 });
 
 describe('$filter', () => {
@@ -95,12 +90,6 @@ describe('$filter', () => {
       }),
       { numRuns: 10 },
     );
-  });
-
-  test('that cannot be parsed is a 400 that names the position', async () => {
-    const { status, json } = await get(q({ $filter: "status eq 'Exploded'" }));
-    expect([status, json.error.details[0].target]).toEqual([400, '$filter']);
-    expect(json.error.message).toContain('at character 11');
   });
 
   test('finds null by eq null, and only that', async () => {
@@ -139,10 +128,6 @@ describe('$count', () => {
     expect(Object.keys(json)).toEqual(['@odata.context', '@odata.count', '@odata.nextLink', 'value']);
     expect([json['@odata.count'], json.value.length]).toEqual([all.length, 1]);
   });
-
-  test('of false counts nothing', async () => {
-    expect((await get(q({ $count: 'false' }))).json).not.toHaveProperty(['@odata.count']);
-  });
 });
 
 describe('$skiptoken', () => {
@@ -154,17 +139,6 @@ describe('$skiptoken', () => {
     const { status, json } = await follow(link, token);
     expect([status, json.error.details]).toEqual([400, [expect.objectContaining({ target: '$skiptoken' })]]);
   };
-
-  test('is taken in any casing of its name, as the Graph client has it', async () => {
-    const link = await linkOf(q({ $top: 5 }));
-    const path = `${link.pathname}${link.search.replace('$skiptoken', '$skipToken')}`;
-    expect((await app.send({ method: 'GET', path })).json.value).toHaveLength(5);
-  });
-
-  test('needs no encoding in an address', async () => {
-    const token = (await linkOf(q({ $top: 5 }))).searchParams.get('$skiptoken') ?? '';
-    expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
-  });
 
   test('is good for any instance', async () => {
     const link = await linkOf(q({ $top: 5 }));
@@ -191,22 +165,6 @@ describe('$skiptoken', () => {
     link.searchParams.set(name, value);
     await refused(link);
   });
-
-  test('is refused when it was changed, or made up', async () => {
-    const link = await linkOf(q({ $top: 5 }));
-    const token = link.searchParams.get('$skiptoken') ?? '';
-    const madeUp = Buffer.from('{"nextPartitionKey":"1!8!AAAA","nextRowKey":"1!8!AAAA"}').toString('base64url');
-    for (const other of ['', 'x', token.slice(1), `${token}A`, `B${token.slice(1)}`, madeUp]) {
-      if (other === token) continue;
-      link.searchParams.set('$skiptoken', other);
-      await refused(link);
-    }
-  });
-});
-
-test('reports all invalid options at once', async () => {
-  const { json } = await get('?$skip=1&$orderby=id&$top=1&$top=2');
-  expect(json.error.details.map(({ target }: { target: string }) => target)).toEqual(['$skip', '$orderby', '$top']);
 });
 
 test('$format takes the place of Accept, on the next page too', async () => {

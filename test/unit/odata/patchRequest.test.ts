@@ -56,10 +56,9 @@ describe('the operation is named by', () => {
   });
 
   test('the clientContext', () => {
-    const id = idOfClientContext(TENANT, 'Gespräch 7 😀');
-    expect(validatePatch({ clientContext: 'Gespräch 7 😀' }, undefined, TENANT)).toEqual({
-      id,
-      patch: { clientContext: 'Gespräch 7 😀' },
+    expect(validatePatch({ clientContext: 'c' }, undefined, TENANT)).toEqual({
+      id: idOfClientContext(TENANT, 'c'),
+      patch: { clientContext: 'c' },
     });
   });
 
