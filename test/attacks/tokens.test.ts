@@ -1,5 +1,5 @@
-// Every address of the running service without a token that admits, and what only HTTP can carry. The tokens, one by one, are
-// in test/contract/tokens.test.ts.
+// Tokens as only HTTP can carry them. The tokens, one by one, are in test/contract/tokens.test.ts, and every address without one
+// in test/contract/faults.test.ts.
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -42,42 +42,10 @@ async function send(method: string, path: string, headers: readonly (readonly [s
 const patch = (headers: readonly (readonly [string, string])[], path = '') =>
   send('PATCH', `/playPromptOperation${path}`, headers, { clientContext: 'attacked' });
 
-const update = { method: 'PATCH', url: '/playPromptOperation', headers: { 'Content-Type': 'application/json' } };
-const batch = { requests: [{ id: '1', ...update, body: { clientContext: 'attacked in a batch' } }] };
-const addresses: readonly [method: string, path: string, content?: object][] = [
-  ['GET', '/playPromptOperation'],
-  ['GET', '/playPromptOperation?$filter=status%20eq%20null&$count=true'],
-  ['GET', '/playPromptOperation/victim'],
-  ['GET', "/playPromptOperation('victim')"],
-  ['DELETE', '/playPromptOperation/victim'],
-  ['DELETE', "/playPromptOperation('victim')"],
-  ['PATCH', '/playPromptOperation', { clientContext: 'attacked' }],
-  ['PATCH', '/playPromptOperation/attacked', {}],
-  ['PATCH', "/playPromptOperation('attacked')", {}],
-  ['POST', '/$batch', batch],
-];
 const good = async () => `Bearer ${await issuer.sign(claimsOf(issuer))}`;
 const withoutRole = async () => `Bearer ${await issuer.sign(claimsOf(issuer, { roles: [] }))}`;
 beforeAll(async () => {
   await patch([['Authorization', await good()]], '/victim');
-});
-
-describe.each(addresses)('%s %s', (method, path, content) => {
-  test.each([
-    ['without a token', 401, 'InvalidAuthenticationToken', async () => undefined],
-    ['with a bad token', 401, 'InvalidAuthenticationToken', async () => `${await good()}A`],
-    ['without a role', 403, 'Forbidden', withoutRole],
-  ])('is refused %s', async (_title, status, code, authorization) => {
-    const header = await authorization();
-    const answer = await send(method, path, header === undefined ? [] : [['Authorization', header]], content);
-    expect([answer.status, JSON.parse(answer.body).error.code]).toEqual([status, code]);
-  });
-});
-
-test.each(['', '/$metadata', '/../openapi.json'])('GET %s describes the service to everyone alike', async (path) => {
-  const answer = await send('GET', path, []);
-  expect(answer.status).toBe(200);
-  expect(await send('GET', path, [['Authorization', await withoutRole()]])).toEqual(answer);
 });
 
 describe('what only HTTP can carry', () => {

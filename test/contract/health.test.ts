@@ -24,12 +24,6 @@ describe.each([
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
-
-  test('is there for HEAD, and for nothing else', async () => {
-    expect((await ask(path, 'HEAD')).status).toBe(200);
-    const { status, headers, json } = await ask(path, 'POST');
-    expect([status, headers.get('allow'), json.error.code]).toEqual([405, 'GET, HEAD', 'MethodNotAllowed']);
-  });
 });
 
 test('without its store or its issuer the service lives, and is not ready', async () => {

@@ -177,42 +177,6 @@ describe('a key that the issuer publishes later', () => {
   });
 });
 
-describe('where AUTH_V1_ISSUER is set', () => {
-  let set: TestApp;
-  beforeAll(async () => {
-    set = await startApp({ AUTH_V1_ISSUER: 'http://127.0.0.1:9/sts/{tenantid}/' });
-  });
-  afterAll(() => set.close());
-
-  test.each([
-    ['1.0', 'of that issuer', 200, () => `http://127.0.0.1:9/sts/${TENANT}/`],
-    ['1.0', 'of that issuer, for another tenant', 401, () => `http://127.0.0.1:9/sts/${OTHER_TENANT}/`],
-    ['1.0', 'of the default issuer', 401, () => `https://sts.windows.net/${TENANT}/`],
-    ['2.0', 'of that issuer', 401, () => `http://127.0.0.1:9/sts/${TENANT}/`],
-    ['2.0', 'of the issuer that discovery names', 200, () => `${set.issuer.authority}/${TENANT}/v2.0`],
-  ])('a token of version %s %s: %d', async (ver, _title, status, issuerOf) => {
-    const token = await set.issuer.sign(claimsOf(set.issuer, { ver, iss: issuerOf() }));
-    expect((await sendTo(`Bearer ${token}`, set)).answer.status).toBe(status);
-  });
-});
-
-describe('where AUTH_APP_ROLES is set', () => {
-  let set: TestApp;
-  beforeAll(async () => {
-    set = await startApp({ AUTH_APP_ROLES: 'Prompts.Write, Prompts.Manage' });
-  });
-  afterAll(() => set.close());
-
-  test.each([
-    ['Prompts.Write', 200],
-    ['Prompts.Manage', 200],
-    [ROLE, 403],
-  ])('the role %s is answered %d', async (role, status) => {
-    const token = await set.issuer.sign(claimsOf(set.issuer, { roles: [role] }));
-    expect((await sendTo(`Bearer ${token}`, set)).answer.status).toBe(status);
-  });
-});
-
 describe('an issuer that is down', () => {
   const down = createServer((_request, response) => response.writeHead(500).end());
   let cut: TestApp;
