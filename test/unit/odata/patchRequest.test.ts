@@ -35,31 +35,15 @@ describe('a body that is no JSON object is refused', () => {
 });
 
 describe('the operation is named by', () => {
-  test('the id in the URL', () => {
-    expect(validatePatch({}, 'A1._~-', TENANT)).toEqual({ id: 'A1._~-', patch: {} });
-  });
-
-  test('the id in the URL, before the clientContext', () => {
-    expect(validatePatch({ clientContext: 'c' }, 'a', TENANT)).toEqual({ id: 'a', patch: { clientContext: 'c' } });
-  });
-
-  test('the id in the URL, with the same in the body', () => {
-    expect(validatePatch({ id: 'a' }, 'a', TENANT).id).toBe('a');
-  });
-
-  test('the id in the body', () => {
-    expect(validatePatch({ id: 'a' }, undefined, TENANT).id).toBe('a');
-  });
-
-  test('the id in the body, before the clientContext', () => {
-    expect(validatePatch({ clientContext: 'c', id: 'a' }, undefined, TENANT).id).toBe('a');
-  });
-
-  test('the clientContext', () => {
-    expect(validatePatch({ clientContext: 'c' }, undefined, TENANT)).toEqual({
-      id: idOfClientContext(TENANT, 'c'),
-      patch: { clientContext: 'c' },
-    });
+  test.each([
+    ['the id in the URL', {}, 'A1._~-', 'A1._~-'],
+    ['it before the clientContext', { clientContext: 'c' }, 'a', 'a'],
+    ['it with the same in the body', { id: 'a' }, 'a', 'a'],
+    ['the id in the body', { id: 'a' }, undefined, 'a'],
+    ['it before the clientContext', { clientContext: 'c', id: 'a' }, undefined, 'a'],
+    ['the clientContext', { clientContext: 'c' }, undefined, idOfClientContext(TENANT, 'c')],
+  ])('%s: %j', (_title, body, addressId, id) => {
+    expect(validatePatch(body, addressId, TENANT)).toEqual({ id, patch: body });
   });
 
   test.each([

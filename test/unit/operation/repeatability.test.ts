@@ -18,7 +18,6 @@ import {
 } from '../../../shared/operation/repeatability.ts';
 import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
-import { ServiceError } from '../../../shared/serviceError.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
 import { anOperation, operations as anyOperation, TENANT } from '../../support/operations.ts';
 import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
@@ -262,32 +261,6 @@ describe('an update', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => both[n % 2]?.(TENANT, request, signal)));
     expect(new Set(answers.map((answer) => answer?.etag)).size).toBe(1);
     expect((await operations.get(TENANT, id, signal))?.writes).toHaveLength(2);
-  });
-
-  test('whose answer never came gets it when it is sent again', async () => {
-    const id = newId();
-    const deadline = new AbortController();
-    const losing: OperationRepository = {
-      ...operations,
-      async put(...write) {
-        await operations.put(...write);
-        deadline.abort();
-        throw new ServiceError('unavailable', 'lost');
-      },
-    };
-    await expect(update(losing, id, { status: 'Running' }, requestOf(1), {}, deadline.signal)).rejects.toMatchObject({
-      reason: 'unavailable',
-    });
-    const done = await elsewhere.get(TENANT, id, signal);
-    await update(elsewhere, id, { status: 'Completed' });
-    expect((await update(elsewhere, id, { status: 'Running' }, requestOf(1))).etag).toBe(done?.etag);
-  });
-
-  test('that is new is done, however many others there were', async () => {
-    const id = newId();
-    for (let n = 0; n < 200; n++) await update(operations, id, { clientContext: `${n}` }, requestOf(n));
-    const { operation } = await update(elsewhere, id, { status: 'Failed' }, requestOf(999));
-    expect(operation).toMatchObject({ status: 'Failed', clientContext: '199' });
   });
 
   test('that is not repeatable costs no column, and one that is costs one until the time is over', async () => {
