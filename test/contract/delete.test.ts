@@ -33,21 +33,6 @@ test('what is gone can be created again, and starts anew', async () => {
   expect(json).toMatchObject({ status: 'NotStarted', clientContext: null });
 });
 
-test('is by the key, too', async () => {
-  const id = crypto.randomUUID();
-  await create(`/v1.0/playPromptOperation/${id}`);
-  expect((await remove(`/v1.0/playPromptOperation('${id}')`)).status).toBe(204);
-});
-
-test('of an operation that does not exist is 404, with any preconditions and when it is repeated', async () => {
-  const path = newPath();
-  await create(path);
-  await remove(path);
-  for (const headers of [{}, { 'if-match': '*' }, { 'if-match': '"a"' }]) {
-    expect((await remove(path, { headers })).json.error.code).toBe('ResourceNotFound');
-  }
-});
-
 test('deletes no operation of another tenant', async () => {
   const path = newPath();
   await create(path);
@@ -63,8 +48,4 @@ test('with an If-Match that is stale is 412, with one that holds 204', async () 
   expect((await remove(path, { headers: { 'if-match': stale } })).status).toBe(412);
   expect(await statusOf(path)).toBe(200);
   expect((await remove(path, { headers: { 'if-match': current } })).status).toBe(204);
-});
-
-test('is of one operation: all of them are 405', async () => {
-  expect((await remove('/v1.0/playPromptOperation')).status).toBe(405);
 });

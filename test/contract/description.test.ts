@@ -13,33 +13,13 @@ const ask = (path: string, headers: Record<string, string> = {}, method = 'GET')
   app.send({ method, path, headers, token: undefined });
 const METADATA = '/v1.0/$metadata';
 
-describe.each(['/v1.0', '/v1.0/', '/v1.0/$metadata', '/openapi.json', '/V1.0/$METADATA', '/OpenAPI.json'])(
-  '%s',
-  (path) => {
-    test('needs no token, and cares for none', async () => {
-      for (const authorization of [undefined, 'Bearer none', 'Basic YTpi']) {
-        const { status } = await app.send({ method: 'GET', path, token: undefined, headers: { authorization } });
-        expect(status).toBe(200);
-      }
-    });
-
-    test('is there for HEAD, and for nothing else', async () => {
-      expect((await ask(path, {}, 'HEAD')).status).toBe(200);
-      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
-        const { status, headers, json } = await ask(path, {}, method);
-        expect([status, headers.get('allow'), json.error.code]).toEqual([405, 'GET, HEAD', 'MethodNotAllowed']);
-      }
-    });
-
-    test('has the headers of every answer', async () => {
-      const { headers } = await ask(path, { 'client-request-id': 'mine' });
-      expect(Object.fromEntries(headers)).toMatchObject({
-        'odata-version': '4.0',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        'client-request-id': 'mine',
-      });
-    });
+test.each(['/v1.0', '/v1.0/', '/v1.0/$metadata', '/openapi.json', '/V1.0/$METADATA', '/OpenAPI.json'])(
+  '%s needs no token, and cares for none',
+  async (path) => {
+    for (const authorization of [undefined, 'Bearer none', 'Basic YTpi']) {
+      const { status } = await app.send({ method: 'GET', path, token: undefined, headers: { authorization } });
+      expect(status).toBe(200);
+    }
   },
 );
 
@@ -47,6 +27,8 @@ describe('$metadata is XML or JSON', () => {
   const [XML, JSON_] = ['application/xml', 'application/json'];
   const rows: [query: string, accept: string | undefined, mediaType: string][] = [
     ['', undefined, XML],
+    ['', '*/*', XML],
+    ['', 'text/html, application/xhtml+xml, */*;q=0.8', XML],
     ['', 'application/json, application/xml;q=0.9', JSON_],
     ['?$format=json', undefined, JSON_],
     ['?$format=JSON', 'application/xml', JSON_],
@@ -58,15 +40,6 @@ describe('$metadata is XML or JSON', () => {
     const { status, headers, text } = await ask(METADATA + query, accept === undefined ? {} : { accept });
     expect([status, headers.get('content-type')]).toEqual([200, mediaType]);
     expect(text).toMatch(mediaType === XML ? /^<\?xml / : /^\{"\$Version":"4\.0"/);
-  });
-
-  test.each(['', 'atom', 'text/html', 'application/json;x=y', 'xml\r\nx: y', 'é'])('and not %j', async (format) => {
-    const { status, json } = await ask(`${METADATA}?$format=${encodeURIComponent(format)}`);
-    expect([status, json.error.code, json.error.message]).toEqual([
-      406,
-      'NotAcceptable',
-      expect.stringContaining('$format must be xml or '),
-    ]);
   });
 });
 
@@ -94,7 +67,7 @@ test('openapi.json names the server that was asked', async () => {
   for (const server of ['http://127.0.0.1:7071', 'https://example.org']) {
     const { headers, text, json } = await ask(`${server}/openapi.json`);
     expect(headers.get('content-type')).toBe('application/json');
-    expect([json.openapi, json.servers]).toEqual(['3.1.0', [{ url: server }]]);
+    expect(json).toEqual(JSON.parse(JSON.stringify(openApi(server, { notifications: false }))));
     expect(new Set(text.match(/https?:[^"]+(?=\/v1\.0)/g))).toEqual(new Set([server]));
   }
 });

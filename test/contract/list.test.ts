@@ -1,19 +1,20 @@
 // Listing operations: OData Protocol, 11.2.6; Microsoft Graph, "Paging".
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import * as fc from 'fast-check';
+import { operationStatuses } from '../../shared/operation/playPromptOperation.ts';
 import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
-import { contexts, filters, fulfils, textOf } from '../support/filters.ts';
-import { operations as anyOperation } from '../support/operations.ts';
+import { anOperation } from '../support/operations.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from '../support/tokens.ts';
 
 const PATH = '/v1.0/playPromptOperation';
 const ROOT = 'http://127.0.0.1:7071/v1.0';
 
-const all = fc.sample(anyOperation, { numRuns: 30, seed: 1 }).map((operation, n) => ({
-  ...operation,
-  id: `op-${n}`,
-  clientContext: n % 3 === 0 ? null : (contexts[n % contexts.length] ?? null),
-}));
+const all = Array.from({ length: 30 }, (_, n) =>
+  anOperation({
+    id: `op-${n}`,
+    clientContext: [null, 'a', "o'clock &+é😀"][n % 3] ?? null,
+    status: operationStatuses[n % operationStatuses.length] ?? 'Failed',
+  }),
+);
 
 let app: TestApp;
 let otherTenant: string;
@@ -76,37 +77,16 @@ describe('$top', () => {
       expect(idsOf(pages)).toEqual(idsOf([(await get()).json]));
     },
   );
-
-  test.each(['0', '1000', '-1', 'x', ''])('of %j is a 400', async (top) => {
-    const { status, json } = await get(q({ $top: top }));
-    expect([status, json.error.details[0].target]).toEqual([400, '$top']);
-  });
 });
 
 describe('$filter', () => {
   test('returns what matches it, page by page, and $count is the number', async () => {
-    await fc.assert(
-      fc.asyncProperty(filters, fc.integer({ min: 1, max: 40 }), async (filter, top) => {
-        const pages = await pagesOf(q({ $filter: textOf(filter), $top: top, $count: 'true' }));
-        const wanted = all.filter((operation) => fulfils(operation, filter)).map(({ id }) => id);
-        expect(idsOf(pages).sort()).toEqual(wanted.sort());
-        expect(pages[0]['@odata.count']).toBe(wanted.length);
-        for (const page of pages.slice(1)) expect(page).not.toHaveProperty(['@odata.count']);
-      }),
-      { numRuns: 10 },
-    );
-  });
-
-  test('that cannot be parsed is a 400 that names the position', async () => {
-    const { status, json } = await get(q({ $filter: "status eq 'Exploded'" }));
-    expect([status, json.error.details[0].target]).toEqual([400, '$filter']);
-    expect(json.error.message).toContain('at character 11');
-  });
-
-  test('finds null by eq null, and only that', async () => {
-    const ids = idsOf(await pagesOf(q({ $filter: 'clientContext eq null' })));
-    expect(ids.sort()).toEqual(all.flatMap(({ id, clientContext }) => (clientContext === null ? [id] : [])).sort());
-    expect(ids.length).toBeGreaterThan(0);
+    const $filter = "clientContext in ('o''clock &+é😀',null) and not (status eq 'Running')";
+    const pages = await pagesOf(q({ $filter, $top: 4, $count: 'true' }));
+    const wanted = all.filter(({ clientContext, status }) => clientContext !== 'a' && status !== 'Running');
+    expect(idsOf(pages).sort()).toEqual(wanted.map(({ id }) => id).sort());
+    expect(pages.map((page) => page['@odata.count'])).toEqual([wanted.length, ...pages.slice(1).map(() => undefined)]);
+    expect(pages.length).toBeGreaterThan(1);
   });
 
   test('follows an update', async () => {
@@ -139,10 +119,6 @@ describe('$count', () => {
     expect(Object.keys(json)).toEqual(['@odata.context', '@odata.count', '@odata.nextLink', 'value']);
     expect([json['@odata.count'], json.value.length]).toEqual([all.length, 1]);
   });
-
-  test('of false counts nothing', async () => {
-    expect((await get(q({ $count: 'false' }))).json).not.toHaveProperty(['@odata.count']);
-  });
 });
 
 describe('$skiptoken', () => {
@@ -154,17 +130,6 @@ describe('$skiptoken', () => {
     const { status, json } = await follow(link, token);
     expect([status, json.error.details]).toEqual([400, [expect.objectContaining({ target: '$skiptoken' })]]);
   };
-
-  test('is taken in any casing of its name, as the Graph client has it', async () => {
-    const link = await linkOf(q({ $top: 5 }));
-    const path = `${link.pathname}${link.search.replace('$skiptoken', '$skipToken')}`;
-    expect((await app.send({ method: 'GET', path })).json.value).toHaveLength(5);
-  });
-
-  test('needs no encoding in an address', async () => {
-    const token = (await linkOf(q({ $top: 5 }))).searchParams.get('$skiptoken') ?? '';
-    expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
-  });
 
   test('is good for any instance', async () => {
     const link = await linkOf(q({ $top: 5 }));
@@ -191,22 +156,6 @@ describe('$skiptoken', () => {
     link.searchParams.set(name, value);
     await refused(link);
   });
-
-  test('is refused when it was changed, or made up', async () => {
-    const link = await linkOf(q({ $top: 5 }));
-    const token = link.searchParams.get('$skiptoken') ?? '';
-    const madeUp = Buffer.from('{"nextPartitionKey":"1!8!AAAA","nextRowKey":"1!8!AAAA"}').toString('base64url');
-    for (const other of ['', 'x', token.slice(1), `${token}A`, `B${token.slice(1)}`, madeUp]) {
-      if (other === token) continue;
-      link.searchParams.set('$skiptoken', other);
-      await refused(link);
-    }
-  });
-});
-
-test('reports all invalid options at once', async () => {
-  const { json } = await get('?$skip=1&$orderby=id&$top=1&$top=2');
-  expect(json.error.details.map(({ target }: { target: string }) => target)).toEqual(['$skip', '$orderby', '$top']);
 });
 
 test('$format takes the place of Accept, on the next page too', async () => {

@@ -39,14 +39,4 @@ describe('PAGES=board', () => {
   test('serves no other page', async () => {
     expect((await app.send({ method: 'GET', path: '/docs' })).status).toBe(404);
   });
-
-  test.each(['/board/x', '/board/board.html', '/board/..%2fhost.json', '/board/a/b'])('%s is 404', async (path) => {
-    const { status, json } = await app.send({ method: 'GET', path });
-    expect([status, json.error.code]).toEqual([404, 'ResourceNotFound']);
-  });
-
-  test('a page is only read', async () => {
-    const { status, headers } = await app.send({ method: 'POST', path: '/board', body: {} });
-    expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD']);
-  });
 });

@@ -59,22 +59,6 @@ describe('a request that is sent again', () => {
     const notation = '{ "resultInfo": { "message": "x", "code": 1.0 }, "status": "Running" }';
     expect((await app.send({ path, headers, body: notation })).json).toEqual(first.json);
   });
-
-  test('names its operation by the clientContext, too', async () => {
-    const request = { headers: repeatability(), body: { clientContext: crypto.randomUUID(), status: 'Running' } };
-    const first = await app.send(request);
-    expect((await other.send({ ...request, token: app.token })).headers.get('etag')).toBe(first.headers.get('etag'));
-  });
-
-  test('gets no 412 for what it did itself', async () => {
-    const path = newPath();
-    const create = { path, headers: { ...repeatability(), 'if-none-match': '*' }, body: {} };
-    const etag = (await app.send(create)).headers.get('etag') ?? '';
-    expect((await app.send(create)).status).toBe(200);
-    const change = { path, headers: { ...repeatability(), 'if-match': etag }, body: { status: 'Failed' } };
-    expect((await app.send(change)).status).toBe(200);
-    expect((await other.send({ ...change, token: app.token })).status).toBe(200);
-  });
 });
 
 describe('is rejected', () => {
@@ -82,19 +66,13 @@ describe('is rejected', () => {
   const headers = repeatability();
   beforeAll(() => app.send({ path, headers, body: { status: 'Running' } }));
 
-  const { 'repeatability-request-id': id, 'repeatability-first-sent': firstSent } = headers;
+  const { 'repeatability-request-id': id } = headers;
   const rows: [number, string, TestRequest][] = [
-    [400, 'the id alone', { headers: { 'repeatability-request-id': id } }],
-    [400, 'the date alone', { headers: { 'repeatability-first-sent': firstSent } }],
-    [400, 'an id that is no UUID', { headers: { ...headers, 'repeatability-request-id': 'x' } }],
-    [400, 'a date of another form', { headers: { ...headers, 'repeatability-first-sent': new Date().toISOString() } }],
     [400, 'another body', { headers, body: { status: 'Failed' } }],
     [400, 'another precondition', { headers: { ...headers, 'if-match': '*' } }],
     [400, 'another preference', { headers: { ...headers, prefer: 'return=minimal' } }],
     [400, 'another date', { headers: { ...headers, ...repeatability(Date.now() - 60_000, id) } }],
     [412, 'what is too old', { headers: repeatability(Date.now() - 3_600_000) }],
-    [412, 'what is yet to be sent', { headers: repeatability(Date.now() + 3_600_000) }],
-    [501, 'a removal', { method: 'DELETE', headers: repeatability() }],
     [400, 'a removal with one header', { method: 'DELETE', headers: { 'repeatability-request-id': id } }],
   ];
   test.each(rows)('%i: %s', async (status, _title, request) => {
@@ -118,26 +96,4 @@ test('another caller’s request of the same id is another request', async () =>
   await app.send({ ...request, body: { status: 'Running' } });
   const answer = await app.send({ ...request, token: colleague, body: { status: 'Completed' } });
   expect([...resultOf(answer), answer.json.status]).toEqual([200, 'accepted', 'Completed']);
-});
-
-test('one id is one request of each operation', async () => {
-  const headers = repeatability();
-  for (const path of [newPath(), newPath()]) {
-    expect(resultOf(await app.send({ path, headers, body: {} }))).toEqual([200, 'accepted']);
-  }
-});
-
-test('reading ignores the headers, even invalid ones', async () => {
-  const path = newPath();
-  await app.send({ path, body: {} });
-  for (const address of [path, '/v1.0/playPromptOperation']) {
-    for (const method of ['GET', 'HEAD']) {
-      const answer = await app.send({ method, path: address, headers: { 'repeatability-request-id': 'x' } });
-      expect(resultOf(answer)).toEqual([200, null]);
-    }
-  }
-});
-
-test('without the headers the response has none either', async () => {
-  expect(resultOf(await app.send({ path: newPath(), body: {} }))).toEqual([200, null]);
 });

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ADMIN_KEY, newFolder, startService, type TestService, testHost } from '../support/service.ts';
 
-type Headers = Readonly<Record<string, string>>;
+type Headers = Readonly<Record<string, string | readonly string[]>>;
 
 const folder = newFolder();
 let service: TestService;
@@ -24,7 +24,11 @@ afterAll(async () => {
 /** Sends a request with headers in UTF-8, and returns the response. */
 async function send(method: string, path: string, headers: Headers, body = '') {
   const { hostname: host, port } = new URL(service.facts.baseUrl);
-  const encoded = Object.entries(headers).map(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
+  const encode = (value: string) => Buffer.from(value).toString('latin1');
+  const encoded = Object.entries(headers).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? encode(value) : value.map(encode),
+  ]);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const options = { host, port, method, path, agent: false, headers: Object.fromEntries(encoded) };
     request(options, resolve).once('error', reject).end(Buffer.from(body));
@@ -63,6 +67,41 @@ describe('a header', () => {
   test('with a character above U+00FF is a bare 500', async () => {
     const response = await patch('euro', { 'x-other': '\u20ac', ...sized('{}') }, '{}');
     expect([response.status, response.body]).toEqual([500, '']);
+  });
+});
+
+describe('a token', () => {
+  const good = () => `Bearer ${service.facts.token}`;
+  const statusOf = async (headers: Headers, query = '') => (await send('GET', ENTITIES + query, headers)).status;
+
+  test.each([
+    ['two good ones', () => [good(), good()]],
+    ['a good and a bad one', () => [good(), 'Bearer a.b.c']],
+    ['a bad and a good one', () => ['Bearer a.b.c', good()]],
+    ['a good one and another scheme', () => [good(), 'Basic YTpi']],
+  ])('in two Authorization headers is refused: %s', async (_title, both) => {
+    expect(await statusOf({ Authorization: good() })).toBe(200);
+    expect(await statusOf({ Authorization: both() })).toBe(401);
+  });
+
+  test('in the query, in a cookie or in another header is none', async () => {
+    for (const name of ['access_token', 'token', 'Authorization', 'code']) {
+      expect(await statusOf({}, `?${name}=${service.facts.token}`)).toBe(401);
+    }
+    for (const name of ['Cookie', 'X-Authorization', 'Proxy-Authorization', 'X-MS-TOKEN-AAD-ACCESS-TOKEN']) {
+      expect(await statusOf({ [name]: `Authorization=${good()}` })).toBe(401);
+    }
+  });
+
+  test('is not replaced by headers that a front end may set', async () => {
+    const principal = JSON.stringify({ auth_typ: 'aad', claims: [{ typ: 'roles', val: 'Calls.Initiate.All' }] });
+    const headers = {
+      'X-MS-CLIENT-PRINCIPAL': Buffer.from(principal).toString('base64'),
+      'X-MS-CLIENT-PRINCIPAL-ID': 'app',
+      'x-functions-key': 'master',
+      'X-Original-URL': '/admin',
+    };
+    expect(await statusOf(headers, '?code=master')).toBe(401);
   });
 });
 

@@ -54,6 +54,7 @@ describe('@microsoft/microsoft-graph-client', () => {
     expect(seen.batch).toEqual([
       { status: 200, body: expect.objectContaining({ id: 'batched', status: 'Running' }) },
       { status: 200, body: expect.objectContaining({ status: 'Running' }) },
+      { status: 200, body: expect.objectContaining({ id: 'batched' }) },
     ]);
   });
 

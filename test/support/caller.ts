@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
-import { checkAnswer } from './openApi.ts';
-import type { TestService } from './service.ts';
+import { patch, type TestService } from './service.ts';
 
 const entity = z.object({
   id: z.string(),
@@ -12,25 +11,6 @@ const entity = z.object({
 });
 export type Entity = z.infer<typeof entity>;
 
-const graphError = z.strictObject({
-  error: z.strictObject({
-    code: z.string(),
-    message: z.string().min(1),
-    details: z.array(z.strictObject({ code: z.string(), message: z.string(), target: z.string() })).optional(),
-    innerError: z.strictObject({ date: z.string(), 'request-id': z.guid() }),
-  }),
-});
-
-/** The codes that go with a status, as far as a caller of a good service can meet them. */
-const codes: Readonly<Record<number, string>> = {
-  400: 'BadRequest',
-  401: 'InvalidAuthenticationToken',
-  403: 'Forbidden',
-  409: 'Conflict',
-  412: 'PreconditionFailed',
-  503: 'ServiceUnavailable',
-};
-
 export interface Answer {
   readonly status: number;
   /** What was answered with a 200. */
@@ -40,37 +20,18 @@ export interface Answer {
   readonly end: number;
 }
 
-/**
- * Sends an update, and holds its answer against the contract.
- *
- * @throws Error when the answer is neither an entity nor an error of Graph's shape, or has the wrong headers
- */
+/** Sends an update, and holds its answer against /openapi.json. */
 export async function call(
-  { baseUrl, token }: Pick<TestService['facts'], 'baseUrl' | 'token'>,
+  facts: Pick<TestService['facts'], 'baseUrl' | 'token'>,
   id: string,
   body: object | string,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Record<string, string> = {},
 ): Promise<Answer> {
   const start = performance.now();
-  const response = await fetch(`${baseUrl}/v1.0/playPromptOperation/${id}`, {
-    method: 'PATCH',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  const { status } = response;
-  const text = await response.text();
-  checkAnswer({ method: 'PATCH', url: response.url, status, headers: response.headers, body: text });
-  const json: unknown = JSON.parse(text);
+  const { status, headers: answered, json } = await patch({ facts }, body, { path: `/${id}`, headers });
   const answer = { status, start, end: performance.now() };
-  if (status === 200) {
-    const stored = { entity: entity.parse(json), etag: z.string().min(1).parse(response.headers.get('etag')) };
-    return { ...answer, stored };
-  }
-  const { code } = graphError.parse(json).error;
-  if (code !== codes[status]) throw new Error(`${status} came with the code ${code}.`);
-  const retryAfter = response.headers.get('retry-after');
-  if (status === 503 && !/^[1-9]\d*$/.test(retryAfter ?? '')) throw new Error(`503 with Retry-After: ${retryAfter}`);
-  return answer;
+  if (status !== 200) return answer;
+  return { ...answer, stored: { entity: entity.parse(json), etag: answered.get('etag') ?? '' } };
 }
 
 /**

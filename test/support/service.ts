@@ -157,18 +157,18 @@ type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> }
 /** Sends a PATCH with the service's own token, to the id in `path` if there is one. */
 export function patch(
   service: Facts,
-  body: object,
+  body: object | string,
   { path = '', headers = {} }: { path?: string; headers?: Record<string, string> } = {},
 ) {
   return send(service, 'PATCH', `/v1.0/playPromptOperation${path}`, { body, headers });
 }
 
-/** Sends a request with the service's own token, and holds the answer against /openapi.json. */
+/** Sends a request with the service's own token, an object as JSON, and holds the answer against /openapi.json. */
 export async function send(
   { facts: { baseUrl, token } }: Facts,
   method: string,
   path: string,
-  { body, headers = {} }: { body?: object; headers?: Record<string, string> } = {},
+  { body, headers = {} }: { body?: object | string; headers?: Record<string, string> } = {},
 ) {
   const response = await fetch(new URL(path, baseUrl), {
     method,
@@ -178,7 +178,7 @@ export async function send(
       ...(body && { 'content-type': 'application/json' }),
       ...headers,
     },
-    ...(body && { body: JSON.stringify(body) }),
+    ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
   const { url, status, headers: answered } = response;

@@ -1,15 +1,6 @@
 // Access tokens, good and bad: each row changes one thing of a token that is good.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import {
-  CompactEncrypt,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-  type JWTHeaderParameters,
-  type JWTPayload,
-  SignJWT,
-} from 'jose';
+import { CompactEncrypt, exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, SignJWT } from 'jose';
 import * as z from 'zod';
 import type { Issuer } from '../../local/issuer.ts';
 import { TENANT } from './operations.ts';
@@ -76,11 +67,6 @@ function withClaims(
   };
 }
 
-/** A row whose token is signed as it should be, with another header. */
-function withHeader(title: string, status: TokenCase['status'], header: Partial<JWTHeaderParameters>): TokenCase {
-  return { title, status, authorization: async (issuer) => bearer(await issuer.sign(claimsOf(issuer), header)) };
-}
-
 /** A row that makes something else of a good token. */
 function withToken(
   title: string,
@@ -137,16 +123,12 @@ const hmac = async (input: string, secret: string) => {
 
 const [WEEK, SKEW] = [7 * 24 * 3600, 60];
 
-/** What an issuer may sign and a caller may send. test/unit/auth/accessToken.test.ts has what is made by hand. */
+/** What an issuer may sign and a caller may send. test/unit/auth has each claim, and what is made by hand. */
 export const tokenCases: readonly TokenCase[] = [
   // What is good
   withClaims('a token of an application with an app role', 200, {}),
   withClaims('the other app role', 200, { roles: ['Calls.AccessMedia.All'] }),
-  withClaims('a role among others', 200, { roles: ['Other.Role', ROLE] }),
-  withClaims('no idtyp, and oid equals sub', 200, { idtyp: undefined }),
   withClaims('no nbf', 200, { nbf: undefined }),
-  withClaims('expired within the skew', 200, () => ({ exp: now() - SKEW + 30 })),
-  withClaims('not yet valid, within the skew', 200, () => ({ nbf: now() + SKEW - 30 })),
   withToken('the scheme in capitals', 200, (token) => `BEARER ${token}`),
   withToken('the scheme in small letters', 200, (token) => `bearer ${token}`),
   withToken('more than one space after the scheme', 200, (token) => `Bearer   ${token}`),
@@ -175,8 +157,6 @@ export const tokenCases: readonly TokenCase[] = [
     const [header, payload, signature] = token.split('.');
     return bearer(JSON.stringify({ protected: header, payload, signature }));
   }),
-  withClaims('more than 16 KiB', 401, { filler: 'x'.repeat(12_300) }),
-  withClaims('less than 16 KiB', 200, { filler: 'x'.repeat(10_000) }),
   {
     title: 'an encrypted token',
     status: 401,
@@ -205,51 +185,22 @@ export const tokenCases: readonly TokenCase[] = [
   forged('signed by another key, to which jku leads', (_jwk, watched) => ({ jku: `${watched}/keys` })),
   forged('signed by another key, to which x5u leads', (_jwk, watched) => ({ x5u: `${watched}/cert.pem` })),
   forged('signed by another key, in x5c', () => ({ x5c: [selfMadeCertificate()] })),
-  withHeader('a kid that no key has', 401, { kid: 'unknown' }),
-  withHeader('an empty kid', 401, { kid: '' }),
-  withHeader('a typ of another kind of token', 401, { typ: 'dpop+jwt' }),
-  withHeader('crit of b64', 401, { crit: ['b64'], b64: true } as Partial<JWTHeaderParameters>),
   withToken('a signature of something else', 401, (token) => bearer(otherPayload(token))),
 
   // The claims
-  withClaims('iss missing', 401, { iss: undefined }),
   withClaims('iss of another issuer', 401, { iss: 'https://login.example/v2.0' }),
-  withClaims('iss with a slash more', 401, ({ authority }) => ({ iss: `${authority}/${TENANT}/v2.0/` })),
-  withClaims('iss of version 1.0 with ver 2.0', 401, { iss: `https://sts.windows.net/${TENANT}/` }),
-  withClaims('iss of version 2.0 with ver 1.0', 401, { ver: '1.0' }),
-  withClaims('aud missing', 401, { aud: undefined }),
   withClaims('aud of Microsoft Graph', 401, { aud: '00000003-0000-0000-c000-000000000000' }),
   withClaims('aud in another casing', 401, { aud: AUDIENCE.toUpperCase() }),
   withClaims('aud with a slash more', 401, { aud: `${AUDIENCE}/` }),
-  withClaims('aud a list with another', 401, { aud: [AUDIENCE, 'api://other'] }),
-  withClaims('tid missing', 401, { tid: undefined }),
   withClaims('tid of a tenant that is not admitted', 401, { tid: '44444444-4444-4444-8444-444444444444' }),
   withClaims('tid of the personal accounts', 401, { tid: PERSONAL_ACCOUNTS_TENANT }),
   withClaims('iss of another tenant than tid', 401, { tid: OTHER_TENANT }),
-  withClaims('exp missing', 401, { exp: undefined }),
   withClaims('exp long over', 401, () => ({ exp: now() - WEEK })),
-  withClaims('exp just beyond the skew', 401, () => ({ exp: now() - SKEW - 1 })),
   withClaims('nbf beyond the skew', 401, () => ({ nbf: now() + SKEW + 30 })),
-  withClaims('ver missing', 401, { ver: undefined }),
-  withClaims('ver 3.0', 401, { ver: '3.0' }),
-  withClaims('roles as text', 401, { roles: ROLE }),
 
   // The permission
-  withClaims('no roles', 403, { roles: undefined }),
-  withClaims('no role', 403, { roles: [] }),
   withClaims('another role', 403, { roles: ['Calls.JoinGroupCall.All'] }),
-  withClaims('a role in another casing', 403, { roles: [ROLE.toLowerCase()] }),
-  withClaims('a role in scp', 403, { roles: undefined, scp: ROLE }),
   withClaims('a user with the role', 403, { idtyp: 'user', sub: 'pairwise' }),
-  withClaims('a user with the role, without idtyp', 403, { idtyp: undefined, sub: 'pairwise' }),
-  withClaims('neither idtyp nor oid', 403, { idtyp: undefined, oid: undefined }),
-  withClaims('neither idtyp, oid nor sub', 403, { idtyp: undefined, oid: undefined, sub: undefined }),
-  withClaims('a user with a scope, where none is configured', 403, {
-    idtyp: 'user',
-    sub: 'pairwise',
-    roles: undefined,
-    scp: 'Calls.Use',
-  }),
   withClaims('an ID token of this very application', 403, {
     idtyp: undefined,
     sub: 'pairwise',

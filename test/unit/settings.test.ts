@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { readSettings, type Settings, secureUrl } from '../../shared/settings.ts';
+import { readSettings, type Settings } from '../../shared/settings.ts';
 import { TENANT } from '../support/operations.ts';
 
 const OTHER = 'abcdef01-2345-4678-9abc-def012345678';
@@ -133,16 +133,9 @@ describe('a good value is taken', () => {
 });
 
 const badAddresses = [
-  'login.example',
-  'ftp://login.example',
-  'http://login.example',
-  'http://localhost.example',
-  'http://127.0.0.1.example',
-  'http://127.0.0.1@login.example',
-  'http://0.0.0.0',
-  'http://10.0.0.1',
-  'https://login.example?tenant=x',
-  'https://login.example/#x',
+  ...['login.example', 'ftp://login.example', 'ws://localhost', 'http://user@login.example', 'http://login.example'],
+  ...['http://localhost.example', 'http://127.0.0.1.example', 'http://127.0.0.1@login.example', 'http://0.0.0.0'],
+  ...['http://10.0.0.1', 'https://login.example?tenant=x', 'https://login.example/#x'],
 ];
 
 describe('a bad value is refused, by the name of the setting and what it got', () => {
@@ -192,29 +185,6 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     expect(new Set(found.map(([name]) => name))).toEqual(new Set(['TABLES_ENDPOINT']));
     expect(new Set(found.map(([, line]) => line)).size).toBe(found.length);
     expect(found[0]?.[1]).toContain(JSON.stringify(value.replace(/\?.*/, '?...')));
-  });
-
-  test.each([
-    ['AUTH_AUTHORITY', 'x', /https address/],
-    ['PUBLIC_URL', 'http://gateway.example', /loopback/],
-    ['PUBLIC_URL', 'https://gateway.example/?a', /query/],
-    ['PUBLIC_URL', 'https://me@gateway.example', /user/],
-    ['PUBLIC_URL', 'https://gateway.example/prompts/v1.0', /without \/v1\.0/],
-    ['AUTH_AUTHORITY', 'http://login.example', /loopback/],
-    ['AUTH_TENANTS', 'x', /comma-separated list of tenant ids \(GUIDs\)/],
-    ['AUTH_TENANTS', PERSONAL, /work or school/],
-    ['AUTH_AUDIENCES', ',', /comma-separated list of audiences/],
-    ['AUTH_APP_ROLES', ',', /comma-separated list of app roles/],
-    ['AUTH_SCOPES', ',', /comma-separated list of scopes/],
-    ['AUTH_V1_ISSUER', 'x', /https address/],
-    ['AUTH_ALGORITHMS', 'HS256', /RS256.*ES256/],
-    ['TABLES_CONNECTION', 'x', /UseDevelopmentStorage=true.*AccountName.*AccountKey.*SharedAccessSignature/],
-    ['TABLES_NAME', 'x', /3 to 63 letters and digits/],
-    ['RETENTION_DAYS', 'x', /whole number of days from 1 to 9999/],
-    ['PAGES', 'x', /comma-separated list of board, docs/],
-    ['AZURE_CLIENT_ID', 'x', /client id/],
-  ])('%s reports what is expected', (name, value, wanted) => {
-    expect(complaints({ ...valid, [name]: value })[0]?.[1]).toMatch(wanted);
   });
 });
 
@@ -321,76 +291,51 @@ describe('local.settings.sample.json', () => {
   });
 });
 
-describe('a secure address', () => {
-  test.each(['https://a.example', 'http://localhost', 'http://127.0.0.1:1/x', 'http://[::1]'])('%s is one', (url) => {
-    expect(secureUrl.safeParse(url).success).toBe(true);
-  });
-
-  test.each([
-    ...['http://a.example', 'http://localhost.a.example', 'http://a.localhost.example', 'http://127.0.0.1.a.example'],
-    ...['http://user@a.example', 'http://localhost@a.example', 'ws://localhost', 'file:///a', 'a.example', ''],
-  ])('%j is none', (url) => {
-    expect(secureUrl.safeParse(url).success).toBe(false);
-  });
-});
-
 describe('a message names what is expected and what was found', () => {
-  const good = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'a', TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
-  const elsewhere = { ...good, TABLES_CONNECTION: '' };
   const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519';
+  const secure = 'an https address';
+  const whole = 'an address without query and fragment';
   test.each([
-    [{ ...good, AUTH_TENANTS: '' }, 'AUTH_TENANTS must be set: it is required; it is not set.'],
-    [{ ...good, AUTH_TENANTS: ',' }, 'AUTH_TENANTS must be a comma-separated list of tenant ids (GUIDs); it is ",".'],
-    [{ ...good, AUTH_TENANTS: 'x' }, 'AUTH_TENANTS must be a comma-separated list of tenant ids (GUIDs); it is "x".'],
-    [{ ...good, AUTH_AUDIENCES: ',' }, 'AUTH_AUDIENCES must be a comma-separated list of audiences; it is ",".'],
-    [{ ...good, AUTH_APP_ROLES: ',' }, 'AUTH_APP_ROLES must be a comma-separated list of app roles; it is ",".'],
-    [{ ...good, AUTH_SCOPES: ',' }, 'AUTH_SCOPES must be a comma-separated list of scopes; it is ",".'],
+    ['AUTH_TENANTS', ',', 'a comma-separated list of tenant ids (GUIDs)'],
+    ['AUTH_TENANTS', 'x', 'a comma-separated list of tenant ids (GUIDs)'],
+    ['AUTH_AUDIENCES', ',', 'a comma-separated list of audiences'],
+    ['AUTH_APP_ROLES', ',', 'a comma-separated list of app roles'],
+    ['AUTH_SCOPES', ',', 'a comma-separated list of scopes'],
+    ['AUTH_ALGORITHMS', ',', 'a comma-separated list of signature algorithms'],
+    ['AUTH_ALGORITHMS', 'HS256', `a comma-separated list of ${algorithms}`],
+    ['AUTH_AUTHORITY', 'x', secure],
+    ['AUTH_AUTHORITY', 'xhttp://localhost', secure],
+    ['AUTH_AUTHORITY', 'httpsx://localhost', secure],
+    ['AUTH_AUTHORITY', 'http://a', `${secure} (http on loopback only)`],
+    ['AUTH_AUTHORITY', 'https://a?b', whole],
+    ['AUTH_V1_ISSUER', 'x', secure],
+    ['TABLES_NAME', '-', 'a table name: 3 to 63 letters and digits, the first a letter, and not "tables"'],
+    ['AZURE_CLIENT_ID', 'x', 'the client id (GUID) of a user-assigned managed identity'],
+  ])('%s %j must be %s', (name, value, wanted) => {
+    const line = `${name} must be ${wanted}; it is ${JSON.stringify(value)}.`;
+    expect(complaints({ ...valid, [name]: value })).toContainEqual([name, `  ${line}`]);
+  });
+
+  const elsewhere = { ...valid, TABLES_CONNECTION: '' };
+  test.each([
+    [{ ...valid, AUTH_TENANTS: '' }, 'AUTH_TENANTS must be set: it is required; it is not set.'],
+    [{ ...valid, AUTH_TENANTS: PERSONAL }, 'work or school'],
+    [{ ...valid, RETENTION_DAYS: 'x' }, 'whole number of days from 1 to 9999'],
+    [{ ...valid, PAGES: 'x' }, 'comma-separated list of board, docs'],
     [
-      { ...good, AUTH_ALGORITHMS: ',' },
-      'AUTH_ALGORITHMS must be a comma-separated list of signature algorithms; it is ",".',
-    ],
-    [
-      { ...good, AUTH_ALGORITHMS: 'HS256' },
-      `AUTH_ALGORITHMS must be a comma-separated list of ${algorithms}; it is "HS256".`,
-    ],
-    [{ ...good, AUTH_AUTHORITY: 'x' }, 'AUTH_AUTHORITY must be an https address; it is "x".'],
-    [
-      { ...good, AUTH_AUTHORITY: 'xhttp://localhost' },
-      'AUTH_AUTHORITY must be an https address; it is "xhttp://localhost".',
-    ],
-    [
-      { ...good, AUTH_AUTHORITY: 'httpsx://localhost' },
-      'AUTH_AUTHORITY must be an https address; it is "httpsx://localhost".',
-    ],
-    [
-      { ...good, AUTH_AUTHORITY: 'http://a' },
-      'AUTH_AUTHORITY must be an https address (http on loopback only); it is "http://a".',
-    ],
-    [
-      { ...good, AUTH_AUTHORITY: 'https://a?b' },
-      'AUTH_AUTHORITY must be an address without query and fragment; it is "https://a?b".',
-    ],
-    [
-      { ...good, TABLES_CONNECTION: 'x' },
-      /^ {2}TABLES_CONNECTION must be UseDevelopmentStorage=true, or a connection string with .*; it is something else, which is not shown since it may contain a key\.$/m,
+      { ...valid, TABLES_CONNECTION: 'x' },
+      /^ {2}TABLES_CONNECTION must be UseDevelopmentStorage=true, or a connection string with .*AccountName.*AccountKey.*SharedAccessSignature.*; it is something else, which is not shown since it may contain a key\.$/m,
     ],
     [elsewhere, 'TABLES_CONNECTION must be set, or else TABLES_ENDPOINT, and not both; it is not set.'],
     [
       { ...elsewhere, TABLES_ENDPOINT: 'http://127.0.0.1' },
       'TABLES_ENDPOINT must be an https address, since a token is sent to it; it is "http://127.0.0.1".',
     ],
-    [
-      { ...elsewhere, TABLES_ENDPOINT: 'https://a?sig=s' },
-      'TABLES_ENDPOINT must be an address without query and fragment; it is "https://a?...".',
-    ],
-    [
-      { ...good, TABLES_NAME: '-' },
-      'TABLES_NAME must be a table name: 3 to 63 letters and digits, the first a letter, and not "tables"; it is "-".',
-    ],
-    [
-      { ...good, AZURE_CLIENT_ID: 'x' },
-      'AZURE_CLIENT_ID must be the client id (GUID) of a user-assigned managed identity; it is "x".',
-    ],
+    [{ ...elsewhere, TABLES_ENDPOINT: 'https://a?sig=s' }, `TABLES_ENDPOINT must be ${whole}; it is "https://a?...".`],
+    [{ ...valid, PUBLIC_URL: 'http://gateway.example' }, 'loopback'],
+    [{ ...valid, PUBLIC_URL: 'https://gateway.example/?a' }, 'query'],
+    [{ ...valid, PUBLIC_URL: 'https://me@gateway.example' }, 'user'],
+    [{ ...valid, PUBLIC_URL: 'https://gateway.example/prompts/v1.0' }, 'without /v1.0'],
   ])('%j', (env, complaint) => {
     expect(() => readSettings(env)).toThrow(complaint);
   });
@@ -401,7 +346,7 @@ describe('a message names what is expected and what was found', () => {
 
   test('a connection string may have spaces around its parts', () => {
     const connection = ' AccountName = a ; AccountKey = b== ';
-    expect(readSettings({ ...good, TABLES_CONNECTION: connection }).tables.connection).toBe(connection);
+    expect(readSettings({ ...valid, TABLES_CONNECTION: connection }).tables.connection).toBe(connection);
   });
 });
 

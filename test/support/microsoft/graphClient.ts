@@ -54,11 +54,14 @@ await report(async ({ baseUrl, token }) => {
       }),
     },
     { id: 'read', request: new Request('https://graph.microsoft.com/playPromptOperation/batched?$select=status') },
+    // Of an absolute URL of another host, the client writes the path with its version.
+    { id: 'own', request: new Request(`${baseUrl}/v1.0/playPromptOperation/batched`) },
   ]);
   content.addDependency('read', 'create');
+  content.addDependency('own', 'read');
   const answers = new BatchResponseContent(await client.api('/$batch').post(await content.getContent()));
   const batch = await Promise.all(
-    ['create', 'read'].map(async (id) => {
+    ['create', 'read', 'own'].map(async (id) => {
       const response = answers.getResponseById(id);
       return { status: response.status, body: await response.json() };
     }),

@@ -118,6 +118,13 @@ describe('the algorithm', () => {
   });
 });
 
+test('a signature by an RSA key of less than 2,048 bits is refused, although the issuer publishes the key', async () => {
+  const small = generateKeyPairSync('rsa', { modulusLength: 2040 });
+  const keys: FindTenantKeys = () => ({ load: async () => 1, find: createLocalJWKSet({ keys: [jwkOf(small)] }) });
+  const token = signedParts(base64url(goodHeader), base64url(goodClaims), small);
+  expect(await outcome(verifier({}, keys)(`Bearer ${token}`))).toBe('tokenInvalid');
+});
+
 describe('a token that was found good', () => {
   /** A check whose clock and keys a test moves. */
   function aCheck(exp = NOW + 86_400) {
@@ -372,6 +379,15 @@ describe('the issuer', () => {
     ['1.0', 'https://sts.windows.net/{tenantid}/', 'tokenInvalid'],
   ])('of version %s named %s is answered %s', async (ver, iss, expected) => {
     expect(await check(signedClaims({ ver, iss }))).toBe(expected);
+  });
+
+  test.each([
+    ['1.0', 'https://sts.example/', 'good'],
+    ['2.0', 'https://sts.example/', 'tokenInvalid'],
+    ['1.0', 'https://sts.windows.net/', 'tokenInvalid'],
+  ])('of version %s below %s is answered %s where AUTH_V1_ISSUER is another', async (ver, base, expected) => {
+    const v1Issuer = 'https://sts.example/{tenantid}/';
+    expect(await check(signedClaims({ ver, iss: `${base}${TENANT}/` }), { v1Issuer })).toBe(expected);
   });
 });
 

@@ -41,16 +41,9 @@ describe('the headers', () => {
     ['an empty id', '', dateOf(NOW), ['Repeatability-Request-ID']],
     ['both malformed', 'x', 'x', ['Repeatability-Request-ID', 'Repeatability-First-Sent']],
     ...[
-      '',
-      '2026-11-23T17:15:52Z',
-      '1795454152',
-      'Monday, 23-Nov-26 17:15:52 GMT',
-      'Mon Nov 23 17:15:52 2026',
-      'Mon, 23 Nov 2026 17:15:52 UTC',
-      'Mon, 23 Nov 2026 17:15:52 +0000',
-      'Tue, 23 Nov 2026 17:15:52 GMT',
-      'Mon, 31 Feb 2026 17:15:52 GMT',
-      'mon, 23 nov 2026 17:15:52 gmt',
+      ...['', '2026-11-23T17:15:52Z', '1795454152', 'Monday, 23-Nov-26 17:15:52 GMT', 'Mon Nov 23 17:15:52 2026'],
+      ...['Mon, 23 Nov 2026 17:15:52 UTC', 'Mon, 23 Nov 2026 17:15:52 +0000', 'Tue, 23 Nov 2026 17:15:52 GMT'],
+      ...['Mon, 31 Feb 2026 17:15:52 GMT', 'mon, 23 nov 2026 17:15:52 gmt'],
     ].map((date): [string, string, string, string[]] => [`the date ${date}`, ID, date, ['Repeatability-First-Sent']]),
   ])('are rejected with 400: %s', (_title, id, date, targets) => {
     const details = targets.map((target) => expect.objectContaining({ code: 'InvalidHeader', target }));

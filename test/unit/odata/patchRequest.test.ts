@@ -35,32 +35,15 @@ describe('a body that is no JSON object is refused', () => {
 });
 
 describe('the operation is named by', () => {
-  test('the id in the URL', () => {
-    expect(validatePatch({}, 'A1._~-', TENANT)).toEqual({ id: 'A1._~-', patch: {} });
-  });
-
-  test('the id in the URL, before the clientContext', () => {
-    expect(validatePatch({ clientContext: 'c' }, 'a', TENANT)).toEqual({ id: 'a', patch: { clientContext: 'c' } });
-  });
-
-  test('the id in the URL, with the same in the body', () => {
-    expect(validatePatch({ id: 'a' }, 'a', TENANT).id).toBe('a');
-  });
-
-  test('the id in the body', () => {
-    expect(validatePatch({ id: 'a' }, undefined, TENANT).id).toBe('a');
-  });
-
-  test('the id in the body, before the clientContext', () => {
-    expect(validatePatch({ clientContext: 'c', id: 'a' }, undefined, TENANT).id).toBe('a');
-  });
-
-  test('the clientContext', () => {
-    const id = idOfClientContext(TENANT, 'Gespräch 7 😀');
-    expect(validatePatch({ clientContext: 'Gespräch 7 😀' }, undefined, TENANT)).toEqual({
-      id,
-      patch: { clientContext: 'Gespräch 7 😀' },
-    });
+  test.each([
+    ['the id in the URL', {}, 'A1._~-', 'A1._~-'],
+    ['it before the clientContext', { clientContext: 'c' }, 'a', 'a'],
+    ['it with the same in the body', { id: 'a' }, 'a', 'a'],
+    ['the id in the body', { id: 'a' }, undefined, 'a'],
+    ['it before the clientContext', { clientContext: 'c', id: 'a' }, undefined, 'a'],
+    ['the clientContext', { clientContext: 'c' }, undefined, idOfClientContext(TENANT, 'c')],
+  ])('%s: %j', (_title, body, addressId, id) => {
+    expect(validatePatch(body, addressId, TENANT)).toEqual({ id, patch: body });
   });
 
   test.each([
@@ -398,14 +381,7 @@ test('the body is not modified', () => {
 describe('the message to a caller', () => {
   test.each([
     [{ status: 7 }, 'status must be one of NotStarted, Running, Completed, Failed.'],
-    [{ clientContext: 7 }, 'clientContext must be a string.'],
-    [{ clientContext: 'x'.repeat(257) }, 'clientContext must be at most 256 characters long.'],
     [{ clientContext: '\0' }, 'clientContext must be well-formed Unicode without NUL.'],
-    [{ resultInfo: 'x' }, 'resultInfo must be an object.'],
-    [{ resultInfo: { code: 'x' } }, 'resultInfo/code must be a number.'],
-    [{ resultInfo: { code: 1.5 } }, 'resultInfo/code must be a whole number.'],
-    [{ resultInfo: { code: 2 ** 31 } }, 'resultInfo/code must be a whole number from -2147483648 to 2147483647.'],
-    [{ resultInfo: { x: 1 } }, 'resultInfo/x is not a property of the resource.'],
     [
       { '@odata.type': 'x' },
       '@odata.type must be "#microsoft.graph.playPromptOperation" or "microsoft.graph.playPromptOperation".',

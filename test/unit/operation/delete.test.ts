@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
 import { createDeleteOperation } from '../../../shared/operation/delete.ts';
 import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import type { OperationRepository } from '../../../shared/operation/repository.ts';
@@ -73,15 +72,6 @@ describe('a removal', () => {
     });
   });
 
-  test('of an operation that does not exist is not found, with any preconditions', async () => {
-    const notFound = { reason: 'notFound' };
-    await expect(remove(crypto.randomUUID())).rejects.toMatchObject(notFound);
-    await expect(remove(crypto.randomUUID(), { ifMatch: '*' })).rejects.toMatchObject(notFound);
-    const { id } = await newOperation();
-    await remove(id);
-    await expect(remove(id)).rejects.toMatchObject(notFound);
-  });
-
   test('that meets a change takes the operation as it then is, unless a precondition excludes that', async () => {
     const interrupted = (id: string): OperationRepository => {
       let tries = 0;
@@ -103,54 +93,14 @@ describe('a removal', () => {
     });
     expect((await stored(two.id))?.operation.clientContext).toBe('changed');
   });
-
-  test('that meets another removal is not found', async () => {
-    const { id } = await newOperation();
-    const store: OperationRepository = {
-      ...operations,
-      async remove(...removal) {
-        await elsewhere.remove(...removal);
-        return operations.remove(...removal);
-      },
-    };
-    await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'notFound' });
-  });
-
-  test.concurrent('is a conflict when it never succeeds', async () => {
-    const { id } = await newOperation();
-    let tries = 0;
-    const store: OperationRepository = {
-      ...operations,
-      async remove() {
-        tries += 1;
-        return false;
-      },
-    };
-    await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'conflict' });
-    expect(tries).toBe(MAX_ATTEMPTS);
-  });
 });
 
 describe('a removal whose answer was lost', () => {
-  test('and that took effect is done', async () => {
-    const { id } = await newOperation();
-    const { store, tries } = losingTheFirstAnswer({});
-    await remove(id, { ifMatch: '*' }, store);
-    expect(tries()).toBe(1);
-  });
-
   test('and that did not take effect is done again', async () => {
     const { id } = await newOperation();
     const { store, tries } = losingTheFirstAnswer({ isDone: false });
     await remove(id, {}, store);
     expect([tries(), await stored(id)]).toEqual([2, undefined]);
-  });
-
-  test('takes nothing with it that others created after it', async () => {
-    const { id } = await newOperation();
-    const { store, tries } = losingTheFirstAnswer({ after: () => update(id, { clientContext: 'new' }, elsewhere) });
-    await remove(id, {}, store);
-    expect([tries(), (await stored(id))?.operation.clientContext]).toEqual([1, 'new']);
   });
 
   test('and that reaches the store when the operation is another leaves that one', async () => {

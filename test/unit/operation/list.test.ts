@@ -118,11 +118,6 @@ describe('a page', () => {
     const { damaged } = await listOperations({ list }, { ...unbounded, top: 3 });
     expect(damaged).toBe(6);
   });
-
-  test('fails when the store does', async () => {
-    const store = { list: () => Promise.reject(new Error('down')) };
-    await expect(listOperations(store, { ...unbounded, top: 1 })).rejects.toThrow('down');
-  });
 });
 
 describe('a count', () => {

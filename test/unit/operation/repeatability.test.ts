@@ -16,9 +16,8 @@ import {
   repeatableHistory,
   repeatableRequest,
 } from '../../../shared/operation/repeatability.ts';
-import { KEPT_WRITES, type OperationRepository } from '../../../shared/operation/repository.ts';
+import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
-import { ServiceError } from '../../../shared/serviceError.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
 import { anOperation, operations as anyOperation, TENANT } from '../../support/operations.ts';
 import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
@@ -254,46 +253,6 @@ describe('an update', () => {
     return Object.keys((await rows.next()).value);
   };
 
-  test('that is sent again gets the first answer, by any instance, and is not done again', async () => {
-    const id = newId();
-    const first = await update(operations, id, { status: 'Running' }, requestOf(1));
-    await update(elsewhere, id, { status: 'Completed', clientContext: 'later' });
-    for (const store of [operations, elsewhere]) {
-      expect(await update(store, id, { status: 'Running' }, requestOf(1))).toMatchObject({
-        operation: first.operation,
-        etag: first.etag,
-      });
-    }
-    expect((await operations.get(TENANT, id, signal))?.operation.status).toBe('Completed');
-  });
-
-  test('that may only create, or only change what exists, gets the first answer even though the operation has changed since', async () => {
-    const id = newId();
-    const created = await update(operations, id, {}, requestOf(1), { ifNoneMatch: '*' });
-    expect((await update(elsewhere, id, {}, requestOf(1), { ifNoneMatch: '*' })).etag).toBe(created.etag);
-    const ifMatch = [created.etag.replace('W/', '')];
-    const changed = await update(operations, id, { status: 'Failed' }, requestOf(2), { ifMatch });
-    expect((await update(elsewhere, id, { status: 'Failed' }, requestOf(2), { ifMatch })).etag).toBe(changed.etag);
-  });
-
-  test('that changes nothing does not change anything later either', async () => {
-    const id = newId();
-    await update(operations, id, { status: 'Running' });
-    const first = await update(operations, id, { status: 'Running' }, requestOf(1));
-    await update(elsewhere, id, { status: 'Completed' });
-    expect((await update(elsewhere, id, { status: 'Running' }, requestOf(1))).etag).toBe(first.etag);
-    expect((await elsewhere.get(TENANT, id, signal))?.operation.status).toBe('Completed');
-  });
-
-  test('that was refused is done when it is sent again', async () => {
-    const id = newId();
-    await expect(update(operations, id, {}, requestOf(1), { ifMatch: '*' })).rejects.toMatchObject({
-      reason: 'versionMissing',
-    });
-    await update(elsewhere, id, {});
-    expect(await update(operations, id, {}, requestOf(1), { ifMatch: '*' })).toBeDefined();
-  });
-
   test('that is sent many times at once is done once', async () => {
     const id = newId();
     await update(operations, id, { clientContext: 'before' });
@@ -302,73 +261,6 @@ describe('an update', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => both[n % 2]?.(TENANT, request, signal)));
     expect(new Set(answers.map((answer) => answer?.etag)).size).toBe(1);
     expect((await operations.get(TENANT, id, signal))?.writes).toHaveLength(2);
-  });
-
-  test('whose answer never came gets it when it is sent again', async () => {
-    const id = newId();
-    const deadline = new AbortController();
-    const losing: OperationRepository = {
-      ...operations,
-      async put(...write) {
-        await operations.put(...write);
-        deadline.abort();
-        throw new ServiceError('unavailable', 'lost');
-      },
-    };
-    await expect(update(losing, id, { status: 'Running' }, requestOf(1), {}, deadline.signal)).rejects.toMatchObject({
-      reason: 'unavailable',
-    });
-    const done = await elsewhere.get(TENANT, id, signal);
-    await update(elsewhere, id, { status: 'Completed' });
-    expect((await update(elsewhere, id, { status: 'Running' }, requestOf(1))).etag).toBe(done?.etag);
-  });
-
-  test('whose answer was lost on the way to the service answers what it made, not what others made of it', async () => {
-    const id = newId();
-    let writes = 0;
-    const losing: OperationRepository = {
-      ...operations,
-      async put(...write) {
-        writes += 1;
-        await operations.put(...write);
-        for (let n = 0; n <= KEPT_WRITES; n++) await update(elsewhere, id, { clientContext: `${n}` });
-        throw new ServiceError('unavailable', 'lost');
-      },
-    };
-    const answer = await update(losing, id, { status: 'Running' }, requestOf(1));
-    expect([answer.operation, writes]).toMatchObject([{ status: 'Running', clientContext: null }, 1]);
-  });
-
-  test('whose response is no longer stored gets the version of the store, and not that of a cache', async () => {
-    const id = newId();
-    for (let n = 0; n <= KEPT_RESPONSES + 1; n++) {
-      await update(operations, id, { clientContext: `${n}` }, requestOf(n));
-    }
-    const latest = await update(elsewhere, id, { status: 'Completed' });
-    const repeat = await update(operations, id, { clientContext: '0' }, requestOf(0));
-    expect([repeat.etag, repeat.operation.status]).toEqual([latest.etag, 'Completed']);
-  });
-
-  test('that is new is done, however many others there were', async () => {
-    const id = newId();
-    for (let n = 0; n < 200; n++) await update(operations, id, { clientContext: `${n}` }, requestOf(n));
-    const { operation } = await update(elsewhere, id, { status: 'Failed' }, requestOf(999));
-    expect(operation).toMatchObject({ status: 'Failed', clientContext: '199' });
-  });
-
-  test('that may have been done is rejected with 412, and nothing is written', async () => {
-    const id = newId();
-    const history = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2))?.history;
-    await operations.put(TENANT, anOperation({ id }), undefined, 'a', signal, history);
-    const before = await elsewhere.get(TENANT, id, signal);
-    for (const store of [operations, elsewhere]) {
-      await expect(update(store, id, { clientContext: '0' }, requestOf(0))).rejects.toEqual(
-        rejected('repetitionUnknown'),
-      );
-    }
-    expect((await elsewhere.get(TENANT, id, signal))?.etag).toBe(before?.etag);
-    const certain = NOW + REPEATABILITY_SKEW_MS + 4000;
-    expect(await update(elsewhere, id, { status: 'Failed' }, requestOf(9999, certain))).toBeDefined();
   });
 
   test('that is not repeatable costs no column, and one that is costs one until the time is over', async () => {

@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
-import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
 import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
@@ -73,18 +72,6 @@ describe('an update that meets others', () => {
     expect(tries()).toBe(MAX_ATTEMPTS);
     expect(tries()).toBeGreaterThanOrEqual(10);
   });
-
-  test('with an If-Match that another has made stale between its reading and its writing is a failed precondition', async () => {
-    const id = newId();
-    const { etag } = await update(operations, id, {});
-    const { store } = writing(async (_n, write) => {
-      await update(elsewhere, id, { clientContext: 'other' });
-      return write();
-    });
-    const updating = update(store, id, { status: 'Failed' }, { ifMatch: [etag.replace('W/', '')] });
-    await expect(updating).rejects.toMatchObject({ reason: 'versionChanged' });
-    expect((await stored(id))?.operation).toMatchObject({ status: 'NotStarted', clientContext: 'other' });
-  });
 });
 
 describe('a store that cannot serve', () => {
@@ -149,16 +136,6 @@ describe('what an update costs', () => {
     expect(await callsOf((store) => update(store, id, { status: 'Failed' }))).toEqual(['write']);
   });
 
-  test('is one write where it may only create', async () => {
-    expect(await callsOf((store) => update(store, newId(), {}, { ifNoneMatch: '*' }))).toEqual(['write']);
-  });
-
-  test('is one read where it changes nothing', async () => {
-    const id = newId();
-    await update(operations, id, { status: 'Running' });
-    expect(await callsOf((store) => update(store, id, { status: 'Running' }))).toEqual(['read']);
-  });
-
   test('is one read more where what was seen is stale', async () => {
     const id = newId();
     await update(operations, id, { status: 'Running' });
@@ -183,10 +160,4 @@ test('updates of one operation by one instance wait for each other', async () =>
   await Promise.all(patches.map((request) => updateIt(TENANT, request, signal)));
   expect(most).toBe(1);
   expect((await stored(id))?.operation.clientContext).toBe('49');
-});
-
-test('an unknown operation is created with the values of the patch', async () => {
-  const id = newId();
-  await update(operations, id, { clientContext: 'c' });
-  expect((await stored(id))?.operation).toEqual({ ...newPlayPromptOperation(id), clientContext: 'c' });
 });
