@@ -16,7 +16,9 @@ export function createRoot(pages: readonly PageName[]): GraphHandler {
 
   const takes = { authenticate: anyone, key: noKey, produces: ['application/json', 'text/html'] };
   return createHandler(takes, async ({ incoming, mediaType }) => {
-    if (mediaType === 'text/html') return { status: 200, headers: HTML_HEADERS, body: toHtml(paths) };
+    if (mediaType === 'text/html') {
+      return { status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: toHtml(paths) };
+    }
     const origin = originOf(incoming.url);
     const urls = Object.entries(paths).map(([name, path]) => [name, origin + path]);
     return { status: 200, headers: { 'Content-Type': 'application/json' }, body: Object.fromEntries(urls) };
@@ -27,10 +29,8 @@ const STYLE = `:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-
 body { max-width: 40rem; margin: 12vh auto; padding: 0 1.25rem } h1 { font-size: 1.4rem; overflow-wrap: anywhere }
 ul { padding: 0; list-style: none } li { margin: 0.5rem 0 } a { color: light-dark(#1a56b0, #8ab8ff) }`;
 
-const HTML_HEADERS = {
-  'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; frame-ancestors 'none'`,
-};
+/** Of a page without scripts; CSP Level 3, 3.3. */
+const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
 const TEXTS: Readonly<Record<string, string>> = {
   board: 'the operations, as they change',
@@ -51,6 +51,7 @@ function toHtml(paths: Readonly<Record<string, string>>) {
 <html lang="en">
 <meta charset="utf-8" />
 <meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta http-equiv="Content-Security-Policy" content="${POLICY}" />
 <title>playPromptOperation</title>
 <style>${STYLE}</style>
 <main>

@@ -32,6 +32,9 @@ try {
     await take('board', { viewport: { width: 1440, height: 720 } }, showDetail, '#id=prompt-29');
     await take('board-phone', { viewport: SIZES['390'], colorScheme: 'dark' }, showBoard);
     await take('docs', { viewport: { width: 1440, height: 560 } }, showDocs);
+    await create(30, MANY);
+    await take('board-many', { viewport: { width: 1440, height: 560 }, colorScheme: 'dark' }, showBoard);
+    await take('board-phone-many', { viewport: SIZES['390'] }, showBoard);
   } else {
     await takeAll('30');
     await take('detail-1440-light', { viewport: SIZES['1440'] }, showDetail, '#id=prompt-29');

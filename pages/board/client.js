@@ -22,7 +22,7 @@ const PAGE_SIZE = 500;
 const MAX_PAGES = 10;
 /** How many operations are loaded at most. */
 const MAX_OPERATIONS = 1000;
-/** An id, and nothing that a URL would take for a path. */
+/** An id; anything else, such as `..`, would lead to another URL. */
 const ID = /^[A-Za-z0-9][\w.~-]{0,127}$/;
 
 /** An answer that is an error, or none at all: status 0. */
@@ -77,7 +77,7 @@ export function createClient(token) {
     const begins = `startswith(clientContext,'${text.replaceAll("'", "''")}')`;
     const filter = status ? `${begins} and status eq '${status}'` : begins;
     const [one, { value }] = await Promise.all([
-      ID.test(text) ? read(text, undefined, signal) : null,
+      read(text, undefined, signal),
       get(`${COLLECTION}?$top=${PAGE_SIZE}&$filter=${encodeURIComponent(filter)}`, signal).then(
         ({ body }) => body,
         // A text that no filter can have finds nothing.
@@ -111,8 +111,7 @@ export function createClient(token) {
    * @returns {Promise<Operation | undefined | null>}
    */
   async function read(id, etag, signal) {
-    // These would lead to another URL.
-    if (id === '.' || id === '..') return null;
+    if (!ID.test(id)) return null;
     try {
       const headers = etag === undefined ? {} : { 'If-None-Match': etag };
       const { status, body } = await get(`${COLLECTION}/${encodeURIComponent(id)}`, signal, headers);

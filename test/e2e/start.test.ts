@@ -121,6 +121,17 @@ describe('a service that was started', () => {
     expect((await tokenOf('another')).azp).not.toBe(local.azp);
   });
 
+  test('has an issuer whose tokens a page of this machine can read, and no page of another', async () => {
+    const { tokenEndpoint } = service.facts;
+    const allowed = async (Origin: string) =>
+      (await fetch(tokenEndpoint, { method: 'POST', headers: { Origin } })).headers.get('access-control-allow-origin');
+    expect(await allowed('http://127.0.0.1:7071')).toBe('http://127.0.0.1:7071');
+    expect(await allowed('http://localhost:3000')).toBe('http://localhost:3000');
+    for (const origin of ['https://evil.example', 'http://127.0.0.1.evil.example', 'null']) {
+      expect(await allowed(origin)).toBeNull();
+    }
+  });
+
   test('answers MSAL’s instance discovery with itself as the only authority', async () => {
     const { issuer, tenant } = service.facts;
     const { origin, host } = new URL(issuer);

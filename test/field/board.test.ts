@@ -225,8 +225,10 @@ describeInChromium('the board', () => {
     expect(await page.getByRole('heading', { name: 'the lobby' }).isVisible()).toBe(true);
     expect(await order(page)).not.toContain('run');
     expect(await focused(page)).toBe('detail');
-    await page.goto(`${service.facts.baseUrl}/board#id=nowhere`);
-    await page.getByRole('alert').getByText('There is no operation nowhere.').waitFor();
+    for (const id of ['nowhere', '..']) {
+      await page.goto(`${service.facts.baseUrl}/board#id=${id}`);
+      await page.getByRole('alert').getByText(`There is no operation ${id}.`, { exact: true }).waitFor();
+    }
     expectComplaints(/404/);
   });
 
@@ -346,10 +348,21 @@ describeInChromium('the board', () => {
 
   test('it looks again at its interval: not while paused or hidden, later while the service fails, and says when it is late', async () => {
     const page = await openSignedIn();
-    let count = 0;
+    let [count, underWay] = [0, 0];
+    const isCall = (request: Request) => request.url().includes('/v1.0/');
     page.on('request', (request) => {
-      if (request.url().includes('/v1.0/')) count += 1;
+      if (isCall(request)) [count, underWay] = [count + 1, underWay + 1];
     });
+    const finish = (request: Request) => {
+      if (isCall(request)) underWay -= 1;
+    };
+    page.on('requestfinished', finish).on('requestfailed', finish);
+    /** Stops the clock, and waits until no look is under way. */
+    const stopClock = async () => {
+      await page.clock.pauseAt(z.number().parse(await page.evaluate('Date.now()')) + 1000);
+      while (underWay > 0) await delay(20);
+      await page.getByText(/^Live/).waitFor();
+    };
     await page.getByText(/^Live, as of .*, every \d+ s$/).waitFor();
     await page.getByRole('button', { name: 'Pause' }).click();
     await lookAgain(page);
@@ -375,10 +388,9 @@ describeInChromium('the board', () => {
       [undefined, 'The service cannot be reached.', 10],
       [{ status: 503, headers: { 'Retry-After': '60' }, json: { error: { message: 'Away.' } } }, 'Away.', 60],
     ] as const) {
-      await page.getByText(/^Live/).waitFor();
+      await stopClock();
       await page.route('**/v1.0/**', (route) => (answer ? route.fulfill(answer) : route.abort()));
-      const now = z.number().parse(await page.evaluate('Date.now()'));
-      await page.clock.pauseAt(now + 600_000);
+      await lookAgain(page);
       await page.getByRole('alert').getByText(message).waitFor();
       await page.getByText(/^Not live; tries again at/).waitFor();
       expect(await rowOf(page, 'run').count()).toBe(1);
