@@ -1,7 +1,7 @@
 // SPEC section 9: running it locally, by the program that `npm start` runs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -364,6 +364,19 @@ describe('what was stored, and a token, outlive', () => {
       expect(await lines.next()).toMatchObject({ done: true });
     });
   });
+});
+
+testEmbedded('with --watch, a change of the source restarts the app, on the same port', async () => {
+  const folder = newFolder();
+  const service = await startService({ AZURITE_LOCATION: folder.path }, ['--app', '.', '--watch']);
+  // As an editor that saves what has not changed.
+  const now = new Date();
+  utimesSync('functions/health.ts', now, now);
+  while (!service.errors().includes('The app was restarted.'))
+    await once(service.process.stderr ?? service.process, 'data');
+  expect((await patch(service, { id: 'after' })).status).toBe(200);
+  expect(await service.end('SIGINT')).toBe(0);
+  folder.remove();
 });
 
 describe('a start that fails reports why, exits with 1 and leaves nothing running', () => {
