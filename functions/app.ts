@@ -75,9 +75,9 @@ export async function createApp(settings: Settings): Promise<App> {
   const ready = createReady(dependencies);
   const pageRoutes = pages.map((name): Route => {
     const page = lazy(async () => {
-      const { createPage, packagedPages, pagesByName } = await import('./page.ts');
+      const { createPage, localIssuer, packagedPages, pagesByName } = await import('./page.ts');
       const others = packagedPages(pages).filter((other) => other !== name);
-      return createPage(pagesByName[name], others);
+      return createPage(pagesByName[name], others, localIssuer(auth));
     });
     return { name, template: `${name}/{file?}`, find: byMethod({ GET: page }) };
   });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { ServiceError } from '../shared/serviceError.ts';
+import { isLoopback, type Settings } from '../shared/settings.ts';
 import type { GraphHandler } from './request.ts';
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -41,6 +42,7 @@ export const pagesByName = {
       'board.css': 'pages/board/board.css',
       'board.js': 'pages/board/board.js',
       'client.js': 'pages/board/client.js',
+      'localToken.js': 'pages/both/localToken.js',
       'history.js': 'pages/board/history.js',
       'view.js': 'pages/board/view.js',
       'icon.svg': 'pages/icon.svg',
@@ -52,6 +54,7 @@ export const pagesByName = {
       '': 'pages/docs/docs.html',
       'docs.css': 'pages/docs/docs.css',
       'docs.js': 'pages/docs/docs.js',
+      'localToken.js': 'pages/both/localToken.js',
       'swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
       'swagger-ui-bundle.js': 'node_modules/swagger-ui-dist/swagger-ui-bundle.js',
       'icon.svg': 'pages/icon.svg',
@@ -68,18 +71,39 @@ export function packagedPages(pages: readonly PageName[], folder = '.'): readonl
   return pages.filter((name) => existsSync(join(folder, pagesByName[name].files[''])));
 }
 
-/** Where the HTML of a page has links to the others. */
+/** Where the HTML of a page has links to the others, and where it says which issuer gives it tokens. */
 const LINKS = '<!-- links -->';
+const ISSUER = '<!-- issuer -->';
+
+/** The issuer of a laptop, which gives tokens to whoever asks, so that a page can get one itself. */
+export interface LocalIssuer {
+  readonly tokenEndpoint: URL;
+  readonly scope: string;
+}
+
+/** The issuer of these settings, if it is on this machine; no page of a deployed app gets a token itself. */
+export function localIssuer({ authority, tenants, audiences }: Settings['auth']): LocalIssuer | undefined {
+  const tokenEndpoint = new URL(`${authority}/${tenants[0]}/oauth2/v2.0/token`);
+  return isLoopback(tokenEndpoint.hostname) ? { tokenEndpoint, scope: `${audiences[0]}/.default` } : undefined;
+}
 
 /**
- * `GET` of a page or one of its files. A page holds no data: it calls the API with the token that its user enters. It links
- * to the others.
+ * `GET` of a page or one of its files. A page holds no data: it calls the API with the token that its user enters, or that
+ * the issuer of a laptop gives it. It links to the others.
  */
-export function createPage({ files, policy }: Page, others: readonly PageName[] = []): GraphHandler {
+export function createPage(
+  { files, policy }: Page,
+  others: readonly PageName[] = [],
+  issuer?: LocalIssuer,
+): GraphHandler {
   const links = others.map((name) => `<a href="/${name}">${pagesByName[name].title}</a>`);
   const nav = links.length > 0 ? `<nav aria-label="Pages">${links.join(' ')}</nav>` : '';
+  const meta = issuer
+    ? `<meta name="local-issuer" content="${issuer.tokenEndpoint}" data-scope="${encodeURIComponent(issuer.scope)}" />`
+    : '';
   const byName = new Map(Object.entries(files));
-  const directives = Object.entries({ ...POLICY, ...policy }).map((directive) => directive.join(' '));
+  const connect = issuer && { 'connect-src': `${POLICY['connect-src']} ${issuer.tokenEndpoint.origin}` };
+  const directives = Object.entries({ ...POLICY, ...policy, ...connect }).map((directive) => directive.join(' '));
   const headers = {
     'Content-Security-Policy': directives.join('; '),
     'Cross-Origin-Opener-Policy': 'same-origin',
@@ -95,6 +119,10 @@ export function createPage({ files, policy }: Page, others: readonly PageName[] 
       if (cause?.code !== 'ENOENT') throw cause;
       throw new ServiceError('unknownUrl', 'This page is not in the deployed package.', { cause });
     });
-    return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: body.replace(LINKS, nav) };
+    return {
+      status: 200,
+      headers: { ...headers, 'Content-Type': mediaType },
+      body: body.replace(LINKS, nav).replace(ISSUER, meta),
+    };
   };
 }

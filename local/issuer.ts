@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { type JWK, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import { v5 as uuidv5 } from 'uuid';
 import * as z from 'zod';
+import { isLoopback } from '../shared/settings.ts';
 import { type Certificate, newSigningKey, SIGNING_ALGORITHM, type SigningKey } from './keys.ts';
 import { close, createLoopbackServer, hostRefusal, LOOPBACK, listen } from './loopback.ts';
 
@@ -109,6 +110,9 @@ export async function startIssuer(port: number, options: IssuerOptions = {}): Pr
   async function respond(request: IncomingMessage, response: ServerResponse) {
     const refusal = hostRefusal(request);
     if (refusal) return response.writeHead(refusal).end();
+    // The pages of the service are of another port of this machine.
+    const origin = URL.parse(request.headers.origin ?? '');
+    if (origin && isLoopback(origin.hostname)) response.setHeader('Access-Control-Allow-Origin', origin.origin);
     const [, tenant = '', path = ''] = /^\/([0-9a-f-]{36}|common)\/([^?]*)/i.exec(request.url ?? '') ?? [];
     switch (`${request.method} ${path}`) {
       case 'GET v2.0/.well-known/openid-configuration':

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
+import { isLoopback } from '../shared/settings.ts';
 
 /** The only address that anything here listens on. */
 export const LOOPBACK = '127.0.0.1';
@@ -30,7 +31,7 @@ export function hostRefusal({ headersDistinct }: Pick<IncomingMessage, 'headersD
   const [host = '', ...others] = headersDistinct.host ?? [];
   const name = HOST.exec(host)?.[1]?.toLowerCase();
   if (name === undefined || others.length > 0) return 400;
-  return name === 'localhost' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name) ? undefined : 421;
+  return isLoopback(name) ? undefined : 421;
 }
 
 /**

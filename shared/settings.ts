@@ -30,7 +30,8 @@ export const secureUrl = z.url({ protocol: /^https?$/, error: 'an https address'
   { error: 'an https address (http on loopback only)' },
 );
 
-function isLoopback(hostname: string) {
+/** Whether a host name is that of this machine. */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 

@@ -1,77 +1,125 @@
-// `npm run screenshots`: takes the screenshots of the documentation, of the pages as they are, with a Chromium.
+// `npm run screenshots`: takes the screenshots of the documentation, of the pages as they are, with a Chromium. With a folder
+// as argument it takes the board there in each of its forms, to be looked at.
+import { mkdirSync } from 'node:fs';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { launch, openPage } from './support/browser.ts';
-import { newFolder, patch, startService, type TestService } from './support/service.ts';
+import { newFolder, patch, send, startService } from './support/service.ts';
 
-const OPERATIONS = [
-  {
-    id: 'welcome-0142',
-    clientContext: 'Contoso support, welcome',
-    status: 'Completed',
-    reason: 'completedSuccessfully',
-  },
-  {
-    id: 'menu-0142',
-    clientContext: 'Contoso support, main menu',
-    status: 'Completed',
-    reason: 'completedSuccessfully',
-  },
-  {
-    id: 'hold-0139',
-    clientContext: 'Fabrikam sales, music on hold',
-    status: 'Failed',
-    reason: 'mediaOperationCanceled',
-  },
-  { id: 'queue-0143', clientContext: 'Contoso support, place in the queue', status: 'Running' },
-  { id: 'menu-0144', clientContext: 'Fabrikam sales, main menu', status: 'Running' },
-  { id: 'survey-0137', clientContext: 'Contoso support, survey', status: 'NotStarted' },
-];
+const CALLERS = ['Contoso support', 'Fabrikam sales', 'Northwind orders', 'Adventure Works'];
+const PROMPTS = ['welcome', 'main menu', 'place in the queue', 'music on hold', 'recording notice', 'survey'];
 const RESULTS: Readonly<Record<string, object>> = {
-  Completed: { code: 200, message: 'The prompt was played.' },
-  Failed: { code: 487, subcode: 8501, message: 'The caller hung up.' },
+  Completed: {
+    completionReason: 'completedSuccessfully',
+    resultInfo: { code: 200, message: 'The prompt was played.' },
+  },
+  Failed: {
+    completionReason: 'mediaOperationCanceled',
+    resultInfo: { code: 400, subcode: 8508, message: 'The caller hung up before the prompt had been played.' },
+  },
 };
-const DESK = { viewport: { width: 1000, height: 400 } };
+const MANY = 2030;
+const SIZES = { '1440': { width: 1440, height: 900 }, '390': { width: 390, height: 844 } };
 
-const folder = newFolder();
-const service = await startService({ AZURITE_LOCATION: folder.path });
+const [folder] = process.argv.slice(2);
+const target = folder ?? 'docs/images';
+mkdirSync(target, { recursive: true });
+const data = newFolder();
+const service = await startService({ AZURITE_LOCATION: data.path }, ['--build']);
 const browser = await launch();
 try {
-  for (const { reason: completionReason, ...operation } of OPERATIONS) {
-    await patch(service, { ...operation, completionReason, resultInfo: RESULTS[operation.status] });
+  await create(0, 30);
+  if (folder === undefined) {
+    await take('board', { viewport: { width: 1440, height: 720 } }, showDetail, '#id=prompt-29');
+    await take('board-phone', { viewport: SIZES['390'], colorScheme: 'dark' }, showBoard);
+    await take('docs', { viewport: { width: 1440, height: 560 } }, showDocs);
+    await create(30, MANY);
+    await take('board-many', { viewport: { width: 1440, height: 560 }, colorScheme: 'dark' }, showBoard);
+    await take('board-phone-many', { viewport: SIZES['390'] }, showBoard);
+  } else {
+    await takeAll('30');
+    await take('detail-1440-light', { viewport: SIZES['1440'] }, showDetail, '#id=prompt-29');
+    await take('detail-390-dark', { viewport: SIZES['390'], colorScheme: 'dark' }, showDetail, '#id=prompt-28');
+    await take('subscriptions-1440-light', { viewport: SIZES['1440'] }, showBoard, '#tab=subscriptions');
+    for (const [width, viewport] of Object.entries(SIZES)) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await take(`docs-${width}-${colorScheme}`, { viewport, colorScheme }, showDocs);
+        await take(`sign-in-${width}-${colorScheme}`, { viewport, colorScheme }, async () => {}, '', 'board');
+        await take(`home-${width}-${colorScheme}`, { viewport, colorScheme }, async () => {}, '', '');
+      }
+    }
+    await create(30, MANY);
+    await takeAll('2030');
+    await take('2030-found-1440-light', { viewport: SIZES['1440'] }, showBoard, '#text=prompt-17');
   }
-  await take(
-    'board',
-    DESK,
-    async (page) => {
-      await showBoard(page, service);
-      await patch(service, { id: 'menu-0144', status: 'Completed', resultInfo: RESULTS.Completed });
-      await page.clock.fastForward('00:10');
-      await page.getByText('status from Running to Completed').waitFor();
-    },
-    '#id=menu-0144',
-  );
-  await take('board-phone', { viewport: { width: 390, height: 640 }, colorScheme: 'dark' }, (page) =>
-    showBoard(page, service),
-  );
-  await take('docs', DESK, (page) => page.locator('.opblock').first().waitFor());
 } finally {
   await browser.close();
   await service.end('SIGINT');
-  folder.remove();
+  data.remove();
 }
 
-async function take(name: string, options: BrowserContextOptions, show: (page: Page) => Promise<void>, fragment = '') {
-  const path = name.replace(/-.*/, '');
+async function takeAll(count: string) {
+  for (const [width, viewport] of Object.entries(SIZES)) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await take(`${count}-${width}-${colorScheme}`, { viewport, colorScheme }, showBoard, '', 'board');
+    }
+  }
+}
+
+/** Creates prompts, in batches. */
+async function create(from: number, to: number) {
+  for (let first = from; first < to; first += 20) {
+    const requests = Array.from({ length: Math.min(20, to - first) }, (_, n) => {
+      const index = first + n;
+      const status = ['Completed', 'Completed', 'Running', 'Completed', 'Failed', 'NotStarted'][index % 6] ?? 'Running';
+      const caller = CALLERS[index % CALLERS.length];
+      const context = index % 7 === 3 ? `, conference of the regional managers for the second quarter` : '';
+      const body = {
+        status,
+        clientContext:
+          index % 11 === 5 ? null : `${caller}${context}, call ${140 + Math.floor(index / 3)}/${PROMPTS[index % 6]}`,
+        ...RESULTS[status],
+      };
+      const url = `/playPromptOperation/${index % 5 === 2 ? `6e6cd9f5-cb67-5e4d-a378-cefb25a6${8000 + index}` : `prompt-${index}`}`;
+      return { id: String(n), method: 'PATCH', url, headers: { 'Content-Type': 'application/json' }, body };
+    });
+    await send(service, 'POST', '/v1.0/$batch', { body: { requests } });
+  }
+}
+
+async function take(
+  name: string,
+  options: BrowserContextOptions,
+  show: (page: Page) => Promise<void>,
+  fragment = '',
+  path = name.startsWith('docs') ? 'docs' : 'board',
+) {
   const { page } = await openPage(browser, `${service.facts.baseUrl}/${path}${fragment}`, options);
   await show(page);
   await page.mouse.move(0, 0);
+  await page.evaluate('document.activeElement.blur()');
   await page.evaluate('for (const animation of document.getAnimations()) animation.finish()');
-  await page.screenshot({ path: `docs/images/${name}.png` });
+  await page.screenshot({ path: `${target}/${name}.png` });
   await page.context().close();
 }
 
-async function showBoard(page: Page, { facts }: TestService) {
-  await page.getByLabel('Access token').fill(facts.token ?? '');
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.locator('#rows tr').first().waitFor();
+async function showBoard(page: Page) {
+  await page.getByRole('button', { name: 'Sign in on this laptop' }).click();
+  await page.locator('#rows tr').first().waitFor({ state: 'attached' });
+}
+
+async function showDetail(page: Page) {
+  await showBoard(page);
+  const id = new URLSearchParams(new URL(page.url()).hash.slice(1)).get('id') ?? '';
+  await patch(service, { id, status: 'Running', resultInfo: null, completionReason: null });
+  await page.clock.fastForward('00:10');
+  await page.getByText(/^status from .* to Running$/).waitFor();
+  await patch(service, { id, status: 'Completed', ...RESULTS.Completed });
+  await page.clock.fastForward('00:10');
+  await page.getByText('status from Running to Completed').waitFor();
+}
+
+async function showDocs(page: Page) {
+  await page.locator('.opblock').first().waitFor();
+  await page.getByRole('button', { name: 'Sign in on this laptop' }).click();
+  await page.getByText('Signed in').waitFor();
 }

@@ -1,6 +1,7 @@
 // The board: signs in, polls the list, and shows it. The token is kept in a variable and nowhere else.
 import { ApiError, createClient } from './client.js';
-import { byStatus, byTime, History, STATUSES } from './history.js';
+import { byStatus, byTime, History, propertiesOf, STATUSES } from './history.js';
+import { hasLocalIssuer, requestLocalToken } from './localToken.js';
 import {
   byId,
   clock,
@@ -13,6 +14,7 @@ import {
   showSort,
   showStatuses,
   showSubscriptions,
+  showTab,
 } from './view.js';
 
 /** @import { Known } from './history.js' */
@@ -22,6 +24,8 @@ const MAX_INTERVAL_MS = 120_000;
 const TIMEOUT_MS = 60_000;
 /** A pause is at least so many times as long as the look before it: the board is a small part of the load. */
 const REST = 9;
+/** The service is asked for a text so long after the last key. */
+const TYPING_MS = 300;
 
 /**
  * The state of a signed-in user; signing out discards all of it.
@@ -30,6 +34,9 @@ const REST = 9;
  * @property {History} history
  * @property {Set<string>} listed the ids of the last list
  * @property {boolean} isWhole whether that list was all there is
+ * @property {Set<string>} found the ids that the service has found for the text, where the list is not whole
+ * @property {Map<string, number | undefined>} counts how many there are of each status
+ * @property {Date | undefined} seenAt when the service was last seen
  * @property {string | undefined} listedStatus the status it was of; undefined before the first
  * @property {number} failures in a row
  * @property {string[] | undefined} held the order of the rows while the pointer is over them
@@ -43,6 +50,8 @@ let isPaused = false;
 let looking = new AbortController();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let late;
 
 function readView() {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -50,6 +59,7 @@ function readView() {
   return {
     status: STATUSES.includes(status) ? status : '',
     sort: fragment.get('sort') === 'status' ? /** @type {const} */ ('status') : /** @type {const} */ ('time'),
+    tab: fragment.get('tab') === 'subscriptions' ? 'subscriptions' : 'operations',
     text: fragment.get('text') ?? '',
     id: fragment.get('id') ?? undefined,
   };
@@ -59,8 +69,9 @@ function readView() {
 function changeView(changes) {
   view = { ...view, ...changes };
   if (session) session.held = undefined;
-  const { status, sort, text, id } = view;
+  const { status, sort, tab, text, id } = view;
   const parts = {
+    ...(tab === 'subscriptions' && { tab }),
     ...(status && { status }),
     ...(sort === 'status' && { sort }),
     ...(text && { text }),
@@ -76,6 +87,7 @@ function showView() {
   if (field.value !== view.text) field.value = view.text;
   showChosen(view.status);
   showSort(view.sort);
+  showTab(view.tab);
 }
 
 /** @param {string} token */
@@ -87,11 +99,15 @@ function signIn(token) {
     history: new History(),
     listed,
     isWhole: true,
+    found: new Set(),
+    counts: new Map(),
+    seenAt: undefined,
     listedStatus: undefined,
     failures: 0,
     held: undefined,
   };
   setText(byId('error'), '');
+  setText(byId('sign-in-error'), '');
   setText(byId('state'), 'Signing in');
   byId('state').hidden = false;
   void look();
@@ -101,22 +117,26 @@ function signIn(token) {
 function signOut(why) {
   stop();
   session = undefined;
-  if (why === '') changeView({ status: '', sort: 'time', text: '', id: undefined });
+  if (why === '') changeView({ status: '', sort: 'time', tab: 'operations', text: '', id: undefined });
   showView();
   setPaused(false);
   showSignedIn(false);
   showRows([], { selected: undefined, changed: new Set(), now: new Date() });
-  showDetail(undefined, new Date());
+  showDetail(undefined, { apart: '', now: new Date() });
   showSubscriptions([], new Date());
-  setText(byId('news'), '');
-  setText(byId('error'), why);
-  byId('token').focus();
+  for (const id of ['news', 'error']) setText(byId(id), '');
+  setText(byId('sign-in-error'), why);
+  focusForm();
 }
 
 /** @param {boolean} isSignedIn */
 function showSignedIn(isSignedIn) {
   byId('sign-in').hidden = isSignedIn;
   for (const id of ['board', 'controls', 'state']) byId(id).hidden = !isSignedIn;
+}
+
+function focusForm() {
+  byId(hasLocalIssuer && byId('sign-in-error').textContent === '' ? 'local-sign-in' : 'token').focus();
 }
 
 /** Moves the focus from the form, which is gone, to the operation that is shown or the first of the list. */
@@ -133,6 +153,7 @@ function setPaused(is) {
 
 function stop() {
   clearTimeout(timer);
+  clearTimeout(late);
   looking.abort();
 }
 
@@ -144,13 +165,18 @@ async function look() {
   looking = mine;
   const begin = performance.now();
   let wait = 0;
+  const { seenAt } = session;
+  const waiting = () => setText(byId('state'), `Waiting for the service; as of ${seenAt ? clock(seenAt) : 'never'}`);
+  late = setTimeout(waiting, INTERVAL_MS);
   try {
     const error = await refresh(session, AbortSignal.any([mine.signal, AbortSignal.timeout(TIMEOUT_MS)]));
     if (mine.signal.aborted) return;
     session.failures = 0;
+    session.seenAt = new Date();
     setText(byId('error'), error);
     wait = Math.max(INTERVAL_MS, REST * (performance.now() - begin));
-    setText(byId('state'), `Live, as of ${clock(new Date())}`);
+    const what = session.isWhole ? 'Live' : 'Live for what is loaded';
+    setText(byId('state'), `${what}, as of ${clock(session.seenAt)}, every ${Math.round(wait / 1000)} s`);
   } catch (error) {
     if (mine.signal.aborted) return;
     if (error instanceof ApiError && [401, 403].includes(error.status)) return signOut(error.message);
@@ -164,6 +190,7 @@ async function look() {
     );
     setText(byId('state'), `Not live; tries again at ${clock(new Date(Date.now() + wait))}`);
   }
+  clearTimeout(late);
   timer = setTimeout(look, wait);
 }
 
@@ -175,9 +202,11 @@ async function look() {
 async function refresh(current, signal) {
   const { client, history } = current;
   const { status: wanted, id: selected } = view;
-  const [{ operations, isWhole }, subscriptions, ...counts] = await Promise.all([
+  const text = current.isWhole ? '' : view.text.trim();
+  const [{ operations, isWhole }, subscriptions, found, ...counts] = await Promise.all([
     client.list(wanted || undefined, signal),
     client.subscriptions(signal),
+    text === '' ? [] : client.find(text, wanted || undefined, signal),
     ...STATUSES.map((each) => client.count(each, signal)),
   ]);
   const listed = new Set(operations.map(({ id }) => id));
@@ -188,19 +217,21 @@ async function refresh(current, signal) {
   const now = new Date();
   const isNextLook = current.listedStatus === wanted;
   const changed = /** @type {Set<string>} */ (new Set());
-  for (const operation of [...operations, ...(single ? [single] : [])]) {
+  for (const operation of [...operations, ...found, ...(single ? [single] : [])]) {
     const seen = history.see(operation, now);
-    if (seen === 'changed' || (seen === 'new' && isNextLook)) changed.add(operation.id);
+    if (seen === 'changed' || (seen === 'new' && isNextLook && isWhole)) changed.add(operation.id);
   }
   // What was in the list, and is in none that is whole, is gone.
   const gone = isNextLook && isWhole && wanted === '' ? [...current.listed].filter((id) => !listed.has(id)) : [];
   if (apart && single === null) gone.push(apart);
   const deleted = gone.filter((id) => history.miss(id, now));
-  Object.assign(current, { listed, isWhole, listedStatus: wanted });
+  const wasWhole = current.isWhole;
+  current.counts = new Map(STATUSES.map((each, n) => [each, counts[n]]));
+  Object.assign(current, { listed, isWhole, listedStatus: wanted, found: new Set(found.map(({ id }) => id)) });
 
   const isFirst = byId('board').hidden;
   showSignedIn(true);
-  showCounts(new Map(STATUSES.map((each, n) => [each, counts[n]])));
+  showCounts(current.counts);
   showSubscriptions(subscriptions, now);
   draw(changed);
   const isMissing = apart !== undefined && !history.get(apart);
@@ -208,31 +239,49 @@ async function refresh(current, signal) {
   if (isFirst) focusBoard();
   const news = [changed.size && `${changed.size} changed or new`, deleted.length && `${deleted.length} deleted`];
   if (isNextLook) setText(byId('news'), news.filter(Boolean).join(', '));
+  if (wasWhole && !isWhole && view.text !== '') findSoon();
   return isMissing ? `There is no operation ${apart}.` : '';
 }
 
 /** Draws what is known. */
 function draw(changed = /** @type {Set<string>} */ (new Set())) {
   if (!session) return;
-  const { history, listed, isWhole, held } = session;
+  const { history, listed, found, counts, isWhole, held } = session;
   const { status, sort, id } = view;
   const now = new Date();
   const text = view.text.trim().toLowerCase();
-  const known = [...listed].flatMap((each) => history.get(each) ?? []);
-  const found = known.filter((each) => text === '' || textOf(each).includes(text));
-  found.sort(sort === 'status' ? byStatus : byTime);
+  const known = [...new Set([...listed, ...found])].flatMap((each) => history.get(each) ?? []);
+  const matching = known.filter((each) => text === '' || textOf(each).includes(text));
+  matching.sort(sort === 'status' ? byStatus : byTime);
   // Nothing moves under the pointer: what is new waits, and what is gone stays.
-  const shown = held ? held.flatMap((each) => history.get(each) ?? []) : found;
-  const waiting = held ? found.filter(({ operation }) => !held.includes(operation.id)).length : 0;
+  const shown = held ? held.flatMap((each) => history.get(each) ?? []) : matching;
+  const waiting = held ? matching.filter(({ operation }) => !held.includes(operation.id)).length : 0;
   showView();
   showRows(shown, { selected: id, changed, now });
-  showExtent({ found: found.length, listed: known.length, waiting, isWhole, status });
-  showDetail(id === undefined ? undefined : history.get(id), now);
+  const all = status ? [counts.get(status)] : [...counts.values()];
+  const total = all.includes(undefined) ? undefined : all.reduce((sum = 0, count = 0) => sum + count, 0);
+  showExtent({ matching: matching.length, listed: listed.size, total, waiting, isWhole, status, text });
+  const selected = id === undefined ? undefined : history.get(id);
+  const isApart = selected && !selected.isDeleted && !shown.includes(selected);
+  const apart = isApart
+    ? status || text
+      ? 'The filter leaves it out of the list.'
+      : 'The list has not loaded it.'
+    : '';
+  showDetail(selected, { apart, now });
 }
 
+/** Asks the service for the text when no more is typed. */
+function findSoon() {
+  clearTimeout(typing);
+  typing = setTimeout(look, TYPING_MS);
+}
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
+
 /** @param {Known} known */
-function textOf({ operation: { id, clientContext, completionReason, resultInfo } }) {
-  return [id, clientContext, completionReason, resultInfo?.message].join('\n').toLowerCase();
+function textOf({ operation }) {
+  return [operation.id, ...propertiesOf(operation).values()].join('\n').toLowerCase();
 }
 
 /**
@@ -268,6 +317,10 @@ showStatuses((status) => {
   void look();
 });
 showView();
+byId('local').hidden = !hasLocalIssuer;
+byId('local-sign-in').addEventListener('click', () =>
+  requestLocalToken().then(signIn, (/** @type {Error} */ { message }) => setText(byId('sign-in-error'), message)),
+);
 byId('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = /** @type {HTMLInputElement} */ (byId('token'));
@@ -286,6 +339,28 @@ byId('pause').addEventListener('click', () => {
 byId('text').addEventListener('input', () => {
   changeView({ text: /** @type {HTMLInputElement} */ (byId('text')).value });
   draw();
+  if (session && !session.isWhole) findSoon();
+});
+for (const tab of byId('tabs').querySelectorAll('button')) {
+  tab.addEventListener('click', () => {
+    changeView({ tab: tab.id === 'subscriptions-tab' ? 'subscriptions' : 'operations' });
+    showView();
+  });
+}
+byId('tabs').addEventListener('keydown', ({ key }) => {
+  if (key === 'ArrowLeft' || key === 'ArrowRight') {
+    const other = byId(view.tab === 'operations' ? 'subscriptions-tab' : 'operations-tab');
+    other.click();
+    other.focus();
+  }
+});
+byId('rows').addEventListener('keydown', (event) => {
+  const openers = [...byId('rows').querySelectorAll('button')];
+  const at = openers.findIndex((each) => each.matches(':focus'));
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: openers.length - 1 }[event.key];
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  openers[Math.max(0, Math.min(to, openers.length - 1))]?.focus();
 });
 for (const button of document.querySelectorAll('[data-sort]')) {
   button.addEventListener('click', () => {
@@ -317,4 +392,4 @@ byId('detail').addEventListener('keydown', ({ key }) => {
   if (key === 'Escape') select(undefined);
 });
 document.addEventListener('visibilitychange', () => void look());
-byId('token').focus();
+focusForm();

@@ -17,11 +17,13 @@
 const ROOT = '/v1.0/';
 const COLLECTION = `${ROOT}playPromptOperation`;
 const SUBSCRIPTIONS = 'subscriptions';
-const PAGE_SIZE = 200;
+const PAGE_SIZE = 500;
 /** A page of the list may be short though more follow, so the number of calls has a limit of its own. */
 const MAX_PAGES = 10;
-/** How many operations are shown at most. */
-export const MAX_OPERATIONS = 1000;
+/** How many operations are loaded at most. */
+const MAX_OPERATIONS = 1000;
+/** An id; anything else, such as `..`, would lead to another URL. */
+const ID = /^[A-Za-z0-9][\w.~-]{0,127}$/;
 
 /** An answer that is an error, or none at all: status 0. */
 export class ApiError extends Error {
@@ -43,7 +45,7 @@ export class ApiError extends Error {
 export function createClient(token) {
   /** @type {boolean | undefined} */
   let hasSubscriptions;
-  return { list, count, read, subscriptions };
+  return { list, find, count, read, subscriptions };
 
   /**
    * The operations of a status, or all operations, in a bounded number of calls.
@@ -62,6 +64,27 @@ export function createClient(token) {
       if (!next) return { operations, isWhole: true };
     }
     return { operations, isWhole: false };
+  }
+
+  /**
+   * The operation whose id is a text, and the first ones of a status whose clientContext begins with it.
+   * @param {string} text
+   * @param {string | undefined} status
+   * @param {AbortSignal} signal
+   * @returns {Promise<Operation[]>}
+   */
+  async function find(text, status, signal) {
+    const begins = `startswith(clientContext,'${text.replaceAll("'", "''")}')`;
+    const filter = status ? `${begins} and status eq '${status}'` : begins;
+    const [one, { value }] = await Promise.all([
+      read(text, undefined, signal),
+      get(`${COLLECTION}?$top=${PAGE_SIZE}&$filter=${encodeURIComponent(filter)}`, signal).then(
+        ({ body }) => body,
+        // A text that no filter can have finds nothing.
+        (error) => (error instanceof ApiError && error.status === 400 ? { value: [] } : Promise.reject(error)),
+      ),
+    ]);
+    return one && (!status || one.status === status) ? [one, ...value] : value;
   }
 
   /**
@@ -88,8 +111,7 @@ export function createClient(token) {
    * @returns {Promise<Operation | undefined | null>}
    */
   async function read(id, etag, signal) {
-    // These would lead to another URL.
-    if (id === '.' || id === '..') return null;
+    if (!ID.test(id)) return null;
     try {
       const headers = etag === undefined ? {} : { 'If-None-Match': etag };
       const { status, body } = await get(`${COLLECTION}/${encodeURIComponent(id)}`, signal, headers);
@@ -101,24 +123,24 @@ export function createClient(token) {
   }
 
   /**
-   * The subscriptions of the application that the token belongs to: none where the service sends no notifications, which
-   * the service document shows, or where the token belongs to no application.
+   * The subscriptions of the application that the token belongs to; undefined where the service sends no notifications,
+   * which the service document shows, or where the token belongs to no application.
    * @param {AbortSignal} signal
-   * @returns {Promise<Subscription[]>}
+   * @returns {Promise<Subscription[] | undefined>}
    */
   async function subscriptions(signal) {
     if (hasSubscriptions === undefined) {
       const { body } = await get(ROOT, signal);
       hasSubscriptions = body.value.some((/** @type {{ name: string }} */ { name }) => name === SUBSCRIPTIONS);
     }
-    if (!hasSubscriptions) return [];
+    if (!hasSubscriptions) return undefined;
     try {
       const { body } = await get(ROOT + SUBSCRIPTIONS, signal);
       return body.value;
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 403)) throw error;
       hasSubscriptions = false;
-      return [];
+      return undefined;
     }
   }
 

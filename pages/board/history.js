@@ -40,27 +40,24 @@ export function changedAt(etag) {
  */
 export function changesBetween(before, after) {
   const [old, now] = [propertiesOf(before), propertiesOf(after)];
-  return [...now]
-    .map(([property, to]) => ({ property, from: old.get(property) ?? null, to }))
+  return [...new Set([...now.keys(), ...old.keys()])]
+    .map((property) => ({ property, from: old.get(property) ?? null, to: now.get(property) ?? null }))
     .filter(({ from, to }) => from !== to);
 }
 
 /**
- * The properties of an operation, those of `resultInfo` one by one.
+ * The properties of an operation, the status first, and the members of complex ones one by one. Whatever properties a newer
+ * service answers are among them.
  * @param {Operation} operation
  * @returns {Map<string, Value>}
  */
-export function propertiesOf({ clientContext, resultInfo, status, completionReason }) {
-  return new Map(
-    Object.entries({
-      status,
-      completionReason,
-      clientContext,
-      'resultInfo/code': resultInfo?.code ?? null,
-      'resultInfo/subcode': resultInfo?.subcode ?? null,
-      'resultInfo/message': resultInfo?.message ?? null,
-    }),
+export function propertiesOf({ id: _, status, ...others }) {
+  const entries = Object.entries({ status, ...others }).flatMap(([name, value]) =>
+    value !== null && typeof value === 'object'
+      ? Object.entries(value).map(([member, inner]) => /** @type {[string, Value]} */ ([`${name}/${member}`, inner]))
+      : [/** @type {[string, Value]} */ ([name, value])],
   );
+  return new Map(entries.filter(([name]) => !name.includes('@')));
 }
 
 /**

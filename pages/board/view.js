@@ -5,7 +5,13 @@ import { propertiesOf, STATUSES } from './history.js';
 /** @import { Entry, Known, Value } from './history.js' */
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
+const dateAndTime = new Intl.DateTimeFormat(undefined, {
+  month: 'short',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+});
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 const FLASH_MS = 4000;
 
@@ -45,15 +51,37 @@ export const clock = (date) => time.format(date);
 
 /**
  * @param {HTMLTimeElement} where
- * @param {Date | undefined} date
+ * @param {Date | undefined} when
  * @param {Date} now
  */
-function setTime(where, date, now) {
-  if (!date) return setText(where, 'unknown');
-  const isToday = date.toDateString() === now.toDateString();
-  where.dateTime = date.toISOString();
-  where.title = date.toISOString();
-  setText(where, isToday ? time.format(date) : dateAndTime.format(date));
+function setTime(where, when, now) {
+  if (!when) return setText(where, 'unknown');
+  const isToday = when.toDateString() === now.toDateString();
+  where.dateTime = when.toISOString();
+  where.title = when.toISOString();
+  const isThisYear = when.getFullYear() === now.getFullYear();
+  setText(where, (isToday ? time : isThisYear ? dateAndTime : date).format(when));
+}
+
+/** Of a long text that has no room, the end stays: it is what tells two apart. */
+const KEPT_END = 10;
+
+/**
+ * Sets a text that is cut in its middle where it has no room, with the whole of it as its tooltip.
+ * @param {HTMLElement} where
+ * @param {string} text
+ */
+function setMiddleCut(where, text) {
+  if (where.title === text) return;
+  where.title = text;
+  const isLong = text.length > 2 * KEPT_END;
+  // No pair of surrogates is cut in two, and no space stands after the ellipsis.
+  const isAwkward = /^[\s\udc00-\udfff]/.test(text.at(-KEPT_END) ?? '');
+  const cut = isLong ? text.length - KEPT_END + Number(isAwkward) : text.length;
+  where.replaceChildren(
+    element('span', { text: text.slice(0, cut), class: 'begin' }),
+    ...(isLong ? [element('span', { text: text.slice(cut), class: 'end' })] : []),
+  );
 }
 
 /** @param {string} status */
@@ -112,20 +140,30 @@ export function showCounts(counts) {
 
 /**
  * How much of all there is the table shows.
- * @param {{ found: number, listed: number, waiting: number, isWhole: boolean, status: string }} extent
+ * @param {{
+ *   matching: number, listed: number, total: number | undefined,
+ *   waiting: number, isWhole: boolean, status: string, text: string,
+ * }} extent
  */
-export function showExtent({ found, listed, waiting, isWhole, status }) {
-  const of = status ? `${status} operations` : 'operations';
+export function showExtent({ matching, listed, total, waiting, isWhole, status, text }) {
+  const loaded = `${listed.toLocaleString()} of ${total?.toLocaleString() ?? 'more'} ${status}${status && ' '}operations`;
+  const found = matching.toLocaleString();
   const parts = [
-    isWhole
-      ? `${listed.toLocaleString()} ${of}.`
-      : `The first ${listed.toLocaleString()} ${of} in the order of the service; there are more.`,
-    found !== listed && `${found.toLocaleString()} have the text.`,
+    !isWhole &&
+      !text &&
+      `${loaded} are loaded, in no order of time: changes of the others are not seen, but Find finds them.`,
+    !isWhole && text && `${found} found: among ${loaded}, and among all by id or the beginning of the context.`,
+    isWhole && text && matching === 1 && '1 operation has this text.',
+    isWhole && text && matching > 1 && `${found} operations have this text.`,
     waiting > 0 && `${waiting.toLocaleString()} new: shown when the pointer leaves the list.`,
   ];
   setText(byId('extent'), parts.filter(Boolean).join(' '));
-  byId('nothing').hidden = found > 0;
-  setText(byId('nothing'), listed > 0 ? 'None of them has this text.' : `There are no ${of}.`);
+  byId('extent').hidden = byId('extent').textContent === '';
+  byId('nothing').hidden = matching > 0;
+  setText(
+    byId('nothing'),
+    listed > 0 ? 'None of them has this text.' : `There are no ${status}${status && ' '}operations.`,
+  );
   byId('first').hidden = listed > 0 || status !== '';
   setText(byId('command'), command);
 }
@@ -147,6 +185,19 @@ export function showSort(sort) {
     const isSorted = button instanceof HTMLElement && button.dataset.sort === sort;
     if (isSorted) heading.setAttribute('aria-sort', sort === 'time' ? 'descending' : 'ascending');
     else heading.removeAttribute('aria-sort');
+  }
+}
+
+/**
+ * Shows one of the views.
+ * @param {string} tab
+ */
+export function showTab(tab) {
+  for (const view of ['operations', 'subscriptions']) {
+    const button = byId(`${view}-tab`);
+    button.setAttribute('aria-selected', String(view === tab));
+    button.tabIndex = view === tab ? 0 : -1;
+    byId(view).hidden = view !== tab;
   }
 }
 
@@ -182,14 +233,21 @@ export function showRows(operations, { selected, changed, now }) {
 
 /** @param {string} id */
 function newRow(id) {
-  const button = element('button', { class: 'open plain' });
+  const button = element('button', { class: 'open plain cut' });
   button.type = 'button';
   button.dataset.id = id;
   button.setAttribute('aria-controls', 'detail');
-  const first = element('th', {}, [button, idAndCopy(id)]);
+  const first = element('th', {}, [button]);
   first.scope = 'row';
-  const result = element('td', { class: 'wide' }, [element('span', { class: 'result' })]);
-  return element('tr', {}, [first, element('td', {}, [badge('')]), result, element('td', {}, [element('time')])]);
+  const code = element('code', { class: 'cut' });
+  setMiddleCut(code, id);
+  const cells = [
+    element('td', { class: 'ids' }, [code]),
+    element('td', {}, [badge('')]),
+    element('td', { class: 'results' }),
+    element('td', {}, [element('time')]),
+  ];
+  return element('tr', {}, [first, ...cells]);
 }
 
 /**
@@ -198,14 +256,18 @@ function newRow(id) {
  * @param {Date} now
  */
 function fillRow(row, { operation, changedAt }, now) {
-  const { clientContext, status, completionReason, resultInfo } = operation;
-  const at = (/** @type {string} */ selector) => /** @type {Element} */ (row.querySelector(selector));
-  setText(at('.open'), clientContext ?? operation.id);
-  at('.id').classList.toggle('unseen', clientContext === null);
+  const { id, clientContext, status, completionReason, resultInfo } = operation;
+  const at = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (row.querySelector(selector));
+  const opener = at('.open');
+  setMiddleCut(opener, clientContext || id);
+  opener.setAttribute('aria-label', clientContext ? `${clientContext}, ${id}` : id);
+  row.classList.toggle('nameless', !clientContext);
   at('.status').className = `status ${STATUSES.includes(status) ? status : ''}`;
   setText(at('.status'), status);
   const parts = [completionReason, resultInfo && `${resultInfo.code}/${resultInfo.subcode}`, resultInfo?.message];
-  setText(at('.result'), parts.filter((part) => part !== null && part !== undefined).join(' · '));
+  const result = parts.filter((part) => part !== null && part !== undefined).join(' · ');
+  setText(at('.results'), result);
+  at('.results').title = result;
   setTime(/** @type {HTMLTimeElement} */ (at('time')), changedAt, now);
 }
 
@@ -240,14 +302,16 @@ let detailed;
 /**
  * An operation with its history, or none. What has not changed is left alone, with what is selected in it.
  * @param {Known | undefined} known
- * @param {Date} now
+ * @param {{ apart: string, now: Date }} state why it is not in the list, if it is not
  */
-export function showDetail(known, now) {
+export function showDetail(known, { apart, now }) {
+  byId('apart').hidden = apart === '';
+  setText(byId('apart'), apart);
   if (known === detailed) return;
   detailed = known;
   byId('detail').hidden = !known;
   byId('panes').classList.toggle('split', known !== undefined);
-  setText(byId('detail-title'), known?.operation.clientContext ?? known?.operation.id ?? 'Operation');
+  setText(byId('detail-title'), known?.operation.clientContext || known?.operation.id || 'Operation');
   byId('properties').replaceChildren(...(known ? propertyItems(known, now) : []));
   byId('entries').replaceChildren(...(known?.entries ?? []).map((entry) => entryItem(entry, now)));
 }
@@ -286,19 +350,24 @@ function entryItem({ at, what }, now) {
   return element('li', {}, [when, ...lines]);
 }
 
-let subscribed = '[]';
+/** @type {string | undefined} */
+let subscribed;
 
 /**
- * The subscriptions, and how the last delivery of each went. Without any, the section is hidden.
- * @param {Subscription[]} subscriptions
+ * The subscriptions, and how the last delivery of each went. Without the feature, there is no tab for them.
+ * @param {Subscription[] | undefined} subscriptions
  * @param {Date} now
  */
 export function showSubscriptions(subscriptions, now) {
   const text = JSON.stringify(subscriptions);
   if (text === subscribed) return;
   subscribed = text;
-  byId('subscriptions').hidden = subscriptions.length === 0;
-  byId('subscription-rows').replaceChildren(...subscriptions.map((each) => subscriptionRow(each, now)));
+  byId('tabs').hidden = subscriptions === undefined;
+  const count = subscriptions?.length ?? 0;
+  setText(/** @type {Element} */ (byId('subscriptions-tab').lastElementChild), count.toLocaleString());
+  byId('no-subscriptions').hidden = count > 0;
+  byId('subscription-table').hidden = count === 0;
+  byId('subscription-rows').replaceChildren(...(subscriptions ?? []).map((each) => subscriptionRow(each, now)));
 }
 
 /**
@@ -315,9 +384,9 @@ function subscriptionRow(subscription, now) {
   };
   // Without its query, which may hold a key of the receiver.
   const { origin, pathname } = new URL(notificationUrl);
-  const receiver = element('span', { text: `${changeType} to ${origin}${pathname}`, class: 'result' });
-  const until = element('span', { text: 'expires ', class: 'result narrow' }, [expires()]);
-  const first = element('th', {}, [element('span', { text: resource }), receiver, until]);
+  const receiver = element('p', { text: `${changeType} to ${origin}${pathname}`, class: 'quiet' });
+  const until = element('p', { text: 'expires ', class: 'quiet narrow' }, [expires()]);
+  const first = element('th', {}, [element('p', { text: resource }), receiver, until]);
   first.scope = 'row';
   const last = element('td', { text: lastDelivery ? '' : 'none yet' });
   if (lastDelivery) {
@@ -327,5 +396,5 @@ function subscriptionRow(subscription, now) {
     const status = outcome === 'delivered' ? 'Completed' : 'Failed';
     last.append(element('span', { text: outcome, class: `status ${status}` }), ' ', at);
   }
-  return element('tr', {}, [first, last, element('td', { class: 'wide' }, [expires()])]);
+  return element('tr', {}, [first, last, element('td', { class: 'expires' }, [expires()])]);
 }

@@ -1,10 +1,13 @@
 // Swagger UI with the description of this service. The token that a user enters is kept in memory only.
+import { hasLocalIssuer, requestLocalToken } from './localToken.js';
+
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const followScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
 dark.addEventListener('change', followScheme);
 followScheme();
 
-const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => void }} */ (
+/** @typedef {{ preauthorizeApiKey: (scheme: string, token: string) => void }} SwaggerUi */
+const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => SwaggerUi }} */ (
   /** @type {unknown} */ (globalThis)
 );
 /**
@@ -17,7 +20,7 @@ function withoutSecondScheme(request) {
   return request;
 }
 
-SwaggerUIBundle({
+const swaggerUi = SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
   deepLinking: true,
@@ -27,4 +30,16 @@ SwaggerUIBundle({
   persistAuthorization: false,
   withCredentials: false,
   requestInterceptor: withoutSecondScheme,
+});
+
+const local = /** @type {HTMLElement} */ (document.getElementById('local'));
+local.hidden = !hasLocalIssuer;
+local.querySelector('button')?.addEventListener('click', async () => {
+  const status = /** @type {HTMLElement} */ (local.querySelector('[role="status"]'));
+  try {
+    swaggerUi.preauthorizeApiKey('bearer', await requestLocalToken());
+    status.textContent = 'Signed in: requests have a token of this laptop.';
+  } catch (error) {
+    status.textContent = String(error);
+  }
 });

@@ -207,7 +207,10 @@ export function openApi(server: string, features: Features) {
         get: {
           ...describing('readRoot', 'The URLs of the service', parametersOf('format')),
           responses: {
-            200: response('URLs by their names.', [], json(schemaOf('urls'), { service: root })),
+            200: response('URLs by their names.', [], {
+              ...json(schemaOf('urls'), { service: root }),
+              'text/html': { schema: { type: 'string' } },
+            }),
             ...refusedFor(anywhere),
           },
         },

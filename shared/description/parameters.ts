@@ -30,6 +30,7 @@ export const parameters = {
     required: true,
     description: 'The id of an operation of the tenant of the access token.',
     schema: jsonSchemaOf(playPromptOperation.shape.id),
+    example: 'prompt-1',
   },
   clientRequestId: header(
     'client-request-id',

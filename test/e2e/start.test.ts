@@ -1,7 +1,7 @@
 // On a laptop, by the program that `npm start` runs: README.md.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -119,6 +119,17 @@ describe('a service that was started', () => {
     const local = decodeJwt(service.facts.token ?? '');
     expect(await tokenOf('local')).toEqual({ azp: local.azp, oid: local.oid });
     expect((await tokenOf('another')).azp).not.toBe(local.azp);
+  });
+
+  test('has an issuer whose tokens a page of this machine can read, and no page of another', async () => {
+    const { tokenEndpoint } = service.facts;
+    const allowed = async (Origin: string) =>
+      (await fetch(tokenEndpoint, { method: 'POST', headers: { Origin } })).headers.get('access-control-allow-origin');
+    expect(await allowed('http://127.0.0.1:7071')).toBe('http://127.0.0.1:7071');
+    expect(await allowed('http://localhost:3000')).toBe('http://localhost:3000');
+    for (const origin of ['https://evil.example', 'http://127.0.0.1.evil.example', 'null']) {
+      expect(await allowed(origin)).toBeNull();
+    }
   });
 
   test('answers MSAL’s instance discovery with itself as the only authority', async () => {
@@ -353,6 +364,19 @@ describe('what was stored, and a token, outlive', () => {
       expect(await lines.next()).toMatchObject({ done: true });
     });
   });
+});
+
+testEmbedded('with --watch, a change of the source restarts the app, on the same port', async () => {
+  const folder = newFolder();
+  const service = await startService({ AZURITE_LOCATION: folder.path }, ['--app', '.', '--watch']);
+  // As an editor that saves what has not changed.
+  const now = new Date();
+  utimesSync('functions/health.ts', now, now);
+  while (!service.errors().includes('The app was restarted.'))
+    await once(service.process.stderr ?? service.process, 'data');
+  expect((await patch(service, { id: 'after' })).status).toBe(200);
+  expect(await service.end('SIGINT')).toBe(0);
+  folder.remove();
 });
 
 describe('a start that fails reports why, exits with 1 and leaves nothing running', () => {

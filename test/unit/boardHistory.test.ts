@@ -40,6 +40,16 @@ describe('what changed', () => {
     ]);
   });
 
+  test('is each member of what became null, and whatever property a newer service has', () => {
+    const resultInfo = { '@odata.type': 'microsoft.graph.resultInfo', code: 200, subcode: 0, message: 'played' };
+    expect(changesBetween(operation({ resultInfo }), operation({ createdDateTime: '2026' }))).toEqual([
+      { property: 'createdDateTime', from: null, to: '2026' },
+      { property: 'resultInfo/code', from: 200, to: null },
+      { property: 'resultInfo/subcode', from: 0, to: null },
+      { property: 'resultInfo/message', from: 'played', to: null },
+    ]);
+  });
+
   test('is nothing where only the ETag is another', () => {
     expect(changesBetween(operation(), operation({ '@odata.etag': 'W/"2"' }))).toEqual([]);
   });

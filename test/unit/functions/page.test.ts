@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { createPage, type Page, pagesByName } from '../../../functions/page.ts';
+import { createPage, localIssuer, type Page, pagesByName } from '../../../functions/page.ts';
 import type { GraphResponse as GraphAnswer } from '../../../functions/request.ts';
+import { readSettings } from '../../../shared/settings.ts';
+import { TENANT } from '../../support/operations.ts';
 
 /** Asks a page for a file, without a token. */
-async function get(page: Page, file?: string) {
+async function get(page: Page, file?: string, issuer?: ReturnType<typeof localIssuer>) {
   const params: Record<string, string> = file === undefined ? {} : { file };
   const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params, body: null };
-  const answer: GraphAnswer = await Reflect.apply(createPage(page), undefined, [request]);
+  const answer: GraphAnswer = await Reflect.apply(createPage(page, [], issuer), undefined, [request]);
   return { ...answer, headers: new Headers(answer.headers) };
 }
 
@@ -67,6 +69,36 @@ test('a page links to the others that are served, and to none else', async () =>
   expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="/docs">API</a></nav>');
   expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="/board">Board</a>');
   expect(await bodyOf(pagesByName.board)).not.toMatch(/<nav|<!--/);
+});
+
+describe('a page gets a token itself', () => {
+  const issuerAt = (authority: string) => {
+    const required = {
+      AUTH_TENANTS: TENANT,
+      AUTH_AUDIENCES: 'api://a"b',
+      TABLES_CONNECTION: 'UseDevelopmentStorage=true',
+    };
+    return localIssuer(readSettings({ ...required, AUTH_AUTHORITY: authority }).auth);
+  };
+
+  test.each(['http://127.0.0.1:7072', 'https://localhost:7072'])(
+    'from an issuer of this machine: %s',
+    async (authority) => {
+      const { headers, body } = await get(pagesByName.board, undefined, issuerAt(authority));
+      expect(headers.get('content-security-policy')).toContain(`connect-src 'self' ${authority};`);
+      const endpoint = `${authority}/${TENANT}/oauth2/v2.0/token`;
+      expect(body).toContain(
+        `<meta name="local-issuer" content="${endpoint}" data-scope="api%3A%2F%2Fa%22b%2F.default" />`,
+      );
+    },
+  );
+
+  test.each(['https://login.microsoftonline.com', 'https://127.0.0.1.example.com'])(
+    'from no other: %s',
+    (authority) => {
+      expect(issuerAt(authority)).toBeUndefined();
+    },
+  );
 });
 
 test('a page that was not packaged is not found, and the log knows why', async () => {

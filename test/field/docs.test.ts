@@ -10,7 +10,7 @@ describeInChromium('the page of the API', () => {
   let service: TestService;
   let browser: Browser;
   beforeAll(async () => {
-    [service, browser] = await Promise.all([startService({ AZURITE_LOCATION: folder.path }), launch()]);
+    [service, browser] = await Promise.all([startService({ AZURITE_LOCATION: folder.path }, ['--app', '.']), launch()]);
     await patch(service, { id: 'first', status: 'Running' });
   });
   afterAll(async () => {
@@ -49,6 +49,26 @@ describeInChromium('the page of the API', () => {
     await read.locator('.live-responses-table').getByText('"Running"').first().waitFor();
     expect(complaints).toEqual([]);
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
+  });
+
+  test('signs in with one click on a laptop, and executes its examples as they stand, on a phone', async () => {
+    const { page, complaints } = await open(390, 'light');
+    await page.getByRole('button', { name: 'Sign in on this laptop' }).click();
+    await page.getByText('Signed in').waitFor();
+    for (const method of ['patch', 'get']) {
+      const block = page.locator(`.opblock-${method}`).filter({ hasText: '/v1.0/playPromptOperation/{id}' });
+      await block.locator('.opblock-summary-control').click();
+      await block.getByRole('button', { name: 'Try it out' }).click();
+      const answered = page.waitForResponse(/\/v1\.0\/playPromptOperation\//);
+      await block.getByRole('button', { name: 'Execute' }).click();
+      expect([method, (await answered).status()]).toEqual([method, 200]);
+    }
+    const lines = await page.evaluate(`(() => {
+      const range = document.createRange();
+      range.selectNodeContents(document.querySelector('.info .title').firstChild);
+      return range.getClientRects().length;
+    })()`);
+    expect([lines, await isTooWide(page), complaints]).toEqual([1, false, []]);
   });
 
   test('shows an operation without repeating what all errors have', async () => {
