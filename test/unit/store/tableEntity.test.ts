@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
 import {
+  fromEndedEntity,
   fromListedEntity,
   fromTableEntity,
   fromVersionEntity,
@@ -26,7 +27,7 @@ describe('a row', () => {
     expect(Object.values(entity)).not.toContain(undefined);
   });
 
-  const good = { ...toTableEntity(TENANT, anOperation({ id: 'a' }), ['w']), etag: 'W/"1"' };
+  const good = { ...toTableEntity(TENANT, anOperation({ id: 'a' }), ['w2', 'w1']), etag: 'W/"1"' };
   const damages: [string, object][] = [
     ['a status that is none', { status: 'Exploded' }],
     ['no status', { status: undefined }],
@@ -50,7 +51,10 @@ describe('a row', () => {
     ['an id that is none', { rowKey: ' ' }],
   ];
   test('that is whole is an operation', () => {
-    expect(fromTableEntity(good)).toEqual({ operation: anOperation({ id: 'a' }), etag: 'W/"1"', writes: ['w'] });
+    expect(fromTableEntity(good)).toEqual({ operation: anOperation({ id: 'a' }), etag: 'W/"1"', writes: ['w2', 'w1'] });
+  });
+  test('that has ended is named by its tenant and its id', () => {
+    expect(fromEndedEntity(good)).toEqual({ tenant: TENANT, id: 'a', etag: 'W/"1"' });
   });
   test.each(damages)('that is damaged is refused: %s', (_title, damage) => {
     expect(() => fromTableEntity({ ...good, ...damage })).toThrow(expect.objectContaining({ name: 'ZodError' }));
