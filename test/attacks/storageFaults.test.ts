@@ -37,7 +37,6 @@ const faults: readonly [title: string, fault: Fault, onWrite: 200 | 503, onRead?
   ['200 that is not JSON', { status: 200, body: '<html>' }, 503],
   ['200 with half of JSON', { status: 200, body: '{"odata.metadata":"http://127.0' }, 503],
 ];
-const [CACHED, READINESS] = ['cached', '-'];
 const OPERATION = '/v1.0/playPromptOperation';
 
 /** What fails of an operation: the first part of its id; the rest is the number of the fault. */
@@ -56,7 +55,6 @@ function faultIn(method: string, url: string): Fault {
   const decoded = decodeURIComponent(url);
   for (const [tenant, fault] of tenantFaults) if (decoded.includes(tenant)) return fault;
   const id = /RowKey='([^']*)'/.exec(decoded)?.[1] ?? '';
-  if (id === READINESS || (id === CACHED && method === 'GET')) return { status: 503 };
   const [failing, n] = id.split('-');
   const asked: Failing = method === 'GET' ? 'read' : method === 'DELETE' ? 'remove' : 'write';
   return failing === asked ? (faults[Number(n)]?.[1] ?? 'pass') : 'pass';
@@ -75,11 +73,6 @@ const byTitle = (results: readonly unknown[]) => Object.fromEntries(faults.map((
 const statuses = (answers: readonly { readonly status: number }[]) => byTitle(answers.map(({ status }) => status));
 const expected = (status: (onWrite: number, onRead: number) => number) =>
   byTitle(faults.map(([, , onWrite, onRead = 503]) => status(onWrite, onRead)));
-
-async function readiness() {
-  const [ready, live] = await Promise.all(['ready', 'live'].map((path) => send({ facts }, 'GET', `/health/${path}`)));
-  return [ready?.status, live?.status];
-}
 
 /** Reads, lists, counts and a batch of a tenant: their statuses, and after how many seconds they may be sent again. */
 async function queries(tenant: string) {
@@ -104,8 +97,6 @@ let during: {
   readonly read: readonly Answer[];
   readonly write: readonly Answer[];
   readonly remove: readonly { readonly status: number }[];
-  readonly cached: Answer;
-  readonly health: readonly unknown[];
   readonly queries: readonly unknown[];
 };
 
@@ -122,19 +113,16 @@ beforeAll(async () => {
   facts = { ...service.facts, token };
   const before = { clientContext: 'before' };
   const ids = faults.flatMap((_, n) => (['read', 'write', 'remove'] as const).map((failing) => idOf(failing, n)));
-  for (const { status } of await Promise.all([CACHED, ...ids].map((id) => update(id, before))))
-    expect(status).toBe(200);
+  for (const { status } of await Promise.all(ids.map((id) => update(id, before)))) expect(status).toBe(200);
   proxy.fault = ({ method, url }) => faultIn(method, url);
-  const [read, write, remove, cached, health, lists] = await Promise.all([
+  const [read, write, remove, lists] = await Promise.all([
     // An update that changes nothing is not written, so it must read what it answers.
     forEachFault((n) => update(idOf('read', n), {})),
     forEachFault((n) => update(idOf('write', n), { clientContext: 'after' })),
     forEachFault((n) => send({ facts }, 'DELETE', `${OPERATION}/${idOf('remove', n)}`)),
-    update(CACHED, { clientContext: 'after' }),
-    readiness(),
     Promise.all([...tenantFaults.keys()].map(queries)),
   ]);
-  during = { read, write, remove, cached, health, queries: lists };
+  during = { read, write, remove, queries: lists };
   proxy.fault = undefined;
 }, 60_000);
 afterAll(async () => {
@@ -162,10 +150,6 @@ describe('a store that fails', () => {
     }
   });
 
-  test('whenever it is read takes updates of what this instance wrote last', () => {
-    expect(during.cached).toMatchObject({ status: 200, stored: { entity: { clientContext: 'after' } } });
-  });
-
   test('whenever an operation is removed is answered 503 unless the removal took effect', async () => {
     expect(statuses(during.remove)).toEqual(expected((onWrite) => (onWrite === 200 ? 204 : 503)));
     const ask = (method: string) => forEachFault((n) => send({ facts }, method, `${OPERATION}/${idOf('remove', n)}`));
@@ -176,31 +160,10 @@ describe('a store that fails', () => {
     expect(statuses(await ask('GET'))).toEqual(expected(() => 404));
   });
 
-  test('makes the service not ready, though it lives, until it is there again', async () => {
-    expect(during.health).toEqual([503, 200]);
-    while ((await readiness())[0] !== 200);
-  });
-
   test('whenever operations are read, listed, counted or batched is answered 503', async () => {
     expect(during.queries).toEqual(Array(tenantFaults.size).fill(Array(5).fill([503, '1'])));
     const [tenant = ''] = tenantFaults.keys();
     await update('one', {});
     expect((await queries(tenant)).slice(2)).toEqual(Array(3).fill([200, null]));
-  });
-});
-
-describe('a table that is deleted underneath', () => {
-  test('fails what asks for the ETag of an operation that went with it, and is created again', async () => {
-    const { stored } = await update('gone', { status: 'Running' });
-    await tableClient(table).deleteTable();
-    const completed = { status: 'Completed' };
-    expect(await update('gone', completed, { 'if-match': stored?.etag ?? '' })).toMatchObject({ status: 412 });
-    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => update(`new-${n}`, completed)));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    for (const { stored } of answers) {
-      expect(await update(stored?.entity.id ?? '', {}, { 'if-match': stored?.etag ?? '' })).toMatchObject({
-        status: 200,
-      });
-    }
   });
 });

@@ -131,8 +131,8 @@ describe('the limits of the host', () => {
 });
 
 describe('/admin', () => {
-  const run = (headers: Headers) =>
-    send('POST', '/admin/functions/deleteEndedPlayPromptOperations', { ...json, ...sized('{}'), ...headers }, '{}');
+  const run = (headers: Headers, name = 'deleteEndedPlayPromptOperations') =>
+    send('POST', `/admin/functions/${name}`, { ...json, ...sized('{}'), ...headers }, '{}');
 
   // Core Tools ask for no key.
   if (testHost() === 'embedded') {
@@ -142,8 +142,9 @@ describe('/admin', () => {
     });
   }
 
-  test('runs a timer with it', async () => {
+  test('runs a timer with it, if there is one of that name', async () => {
     expect((await run({ 'x-functions-key': ADMIN_KEY })).status).toBe(202);
+    expect((await run({ 'x-functions-key': ADMIN_KEY }, 'unknown')).status).toBe(404);
   });
 });
 

@@ -1,6 +1,8 @@
-import { InvocationContext } from '@azure/functions';
+import { InvocationContext, type TimerHandler } from '@azure/functions';
 import { expect, test } from '@jest/globals';
+import { createDeleteEndedPlayPromptOperations } from '../../../functions/deleteEndedPlayPromptOperations.ts';
 import { createDeliverNotifications } from '../../../functions/deliverNotifications.ts';
+import { TENANT } from '../../support/operations.ts';
 
 const timer = {
   schedule: { adjustForDST: false },
@@ -9,12 +11,26 @@ const timer = {
 };
 const idle = { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 };
 
+/** What a run of a timer writes into the log. */
+async function linesOf(handler: TimerHandler) {
+  const written: string[] = [];
+  const context = new InvocationContext({ logHandler: (_level, ...line) => void written.push(line.join(' ')) });
+  await handler(timer, context);
+  return written;
+}
+
 test.each([
   [idle, 0],
   [{ ...idle, oldestSeconds: 7 }, 1],
-])('a run of the timer that did %j writes %d lines into the log', async (report, lines) => {
-  const written: string[] = [];
-  const context = new InvocationContext({ logHandler: (_level, ...line) => void written.push(line.join(' ')) });
-  await createDeliverNotifications(async () => report)(timer, context);
-  expect(written).toHaveLength(lines);
+])('a run of the outbox that did %j writes %d lines into the log', async (report, lines) => {
+  expect(await linesOf(createDeliverNotifications(async () => report))).toHaveLength(lines);
+});
+
+test.each([
+  [[], []],
+  [['a', 'b'], ['{"deleted":2,"isDone":true}']],
+])('a run that deletes %j writes %j into the log', async (ids, lines) => {
+  const ended = ids.map((id) => ({ tenant: TENANT, id, etag: '"1"' }));
+  const operations = { listEnded: async () => ({ ended, next: undefined }), remove: async () => true };
+  expect(await linesOf(createDeleteEndedPlayPromptOperations({ operations, days: 1 }))).toEqual(lines);
 });
