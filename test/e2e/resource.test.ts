@@ -108,9 +108,10 @@ describe('the service describes itself without a token', () => {
   test('in OpenAPI, as the document that the answers of all these tests are held against', async () => {
     const { mediaType, body } = await describing('/openapi.json');
     expect(mediaType).toBe('application/json');
-    expect(JSON.parse(body)).toEqual(
-      JSON.parse(JSON.stringify(openApi(service.facts.baseUrl, { notifications: true }))),
-    );
+    const document = JSON.stringify(openApi(service.facts.baseUrl, { notifications: true }));
+    // Some examples are good for a time only.
+    const times = /\d{4}-\d\d-\d\dT[\d:.]+Z|\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT/g;
+    expect(JSON.parse(body.replace(times, ''))).toEqual(JSON.parse(document.replace(times, '')));
   });
 
   test('in CSDL, XML or JSON', async () => {
