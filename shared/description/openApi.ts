@@ -4,7 +4,7 @@ import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
 import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
 import { VERSION } from '../tracing.ts';
 import type { Features } from './features.ts';
-import { parameters } from './parameters.ts';
+import { EXAMPLE_ETAG, EXAMPLE_ID, parametersAt } from './parameters.ts';
 import { anywhere, authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
 import { headersFor, type Refusal, refusalsFor, refusedFor, response } from './responses.ts';
 import { schemasFor } from './schemas.ts';
@@ -15,15 +15,14 @@ const OPENAPI_VERSION = '3.1.0';
 
 const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');
 
-const ID = '2de5d046-7ec1-5201-b88a-7bf294b1932e';
 const example = {
-  operation: { ...newPlayPromptOperation(ID), clientContext: 'call 7', status: 'Running' as const },
-  etag: `W/"datetime'2026-11-23T14%3A18%3A02.5867711Z'"`,
+  operation: { ...newPlayPromptOperation(EXAMPLE_ID), clientContext: 'call 7', status: 'Running' as const },
+  etag: EXAMPLE_ETAG,
 };
 const patch = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 200, message: 'played' } };
 
-/** The OpenAPI document of the service at an address, such as `https://host`. */
-export function openApi(server: string, features: Features) {
+/** The OpenAPI document of the service at an address, such as `https://host`, whose examples are good at a time. */
+export function openApi(server: string, features: Features, now = new Date()) {
   const root = `${server}/v1.0`;
   const entity = toEntityBody(root, example.operation, example.etag);
   const { '@odata.context': _, ...resourceData } = entity;
@@ -95,8 +94,9 @@ export function openApi(server: string, features: Features) {
       version: VERSION,
       summary: 'A self-hosted service for playPromptOperation of Microsoft Graph.',
       description:
-        "An operation has a second URL, /v1.0/playPromptOperation('{id}'), and every GET a HEAD. Another method is 405 " +
-        'with Allow, another URL 404, and another query option 400, except for /health: each with a graphError.',
+        "An operation also has the URL /v1.0/playPromptOperation('{id}'), and every GET works as a HEAD. A method that a URL " +
+        'does not support is answered with 405, and Allow names those that it does. A URL that is not listed here is answered ' +
+        'with 404, and a query option that is not listed with 400, except for /health. Every error has the body graphError.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: server }],
@@ -135,7 +135,7 @@ export function openApi(server: string, features: Features) {
         }),
       },
       '/v1.0/playPromptOperation/{id}': byId,
-      ...(features.notifications && subscriptionPaths(root, resourceData)),
+      ...(features.notifications && subscriptionPaths(root, resourceData, now)),
       '/v1.0/$batch': {
         parameters: common,
         post: {
@@ -152,11 +152,11 @@ export function openApi(server: string, features: Features) {
                 {
                   id: '1',
                   method: 'PATCH',
-                  url: `/playPromptOperation/${ID}`,
+                  url: `/playPromptOperation/${EXAMPLE_ID}`,
                   headers: { 'Content-Type': 'application/json' },
                   body: patch,
                 },
-                { id: '2', method: 'DELETE', url: '/playPromptOperation/ended', dependsOn: ['1'] },
+                { id: '2', method: 'GET', url: `/playPromptOperation/${EXAMPLE_ID}`, dependsOn: ['1'] },
               ],
             }),
           },
@@ -167,7 +167,7 @@ export function openApi(server: string, features: Features) {
               json(schemaOf('batchResponse'), {
                 responses: [
                   { id: '1', status: 200, headers: { ETag: example.etag }, body: entity },
-                  { id: '2', status: 204, headers: {} },
+                  { id: '2', status: 200, headers: { ETag: example.etag }, body: entity },
                 ],
               }),
             ),
@@ -234,7 +234,7 @@ export function openApi(server: string, features: Features) {
     },
     components: {
       schemas: schemasFor(features),
-      parameters,
+      parameters: parametersAt(now),
       headers: headersFor(features),
       responses: refusalsFor(features),
       securitySchemes: {

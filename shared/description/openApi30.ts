@@ -42,12 +42,21 @@ const convertMembers = (object: object) =>
   );
 
 /** Nothing in the document but a schema has these members. */
-function convertSchema({ propertyNames: _, const: only, type, oneOf, $ref, ...rest }: Record<string, unknown>): object {
+function convertSchema({
+  propertyNames: _,
+  const: only,
+  examples,
+  type,
+  oneOf,
+  $ref,
+  ...rest
+}: Record<string, unknown>): object {
   const reference = Array.isArray(oneOf) ? oneOf[0] : $ref && { $ref };
   return {
     ...rest,
     ...(Array.isArray(type) ? { type: type[0], nullable: true } : type !== undefined && { type }),
     ...(only !== undefined && { enum: [only] }),
+    ...(Array.isArray(examples) && { example: examples[0] }),
     // Nothing may stand beside a reference.
     ...(Object.keys(rest).length > 0 ? reference && { allOf: [reference] } : reference),
   };

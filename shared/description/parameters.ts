@@ -6,77 +6,102 @@ import { jsonSchemaOf } from './schemas.ts';
 
 const text = { type: 'string' };
 
-const header = (name: string, description: string, schema: object = text) => ({
+/** Optional parameters have examples in their schemas: tools fill in an example of the parameter itself. */
+const header = (name: string, description: string, schema: object) => ({
   name,
   in: 'header',
   description,
-  schema,
+  schema: { ...text, ...schema },
 });
-const option = (name: string, description: string, schema: object = text) => ({
+const option = (name: string, description: string, schema: object) => ({
   name,
   in: 'query',
   description,
-  schema,
+  schema: { ...text, ...schema },
 });
+const refersTo = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+/** The operation of the examples. The local tenant names it by the clientContext "call 7". */
+export const EXAMPLE_ID = '2de5d046-7ec1-5201-b88a-7bf294b1932e';
+export const EXAMPLE_ETAG = `W/"datetime'2026-11-23T14%3A18%3A02.5867711Z'"`;
 
 /** The versions in which `/openapi.json` can be asked for. */
 export const openApiVersions = ['3.0', '3.1'] as const;
 
-/** The parameters of requests. */
-export const parameters = {
+/** The parameters of requests, with examples that are good at a time. */
+export const parametersAt = (now: Date) => ({
   id: {
     name: 'id',
     in: 'path',
     required: true,
     description: 'The id of an operation of the tenant of the access token.',
     schema: jsonSchemaOf(playPromptOperation.shape.id),
-    example: 'prompt-1',
+    example: EXAMPLE_ID,
   },
   clientRequestId: header(
     'client-request-id',
-    'Returned in the response if it is at most 128 characters of visible ASCII.',
+    'Identifies the request for you. The response repeats it if it is at most 128 characters of visible ASCII.',
+    { examples: ['call-7-update-1'] },
   ),
-  odataVersion: header('OData-Version', 'The OData version of the request.', { ...text, enum: ['4.0', '4.01'] }),
-  odataMaxVersion: header('OData-MaxVersion', 'The highest OData version of the response: 4.0 or above.'),
-  ifMatch: header('If-Match', 'An ETag, a list of ETags, or *. 412 unless the operation has one of them.'),
-  ifNoneMatchRead: header('If-None-Match', 'An ETag or a list of ETags. 304 if the operation still has one of them.'),
-  ifNoneMatchUpdate: header('If-None-Match', '*: 412 if the operation exists.'),
-  prefer: header('Prefer', 'return=minimal for a 204 without a body. Unknown preferences are ignored.'),
+  odataVersion: header('OData-Version', 'The OData version of the request.', { enum: ['4.0', '4.01'] }),
+  odataMaxVersion: header('OData-MaxVersion', 'The highest OData version that you accept, 4.0 or above.', {
+    examples: ['4.01'],
+  }),
+  ifMatch: header(
+    'If-Match',
+    'An ETag, a list of ETags, or * for any. The response is 412 unless the operation has one of them.',
+    { examples: ['*'] },
+  ),
+  ifNoneMatchRead: header(
+    'If-None-Match',
+    'An ETag, or a list of ETags. The response is 304 if the operation still has one of them.',
+    { examples: [EXAMPLE_ETAG] },
+  ),
+  ifNoneMatchUpdate: header('If-None-Match', 'With *, the response is 412 if the operation exists.', {
+    examples: ['*'],
+  }),
+  prefer: header(
+    'Prefer',
+    'With return=minimal, the response is 204 and has no body. Preferences that the service does not know are ignored.',
+    { examples: ['return=minimal'] },
+  ),
   repeatabilityRequestId: header(
     'Repeatability-Request-ID',
-    'With Repeatability-First-Sent: the request is executed once, however often it is sent.',
-    { ...text, format: 'uuid' },
+    'Makes the request repeatable, together with Repeatability-First-Sent: it is executed once, however often you send it.',
+    { format: 'uuid', examples: ['112a3a3e-f94c-4f56-b49b-5aab3d97e5b7'] },
   ),
   repeatabilityFirstSent: header(
     'Repeatability-First-Sent',
-    `An IMF-fixdate within the last ${REPEATABILITY_WINDOW_MS / 60_000} minutes. Needs Repeatability-Request-ID.`,
+    `When you sent the request first: an IMF-fixdate within the last ${REPEATABILITY_WINDOW_MS / 60_000} minutes.`,
+    { examples: [now.toUTCString()] },
   ),
   select: {
-    ...option('$select', 'Only these properties.', {
-      type: 'array',
-      minItems: 1,
-      items: { $ref: '#/components/schemas/propertyName' },
-    }),
+    name: '$select',
+    in: 'query',
+    description: 'Only these properties are returned.',
+    schema: { type: 'array', minItems: 1, items: refersTo('propertyName'), examples: [['id', 'status']] },
     style: 'form',
     explode: false,
   },
   filter: option(
     '$filter',
-    `eq, ne and in of ${filterProperties.join(', ')}, with and, or, not and parentheses; at most ${MAX_COMPARISONS} ` +
-      `comparisons, and ${MAX_FILTER_LENGTH} characters as it is sent, percent-encoded.`,
-    { ...text, maxLength: MAX_FILTER_LENGTH },
+    `Which operations are returned: eq, ne and in of ${filterProperties.join(', ')}, with and, or, not and parentheses. ` +
+      `There may be at most ${MAX_COMPARISONS} comparisons, and ${MAX_FILTER_LENGTH} characters as it is sent, percent-encoded.`,
+    { maxLength: MAX_FILTER_LENGTH, examples: ["status eq 'Running'"] },
   ),
   top: option('$top', 'The size of a page.', { type: 'integer', minimum: 1, maximum: MAX_TOP, default: DEFAULT_TOP }),
   count: option('$count', 'Whether the first page has the number of operations on all pages.', {
     type: 'boolean',
     default: false,
   }),
-  skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, which clients follow unchanged.'),
-  format: option('$format', 'Takes the place of Accept.', { ...text, enum: ['json', 'application/json'] }),
-  metadataFormat: option('$format', 'Takes the place of Accept.', {
-    ...text,
-    enum: ['xml', 'json', 'application/xml', 'application/json'],
-  }),
-  openApiVersion: option('version', 'The version of OpenAPI.', { ...text, enum: openApiVersions, default: '3.1' }),
-};
-export type ParameterName = keyof typeof parameters;
+  skiptoken: option('$skiptoken', 'Part of an @odata.nextLink. Follow that link unchanged.', {}),
+  format: { name: '$format', in: 'query', description: 'Takes the place of Accept.', schema: refersTo('format') },
+  metadataFormat: {
+    name: '$format',
+    in: 'query',
+    description: 'Takes the place of Accept.',
+    schema: refersTo('metadataFormat'),
+  },
+  openApiVersion: option('version', 'The version of OpenAPI.', { enum: openApiVersions, default: '3.1' }),
+});
+export type ParameterName = keyof ReturnType<typeof parametersAt>;

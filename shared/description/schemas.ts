@@ -114,6 +114,8 @@ const entitySet = z.strictObject({ name: z.string(), kind: z.literal('EntitySet'
 
 const enumerations = {
   propertyName: z.enum([...propertyNames, '*']),
+  format: z.enum(['json', 'application/json']),
+  metadataFormat: z.enum(['xml', 'json', 'application/xml', 'application/json']),
   operationStatus: playPromptOperation.shape.status,
   playPromptCompletionReason: playPromptOperation.shape.completionReason.unwrap(),
 };

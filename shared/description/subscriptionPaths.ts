@@ -9,7 +9,7 @@ import { refusedFor, response } from './responses.ts';
 
 const tags = ['subscriptions'];
 
-const subscription: Subscription = {
+const existing: Omit<Subscription, 'expiration'> = {
   id: '0c6d9b3e-6b5a-4b8f-9d0e-2f1a7c3e5b44',
   tenant: '11111111-1111-4111-8111-111111111111',
   applicationId: 'd8f7c1a2-3b4c-4d5e-8f60-718293a4b5c6',
@@ -22,13 +22,16 @@ const subscription: Subscription = {
   },
   notificationUrl: 'https://bot.example.com/notifications',
   lifecycleNotificationUrl: null,
-  expiration: new Date('2026-11-26T12:00:00Z'),
   clientState: null,
 };
-const expirationDateTime = subscription.expiration.toISOString();
+
+/** How long the subscription of an example lasts. */
+const EXAMPLE_LIFETIME_MS = 12 * 60 * 60_000;
 
 /** The requests for subscriptions to a service whose root is `root`, such as `https://host/v1.0`. */
-export function subscriptionPaths(root: string, operation: object) {
+export function subscriptionPaths(root: string, operation: object, now: Date) {
+  const subscription = { ...existing, expiration: new Date(now.getTime() + EXAMPLE_LIFETIME_MS) };
+  const expirationDateTime = subscription.expiration.toISOString();
   const body = toSubscriptionBody(root, subscription);
   const one = json(schemaOf('subscription'), body);
 
@@ -73,7 +76,7 @@ export function subscriptionPaths(root: string, operation: object) {
         },
         callbacks: {
           validation: { '{$request.body#/notificationUrl}': { post: validation } },
-          notification: { '{$request.body#/notificationUrl}': { post: notification(operation) } },
+          notification: { '{$request.body#/notificationUrl}': { post: notification(operation, expirationDateTime) } },
         },
       },
     },
@@ -85,6 +88,7 @@ export function subscriptionPaths(root: string, operation: object) {
           required: true,
           description: 'The id of a subscription of the calling application.',
           schema: { type: 'string' },
+          example: existing.id,
         },
         ...common,
       ],
@@ -127,14 +131,21 @@ const validation = {
   summary: 'Asks whether the receiver expects notifications',
   security: [],
   parameters: [
-    { name: 'validationToken', in: 'query', required: true, description: 'Random text.', schema: { type: 'string' } },
+    {
+      name: 'validationToken',
+      in: 'query',
+      required: true,
+      description: 'Random text.',
+      schema: { type: 'string' },
+      example: 'Validation of a subscription 7',
+    },
   ],
   responses: {
     200: { description: 'The decoded validationToken.', content: { 'text/plain': { schema: { type: 'string' } } } },
   },
 };
 
-const notification = (operation: object) => ({
+const notification = (operation: object, expirationDateTime: string) => ({
   operationId: 'notify',
   summary: 'Notifies of a change, or of what happened to the subscription',
   security: [],
@@ -143,11 +154,11 @@ const notification = (operation: object) => ({
     content: json(schemaOf('changeNotificationCollection'), {
       value: [
         {
-          subscriptionId: subscription.id,
+          subscriptionId: existing.id,
           subscriptionExpirationDateTime: expirationDateTime,
           changeType: 'updated',
           clientState: 'a secret',
-          tenantId: subscription.tenant,
+          tenantId: existing.tenant,
           resource: 'playPromptOperation/2de5d046-7ec1-5201-b88a-7bf294b1932e',
           resourceData: operation,
         },

@@ -1,7 +1,25 @@
 // The descriptions of the service, which need no token.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
 import { openApi } from '../../shared/description/openApi.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+
+const operation = z.object({
+  parameters: z.array(z.object({ $ref: z.string() })).optional(),
+  requestBody: z.object({ content: z.record(z.string(), z.object({ example: z.looseObject({}) })) }).optional(),
+});
+const document = z.object({
+  paths: z.record(z.string(), z.looseObject({ parameters: operation.shape.parameters })),
+  components: z.object({
+    parameters: z.record(
+      z.string(),
+      z.object({
+        ...{ name: z.string(), in: z.string(), example: z.string().optional() },
+        schema: z.object({ examples: z.array(z.unknown()).optional() }),
+      }),
+    ),
+  }),
+});
 
 let app: TestApp;
 beforeAll(async () => {
@@ -90,4 +108,48 @@ test('what every context URL leads to is there', async () => {
   const { json: csdl } = await ask(`${pathname}?$format=json`);
   const [namespace = '', container = ''] = csdl.$EntityContainer.split(/\.(?=\w+$)/);
   expect(csdl[namespace][container]).toHaveProperty(hash.slice(1).replace(/\/.*/, ''));
+});
+
+describe('every example works when it is executed', () => {
+  const { paths, components } = document.parse(openApi('http://127.0.0.1:7071', { notifications: false }));
+  const parameterOf = ({ $ref }: { $ref: string }) => components.parameters[$ref.replace(/.*\//, '')];
+  const requests = Object.entries(paths).flatMap(([path, { parameters: common = [], ...methods }]) =>
+    Object.entries(z.record(z.string(), operation).parse(methods)).map(
+      ([method, { parameters = [], requestBody }]) => ({
+        path,
+        method: method.toUpperCase(),
+        parameters: [...parameters, ...common].flatMap((each) => parameterOf(each) ?? []),
+        body: requestBody?.content['application/json']?.example,
+      }),
+    ),
+  );
+
+  test.each(requests)('$method $path', async ({ path, method, parameters, body }) => {
+    const send = async (headers: Record<string, string>, query = '') => {
+      const id = parameters.find((each) => each.in === 'path')?.example;
+      // What the examples are about.
+      await app.send({ path: `/v1.0/playPromptOperation/${id ?? 'a'}`, body: {} });
+      const { status } = await app.send({
+        method,
+        path: path.replace('{id}', id ?? '') + query,
+        headers,
+        ...(body && { body }),
+      });
+      return status;
+    };
+    expect(await send({})).toBeLessThan(300);
+    const repeatable: Record<string, string> = {};
+    for (const { name, in: place, schema } of parameters) {
+      const [example] = schema.examples ?? [];
+      if (example === undefined) continue;
+      if (name.startsWith('Repeatability-')) repeatable[name] = String(example);
+      else if (place === 'query')
+        expect([name, await send({}, `?${name}=${encodeURIComponent(String(example))}`)]).toEqual([name, 200]);
+      // That is what If-None-Match is for.
+      else if (name === 'If-None-Match' && example === '*') expect(await send({ [name]: '*' })).toBe(412);
+      else expect([name, (await send({ [name]: String(example) })) < 300]).toEqual([name, true]);
+    }
+    const isRefused = method === 'DELETE' || path.endsWith('$batch');
+    expect(await send(repeatable)).toBe(Object.keys(repeatable).length > 0 && isRefused ? 501 : await send({}));
+  });
 });
