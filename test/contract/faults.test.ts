@@ -83,7 +83,7 @@ const faults: readonly Fault[] = [
     query: ({ isSafe }) => (isSafe ? '$format=atom' : ''),
     status: ({ isSafe }) => isSafe && 406,
   },
-  { title: 'Accept', headers: { accept: 'text/html' }, status: ({ method }) => method !== 'DELETE' && 406 },
+  { title: 'Accept', headers: { accept: 'image/png' }, status: ({ method }) => method !== 'DELETE' && 406 },
   { title: 'If-Match', headers: { 'if-match': 'x' }, status: () => 400 },
   { title: 'If-None-Match', headers: { 'if-none-match': 'x' }, status: () => 400 },
   {
