@@ -10,8 +10,8 @@ export interface Served {
 /**
  * Matches paths as the Functions host does: the routes are tried in the order of the functions' names, in any casing, and
  * the first that fits serves, even where another would fit better. A trailing slash is ignored. A template may have
- * `{name}`, with or without text around it, `{name?}` and `{*name}`. The parameters are decoded; an optional one that is not
- * there has no entry.
+ * `{name}`, with or without text around it, `{name?}` and `{*name}`. The parameters are decoded; an absent optional one has
+ * no entry.
  *
  * @throws Error when a template has anything else
  */

@@ -130,7 +130,7 @@ export function openApi(server: string, features: Features, now = new Date()) {
         },
         patch: update('updatePlayPromptOperation', 'Update or insert the operation that the body names', {
           ...schemaOf('playPromptOperationPatch'),
-          // The body names the operation by its id, or else by its clientContext. Generators make no type of what is not.
+          // The body names the operation by its id, or else by its clientContext. Generators make no type of a `not`.
           not: { properties: { id: { enum: [null] }, clientContext: { enum: [null, ''] } } },
         }),
       },

@@ -3,8 +3,8 @@ import { ServiceError } from '../serviceError.ts';
 import type { StoredSubscription, SubscriptionRepository } from './subscription.ts';
 
 /**
- * How long after it was asked for a list of subscriptions is used. A change that starts so long after a subscription was
- * written is notified, whichever instance makes it.
+ * How long a cached list of subscriptions serves, counted from the request for it. Every instance notifies a change that
+ * starts this long after its subscription was written.
  */
 export const KNOWN_AFTER_MS = 3000;
 
@@ -29,8 +29,8 @@ interface CachedList {
 }
 
 /**
- * Makes a cache of the subscriptions of each tenant. A list is as old as the clock says by which it is oldest: one stops
- * while the machine is suspended, the other can be set back.
+ * Makes a cache of the subscriptions of each tenant. The age of a list is the greater one of two clocks: the monotonic clock
+ * stops while the machine is suspended, and the wall clock can be set back.
  */
 export function createFindSubscriptions({
   subscriptions,

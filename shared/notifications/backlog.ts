@@ -52,7 +52,7 @@ export interface BacklogRepository {
   /** Lists the backlogs of all tenants, without what waits in them. */
   list(signal: AbortSignal): Promise<readonly Backlog[]>;
 
-  /** Changes a backlog, whatever it is like, and creates it if there is none. */
+  /** Changes or creates a backlog, unconditionally. */
   touch(
     backlog: BacklogKey,
     changes: Partial<BacklogColumns> & Pick<BacklogColumns, 'touchedAt'>,
@@ -71,7 +71,7 @@ export interface BacklogRepository {
   /** Counts what waits, up to MOST_WAITING. */
   count(subscriptionId: string, signal: AbortSignal): Promise<number>;
 
-  /** Lists a page of what waits, of changes that were made before a time if there is one. */
+  /** Lists a page of the changes that wait: all, or those made before a time. */
   listWaiting(
     subscriptionId: string,
     range: { readonly before?: Date; readonly from: string | undefined },
@@ -141,7 +141,7 @@ export function createBacklogs({
     await repository.add(id, waiting, signal);
   }
 
-  /** Makes known that something waits, or is about to: before it does, since a run looks only into backlogs that are known. */
+  /** Records that changes wait, before the first is added: a run looks only into recorded backlogs. */
   async function touch({ tenant, id }: Subscription, state: Known, retryAfterMs: number, signal: AbortSignal) {
     const at = now();
     const quietUntil = retryAfterMs > 0 ? at + retryAfterMs : 0;

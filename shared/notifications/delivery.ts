@@ -14,8 +14,8 @@ import { Shares } from './shares.ts';
 import type { LastDelivery, StoredSubscription, Subscription, SubscriptionRepository } from './subscription.ts';
 
 /**
- * How long an instance owns an entry that it works on: longer than the request that made the change may take, also by the clock
- * of an instance that is a minute ahead.
+ * How long an instance owns the entry that it works on: longer than the longest request, even if the clock of another instance
+ * is a minute ahead.
  */
 export const LEASE_MS = 90_000;
 
@@ -241,7 +241,7 @@ export function retryPause(failures: number): number {
 
 type Attempts = [leasedUntil: Date, pauses: readonly number[]];
 
-/** Makes what takes memory for a notification of an operation, and returns what gives it back; undefined if there is none. */
+/** Makes a function that reserves memory for a notification. It returns the release, or undefined if no memory is left. */
 function createMemory() {
   const all = new Shares(MEMORY.all);
   const tenants = new Map<string, Shares>();

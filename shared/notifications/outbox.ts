@@ -118,7 +118,7 @@ interface Created {
   readonly notified: NotifiedChange;
 }
 
-/** What is notified of a version: whatever else is stored with it is not kept while notifications wait. */
+/** The part of a version that a notification needs, so that waiting notifications keep nothing else in memory. */
 const toVersion = ({ operation, etag }: OperationVersion): OperationVersion => ({ operation, etag });
 
 const isOf =

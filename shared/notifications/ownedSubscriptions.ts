@@ -45,8 +45,8 @@ export interface OwnedSubscriptions {
   create(owner: Owner, requested: RequestedSubscription, signal: AbortSignal): Promise<Subscription>;
 
   /**
-   * Changes a subscription, whose new receiver is validated first. It resolves when every change that starts from then on
-   * is notified accordingly.
+   * Validates the new receiver of a subscription, then changes the subscription. Resolves when the new subscription applies to
+   * every change that starts afterwards.
    *
    * @throws ServiceError `validationFailed`, or `tooManyRequests` when too many receivers are validated now
    */
@@ -118,7 +118,7 @@ export function createOwnedSubscriptions({
     return found;
   }
 
-  /** Updates a subscription on the condition that it is as it was read, so that an update that the store gets late is void. */
+  /** Updates a subscription only if nobody changed it since it was read, so that a delayed update has no effect. */
   async function updateAnyVersion(
     owner: Owner,
     first: StoredSubscription,
@@ -168,7 +168,7 @@ export function createOwnedSubscriptions({
 const tooMany = (owner: 'tenant' | 'application', most: number) =>
   new ServiceError('forbidden', `The ${owner} has ${most} subscriptions, which is the most.`);
 
-/** Checks the preconditions on a subscription that exists. It has no ETag, so that no entity tag is that of it. */
+/** Checks the preconditions on an existing subscription. Subscriptions have no ETag, so no entity tag matches. */
 function checkPreconditions({ ifMatch, ifNoneMatch }: Preconditions) {
   if ((ifMatch === undefined || ifMatch === '*') && ifNoneMatch !== '*') return;
   throw new ServiceError('preconditionFailed', 'The subscription exists, and has no ETag: leave the precondition out.');

@@ -1,12 +1,12 @@
 // Which requests to receivers run, and which wait.
 //
-// A request waits at its receiver, and takes a place when its receiver runs fewer than it may, and its lane has a place for
-// its tenant, in all and at its host. What has become free goes to the tenants in turn, and of each to its receivers in turn.
+// A request waits at its receiver until the receiver may run another, and its lane has a place for the tenant and at the host.
+// Free places go to the tenants in turn, and within a tenant to its receivers in turn.
 import { Shares } from './shares.ts';
 
 /**
- * How many requests run concurrently: in all, and to one host and port. A receiver that does not respond promptly, or has not
- * responded yet, takes no place of one that does, and neither does one that is validated.
+ * How many requests run concurrently: in all, and to one host and port. Prompt receivers have places of their own, apart from
+ * those of slow receivers, of new ones, and of validations.
  */
 const LANES = {
   /** The last response was prompt. */

@@ -28,7 +28,7 @@ const CONCURRENT_PER_RECEIVER = 16;
 /** A response that takes longer is slow, in milliseconds. */
 const SLOW_MS = 1000;
 
-/** For how many receivers of a tenant, at least, it is remembered how they responded. */
+/** The number of receivers for each tenant, at least, whose last responses are remembered. */
 const REMEMBERED = 200;
 
 const USER_AGENT = `playPromptOperation/${VERSION}`;
@@ -206,8 +206,8 @@ export function createReceivers({
       response.once('end', respond);
       response.on('error', (error) => fail(error));
       if (!readsBody) {
-        // The status is the response, whatever becomes of the body. Until that has ended, so that its connection can be used
-        // again, the request counts as running: otherwise there would be no bound on connections.
+        // The status alone is the response. The request still counts as running until the body has ended and the connection
+        // is free: otherwise nothing would bound the connections.
         fail = respond;
         const timer = setTimeout(() => response.destroy(), DISCARD_MS);
         response.once('close', () => {

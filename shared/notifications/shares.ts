@@ -1,7 +1,7 @@
 /**
- * Something limited that holders share, such as places or bytes. None gets more than what is left for the others: whoever
- * comes later finds room, however much the rest want, and a single holder gets half. Choudhury and Hahne, "Dynamic queue
- * length thresholds for shared-memory packet switches", 1998.
+ * A limited resource that holders share, such as places or bytes. No holder gets more than it leaves free, so that a newcomer
+ * finds room however much the others want; a single holder gets half. Choudhury and Hahne, "Dynamic queue length thresholds
+ * for shared-memory packet switches", 1998.
  */
 export class Shares {
   readonly #held = new Map<string, number>();

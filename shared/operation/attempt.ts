@@ -2,7 +2,7 @@ import { isUnavailable, ServiceError } from '../serviceError.ts';
 import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
 import type { Outcome } from './changeListener.ts';
 
-/** An attempt to change the version `base` that failed; `cause` is the error after which it may have taken effect. */
+/** A failed attempt to change the version `base`. With `cause`, an error that hides the outcome, it may have taken effect. */
 export interface Attempt<Base> {
   readonly base: Base;
   readonly cause?: ServiceError;

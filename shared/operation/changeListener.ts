@@ -22,8 +22,8 @@ export interface ChangeListener {
   beforeWrite(change: Change, signal: AbortSignal): Promise<void>;
 
   /**
-   * The change was written, by the last attempt, or by one that is not known. `version` is what the store has now,
-   * undefined after a deletion.
+   * The change was written, by the last attempt or by an unknown one. `version` is the stored version; undefined after a
+   * deletion.
    */
   afterWrite(version: OperationVersion | undefined, attempt?: 'last' | 'unknown'): void;
 

@@ -5,8 +5,8 @@ import type { Preconditions } from './preconditions.ts';
 import type { Collaborators, RemovableVersion } from './repository.ts';
 
 /**
- * Makes the deletion of operations. It removes an operation on the condition that it is still as it was read: a removal that
- * reaches the store late never removes what others have written, or created anew, in the meantime.
+ * Makes the function that deletes operations. It removes only the version that it read, so that a delayed removal never hits a
+ * later version or a new operation.
  *
  * It throws ServiceError with an `OperationFailure`, or `unavailable` when the store cannot serve before `signal` is aborted:
  * the removal may then have taken effect.

@@ -18,7 +18,7 @@ export function decideDelete(
   // The operation existed, its removal was attempted, and now it is gone, or another one.
   const gone = attempts.filter(({ base }) => !current || isAnother(current, base));
   if (gone.some(({ cause }) => cause)) return { step: 'done', outcome: 'written' };
-  // An attempt that met a conflict may be that of a proxy which had removed it before, or another caller did.
+  // After a conflict, the removal may be our own, repeated by a proxy, or another caller's.
   if (!current) return failure(new ServiceError('notFound'), gone.length > 0 ? 'written' : 'refused');
 
   const doubtful = attempts.filter(({ base }) => !isSuccessor(current, base));

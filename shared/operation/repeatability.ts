@@ -11,14 +11,14 @@ export const REPEATABILITY_WINDOW_MS = 10 * 60_000;
 export const REPEATABILITY_SKEW_MS = 60_000;
 
 /**
- * How long after its receipt a request is kept. By then no repeat of it is accepted any more, even if the caller's clock,
- * and that of the instance that received it, differ by as much as is tolerated.
+ * How long a request is kept after its receipt. No repeat is accepted after that, even if the clocks of the caller and of the
+ * receiving instance differ by the tolerated maximum.
  */
 export const KEPT_FOR_MS = REPEATABILITY_WINDOW_MS + 4 * REPEATABILITY_SKEW_MS;
 
 /**
- * How many requests an operation receives, and how many from one caller, in that time before a new one may be refused; and
- * the responses of how many are kept.
+ * Within that time: the requests to an operation, in all and from one caller, above which a new one may be refused, and the
+ * number of kept responses.
  */
 export const MAX_REQUESTS = 1500;
 export const MAX_REQUESTS_OF_CALLER = 1000;
@@ -127,9 +127,8 @@ const isOf =
     entry.startsWith(caller);
 
 /**
- * The history that an operation has after its next write, which is that of `request` if that is given. The time is the
- * service's own; undefined when there is nothing to keep. One request more than may be received without a refusal is kept,
- * of all and of each caller: those that are not were received before it.
+ * The history of an operation after its next write, with `request` if there is one; undefined if there is nothing to keep. Times
+ * are those of the service. It holds one request more than the limits, in all and for each caller, and drops the oldest.
  */
 export function nextHistory(
   current: WithHistory | undefined,

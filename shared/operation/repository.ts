@@ -7,8 +7,8 @@ import type { RepeatableHistory } from './repeatability.ts';
 export const KEPT_WRITES = 32;
 
 /**
- * A new id of a write: 72 random bits of a UUID in 12 characters, since each row holds KEPT_WRITES ids. What `randomUUID`
- * returns is some 20 strings that V8 joins only when they are read, so that keeping it would cost much more memory.
+ * A new id of a write: 72 random bits of a UUID in 12 characters, since each row holds KEPT_WRITES ids. V8 keeps the result of
+ * `randomUUID` as some 20 strings until it is read, which would cost much more memory.
  */
 export function newWriteId(): string {
   const uuid = crypto.randomUUID();

@@ -102,8 +102,8 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
   };
 
   /**
-   * The subscriptions that are not damaged. What one that is asked for is unknown, and it must not keep the others from
-   * their notifications, nor the tenant from its operations.
+   * The rows that can be parsed. A damaged subscription is left out, because it must not stop the notifications of others or
+   * the operations of the tenant.
    */
   function readable(rows: readonly unknown[]) {
     const subscriptions = rows.flatMap((row) => subscriptionRow.safeParse(row).data ?? []);
