@@ -55,13 +55,13 @@ describe('OData-MaxVersion', () => {
 describe('Accept', () => {
   test.each([
     ...['', 'application/json', 'APPLICATION/JSON', 'application/*', '*/*'],
-    ...['application/json;odata.metadata=minimal'],
-    ...['application/json; odata.metadata=minimal; odata.streaming=true; IEEE754Compatible=false; charset=utf-8'],
+    'application/json;odata.metadata=minimal',
+    'application/json; odata.metadata=minimal; odata.streaming=true; IEEE754Compatible=false; charset=utf-8',
     ...['application/json;metadata=minimal;ExponentialDecimals=false', 'application/json;ODATA.METADATA=minimal'],
     ...['application/json;charset="utf-8"', 'application/json;q=0.001', 'application/json;q=1.000'],
     ...['text/html, application/json', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'],
     ...['text/html;q=0, */*;q=0.1', 'application/json;foo=bar, application/json'],
-    ...['application/json;odata.metadata=minimal, application/json;q=0'],
+    'application/json;odata.metadata=minimal, application/json;q=0',
     ...['application/json;q=0, application/json;odata.metadata=minimal', 'text/plain;note="a, b", application/json'],
     ...['not a media type, application/json', ', application/json'],
   ])('%j is satisfied by JSON', (value) => {
@@ -73,7 +73,7 @@ describe('Accept', () => {
     ...['application/jsonx', 'json', 'not a media type', 'application/json;q=0', 'application/json; Q=0'],
     ...['application/json;q=0.000', '*/*;q=0', 'application/json;q=0, text/html', 'application/json;foo=bar'],
     ...['application/json;odata.unknown=true', 'text/plain;note="application/json, */*"'],
-    ...['text/plain;note=",application/json,"'],
+    'text/plain;note=",application/json,"',
   ])('%j is a 406', (value) => {
     expect(check('Accept', value)).toThrow(expect.objectContaining({ reason: 'notAcceptable' }));
   });

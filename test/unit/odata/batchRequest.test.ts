@@ -54,28 +54,20 @@ describe('a request of a batch', () => {
   );
 
   test.each<[string, object]>([
-    ['requests/0/id', { id: '' }],
     ['requests/0/id', { id: 1 }],
     ['requests/0/id', { id: undefined }],
-    ['requests/0/method', { method: '' }],
     ['requests/0/method', { method: 'GET /' }],
     ['requests/0/method', { method: undefined }],
     ...['ftp://a/x', 'HTTP:x', '//a/x', '\\\\a\\x', '/a#b'].map((url): [string, object] => ['requests/0/url', { url }]),
     ['requests/0/url', { url: undefined }],
-    ['requests/0/headers', { headers: 'a' }],
-    ['requests/0/headers', { headers: { AUTHORIZATION: 'Bearer x' } }],
-    ['requests/0/headers/a b', { headers: { 'a b': 'c' } }],
     ['requests/0/headers/a', { headers: { a: 'b\r\nc: d' } }],
     ['requests/0/headers/a', { headers: { a: '😀' } }],
     ['requests/0/headers/a', { headers: { a: 1 } }],
     ['requests/0/headers/a', { headers: { a: { toString: 1, valueOf: 1 } } }],
     ['requests/0/headers/a', { headers: { a: ['x'.repeat(40_000)] } }],
-    ['requests/0/body', { body: '%' }],
-    ['requests/0/body', { body: { a: [Number.POSITIVE_INFINITY] } }],
     ['requests/0/body', { body: Number.NEGATIVE_INFINITY }],
     ['requests/0/dependsOn', { dependsOn: '2' }],
     ['requests/0/dependsOn/0', { dependsOn: [1] }],
-    ['requests/0/dependsOn', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('2') }],
     ['requests/0/atomicityGroup', { atomicityGroup: 'g' }],
     ['requests/0/if', { if: 'x' }],
   ])('is refused with the name of the faulty part, %s: %j', (target, changes) => {
@@ -127,7 +119,7 @@ describe('a request of a batch', () => {
     ],
     ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
     ['headers/a must be the value of a header', { headers: { a: '\n' } }],
-    ['headers must not have Authorization, which the batch has', { headers: { authorization: '' } }],
+    ['headers must not have Authorization, which the batch has', { headers: { AUTHORIZATION: 'Bearer x' } }],
     ['body must not have a number beyond the range of a double', { body: [Number.POSITIVE_INFINITY] }],
     ['body must be JSON, or a string in base64', { body: 'a b' }],
     ['dependsOn must have at most 19 ids', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
@@ -137,7 +129,7 @@ describe('a request of a batch', () => {
     expect(() => validateBatch(batch(request(changes)))).toThrow(
       expect.objectContaining({
         message,
-        details: [expect.objectContaining({ message, code: expect.stringMatching(/./) })],
+        details: [{ message, target: message.replace(/ must .*/, ''), code: expect.stringMatching(/./) }],
       }),
     );
   });

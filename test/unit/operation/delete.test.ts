@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
 import { createDeleteOperation } from '../../../shared/operation/delete.ts';
 import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import type { OperationRepository } from '../../../shared/operation/repository.ts';
@@ -92,6 +93,20 @@ describe('a removal', () => {
       reason: 'versionChanged',
     });
     expect((await stored(two.id))?.operation.clientContext).toBe('changed');
+  });
+
+  test.concurrent('is a conflict when it never succeeds', async () => {
+    const { id } = await newOperation();
+    let tries = 0;
+    const store: OperationRepository = {
+      ...operations,
+      async remove() {
+        tries += 1;
+        return false;
+      },
+    };
+    await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'conflict' });
+    expect(tries).toBe(MAX_ATTEMPTS);
   });
 });
 
