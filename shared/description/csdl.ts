@@ -151,7 +151,7 @@ const capabilities: CsdlObject = {
     '$count=true, but no segment $count. A PATCH of the set updates or inserts the operation that its body names by ' +
     'its id, or else by its clientContext.',
   '@Capabilities.FilterFunctions': [
-    ...(['eq', 'ne', 'in', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'not'] as const),
+    ...(['eq', 'ne', 'in', 'lt', 'le', 'gt', 'ge', 'startswith', 'and', 'or', 'not'] as const),
   ] satisfies readonly Filter['operator'][],
   '@Capabilities.FilterRestrictions': {
     Filterable: true,

@@ -36,7 +36,7 @@ const TOKEN =
 
 /**
  * Reads `$filter`, OData URL Conventions, section 5.1.1: `eq`, `ne` and `in` of the properties, and `lt`, `le`, `gt` and `ge` of
- * times, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
+ * times, and `startswith` of `clientContext`, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
  * case-insensitive.
  *
  * @throws ServiceError `invalidRequest` with what is wrong and where, or which limit the filter exceeds
@@ -82,11 +82,12 @@ function parse(source: string): Filter {
     }
     if (!take('not')) return comparison();
     // `not` binds more tightly than a comparison, which therefore needs parentheses.
-    if (token() !== '(' && token() !== 'not') throw expected('( after not');
+    if (token() !== '(' && token() !== 'not' && token() !== 'startswith') throw expected('( after not');
     return { operator: 'not', operand: unary(depth + 1) };
   }
 
   function comparison(): Filter {
+    if (take('startswith')) return startsWith();
     const property = filterProperties.find((name) => take(name));
     const word = tokens[next]?.groups?.word;
     if (property === undefined && word !== undefined) {
@@ -102,6 +103,16 @@ function parse(source: string): Filter {
     while (take(',')) values.push(literal(property));
     if (!take(')')) throw expected(', or )');
     return { operator: 'in', property, values };
+  }
+
+  /** The store makes two comparisons of it. */
+  function startsWith(): Filter {
+    for (const part of ['(', 'clientContext', ',']) if (!take(part)) throw expected(`startswith(clientContext,'...')`);
+    if (tokens[next]?.groups?.text === undefined) throw expected('text in quotes');
+    comparisons += 1;
+    const value = literal('clientContext') ?? '';
+    if (!take(')')) throw expected(')');
+    return { operator: 'startswith', property: 'clientContext', value };
   }
 
   /** OData ABNF, primitiveLiteral. Like Graph, it takes a member of an enumeration as plain text too. */

@@ -34,6 +34,7 @@ export const toSortable = (time: string): string => time.slice(0, -1);
  */
 export type Filter =
   | { readonly operator: Comparison; readonly property: FilterProperty; readonly value: string | null }
+  | { readonly operator: 'startswith'; readonly property: 'clientContext'; readonly value: string }
   | { readonly operator: 'in'; readonly property: FilterProperty; readonly values: readonly (string | null)[] }
   | { readonly operator: 'and' | 'or'; readonly left: Filter; readonly right: Filter }
   | { readonly operator: 'not'; readonly operand: Filter };
@@ -67,6 +68,7 @@ function comparable(operation: PlayPromptOperation, property: FilterProperty): s
 
 function holds(filter: Extract<Filter, { property: FilterProperty }>, value: string | null): boolean {
   if (filter.operator === 'in') return filter.values.includes(value);
+  if (filter.operator === 'startswith') return value?.startsWith(filter.value) ?? false;
   const wanted = filter.value;
   if (filter.operator === 'eq') return value === wanted;
   if (filter.operator === 'ne') return value !== wanted;

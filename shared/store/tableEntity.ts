@@ -63,10 +63,18 @@ export const OPERATION_COLUMNS = [
   ...['completionReason', 'createdDateTime', 'lastActionDateTime'],
 ];
 
+/**
+ * The characters after which no other is next, whether a store compares code units or code points: they are escaped, so that
+ * a text that ends in one has a next one too.
+ */
+const LAST = /[\ud7ff\uffff]|\u{10ffff}/gu;
+const escaped = (character: string) =>
+  character.replace(/[\ud7ff-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+
 /** The columns of the properties that can be filtered by. */
 export const toColumn = {
   id: String,
-  clientContext: JSON.stringify,
+  clientContext: (value: string | null) => JSON.stringify(value).replace(LAST, escaped),
   status: String,
   completionReason: JSON.stringify,
   createdDateTime: String,

@@ -53,6 +53,8 @@ function condition(filter: Filter, isNegated: boolean): Condition {
       const parts = filter.values.map((value) => comparison(filter.property, isNegated ? 'ne' : 'eq', value));
       return join(isNegated ? 'and' : 'or', parts);
     }
+    case 'startswith':
+      return beginning(filter.value, isNegated);
     default:
       return comparison(filter.property, isNegated ? negated[filter.operator] : filter.operator, filter.value);
   }
@@ -69,6 +71,18 @@ function join(operator: 'and' | 'or', parts: readonly Condition[]): Condition {
   if (parts.includes(decisive)) return decisive;
   const texts = parts.filter((part) => typeof part === 'string');
   return texts.length === 0 ? !decisive : texts.length === 1 ? String(texts[0]) : `(${texts.join(` ${operator} `)})`;
+}
+
+/** What begins with a text, or does not: it is not less, but less than with the next character at the end. */
+function beginning(text: string, isNegated: boolean): Condition {
+  if (text.length > MAX_CLIENT_CONTEXT_LENGTH) return isNegated;
+  const characters = Array.from(toColumn.clientContext(text).slice(0, -1));
+  const next = String.fromCodePoint((characters.at(-1)?.codePointAt(0) ?? 0) + 1);
+  const least = `'${characters.join('').replaceAll("'", "''")}'`;
+  const limit = `'${[...characters.slice(0, -1), next].join('').replaceAll("'", "''")}'`;
+  return isNegated
+    ? `(clientContext lt ${least} or clientContext ge ${limit})`
+    : `(clientContext ge ${least} and clientContext lt ${limit})`;
 }
 
 function comparison(property: FilterProperty, operator: Comparison, value: string | null): Condition {

@@ -24,7 +24,11 @@ export const contexts = [
   '+',
   'a,b',
   '\u0001',
+  ...['\uffff', '\uffffa', '\u{10ffff}', '\u{10ffff}\ue000', '\ud7ff', '\ud7ff\ue000', '\u{10000}', '\ue000'],
 ];
+
+/** What contexts begin with, and what none does. */
+export const prefixes = [...contexts, 'é', "o'", '\\"', '~', '\u{1ffff}'];
 
 /** Sortable times, of operations and beside them. */
 const time = fc.constantFrom(
@@ -40,6 +44,12 @@ const values: Record<(typeof filterProperties)[number], fc.Arbitrary<string | nu
   createdDateTime: time,
   lastActionDateTime: time,
 };
+
+const startsWith: fc.Arbitrary<Filter> = fc.record({
+  operator: fc.constant('startswith'),
+  property: fc.constant('clientContext'),
+  value: fc.constantFrom(...prefixes),
+});
 
 const comparison: fc.Arbitrary<Filter> = fc.constantFrom(...filterProperties).chain((property) =>
   fc.oneof(
@@ -64,6 +74,7 @@ export const filters: fc.Arbitrary<Filter> = fc
     filter: fc.oneof(
       { maxDepth: 4, depthSize: 'small' },
       comparison,
+      startsWith,
       fc.record({ operator: fc.constant('not' as const), operand: tie('filter') }),
       fc.record({
         operator: fc.constantFrom('and' as const, 'or' as const),
@@ -83,6 +94,8 @@ export function comparisonsOf(filter: Filter): number {
       return comparisonsOf(filter.left) + comparisonsOf(filter.right);
     case 'in':
       return filter.values.length;
+    case 'startswith':
+      return 2;
     default:
       return 1;
   }
@@ -99,6 +112,8 @@ export function textOf(filter: Filter): string {
       return `${inner(filter.left, 'or')} and ${inner(filter.right, 'or', 'and')}`;
     case 'not':
       return `not ${inner(filter.operand, 'or', 'and', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'in')}`;
+    case 'startswith':
+      return `startswith(clientContext,${literal(filter.value, 'clientContext')})`;
     case 'in':
       return `${filter.property} in (${filter.values.map((value) => literal(value, filter.property)).join(', ')})`;
     default:
@@ -132,10 +147,18 @@ function outcome(operation: PlayPromptOperation, filter: Filter): boolean | unde
     );
     const [difference = 0n] = differences;
     const results = { eq: difference === 0n, lt: difference < 0n, gt: difference > 0n };
-    const all = { ...results, ne: !results.eq, le: !results.gt, ge: !results.lt, in: differences.includes(0n) };
+    const all = {
+      ...results,
+      ne: !results.eq,
+      le: !results.gt,
+      ge: !results.lt,
+      in: differences.includes(0n),
+      startswith: false,
+    };
     return all[filter.operator];
   }
   if (filter.operator === 'in') return filter.values.includes(value);
+  if (filter.operator === 'startswith') return value !== null && value.indexOf(filter.value) === 0;
   return (value === filter.value) === (filter.operator === 'eq');
 }
 

@@ -49,6 +49,10 @@ describe('a comparison', () => {
       ([text, value]) =>
         [`createddatetime GE ${text}`, { operator: 'ge', property: 'createdDateTime', value }] as const,
     ),
+    [
+      "STARTSWITH ( clientcontext , 'call 7/''' )",
+      { operator: 'startswith', property: 'clientContext', value: "call 7/'" },
+    ],
     ["clientContext in('a')", { operator: 'in', property: 'clientContext', values: ['a'] }],
   ])('%s', (text, filter) => {
     expect(readFilter(text)).toEqual(filter);
@@ -118,6 +122,10 @@ describe('an invalid filter is a 400 with the position and what was expected the
     ["clientContext eq 'a", 'at character 18'],
     ["clientContext eq 'a' & clientContext eq 'a'", 'at character 22'],
     ['status eq 1', `at character 11: expected ${statuses}`],
+    ['startswith clientContext', "at character 12: expected startswith(clientContext,'...')"],
+    ["startswith(status,'R')", "at character 12: expected startswith(clientContext,'...')"],
+    ['startswith(clientContext,null)', 'at character 26: expected text in quotes'],
+    ["startswith(clientContext,'a'", 'at its end: expected )'],
     ['createdDateTime gt null', `at character 20: expected ${time}`],
     ["createdDateTime gt '2026-11-23T14:18:02Z'", `at character 20: expected ${time}`],
     ['createdDateTime gt 2026-02-30T00:00:00Z', `at character 20: expected ${time}`],

@@ -56,6 +56,14 @@ describe('a filter', () => {
     [`clientContext eq '"null"'`, { operator: 'eq', property: 'clientContext', value: 'null' }],
     [`clientContext eq '"it''s"'`, { operator: 'eq', property: 'clientContext', value: "it's" }],
     [
+      `(clientContext ge '"it''s&' and clientContext lt '"it''s''')`,
+      { operator: 'startswith', property: 'clientContext', value: "it's&" },
+    ],
+    [
+      `(clientContext lt '"\\udbff\\udfff' or clientContext ge '"\\udbff\\udffg')`,
+      { operator: 'not', operand: { operator: 'startswith', property: 'clientContext', value: '\u{10ffff}' } },
+    ],
+    [
       "createdDateTime gt '2026-11-23T14:18:02.586'",
       { operator: 'not', operand: { operator: 'le', property: 'createdDateTime', value: '2026-11-23T14:18:02.586' } },
     ],
@@ -69,6 +77,7 @@ describe('a filter', () => {
 
   test.each<[string, Filter]>([
     ['a value that no operation has', impossible],
+    ['a beginning that none has', { operator: 'startswith', property: 'clientContext', value: 'x'.repeat(257) }],
     ['it among conditions that must all hold', { operator: 'and', left: running, right: impossible }],
     ['it alone in a list', { operator: 'in', property: 'clientContext', values: ['x'.repeat(300)] }],
   ])('with %s matches nothing', (_title, filter) => {
