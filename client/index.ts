@@ -11,7 +11,7 @@ export type PlayPromptOperation = Schemas['playPromptOperation'];
 /** An operation of a list, or its selected properties. */
 export type ListedPlayPromptOperation = Schemas['playPromptOperationCollection']['value'][number];
 /** A property of an operation. */
-export type PropertyName = Exclude<keyof PlayPromptOperation, `@${string}`>;
+export type PropertyName = Exclude<Schemas['propertyName'], '*'>;
 /** The properties of a new subscription. */
 export type NewSubscription = Schemas['newSubscription'];
 /** The changes of a renewal: a new expiration, a new `notificationUrl`, or both. */
@@ -96,7 +96,7 @@ export class PlayPromptClient {
   /** Reads an operation; undefined if it does not exist. */
   async read(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<PlayPromptOperation | undefined> {
     const answer = await this.http.GET(OPERATION, { params: { path: { id } }, ...(signal && { signal }) });
-    // Without $select every property is present.
+    // Without $select every property but the times is present.
     return isMissing(answer) ? undefined : (dataOf(answer) as PlayPromptOperation);
   }
 

@@ -108,6 +108,8 @@ const operation = z.looseObject({
     .nullable(),
   status: open('NotStarted', 'Running', 'Completed', 'Failed'),
   completionReason: open('unknown', 'completedSuccessfully', 'mediaOperationCanceled', 'unknownFutureValue').nullable(),
+  createdDateTime: z.string().nullish(),
+  lastActionDateTime: z.string().nullish(),
 });
 
 /** Nothing but annotations besides the id, so that an operation which is not as expected is not taken for a deleted one. */

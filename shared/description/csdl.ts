@@ -54,6 +54,8 @@ const declaredBy = {
   resultInfo: 'commsOperation',
   status: 'commsOperation',
   completionReason: 'playPromptOperation',
+  createdDateTime: 'playPromptOperation',
+  lastActionDateTime: 'playPromptOperation',
 } as const satisfies Record<PropertyName, string>;
 
 /** The subset of JSON Schema that the model uses. */
@@ -66,6 +68,7 @@ const jsonSchema = z.object({
   maxLength: z.number().optional(),
   pattern: z.string().optional(),
   format: z.string().optional(),
+  readOnly: z.boolean().optional(),
 });
 const nullableSchema = z
   .object({ description: z.string().optional(), anyOf: z.tuple([jsonSchema, z.object({ type: z.literal('null') })]) })
@@ -82,7 +85,7 @@ const primitiveTypes: Readonly<Record<string, string>> = { integer: 'Edm.Int32',
 
 /** A property; one whose schema has a title is of the type of that name. */
 function toProperty({ type, title, description, isNullable, ...facets }: PropertySchema): CsdlObject {
-  const { maxLength, pattern, format } = facets;
+  const { maxLength, pattern, format, readOnly } = facets;
   const typeName = title === undefined ? primitiveTypes[format ?? type] : `${NAMESPACE}.${title}`;
   return {
     ...(typeName && { $Type: typeName }),
@@ -90,7 +93,8 @@ function toProperty({ type, title, description, isNullable, ...facets }: Propert
     ...(isNullable && { $Nullable: true }),
     ...(maxLength !== undefined && { $MaxLength: maxLength }),
     ...(description !== undefined && { '@Core.Description': description }),
-    ...(pattern !== undefined && { '@Validation.Pattern': pattern }),
+    ...(readOnly && { '@Core.Computed': true }),
+    ...(pattern !== undefined && format !== 'date-time' && { '@Validation.Pattern': pattern }),
   };
 }
 
@@ -146,7 +150,9 @@ const capabilities: CsdlObject = {
     `Pages have at most ${MAX_TOP} operations and are linked by @odata.nextLink, whose $skiptoken is opaque. There is ` +
     '$count=true, but no segment $count. A PATCH of the set updates or inserts the operation that its body names by ' +
     'its id, or else by its clientContext.',
-  '@Capabilities.FilterFunctions': ['eq', 'ne', 'in', 'and', 'or', 'not'] satisfies readonly Filter['operator'][],
+  '@Capabilities.FilterFunctions': [
+    ...(['eq', 'ne', 'in', 'lt', 'le', 'gt', 'ge', 'startswith', 'and', 'or', 'not'] as const),
+  ] satisfies readonly Filter['operator'][],
   '@Capabilities.FilterRestrictions': {
     Filterable: true,
     NonFilterableProperties: propertyNames.filter(isNotFilterable).map((name) => new PropertyPath(name)),

@@ -1,7 +1,7 @@
 // `/openapi.json`: OpenAPI 3.1, generated from the schemas that parse requests and rows.
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
-import { toCollectionBody, toEntityBody } from '../odata/entityBody.ts';
-import { newPlayPromptOperation } from '../operation/playPromptOperation.ts';
+import { toCollectionBody, toEntity, toEntityBody } from '../odata/entityBody.ts';
+import { newPlayPromptOperation, propertyNames, withTimes } from '../operation/playPromptOperation.ts';
 import { VERSION } from '../tracing.ts';
 import type { Features } from './features.ts';
 import { EXAMPLE_ETAG, EXAMPLE_ID, parametersAt } from './parameters.ts';
@@ -16,7 +16,11 @@ const OPENAPI_VERSION = '3.1.0';
 const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');
 
 const example = {
-  operation: { ...newPlayPromptOperation(EXAMPLE_ID), clientContext: 'call 7', status: 'Running' as const },
+  operation: withTimes(
+    { ...newPlayPromptOperation(EXAMPLE_ID), clientContext: 'call 7', status: 'Running' },
+    undefined,
+    Date.UTC(2026, 10, 23, 14, 18, 2, 586),
+  ),
   etag: EXAMPLE_ETAG,
 };
 const patch = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 200, message: 'played' } };
@@ -25,7 +29,7 @@ const patch = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 
 export function openApi(server: string, features: Features, now = new Date()) {
   const root = `${server}/v1.0`;
   const entity = toEntityBody(root, example.operation, example.etag);
-  const { '@odata.context': _, ...resourceData } = entity;
+  const resourceData = toEntity(example, propertyNames);
 
   const update = (operationId: string, summary: string, schema: object) => ({
     operationId,

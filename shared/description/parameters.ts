@@ -85,7 +85,7 @@ export const parametersAt = (now: Date) => ({
   },
   filter: option(
     '$filter',
-    `Which operations are returned: eq, ne and in of ${filterProperties.join(', ')}, with and, or, not and parentheses. ` +
+    `Which operations are returned: eq, ne and in of ${filterProperties.join(', ')}, lt, le, gt and ge of times, startswith of clientContext, with and, or, not and parentheses. ` +
       `There may be at most ${MAX_COMPARISONS} comparisons, and ${MAX_FILTER_LENGTH} characters as it is sent, percent-encoded.`,
     { maxLength: MAX_FILTER_LENGTH, examples: ["status eq 'Running'"] },
   ),

@@ -22,7 +22,8 @@ const controlInformation = {
 };
 
 /** Operations, whole or with the selected properties, as `entityBody.ts` makes them. */
-const entity = z.strictObject({ ...context, ...controlInformation, ...properties.shape });
+const withoutTimes = properties.omit({ createdDateTime: true, lastActionDateTime: true });
+const entity = z.strictObject({ ...context, ...controlInformation, ...withoutTimes.shape });
 const selected = z.strictObject({
   ...contextUnlessListed,
   ...controlInformation,
@@ -87,7 +88,14 @@ const notification = {
   clientState: z.string().nullable().describe('The clientState of the subscription.'),
   tenantId: z.string(),
 };
-const notifiedEntity = z.strictObject({ ...controlInformation, ...properties.shape });
+// The body of a notification is that of a request, where nothing may be read-only.
+const sent = (time: typeof properties.shape.createdDateTime) => time.unwrap().meta({ readOnly: false }).nullable();
+const notifiedEntity = z.strictObject({
+  ...controlInformation,
+  ...properties.shape,
+  createdDateTime: sent(properties.shape.createdDateTime),
+  lastActionDateTime: sent(properties.shape.lastActionDateTime),
+});
 const deletedEntity = z.strictObject({
   '@odata.type': controlInformation['@odata.type'],
   id: properties.shape.id,

@@ -1,7 +1,7 @@
 // The bodies of notifications. Microsoft Graph, "changeNotificationCollection" and "Lifecycle notifications".
 import { toEntity } from '../odata/entityBody.ts';
 import type { ChangeType } from '../operation/changeListener.ts';
-import type { OperationVersion } from '../operation/playPromptOperation.ts';
+import { type OperationVersion, propertyNames } from '../operation/playPromptOperation.ts';
 import type { LifecycleEntry } from './outboxEntry.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -20,7 +20,7 @@ export function toChangeNotification(
     clientState,
     tenantId: tenant,
     resource: `playPromptOperation/${operationId}`,
-    resourceData: version ? toEntity(version, undefined) : deleted,
+    resourceData: version ? toEntity(version, propertyNames) : deleted,
   });
 }
 

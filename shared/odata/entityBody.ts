@@ -1,4 +1,9 @@
-import type { OperationVersion, PlayPromptOperation, PropertyName } from '../operation/playPromptOperation.ts';
+import {
+  defaultProperties,
+  type OperationVersion,
+  type PlayPromptOperation,
+  type PropertyName,
+} from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';
 
 /** The longest origin, in characters: that of any header which is looked into. */
@@ -51,7 +56,7 @@ function contextUrl(root: string, selected: readonly PropertyName[] | undefined)
 
 /** An entity of a response: annotations, then the properties in the order of the reference page, or those selected. */
 export function toEntity({ operation, etag }: OperationVersion, selected: readonly PropertyName[] | undefined) {
-  const { id, clientContext, resultInfo, status, completionReason } = operation;
+  const { id, clientContext, resultInfo, status, completionReason, createdDateTime, lastActionDateTime } = operation;
   const annotations = { '@odata.type': '#microsoft.graph.playPromptOperation', '@odata.etag': etag };
   const properties = {
     id,
@@ -59,8 +64,10 @@ export function toEntity({ operation, etag }: OperationVersion, selected: readon
     resultInfo: resultInfo && { '@odata.type': 'microsoft.graph.resultInfo', ...resultInfo },
     status,
     completionReason,
+    createdDateTime,
+    lastActionDateTime,
   } satisfies Record<PropertyName, unknown>;
-  return { ...annotations, ...(selected ? pick(properties, selected) : properties) };
+  return { ...annotations, ...pick(properties, selected ?? defaultProperties) };
 }
 
 function pick<Value extends object>(value: Value, names: readonly string[]): Partial<Value>;

@@ -1,4 +1,5 @@
-import { type Filter, type FilterProperty, filterable } from '../operation/filter.ts';
+import * as z from 'zod';
+import { type Comparison, type Filter, type FilterProperty, filterable, isTime } from '../operation/filter.ts';
 import { quoted as shortened } from '../serviceError.ts';
 import { encodeQueryValue, invalidOption } from './queryOptions.ts';
 
@@ -20,20 +21,22 @@ const enumTypes = {
   status: 'microsoft.graph.operationStatus',
   completionReason: 'microsoft.graph.playPromptCompletionReason',
   clientContext: undefined,
+  createdDateTime: undefined,
+  lastActionDateTime: undefined,
 } as const satisfies Record<FilterProperty, string | undefined>;
 export const filterProperties = [
-  'id',
-  'status',
-  'completionReason',
-  'clientContext',
+  ...['id', 'status', 'completionReason', 'clientContext', 'createdDateTime', 'lastActionDateTime'],
 ] as const satisfies FilterProperty[];
 
+const EQUALITY = ['eq', 'ne'] as const satisfies Comparison[];
+const ORDER = ['lt', 'le', 'gt', 'ge'] as const satisfies Comparison[];
+
 const TOKEN =
-  /[ \t]*(?<token>(?<enumeration>[A-Za-z_][\w.]*'(?:[^']|'')*')|(?<text>'(?:[^']|'')*')|(?<word>[A-Za-z_][\w./]*)|\d[\w.:-]*|[(),])[ \t]*/gy;
+  /[ \t]*(?<token>(?<enumeration>[A-Za-z_][\w.]*'(?:[^']|'')*')|(?<text>'(?:[^']|'')*')|(?<time>\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,12})?)?(?:[Zz]|[+ -]\d\d:\d\d))|(?<word>[A-Za-z_][\w./]*)|\d[\w.:-]*|[(),])[ \t]*/gy;
 
 /**
- * Reads `$filter`, OData URL Conventions, section 5.1.1: `eq`, `ne` and `in` of `id`, `status`, `completionReason` and
- * `clientContext`, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
+ * Reads `$filter`, OData URL Conventions, section 5.1.1: `eq`, `ne` and `in` of the properties, and `lt`, `le`, `gt` and `ge` of
+ * times, and `startswith` of `clientContext`, with `and`, `or`, `not` and parentheses. Operators, properties and members of enumerations are
  * case-insensitive.
  *
  * @throws ServiceError `invalidRequest` with what is wrong and where, or which limit the filter exceeds
@@ -79,20 +82,22 @@ function parse(source: string): Filter {
     }
     if (!take('not')) return comparison();
     // `not` binds more tightly than a comparison, which therefore needs parentheses.
-    if (token() !== '(' && token() !== 'not') throw expected('( after not');
+    if (token() !== '(' && token() !== 'not' && token() !== 'startswith') throw expected('( after not');
     return { operator: 'not', operand: unary(depth + 1) };
   }
 
   function comparison(): Filter {
+    if (take('startswith')) return startsWith();
     const property = filterProperties.find((name) => take(name));
     const word = tokens[next]?.groups?.word;
     if (property === undefined && word !== undefined) {
       throw refuse(`cannot compare ${shortened(word)}, but only ${filterProperties.join(', ')}`);
     }
     if (property === undefined) throw expected(`not, ( or one of ${filterProperties.join(', ')}`);
-    if (take('eq')) return { operator: 'eq', property, value: literal(property) };
-    if (take('ne')) return { operator: 'ne', property, value: literal(property) };
-    if (!take('in')) throw expected('eq, ne or in');
+    const operators: readonly Comparison[] = isTime(property) ? [...EQUALITY, ...ORDER] : EQUALITY;
+    const operator = operators.find((name) => take(name));
+    if (operator !== undefined) return { operator, property, value: literal(property) };
+    if (!take('in')) throw expected(`${operators.join(', ')} or in`);
     if (!take('(')) throw expected('( after in');
     const values = [literal(property)];
     while (take(',')) values.push(literal(property));
@@ -100,10 +105,21 @@ function parse(source: string): Filter {
     return { operator: 'in', property, values };
   }
 
+  /** The store makes two comparisons of it. */
+  function startsWith(): Filter {
+    for (const part of ['(', 'clientContext', ',']) if (!take(part)) throw expected(`startswith(clientContext,'...')`);
+    if (tokens[next]?.groups?.text === undefined) throw expected('text in quotes');
+    comparisons += 1;
+    const value = literal('clientContext') ?? '';
+    if (!take(')')) throw expected(')');
+    return { operator: 'startswith', property: 'clientContext', value };
+  }
+
   /** OData ABNF, primitiveLiteral. Like Graph, it takes a member of an enumeration as plain text too. */
   function literal(property: FilterProperty): string | null {
     comparisons += 1;
     if (comparisons > MAX_COMPARISONS) throw refuse(`compares to more than ${MAX_COMPARISONS} values`);
+    if (isTime(property)) return time();
     if (take('null')) return null;
     const type = enumTypes[property];
     const members: readonly string[] | undefined = filterable[property];
@@ -116,6 +132,14 @@ function parse(source: string): Filter {
     }
     next += 1;
     return known;
+  }
+
+  /** OData ABNF, dateTimeOffsetValue, as a sortable time. */
+  function time(): string {
+    const value = sortable(tokens[next]?.groups?.time ?? '');
+    if (value === undefined) throw expected('a time such as 2026-11-23T14:18:02Z');
+    next += 1;
+    return value;
   }
 
   /** The next token, in lower case. A string keeps its quotes, so that it never equals a word. */
@@ -134,6 +158,22 @@ function parse(source: string): Filter {
     const at = found ? `at character ${source.indexOf(found.groups?.token ?? '', found.index) + 1}` : 'at its end';
     return refuse(`is not valid ${at}: expected ${wanted}`);
   }
+}
+
+const dateTimeOffset = z.iso.datetime({ offset: true });
+
+/** A time with any offset as a sortable one; undefined when there is no such time. A plus in a query is a space. */
+function sortable(literal: string): string | undefined {
+  const text = literal
+    .toUpperCase()
+    .replace(' ', '+')
+    .replace(/^(.{16})(?!:)/, '$1:00');
+  if (!dateTimeOffset.safeParse(text).success) return undefined;
+  const [, fraction = ''] = /\.(\d+)/.exec(text) ?? [];
+  const utc = new Date(text.replace(/\.\d+/, '')).toISOString();
+  // A year of five digits, or before the first, would not sort.
+  if (!/^\d{4}-/.test(utc)) return undefined;
+  return utc.slice(0, 20) + fraction.slice(0, 3).padEnd(3, '0') + fraction.slice(3).replace(/0+$/, '');
 }
 
 const refuse = (message: string) => invalidOption('$filter', message);

@@ -1,4 +1,4 @@
-import { type PropertyName, propertyNames } from '../operation/playPromptOperation.ts';
+import { defaultProperties, type PropertyName, propertyNames } from '../operation/playPromptOperation.ts';
 import { Faults, invalidRequest, quoted, type ServiceError } from '../serviceError.ts';
 
 /**
@@ -53,9 +53,9 @@ export function invalidOption(name: string, text: string): ServiceError {
 }
 
 /**
- * Reads `$select`: names of properties in any casing, separated by commas, or `*`. OData Protocol, 11.2.5.1.
+ * Reads `$select`: names of properties in any casing, separated by commas, or `*`, which is all but the times. OData Protocol, 11.2.5.1.
  *
- * @returns the selected properties, in the order of the resource; undefined for all
+ * @returns the selected properties, in the order of the resource; undefined for all but the times
  * @throws ServiceError `invalidRequest` that names each member which is not a property
  */
 export function readSelect(value: string | undefined): readonly PropertyName[] | undefined {
@@ -69,8 +69,8 @@ export function readSelect(value: string | undefined): readonly PropertyName[] |
     faults.add(INVALID_OPTION, '$select', text);
   }
   faults.throwIfAny();
-  if (members.includes('*')) return undefined;
-  const selected = new Set(members.map(known));
+  const selected = new Set(members.flatMap((member) => (member === '*' ? defaultProperties : (known(member) ?? []))));
+  if (members.includes('*') && selected.size === defaultProperties.length) return undefined;
   return propertyNames.filter((name) => selected.has(name));
 }
 

@@ -69,6 +69,15 @@ const status = member('operationStatus', operationStatuses).describe('The status
 const completionReason = member('playPromptCompletionReason', completionReasons)
   .nullable()
   .describe('Why the prompt ended.');
+/** A property that the service sets: a time in UTC, which is null if the operation was stored before it had one. */
+const computedTime = (description: string) =>
+  z.iso.datetime({ precision: 3 }).meta({ readOnly: true, description }).nullable();
+/** A property of a body that is ignored, whatever it is: OData Protocol, 11.4.3. */
+const ignoredTime = z
+  .unknown()
+  .transform(() => undefined)
+  .meta({ readOnly: true, type: ['string', 'null'], format: 'date-time', description: 'Ignored.' })
+  .optional();
 /** Metadata of the schemas of resultInfo. */
 const resultInfo = { title: 'resultInfo', description: 'The result of the operation.' };
 
@@ -79,6 +88,8 @@ export const playPromptOperation = z.strictObject({
   resultInfo: z.strictObject({ code, subcode, message }).meta(resultInfo).nullable(),
   status,
   completionReason,
+  createdDateTime: computedTime('When the operation was created.'),
+  lastActionDateTime: computedTime('When the operation last changed. It increases with every change.'),
 });
 export type PlayPromptOperation = z.infer<typeof playPromptOperation>;
 
@@ -89,9 +100,12 @@ export interface OperationVersion {
   readonly etag: string;
 }
 
-/** The names of its properties, in the order of the reference page. */
+/** The names of its properties, in the order of the reference page, and its times. */
 export type PropertyName = keyof PlayPromptOperation;
 export const propertyNames: readonly PropertyName[] = playPromptOperation.keyof().options;
+export const timeProperties = ['createdDateTime', 'lastActionDateTime'] as const satisfies PropertyName[];
+/** The properties that are returned without `$select`: times only with it, and in notifications. */
+export const defaultProperties = propertyNames.filter((name) => !timeProperties.some((time) => time === name));
 
 /** `@odata.type`: the name of a type, with or without `#`; null is as absent. */
 const odataType = (name: string) =>
@@ -120,27 +134,44 @@ export const playPromptOperationPatch = z.strictObject({
     .optional(),
   status: status.optional(),
   completionReason: completionReason.optional(),
+  createdDateTime: ignoredTime,
+  lastActionDateTime: ignoredTime,
 });
 export type PlayPromptOperationPatch = z.infer<typeof playPromptOperationPatch>;
 
 /** A new operation, with an id and the initial values. */
 export function newPlayPromptOperation(id: string): PlayPromptOperation {
-  return { id, clientContext: null, resultInfo: null, status: 'NotStarted', completionReason: null };
+  const times = { createdDateTime: null, lastActionDateTime: null };
+  return { id, clientContext: null, resultInfo: null, status: 'NotStarted', completionReason: null, ...times };
 }
 
 /**
  * Merges a patch into an operation, as JSON Merge Patch does (RFC 7396): what is absent stays, null clears, and the
  * members of `resultInfo` merge one by one. A new `resultInfo` has code 0, subcode 0 and no message unless the patch sets
- * them. The id never changes.
+ * them. The id and the times stay.
  */
 export function applyPatch(operation: PlayPromptOperation, patch: PlayPromptOperationPatch): PlayPromptOperation {
   return {
-    id: operation.id,
+    ...operation,
     clientContext: patch.clientContext === undefined ? operation.clientContext : patch.clientContext,
     resultInfo: patchedResultInfo(operation.resultInfo, patch.resultInfo),
     status: patch.status ?? operation.status,
     completionReason: patch.completionReason === undefined ? operation.completionReason : patch.completionReason,
   };
+}
+
+/**
+ * An operation with the times of a change from `current`, or of its creation if there is none. `lastActionDateTime` increases
+ * strictly, although the clocks of instances differ.
+ */
+export function withTimes(
+  operation: PlayPromptOperation,
+  current: PlayPromptOperation | undefined,
+  now: number,
+): PlayPromptOperation {
+  const last = current?.lastActionDateTime ?? null;
+  const time = new Date(last === null ? now : Math.max(now, Date.parse(last) + 1)).toISOString();
+  return { ...operation, createdDateTime: current ? current.createdDateTime : time, lastActionDateTime: time };
 }
 
 function patchedResultInfo(

@@ -68,7 +68,13 @@ export function repeatableRequest(
 
 const digest = (value: unknown) => hash('sha256', JSON.stringify(value), 'base64url');
 
-const version: z.ZodType<OperationVersion> = z.object({ operation: playPromptOperation, etag: z.string() });
+const { createdDateTime, lastActionDateTime } = playPromptOperation.shape;
+/** A response that was stored before operations had times has none. */
+const operation = playPromptOperation.extend({
+  createdDateTime: createdDateTime.default(null),
+  lastActionDateTime: lastActionDateTime.default(null),
+});
+const version: z.ZodType<OperationVersion> = z.object({ operation, etag: z.string() });
 
 /** The repeatable requests that an operation received, as they are stored with it. */
 export const repeatableHistory = z.object({

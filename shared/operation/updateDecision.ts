@@ -9,6 +9,7 @@ import {
   type OperationVersion,
   type PlayPromptOperation,
   type PlayPromptOperationPatch,
+  withTimes,
 } from './playPromptOperation.ts';
 import { failedPrecondition, type Preconditions } from './preconditions.ts';
 import { findRepetition, nextHistory, type RepeatableHistory, type RepeatableRequest } from './repeatability.ts';
@@ -70,12 +71,12 @@ export function decideUpdate(
   const outcome = isUnknown ? 'unknown' : 'refused';
   if (repetition.response) return { step: 'answer', version: repetition.response, outcome };
 
-  const next = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
+  const patched = applyPatch(current?.operation ?? newPlayPromptOperation(id), patch);
   const failed =
     repetition.refusal ??
     failedPrecondition(preconditions, current?.etag) ??
-    (keepsFinalStatus && current ? statusConflict(current.operation, next) : undefined);
-  const isSame = current !== undefined && isDeepStrictEqual(next, current.operation);
+    (keepsFinalStatus && current ? statusConflict(current.operation, patched) : undefined);
+  const isSame = current !== undefined && isDeepStrictEqual(patched, current.operation);
   const isUnchanged = isSame && !repeatable;
   if (isCached) {
     const isPresumed = current !== undefined || preconditions.ifNoneMatch === '*';
@@ -89,6 +90,7 @@ export function decideUpdate(
   if (isUnchanged) return { step: 'answer', version: current, outcome };
   const changeType = current ? 'updated' : 'created';
   const history = nextHistory(current, repeatable, now);
+  const next = isSame ? patched : withTimes(patched, current?.operation, now);
   return { step: 'write', next, changeType: isSame ? undefined : changeType, history, outcome };
 }
 

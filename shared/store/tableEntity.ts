@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import * as z from 'zod';
-import type { FilterProperty } from '../operation/filter.ts';
+import { type FilterProperty, toSortable } from '../operation/filter.ts';
 import {
   type OperationVersion,
   type PlayPromptOperation,
@@ -23,6 +23,9 @@ export function keysOf(tenant: string, id: string): { readonly partitionKey: str
   return { partitionKey: partitionKeyOf(tenant, id), rowKey: id };
 }
 
+/** A sortable time. An operation that was stored before it had one has no such column: no comparison finds it. */
+const storedTime = z.string().nullish();
+
 /**
  * An operation as a row. A nullable property that can be filtered by is stored as JSON, so that its column always exists:
  * Table Storage, Cosmos DB and Azurite treat a missing column differently in comparisons. Members of `resultInfo` that are
@@ -36,6 +39,8 @@ const tableRow = z.object({
   resultInfoMessage: z.string().nullish(),
   status: z.string(),
   completionReason: json,
+  createdDateTime: storedTime,
+  lastActionDateTime: storedTime,
   etag: z.string().min(1),
 });
 
@@ -55,21 +60,31 @@ export const KEY_COLUMNS = ['PartitionKey', 'RowKey'];
 /** The columns of the properties of an operation. */
 export const OPERATION_COLUMNS = [
   ...['RowKey', 'clientContext', 'resultInfoCode', 'resultInfoSubcode', 'resultInfoMessage', 'status'],
-  'completionReason',
+  ...['completionReason', 'createdDateTime', 'lastActionDateTime'],
 ];
+
+/**
+ * The characters after which no other is next, whether a store compares code units or code points: they are escaped, so that
+ * a text that ends in one has a next one too.
+ */
+const LAST = /[\ud7ff\uffff]|\u{10ffff}/gu;
+const escaped = (character: string) =>
+  character.replace(/[\ud7ff-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 
 /** The columns of the properties that can be filtered by. */
 export const toColumn = {
   id: String,
-  clientContext: JSON.stringify,
+  clientContext: (value: string | null) => JSON.stringify(value).replace(LAST, escaped),
   status: String,
   completionReason: JSON.stringify,
+  createdDateTime: String,
+  lastActionDateTime: String,
 } satisfies Record<FilterProperty, (value: string | null) => string>;
 
 /** The row of an operation. */
 export function toTableEntity(
   tenant: string,
-  { id, clientContext, resultInfo, status, completionReason }: PlayPromptOperation,
+  { id, clientContext, resultInfo, status, completionReason, createdDateTime, lastActionDateTime }: PlayPromptOperation,
   writes: readonly string[],
   history?: RepeatableHistory,
 ): TableEntity {
@@ -79,6 +94,8 @@ export function toTableEntity(
     clientContext: toColumn.clientContext(clientContext),
     status: toColumn.status(status),
     completionReason: toColumn.completionReason(completionReason),
+    ...(createdDateTime !== null && { createdDateTime: toSortable(createdDateTime) }),
+    ...(lastActionDateTime !== null && { lastActionDateTime: toSortable(lastActionDateTime) }),
     writes: writes.join(),
     ...(requests !== undefined && { repeatability: JSON.stringify(repeatability), repeatableRequests: requests }),
     ...(resultInfo && { resultInfoCode: resultInfo.code, resultInfoSubcode: resultInfo.subcode }),
@@ -112,10 +129,14 @@ export function fromListedEntity(row: unknown): OperationVersion {
       resultInfo: code === null && subcode === null ? null : { code, subcode, message },
       status: columns.status,
       completionReason: columns.completionReason,
+      createdDateTime: fromSortable(columns.createdDateTime),
+      lastActionDateTime: fromSortable(columns.lastActionDateTime),
     } satisfies Record<keyof PlayPromptOperation, unknown>),
     etag,
   };
 }
+
+const fromSortable = (time: string | null | undefined) => (time == null ? null : `${time}Z`);
 
 /** The operation in a row with only OPERATION_COLUMNS; undefined when the row is damaged. */
 export function tryFromListedEntity(row: unknown): OperationVersion | undefined {

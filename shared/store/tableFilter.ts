@@ -1,5 +1,5 @@
 // Queries in the filter language of Table Storage.
-import type { Filter, FilterProperty } from '../operation/filter.ts';
+import type { Comparison, Filter, FilterProperty } from '../operation/filter.ts';
 import { finalStatuses, isId, MAX_CLIENT_CONTEXT_LENGTH } from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';
 import { toColumn } from './tableEntity.ts';
@@ -53,10 +53,17 @@ function condition(filter: Filter, isNegated: boolean): Condition {
       const parts = filter.values.map((value) => comparison(filter.property, isNegated ? 'ne' : 'eq', value));
       return join(isNegated ? 'and' : 'or', parts);
     }
+    case 'startswith':
+      return beginning(filter.value, isNegated);
     default:
-      return comparison(filter.property, (filter.operator === 'eq') === isNegated ? 'ne' : 'eq', filter.value);
+      return comparison(filter.property, isNegated ? negated[filter.operator] : filter.operator, filter.value);
   }
 }
+
+const negated = { eq: 'ne', ne: 'eq', lt: 'ge', ge: 'lt', gt: 'le', le: 'gt' } as const satisfies Record<
+  Comparison,
+  Comparison
+>;
 
 function join(operator: 'and' | 'or', parts: readonly Condition[]): Condition {
   // What decides the whole, and what does not matter to it.
@@ -66,7 +73,19 @@ function join(operator: 'and' | 'or', parts: readonly Condition[]): Condition {
   return texts.length === 0 ? !decisive : texts.length === 1 ? String(texts[0]) : `(${texts.join(` ${operator} `)})`;
 }
 
-function comparison(property: FilterProperty, operator: 'eq' | 'ne', value: string | null): Condition {
+/** What begins with a text, or does not: it is not less, but less than with the next character at the end. */
+function beginning(text: string, isNegated: boolean): Condition {
+  if (text.length > MAX_CLIENT_CONTEXT_LENGTH) return isNegated;
+  const characters = Array.from(toColumn.clientContext(text).slice(0, -1));
+  const next = String.fromCodePoint((characters.at(-1)?.codePointAt(0) ?? 0) + 1);
+  const least = `'${characters.join('').replaceAll("'", "''")}'`;
+  const limit = `'${[...characters.slice(0, -1), next].join('').replaceAll("'", "''")}'`;
+  return isNegated
+    ? `(clientContext lt ${least} or clientContext ge ${limit})`
+    : `(clientContext ge ${least} and clientContext lt ${limit})`;
+}
+
+function comparison(property: FilterProperty, operator: Comparison, value: string | null): Condition {
   // No operation can have such a value, and the query would be too long.
   if (property === 'clientContext' && (value?.length ?? 0) > MAX_CLIENT_CONTEXT_LENGTH) return operator === 'ne';
   if (property === 'id' && !isId(value)) return operator === 'ne';

@@ -23,6 +23,11 @@ beforeAll(async () => {
   otherTenant = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
   await app.send({ token: otherTenant, body: { id: 'theirs' } });
   for (const operation of all) expect((await app.send({ body: operation })).status).toBe(200);
+  // Those of the bodies are ignored.
+  for (const operation of all) {
+    const { json } = await get(`/${operation.id}?$select=createdDateTime,lastActionDateTime`);
+    Object.assign(operation, { createdDateTime: json.createdDateTime, lastActionDateTime: json.lastActionDateTime });
+  }
 });
 afterAll(() => app.close());
 

@@ -215,7 +215,8 @@ test.concurrent('a change that matches is notified with the operation, its ETag 
   const { status, headers, json } = await app.send({ path, body: { status: 'Completed' } });
   expect(status).toBe(200);
   await app.send({ path, body: { status: 'Completed' } });
-  const { '@odata.context': _, ...resourceData } = json;
+  const times = (await app.send({ method: 'GET', path: `${path}?$select=createdDateTime,lastActionDateTime` })).json;
+  const { '@odata.context': _, ...resourceData } = { ...json, ...times };
   expect(resourceData['@odata.etag']).toBe(headers.get('etag'));
   const resource = `playPromptOperation/${id}`;
   const completed = { changeType: 'updated', clientState: 'mine', resource, resourceData };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { filterProperties, MAX_COMPARISONS } from '../../shared/odata/filterOption.ts';
-import type { Filter } from '../../shared/operation/filter.ts';
+import { type Filter, type FilterProperty, isTime } from '../../shared/operation/filter.ts';
 import {
   completionReasons,
   operationStatuses,
@@ -24,19 +24,39 @@ export const contexts = [
   '+',
   'a,b',
   '\u0001',
+  ...['\uffff', '\uffffa', '\u{10ffff}', '\u{10ffff}\ue000', '\ud7ff', '\ud7ff\ue000', '\u{10000}', '\ue000'],
 ];
 
-const values = {
+/** What contexts begin with, and what none does. */
+export const prefixes = [...contexts, 'é', "o'", '\\"', '~', '\u{1ffff}'];
+
+/** Sortable times, of operations and beside them. */
+const time = fc.constantFrom(
+  ...['2026-11-23T14:18:02.000', '2026-11-23T14:18:02.001', '2026-11-23T14:18:02.100', '0000-01-01T00:00:00.000'],
+  ...['2026-11-23T14:18:02.0005', '2026-11-23T14:18:02.100000000001', '9999-12-31T23:59:59.999'],
+);
+
+const values: Record<(typeof filterProperties)[number], fc.Arbitrary<string | null>> = {
   id: fc.constantFrom('op-0', 'op-1', 'op-4', 'OP-1', 'theirs'),
   status: fc.constantFrom(...operationStatuses, null),
   completionReason: fc.constantFrom(...completionReasons, null),
   clientContext: fc.constantFrom(...contexts, null),
+  createdDateTime: time,
+  lastActionDateTime: time,
 };
+
+const startsWith: fc.Arbitrary<Filter> = fc.record({
+  operator: fc.constant('startswith'),
+  property: fc.constant('clientContext'),
+  value: fc.constantFrom(...prefixes),
+});
 
 const comparison: fc.Arbitrary<Filter> = fc.constantFrom(...filterProperties).chain((property) =>
   fc.oneof(
     fc.record({
-      operator: fc.constantFrom('eq' as const, 'ne' as const),
+      operator: isTime(property)
+        ? fc.constantFrom(...(['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const))
+        : fc.constantFrom('eq' as const, 'ne' as const),
       property: fc.constant(property),
       value: values[property],
     }),
@@ -54,6 +74,7 @@ export const filters: fc.Arbitrary<Filter> = fc
     filter: fc.oneof(
       { maxDepth: 4, depthSize: 'small' },
       comparison,
+      startsWith,
       fc.record({ operator: fc.constant('not' as const), operand: tie('filter') }),
       fc.record({
         operator: fc.constantFrom('and' as const, 'or' as const),
@@ -73,6 +94,8 @@ export function comparisonsOf(filter: Filter): number {
       return comparisonsOf(filter.left) + comparisonsOf(filter.right);
     case 'in':
       return filter.values.length;
+    case 'startswith':
+      return 2;
     default:
       return 1;
   }
@@ -88,28 +111,58 @@ export function textOf(filter: Filter): string {
     case 'and':
       return `${inner(filter.left, 'or')} and ${inner(filter.right, 'or', 'and')}`;
     case 'not':
-      return `not ${inner(filter.operand, 'or', 'and', 'eq', 'ne', 'in')}`;
+      return `not ${inner(filter.operand, 'or', 'and', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'in')}`;
+    case 'startswith':
+      return `startswith(clientContext,${literal(filter.value, 'clientContext')})`;
     case 'in':
-      return `${filter.property} in (${filter.values.map(literal).join(', ')})`;
+      return `${filter.property} in (${filter.values.map((value) => literal(value, filter.property)).join(', ')})`;
     default:
-      return `${filter.property} ${filter.operator} ${literal(filter.value)}`;
+      return `${filter.property} ${filter.operator} ${literal(filter.value, filter.property)}`;
   }
 }
 
-const literal = (value: string | null) => (value === null ? 'null' : `'${value.replaceAll("'", "''")}'`);
+const literal = (value: string | null, property: FilterProperty) =>
+  value === null ? 'null' : isTime(property) ? `${value}Z` : `'${value.replaceAll("'", "''")}'`;
 
-/** What a filter means. */
+/** What a filter means. A comparison of a time that there is not is neither true nor false. */
 export function fulfils(operation: PlayPromptOperation, filter: Filter): boolean {
-  switch (filter.operator) {
-    case 'and':
-      return fulfils(operation, filter.left) && fulfils(operation, filter.right);
-    case 'or':
-      return fulfils(operation, filter.left) || fulfils(operation, filter.right);
-    case 'not':
-      return !fulfils(operation, filter.operand);
-    case 'in':
-      return filter.values.includes(operation[filter.property]);
-    default:
-      return (operation[filter.property] === filter.value) === (filter.operator === 'eq');
+  return outcome(operation, filter) === true;
+}
+
+function outcome(operation: PlayPromptOperation, filter: Filter): boolean | undefined {
+  if (filter.operator === 'not') {
+    const inner = outcome(operation, filter.operand);
+    return inner === undefined ? undefined : !inner;
   }
+  if ('left' in filter) {
+    const outcomes = [outcome(operation, filter.left), outcome(operation, filter.right)];
+    const decisive = filter.operator === 'or';
+    return outcomes.includes(decisive) ? decisive : outcomes.includes(undefined) ? undefined : !decisive;
+  }
+  const value = operation[filter.property];
+  if (isTime(filter.property)) {
+    if (value === null) return undefined;
+    const differences = ('values' in filter ? filter.values : [filter.value]).map(
+      (each) => picoseconds(value) - picoseconds(`${each}Z`),
+    );
+    const [difference = 0n] = differences;
+    const results = { eq: difference === 0n, lt: difference < 0n, gt: difference > 0n };
+    const all = {
+      ...results,
+      ne: !results.eq,
+      le: !results.gt,
+      ge: !results.lt,
+      in: differences.includes(0n),
+      startswith: false,
+    };
+    return all[filter.operator];
+  }
+  if (filter.operator === 'in') return filter.values.includes(value);
+  if (filter.operator === 'startswith') return value !== null && value.indexOf(filter.value) === 0;
+  return (value === filter.value) === (filter.operator === 'eq');
+}
+
+function picoseconds(time: string): bigint {
+  const [, seconds, fraction = ''] = /^(.*)\.(\d+)Z$/.exec(time) ?? [];
+  return BigInt(Date.parse(`${seconds}Z`)) * 1_000_000_000n + BigInt(fraction.padEnd(12, '0'));
 }

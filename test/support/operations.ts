@@ -15,6 +15,8 @@ export function anOperation(changes: Partial<PlayPromptOperation> = {}): PlayPro
     resultInfo: { code: 200, subcode: 1, message: 'played' },
     status: 'Completed',
     completionReason: 'completedSuccessfully',
+    createdDateTime: '2026-11-23T14:18:02.000Z',
+    lastActionDateTime: '2026-11-23T14:18:02.586Z',
     ...changes,
   };
 }
@@ -22,6 +24,11 @@ export function anOperation(changes: Partial<PlayPromptOperation> = {}): PlayPro
 const text = (maxLength: number) =>
   fc.string({ unit: 'binary', maxLength }).filter((value) => value.length <= maxLength && !value.includes('\0'));
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+/** Times that a filter can tell apart only if it compares all of each, and few enough to be met again. */
+const time = fc.constantFrom(
+  ...['2026-11-23T14:18:02.000Z', '2026-11-23T14:18:02.001Z', '2026-11-23T14:18:02.100Z', '0000-01-01T00:00:00.000Z'],
+  null,
+);
 /** Operations of every kind that there can be. */
 export const operations: fc.Arbitrary<PlayPromptOperation> = fc.record({
   id: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/),
@@ -29,4 +36,6 @@ export const operations: fc.Arbitrary<PlayPromptOperation> = fc.record({
   resultInfo: fc.option(fc.record({ code: int32, subcode: int32, message: fc.option(text(8192)) })),
   status: fc.constantFrom(...operationStatuses),
   completionReason: fc.option(fc.constantFrom(...completionReasons)),
+  createdDateTime: time,
+  lastActionDateTime: time,
 });

@@ -78,6 +78,12 @@ describe('the model', () => {
 
   test('has the types, limits and members that the resource has', () => {
     expect(declared.id).toMatchObject({ $MaxLength: 128 });
+    for (const time of [declared.createdDateTime, declared.lastActionDateTime]) {
+      expect(time).toEqual({
+        ...{ $Type: 'Edm.DateTimeOffset', $Precision: 3, $Nullable: true },
+        ...{ '@Core.Computed': true, '@Core.Description': expect.any(String) },
+      });
+    }
     expect(declared.clientContext).toMatchObject({ $MaxLength: 256 });
     expect(types.resultInfo).toMatchObject({
       $Kind: 'ComplexType',

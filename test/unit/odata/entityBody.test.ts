@@ -37,8 +37,8 @@ describe('the entity in a response', () => {
 
   test('has its annotations first, then its properties in the order of the reference page', () => {
     const operation = anOperation({ id: 'a' });
-    const { clientContext, resultInfo, status, completionReason } = operation;
-    const shuffled = { completionReason, status, resultInfo, clientContext, id: 'a' };
+    const { clientContext, resultInfo, status, completionReason, ...times } = operation;
+    const shuffled = { ...times, completionReason, status, resultInfo, clientContext, id: 'a' };
     expect(JSON.stringify(toEntityBody(root, shuffled, 'W/"1"'))).toBe(
       JSON.stringify({
         '@odata.context': 'https://host/v1.0/$metadata#playPromptOperation/$entity',
@@ -78,13 +78,15 @@ describe('the entity in a response', () => {
 });
 
 test('an entity of which properties are selected has only these and its annotations, and its context names them', () => {
-  const body = toEntityBody('https://host/v1.0', anOperation({ id: 'a' }), 'W/"1"', ['id', 'status']);
+  const selected = ['id', 'status', 'createdDateTime'] as const;
+  const body = toEntityBody('https://host/v1.0', anOperation({ id: 'a' }), 'W/"1"', selected);
   expect(Object.entries(body)).toEqual([
-    ['@odata.context', 'https://host/v1.0/$metadata#playPromptOperation(id,status)/$entity'],
+    ['@odata.context', 'https://host/v1.0/$metadata#playPromptOperation(id,status,createdDateTime)/$entity'],
     ['@odata.type', '#microsoft.graph.playPromptOperation'],
     ['@odata.etag', 'W/"1"'],
     ['id', 'a'],
     ['status', 'Completed'],
+    ['createdDateTime', '2026-11-23T14:18:02.000Z'],
   ]);
 });
 

@@ -35,6 +35,24 @@ describe('a comparison', () => {
       "status in ('Running','completed' , null)",
       { operator: 'in', property: 'status', values: ['Running', 'Completed', null] },
     ],
+    ...[
+      ['2026-11-23T14:18:02Z', '2026-11-23T14:18:02.000'],
+      ['2026-11-23t14:18z', '2026-11-23T14:18:00.000'],
+      ['2026-11-23T14:18:02.5Z', '2026-11-23T14:18:02.500'],
+      ['2026-11-23T14:18:02.5867711Z', '2026-11-23T14:18:02.5867711'],
+      ['2026-11-23T14:18:02.100000000000Z', '2026-11-23T14:18:02.100'],
+      ['2026-11-23T14:18:02.0010-01:30', '2026-11-23T15:48:02.001'],
+      ['2026-01-01T00:00:00+14:00', '2025-12-31T10:00:00.000'],
+      // As a plus in a query arrives.
+      ['2026-01-01T00:00:00 14:00', '2025-12-31T10:00:00.000'],
+    ].map(
+      ([text, value]) =>
+        [`createddatetime GE ${text}`, { operator: 'ge', property: 'createdDateTime', value }] as const,
+    ),
+    [
+      "STARTSWITH ( clientcontext , 'call 7/''' )",
+      { operator: 'startswith', property: 'clientContext', value: "call 7/'" },
+    ],
     ["clientContext in('a')", { operator: 'in', property: 'clientContext', values: ['a'] }],
   ])('%s', (text, filter) => {
     expect(readFilter(text)).toEqual(filter);
@@ -84,7 +102,8 @@ function refusalOf(text: string): string {
 }
 
 describe('an invalid filter is a 400 with the position and what was expected there', () => {
-  const first = 'not, ( or one of id, status, completionReason, clientContext';
+  const first = 'not, ( or one of id, status, completionReason, clientContext, createdDateTime, lastActionDateTime';
+  const time = 'a time such as 2026-11-23T14:18:02Z';
   const statuses = "'NotStarted', 'Running', 'Completed', 'Failed' or null";
   test.each([
     ['', `at its end: expected ${first}`],
@@ -103,6 +122,18 @@ describe('an invalid filter is a 400 with the position and what was expected the
     ["clientContext eq 'a", 'at character 18'],
     ["clientContext eq 'a' & clientContext eq 'a'", 'at character 22'],
     ['status eq 1', `at character 11: expected ${statuses}`],
+    ['startswith clientContext', "at character 12: expected startswith(clientContext,'...')"],
+    ["startswith(status,'R')", "at character 12: expected startswith(clientContext,'...')"],
+    ['startswith(clientContext,null)', 'at character 26: expected text in quotes'],
+    ["startswith(clientContext,'a'", 'at its end: expected )'],
+    ['createdDateTime gt null', `at character 20: expected ${time}`],
+    ["createdDateTime gt '2026-11-23T14:18:02Z'", `at character 20: expected ${time}`],
+    ['createdDateTime gt 2026-02-30T00:00:00Z', `at character 20: expected ${time}`],
+    ['createdDateTime gt 9999-12-31T23:59:59-01:00', `at character 20: expected ${time}`],
+    ['createdDateTime gt 0000-01-01T00:00:00+01:00', `at character 20: expected ${time}`],
+    ['createdDateTime gt 2026-11-23', `at character 20: expected ${time}`],
+    ['createdDateTime like 2026-11-23T14:18:02Z', 'at character 17: expected eq, ne, lt, le, gt, ge or in'],
+    ['status eq 2026-11-23T14:18:02Z', `at character 11: expected ${statuses}`],
     ["not status eq 'Running'", 'at character 5: expected ( after not'],
     ["(status eq 'Running'", 'at its end: expected and, or, or )'],
     ["status eq 'Running')", 'at character 20: expected and, or, or the end of the filter'],
@@ -119,7 +150,7 @@ describe('an invalid filter is a 400 with the position and what was expected the
     ["status eq 'Running' and __proto__ eq null", '__proto__'],
   ])('%j: what cannot be compared is named, with what can', (text, name) => {
     expect(refusalOf(text)).toBe(
-      `$filter cannot compare ${name}, but only id, status, completionReason, clientContext.`,
+      `$filter cannot compare ${name}, but only id, status, completionReason, clientContext, createdDateTime, lastActionDateTime.`,
     );
   });
 });

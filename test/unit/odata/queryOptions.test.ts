@@ -106,6 +106,7 @@ describe('$select', () => {
     [undefined, undefined],
     ['*', undefined],
     ['id,*', undefined],
+    ['*,createdDateTime', [...propertyNames].slice(0, -1)],
     ['id', ['id']],
     ['status, ID ,status', ['id', 'status']],
     ['completionReason,RESULTINFO,clientcontext', ['clientContext', 'resultInfo', 'completionReason']],
@@ -136,7 +137,7 @@ describe('the message of a fault names what exists or is allowed', () => {
     ['$top must be a whole number from 1 to 999.', () => readTop('0')],
     ['$count must be true or false.', () => readCount('x')],
     [
-      '$select has "x"; allowed are id, clientContext, resultInfo, status, completionReason, and *.',
+      '$select has "x"; allowed are id, clientContext, resultInfo, status, completionReason, createdDateTime, lastActionDateTime, and *.',
       () => readSelect('x'),
     ],
   ])('%s', (message, run) => {

@@ -64,7 +64,7 @@ describe('a removal', () => {
     expect(operations.getCached(TENANT, id)).toBeUndefined();
     expect(elsewhere.getCached(TENANT, id)).toBeDefined();
     // An update that begins with what is remembered finds out, and begins anew.
-    expect((await update(id, { clientContext: 'again' }, elsewhere)).operation).toEqual({
+    expect((await update(id, { clientContext: 'again' }, elsewhere)).operation).toMatchObject({
       id,
       clientContext: 'again',
       resultInfo: null,

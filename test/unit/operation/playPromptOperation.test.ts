@@ -27,6 +27,8 @@ const operations: fc.Arbitrary<PlayPromptOperation> = fc.record(
     resultInfo: fc.option(fc.record({ code: int32, subcode: int32, message: text }, plain)),
     status,
     completionReason,
+    createdDateTime: fc.constantFrom('2026-11-23T14:18:02.000Z', null),
+    lastActionDateTime: fc.constantFrom('2026-11-23T14:18:02.001Z', null),
   },
   plain,
 );
@@ -63,6 +65,8 @@ function expected(operation: PlayPromptOperation, patch: PlayPromptOperationPatc
   return {
     clientContext: null,
     completionReason: null,
+    createdDateTime: null,
+    lastActionDateTime: null,
     ...rest,
     resultInfo: isObject(resultInfo) ? { code: 0, subcode: 0, message: null, ...resultInfo } : null,
   };
@@ -132,6 +136,8 @@ test('a new operation has not started, and has nothing else', () => {
     resultInfo: null,
     status: 'NotStarted',
     completionReason: null,
+    createdDateTime: null,
+    lastActionDateTime: null,
   });
 });
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
+import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
 import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
@@ -160,4 +161,45 @@ test('updates of one operation by one instance wait for each other', async () =>
   await Promise.all(patches.map((request) => updateIt(TENANT, request, signal)));
   expect(most).toBe(1);
   expect((await stored(id))?.operation.clientContext).toBe('49');
+});
+
+describe('the times of an operation', () => {
+  const NOW = Date.UTC(2026, 10, 23);
+  const iso = (time: number) => new Date(time).toISOString();
+  /** An update by an instance, by whose clock it is so many milliseconds later than it is. */
+  const updateAt = (store: OperationRepository, id: string, patch: object, ahead: number) =>
+    createUpdateOperation({ operations: store, now: () => NOW + ahead })(
+      TENANT,
+      { id, patch, preconditions: {} },
+      signal,
+    );
+  const timesOf = async (id: string) => {
+    const { createdDateTime, lastActionDateTime } = (await stored(id))?.operation ?? newPlayPromptOperation(id);
+    return [createdDateTime, lastActionDateTime];
+  };
+
+  test('of the last change increases strictly, whichever instance makes it, and stays where nothing changes', async () => {
+    const id = newId();
+    const changes = [
+      [operations, 0, 0],
+      [elsewhere, -60_000, 1],
+      [operations, 1, 2],
+      [elsewhere, 60_000, 60_000],
+      [operations, 5, 60_001],
+    ] as const;
+    for (const [n, [store, ahead, at]] of changes.entries()) {
+      await updateAt(store, id, { resultInfo: { code: n } }, ahead);
+      expect(await timesOf(id)).toEqual([iso(NOW), iso(NOW + at)]);
+    }
+    await updateAt(elsewhere, id, { resultInfo: { code: changes.length - 1 } }, 90_000);
+    expect(await timesOf(id)).toEqual([iso(NOW), iso(NOW + 60_001)]);
+  });
+
+  test('are null where it was stored before it had them, until it changes', async () => {
+    const id = newId();
+    await operations.put(TENANT, newPlayPromptOperation(id), undefined, 'w', signal);
+    expect(await timesOf(id)).toEqual([null, null]);
+    await updateAt(operations, id, { status: 'Running' }, 0);
+    expect(await timesOf(id)).toEqual([null, iso(NOW)]);
+  });
 });

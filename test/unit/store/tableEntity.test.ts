@@ -43,6 +43,8 @@ describe('a row', () => {
     ['a clientContext that is a number', { clientContext: '7' }],
     ['a clientContext that is no text', { clientContext: 7 }],
     ['no clientContext', { clientContext: undefined }],
+    ['a time that is none', { createdDateTime: '2026-11-23' }],
+    ['a time with an offset', { lastActionDateTime: '2026-11-23T14:18:02.586+01:00' }],
     ['no write ids', { writes: undefined }],
     ['repeatability that is no JSON', { repeatability: 'x' }],
     ['repeatability of another shape', { repeatability: '{"responses":[{}]}' }],

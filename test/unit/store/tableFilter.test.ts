@@ -28,7 +28,7 @@ describe('a filter', () => {
       fc.property(filters, (filter) => {
         const words = String(toTableFilter('t', filter)).replaceAll(/'(?:[^']|'')*'/g, "''");
         expect(words).not.toMatch(/\bnot\b/);
-        const comparisons = words.match(/ (?:eq|ne|ge|lt) /g)?.length ?? 0;
+        const comparisons = words.match(/ (?:eq|ne|lt|le|gt|ge) /g)?.length ?? 0;
         expect(comparisons).toBe(comparisonsOf(filter) + 2);
         expect(comparisons).toBeLessThanOrEqual(15);
       }),
@@ -55,6 +55,18 @@ describe('a filter', () => {
     ["clientContext eq 'null'", { operator: 'eq', property: 'clientContext', value: null }],
     [`clientContext eq '"null"'`, { operator: 'eq', property: 'clientContext', value: 'null' }],
     [`clientContext eq '"it''s"'`, { operator: 'eq', property: 'clientContext', value: "it's" }],
+    [
+      `(clientContext ge '"it''s&' and clientContext lt '"it''s''')`,
+      { operator: 'startswith', property: 'clientContext', value: "it's&" },
+    ],
+    [
+      `(clientContext lt '"\\udbff\\udfff' or clientContext ge '"\\udbff\\udffg')`,
+      { operator: 'not', operand: { operator: 'startswith', property: 'clientContext', value: '\u{10ffff}' } },
+    ],
+    [
+      "createdDateTime gt '2026-11-23T14:18:02.586'",
+      { operator: 'not', operand: { operator: 'le', property: 'createdDateTime', value: '2026-11-23T14:18:02.586' } },
+    ],
     ["status eq 'Running'", { operator: 'or', left: impossible, right: running }],
     ["status eq 'Running'", { operator: 'and', left: running, right: certain }],
   ])('becomes %s', (condition, filter) => {
@@ -65,6 +77,7 @@ describe('a filter', () => {
 
   test.each<[string, Filter]>([
     ['a value that no operation has', impossible],
+    ['a beginning that none has', { operator: 'startswith', property: 'clientContext', value: 'x'.repeat(257) }],
     ['it among conditions that must all hold', { operator: 'and', left: running, right: impossible }],
     ['it alone in a list', { operator: 'in', property: 'clientContext', values: ['x'.repeat(300)] }],
   ])('with %s matches nothing', (_title, filter) => {

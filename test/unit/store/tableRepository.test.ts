@@ -12,7 +12,7 @@ import { ServiceError } from '../../../shared/serviceError.ts';
 import { toTableEntity } from '../../../shared/store/tableEntity.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faultProxy.ts';
-import { contexts, filters, fulfils } from '../../support/filters.ts';
+import { contexts, filters, fulfils, prefixes } from '../../support/filters.ts';
 import { anOperation, operations as anyOperation, TENANT } from '../../support/operations.ts';
 import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
 
@@ -159,6 +159,13 @@ describe('a walk through a tenant', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  test.each(prefixes)('with a context that begins with %j meets those alone', async (value) => {
+    const filter = { operator: 'startswith', property: 'clientContext', value } as const;
+    const [found, others] = [await walk(1000, filter), await walk(1000, { operator: 'not', operand: filter })];
+    expect(operationsOf(found)).toEqual(all.filter((operation) => fulfils(operation, filter)).sort(byId));
+    expect(found.length + others.length).toBe(all.length);
   });
 
   test('of a table that is missing ends at once', async () => {
