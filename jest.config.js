@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 // Coverage is measured in CI's runs of everything: it costs a tenth of the time.
 const isWholeRun = process.argv.slice(2).every((argument) => argument.startsWith('-'));
 
@@ -17,7 +19,7 @@ export default {
   coverageReporters: ['text', 'lcovonly'],
   coverageThreshold: { global: { lines: 95, branches: 95 } },
   // Most of the time goes in waiting for processes and deadlines, so that each core serves several files.
-  maxWorkers: '100%',
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
   // Concurrent tests only wait.
   maxConcurrency: 20,
   testTimeout: 30_000,

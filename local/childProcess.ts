@@ -15,17 +15,17 @@ export interface Child {
 
 /**
  * Starts a module, of this folder or by its URL, as a child process and waits until it is ready. Its output goes to
- * standard error.
+ * standard error, unless it is to be ignored.
  *
  * @throws Error with the reason when it cannot start
  */
 export async function startChild(
   module: string,
   env: NodeJS.ProcessEnv,
-  options: Pick<ForkOptions, 'cwd' | 'execArgv'> = {},
+  { output = 2, ...options }: Pick<ForkOptions, 'cwd' | 'execArgv'> & { readonly output?: 2 | 'ignore' } = {},
 ): Promise<Child> {
   const file = fileURLToPath(new URL(module, import.meta.url));
-  const child = fork(file, [], { execArgv: [], ...options, env, stdio: ['ignore', 2, 2, 'ipc'] });
+  const child = fork(file, [], { execArgv: [], ...options, env, stdio: ['ignore', output, output, 'ipc'] });
   const ended = once(child, 'exit');
   const [message] = await Promise.race([once(child, 'message'), ended.then(() => [{ failed: `${module} ended.` }])]);
   if ('failed' in message) {

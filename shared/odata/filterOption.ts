@@ -173,7 +173,7 @@ function sortable(literal: string): string | undefined {
   const utc = new Date(text.replace(/\.\d+/, '')).toISOString();
   // A year of five digits, or before the first, would not sort.
   if (!/^\d{4}-/.test(utc)) return undefined;
-  return utc.slice(0, 20) + fraction.slice(0, 3).padEnd(3, '0') + fraction.slice(3).replace(/0+$/, '');
+  return utc.slice(0, 20) + fraction.slice(0, 3).padEnd(3, '0') + fraction.slice(3).replace(/(?<!0)0+$/, '');
 }
 
 const refuse = (message: string) => invalidOption('$filter', message);

@@ -191,7 +191,7 @@ test('anything else in the body is refused by name, all faults at once, each wit
   const body = {
     status: 'x',
     Status: 'Running',
-    createdDateTime: 1,
+    endedDateTime: 1,
     resultInfo: { code: 1.5, extra: 1 },
     clientContext: 7,
   };
@@ -201,7 +201,7 @@ test('anything else in the body is refused by name, all faults at once, each wit
   expect(details.map(({ target }) => target).sort()).toEqual([
     'Status',
     'clientContext',
-    'createdDateTime',
+    'endedDateTime',
     'resultInfo/code',
     'resultInfo/extra',
     'status',

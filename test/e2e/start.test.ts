@@ -515,7 +515,7 @@ describe('the built entry point', () => {
   });
 
   test('that cannot start answers every request with a 500 that does not reveal why', async () => {
-    const host = await startChild('host.ts', { ...env, AUTH_AUDIENCES: '' });
+    const host = await startChild('host.ts', { ...env, AUTH_AUDIENCES: '' }, { output: 'ignore' });
     const { port } = z.object({ port: z.number() }).parse(host.ready);
     for (const path of ['/health/live', '/health/ready', '/v1.0/playPromptOperation', '/']) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`);
