@@ -7,7 +7,7 @@ const INTERVAL_MS = 1000;
 const WATCHED = process.env.npm_lifecycle_event === undefined ? 1 : 3;
 
 /**
- * Settles when what started this process has ended. An orphan is told so by nothing else: its parent is another process
+ * Settles when what started this process has ended. Nothing else notifies an orphan: its parent is another process
  * from then on. On Windows, only the parent itself is watched.
  */
 export function ancestorsEnd(): Promise<void> {

@@ -164,7 +164,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         setting => setting.key,
         setting => setting.?value
       )
-      // The host speaks gRPC to a collector unless it is told the protocol of the app.
+      // The host speaks gRPC to a collector unless this names the protocol of the app.
       ...(empty(settings.?OTEL_EXPORTER_OTLP_ENDPOINT) ? {} : { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' })
       TABLES_ENDPOINT: tablesEndpoint
       AZURE_CLIENT_ID: identityClientId

@@ -84,7 +84,7 @@ const ofWrites =
     method !== 'GET' && (all || !(url + body).includes('outbox_')) ? fault : 'pass';
 const sentTwice = { isSentTwice: true, beforeAnswer: async () => {} };
 
-/** A deletion cannot be told from one by another caller, which came before it. */
+/** A deletion looks like one by another caller, which came before it. */
 const statusOf = ({ isDeletion }: Change) => (isDeletion ? 404 : 200);
 
 /** What was notified of an operation. */

@@ -140,7 +140,7 @@ async function arrival(change: Change) {
   return performance.now() - begin;
 }
 
-/** Changes large operations and subscribes what never answers, until it is told to stop. */
+/** Changes large operations and subscribes what never answers, until it is to stop. */
 async function beHostile(random: () => number, until: AbortSignal) {
   const { signal } = new AbortController();
   const message = '\u0001'.repeat(8192);

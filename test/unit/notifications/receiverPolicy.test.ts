@@ -76,7 +76,7 @@ test.each([
   ...['4000::1', '5f00::1', 'fc00::1', 'fd00:ec2::254', 'fe80::1', 'fe80::1%eth0', 'fec0::1', 'ff02::1'],
 ])('%s may not be connected to', (address) => expect(isAllowedAddress(address, hosts)).toBe(false));
 
-test('what is refused for its host is told which hosts there are', () => {
+test('a refusal of a host names the hosts there are', () => {
   expect(refusedUrl('https://other.example/', ['bot.example', '*.bots.example'])).toContain(
     'bot.example, *.bots.example',
   );
