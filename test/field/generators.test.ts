@@ -74,7 +74,7 @@ async function buildCsharp() {
       '/GenerateOptionalPropertiesAsNullable:true',
     ),
   ]);
-  await run('dotnet', 'build', PROJECT, '--no-restore', '--nologo', '--verbosity', 'quiet');
+  await run('dotnet', 'build', PROJECT, '--disable-build-servers', '--no-restore', '--nologo', '--verbosity', 'quiet');
 }
 
 const kiota = (language: string, document: string, output: string) =>

@@ -18,7 +18,9 @@ beforeAll(async () => {
   installPackages(FOLDER);
   if (isDotnetThere) {
     const options = ['--output', ASPNET, '--nologo', '--verbosity', 'quiet'];
-    spawnSync('dotnet', ['build', `${FOLDER}/aspnet.cs`, ...options], { stdio: ['ignore', 2, 2] });
+    spawnSync('dotnet', ['build', '--disable-build-servers', `${FOLDER}/aspnet.cs`, ...options], {
+      stdio: ['ignore', 2, 2],
+    });
   }
   service = await startService({ AZURITE_LOCATION: folder.path });
 }, 120_000);
