@@ -18,6 +18,8 @@ const proxy = createServer(({ url = '' }, response) => {
 });
 proxy.on('connect', ({ url = '' }, socket) => {
   asked.push(url);
+  // A client that is refused may reset the connection.
+  socket.on('error', () => undefined);
   socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
 });
 let proxyUrl: string;

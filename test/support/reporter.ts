@@ -32,7 +32,9 @@ export default class Reporter {
   }
 
   onRunComplete(_contexts: unknown, results: AggregatedResult) {
-    const { testResults, startTime, numPassedTests, numFailedTests, numPendingTests, numTotalTestSuites } = results;
+    const { testResults, startTime, numPassedTests, numPendingTests, numTotalTestSuites } = results;
+    // A file that could not run has no test that failed.
+    const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     const files = testResults.map(({ perfStats: { start, end }, testFilePath }) => ({
       testFilePath,
       time: end - start,
@@ -43,8 +45,8 @@ export default class Reporter {
     }
     const skipped = testResults.flatMap(({ testResults: tests }) => tests.flatMap(skippedGroup));
     for (const title of new Set(skipped)) this.#print(`Skipped: ${title}`);
-    this.#print(`${numTotalTestSuites} files in ${seconds(Date.now() - startTime)}`);
-    this.#print(`Tests: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);
+    this.#print(`Time: ${seconds(Date.now() - startTime)} for ${numTotalTestSuites} files`);
+    this.#print(`Tests: ${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped`);
   }
 
   #print(line: string) {
