@@ -1,9 +1,11 @@
 import type { BacklogRepository, WaitingChange } from '../../shared/notifications/backlog.ts';
-import type {
-  ChangeEntry,
-  OutboxEntry,
-  OutboxRepository,
-  StoredEntry,
+import {
+  type ChangeEntry,
+  type LifecycleEntry,
+  lifecycleEntry,
+  type OutboxEntry,
+  type OutboxRepository,
+  type StoredEntry,
 } from '../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../shared/notifications/resource.ts';
 import type { Backlog, StoredSubscription } from '../../shared/notifications/subscription.ts';
@@ -27,22 +29,32 @@ export function aSubscription(changes: Partial<StoredSubscription> = {}): Stored
   };
 }
 
+/** The backlog of a subscription, whose receiver failed in one run. */
+export function aBacklog(subscriptionId: string, changes: Partial<Backlog> = {}): Backlog {
+  const at = new Date(0);
+  const times = { since: at, touchedAt: at, retryAt: at, quietUntil: at };
+  return { tenant: TENANT, subscriptionId, ...times, failures: 1, isSaturated: false, etag: 'e', ...changes };
+}
+
+/** A change that is notified. */
+export const change = { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' } as const;
+
 /** An entry of a change that nobody has attempted to deliver. */
 export function changeEntry(content: Partial<ChangeEntry> = {}): OutboxEntry {
-  const change = {
-    operationId: 'o',
-    writeId: 'w',
-    changeType: 'updated',
-    replaces: 'v',
-    subscriptions: ['s'],
-  } as const;
   return {
     id: crypto.randomUUID(),
     tenant: TENANT,
     createdAt: new Date('2026-01-01T00:00:00Z'),
     attempts: 0,
-    content: { kind: 'change', ...change, ...content },
+    content: { kind: 'change', ...change, subscriptions: ['s'], ...content },
   };
+}
+
+/** The lifecycle entry of a subscription that wants one. */
+export function lifecycleEntryOf(of: StoredSubscription, event: LifecycleEntry['lifecycleEvent'], at: Date) {
+  const entry = lifecycleEntry(of, event, at);
+  if (!entry) throw new Error('It wants none.');
+  return entry;
 }
 
 /** An outbox in memory, with the ETags of the table's, and its pages, of at most `pageSize` entries. */

@@ -3,77 +3,83 @@ import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
 import { CAUGHT_UP_AFTER_MS, createBacklogs, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
-import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
+import type { OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
 import { ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
-import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
+import {
+  type Backlog,
+  EXPIRATION_GRACE_MS,
+  type StoredSubscription,
+} from '../../../shared/notifications/subscription.ts';
 import type { StoredOperation } from '../../../shared/operation/repository.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerMetrics } from '../../support/metrics.ts';
-import { aSubscription, changeEntry, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
+import {
+  aSubscription,
+  change,
+  changeEntry,
+  lifecycleEntryOf,
+  memoryBacklogs,
+  memoryOutbox,
+} from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 import { OTHER_TENANT } from '../../support/tokens.ts';
 
 const recorded = registerMetrics();
 
 const NOW = Date.parse('2026-01-01T00:01:00Z');
+const MINUTE = 60_000;
 const signal = new AbortController().signal;
 const due = new Date(NOW - 1);
 const tooOld = new Date(NOW - GIVE_UP_AFTER_MS - 1);
-const MINUTE = 60_000;
-
-/** More pauses than any run here needs. */
-const MOST_PAUSES = 1000;
-
+const down = new ServiceError('unavailable', 'down');
 const turn = () => new Promise(setImmediate);
+async function turns(count: number) {
+  for (let n = 0; n < count; n++) await turn();
+}
 
 /** A response: its status, and Retry-After. */
 type Reply = number | { readonly status: number; readonly retryAfter: string };
 
-/** An outbox and backlogs, what instances run on them, and what their receivers get. */
-function setUp({
-  subscriptions = [aSubscription({ id: 's' })],
-  expired = [],
-  operation = { operation: anOperation({ id: 'o' }), etag: 'e', writes: ['w', 'v'] },
-  isRenewed = false,
-  isGone = false,
-  pageSize = 1000,
-  tenants = [TENANT, OTHER_TENANT, 'broken'],
-  entries: changes = {},
-  list = async (tenant: string) => subscriptions.filter((each) => each.tenant === tenant),
-  respond = async () => 200,
-}: {
+interface Options {
   subscriptions?: StoredSubscription[];
   expired?: StoredSubscription[];
-  operation?: StoredOperation | null | Error;
-  isRenewed?: boolean;
-  /** Whether another run removes the subscriptions that have expired. */
-  isGone?: boolean;
+  /** Whether a subscription that has expired can be removed: otherwise it was renewed, or another run has removed it. */
+  isRemovable?: boolean;
+  operation?: StoredOperation | undefined | Error;
   pageSize?: number;
   tenants?: string[];
-  entries?: Partial<OutboxRepository>;
   list?: (tenant: string) => Promise<StoredSubscription[]>;
   /** The response to a URL, which is the n-th. */
   respond?: (url: string, n: number) => Promise<Reply>;
-} = {}) {
-  const entries = { ...memoryOutbox({ pageSize }), ...changes };
+}
+
+const versionOf = (...writes: string[]) => ({ operation: anOperation({ id: 'o' }), etag: 'e', writes });
+
+/** An outbox and backlogs, what instances run on them, and what their receivers get. */
+function setUp(options: Options = {}) {
+  const { subscriptions = [aSubscription({ id: 's' })], expired = [], isRemovable = true, pageSize = 1000 } = options;
+  const { tenants = [TENANT, OTHER_TENANT, 'broken'], respond = async () => 200 } = options;
+  const { list = async (tenant: string) => subscriptions.filter((each) => each.tenant === tenant) } = options;
+  const operation = 'operation' in options ? options.operation : versionOf('w', 'v');
+  const entries = memoryOutbox({ pageSize });
   const backlogRepository = memoryBacklogs();
+  const { backlogs, changesOf } = backlogRepository;
   const clock = { now: NOW };
+  const now = () => clock.now;
   const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number }[] = [];
   const receivers: Pick<Receivers, 'notify'> = {
     async notify({ url, toBody, startBy }) {
       posted.push({ url, body: JSON.parse(toBody()), startBy });
       const reply = await respond(url, posted.length);
-      const { status, retryAfter } = typeof reply === 'number' ? { status: reply, retryAfter: undefined } : reply;
-      return { status, headers: { ...(retryAfter !== undefined && { 'retry-after': retryAfter }) }, body: '' };
+      if (typeof reply === 'number') return { status: reply, headers: {}, body: '' };
+      return { status: reply.status, headers: { 'retry-after': reply.retryAfter }, body: '' };
     },
   };
-  const expiredBefore: Date[] = [];
-  const removed: string[] = [];
-  const recordedDeliveries: unknown[] = [];
+  const [expiredBefore, removed, pauses]: [Date[], string[], number[]] = [[], [], []];
   const repository = {
     list: async (tenant: string) =>
       (await list(tenant)).map((each) => {
-        const backlog = backlogRepository.backlogs.get(each.id);
+        const backlog = backlogs.get(each.id);
         return backlog ? { ...each, backlog } : each;
       }),
     listExpired: async (before: Date) => {
@@ -82,73 +88,50 @@ function setUp({
     },
     create: async () => {},
     update: async () => true,
-    recordDelivery: async (key: object, lastDelivery: object) => {
-      recordedDeliveries.push({ ...key, lastDelivery });
-    },
+    recordDelivery: async () => {},
     remove: async () => true,
     removeExpired: async ({ id }: StoredSubscription) => {
-      await turn();
-      await turn();
-      if (isRenewed || isGone) return false;
-      removed.push(id);
-      return true;
+      await turns(2);
+      if (isRemovable) removed.push(id);
+      return isRemovable;
     },
   };
   let reads = 0;
   const get = async () => {
     reads += 1;
     if (operation instanceof Error) throw operation;
-    return operation ?? undefined;
+    return operation;
   };
-  const pauses: number[] = [];
+  const sleep = async (milliseconds: number) => {
+    if (pauses.push(milliseconds) > 1000) throw new Error('The run does not end.');
+    await turn();
+  };
   const createRun = () => {
-    const sleep = async (milliseconds: number) => {
-      pauses.push(milliseconds);
-      if (pauses.length > MOST_PAUSES) throw new Error('The run does not end.');
-      await turn();
-    };
-    const now = () => clock.now;
-    const backlogs = createBacklogs({ repository: backlogRepository, entries, now });
-    const delivery = createDelivery({ entries, subscriptions: repository, backlogs, receivers, now, sleep });
-    return createDeliverDue({
-      entries,
-      subscriptions: repository,
-      backlogRepository,
-      backlogs,
-      operations: { get },
-      delivery,
-      tenants,
-      now,
-      sleep,
-    });
+    const instance = createBacklogs({ repository: backlogRepository, entries, now });
+    const delivering = { entries, subscriptions: repository, backlogs: instance, now, sleep };
+    const delivery = createDelivery({ ...delivering, receivers });
+    return createDeliverDue({ ...delivering, backlogRepository, operations: { get }, delivery, tenants });
   };
   const run = createRun();
-  /** Puts changes into the backlog of a subscription. */
-  const wait = async (subscriptionId: string, count: number, { createdAt = new Date(NOW), tenant = TENANT } = {}) => {
-    for (let n = 0; n < count; n++) {
-      const change = { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' } as const;
-      await backlogRepository.add(subscriptionId, { id: crypto.randomUUID(), createdAt, change }, signal);
-    }
-    const touchedAt = new Date(NOW);
-    await backlogRepository.touch({ tenant, subscriptionId }, { touchedAt }, signal);
-  };
-  const backlogOf = (id: string) => {
-    const backlog = backlogRepository.backlogs.get(id);
-    if (!backlog) throw new Error(`There is no backlog of ${id}.`);
-    return backlog;
-  };
-  const seen = { posted, pauses, expiredBefore, removed, recordedDeliveries, reads: () => reads };
-  const { changesOf, backlogs } = backlogRepository;
+  /** Changes the backlog of a subscription. */
+  const touch = (changes: Partial<Backlog>, subscriptionId = 's', tenant = TENANT) =>
+    backlogRepository.touch({ tenant, subscriptionId }, { touchedAt: due, ...changes }, signal);
   return {
-    entries,
-    clock,
-    ...seen,
-    changesOf,
-    backlogs,
-    backlogOf,
-    backlogRepository,
-    wait,
-    createRun,
+    ...{ entries, clock, posted, pauses, expiredBefore, removed, changesOf, backlogs, backlogRepository, createRun },
+    reads: () => reads,
+    touch,
+    /** Puts changes into the backlog of a subscription. */
+    async wait(subscriptionId: string, count: number, { createdAt = new Date(NOW), tenant = TENANT } = {}) {
+      for (let n = 0; n < count; n++) {
+        await backlogRepository.add(subscriptionId, { id: crypto.randomUUID(), createdAt, change }, signal);
+      }
+      await touch({ touchedAt: new Date(NOW) }, subscriptionId, tenant);
+    },
+    backlogOf(id: string) {
+      const backlog = backlogs.get(id);
+      if (!backlog) throw new Error(`There is no backlog of ${id}.`);
+      return backlog;
+    },
     run: (until = signal) => run(until),
   };
 }
@@ -161,11 +144,13 @@ async function createMany(entries: OutboxRepository, count: number, ...subscript
   for (let n = 0; n < count; n++) await entries.create(changeEntry({ subscriptions }), due, signal);
 }
 
+/** A subscription to lifecycle notifications too. */
+const wanting = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
+
 describe('what is due', () => {
   test('is delivered and removed; what is not stays', async () => {
     const { entries, posted, run } = setUp();
-    await entries.create(changeEntry(), due, signal);
-    await entries.create(changeEntry(), new Date(NOW), signal);
+    for (const at of [due, new Date(NOW)]) await entries.create(changeEntry(), at, signal);
     const later = await entries.create(changeEntry(), new Date(NOW + 1), signal);
     expect(await run()).toEqual({ sent: 2, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 60 });
     expect(entries.only()).toEqual(later);
@@ -175,7 +160,7 @@ describe('what is due', () => {
   test('and is not accepted waits in the backlog of its subscription, which a later run delivers', async () => {
     let status = 500;
     const { entries, changesOf, run } = setUp({ respond: async () => status });
-    await entries.create(changeEntry(), due, signal);
+    await createMany(entries, 1, 's');
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
     expect([entries.all(), changesOf('s').length]).toEqual([[], 1]);
     status = 200;
@@ -184,31 +169,18 @@ describe('what is due', () => {
   });
 
   test('joins the backlog of its subscription, if its receiver has failed, and costs that nothing', async () => {
-    const { entries, changesOf, posted, wait, backlogRepository, run } = setUp();
+    const { entries, changesOf, posted, wait, touch, run } = setUp();
     await wait('s', 1);
-    const failed = { touchedAt: due, retryAt: new Date(NOW + 1), failures: 1 };
-    await backlogRepository.touch({ tenant: TENANT, subscriptionId: 's' }, failed, signal);
+    await touch({ retryAt: new Date(NOW + 1), failures: 1 });
     await createMany(entries, 3, 's');
     await run();
     expect([entries.all(), changesOf('s').length, posted]).toEqual([[], 4, []]);
   });
 
-  test.each([
-    [200, 'delivered'],
-    [503, 'status 503'],
-  ])('is recorded as the last delivery of its subscription (%i: %s)', async (status, outcome) => {
-    const { entries, recordedDeliveries, run } = setUp({ respond: async () => status });
-    await entries.create(changeEntry(), due, signal);
-    await run();
-    expect(recordedDeliveries).toEqual([{ tenant: TENANT, id: 's', lastDelivery: { at: new Date(NOW), outcome } }]);
-  });
-
   test('is found on every page of the outbox, and wherever the listing begins', async () => {
     const { entries, run } = setUp({ pageSize: 2 });
-    const digits = Array.from({ length: 16 }, (_, n) => n.toString(16));
-    for (const first of digits) {
-      await entries.create({ ...changeEntry(), id: `${first}0-first` }, due, signal);
-      await entries.create({ ...changeEntry(), id: `${first}f-last` }, due, signal);
+    for (let n = 0; n < 256; n += 8) {
+      await entries.create({ ...changeEntry(), id: `${n.toString(16).padStart(2, '0')}-id` }, due, signal);
     }
     expect(await run()).toMatchObject({ sent: 32 });
     expect(entries.all()).toEqual([]);
@@ -224,16 +196,13 @@ describe('what is due', () => {
     expect([posted.length, entries.all()]).toEqual([160, []]);
   });
 
-  test('belongs to an instance for the time of its lease', async () => {
+  test('belongs to an instance for its lease: longer than a request takes, even by a clock a minute ahead', async () => {
     const dueAt: number[] = [];
     const { entries, run, wait, backlogs } = setUp({
       subscriptions: subscriptionsOf('a', 'b'),
       respond: async (url) => {
-        dueAt.push(
-          ...(url.endsWith('/a')
-            ? entries.all().map((stored) => stored.dueAt.getTime())
-            : [...backlogs.values()].map(({ retryAt }) => retryAt.getTime())),
-        );
+        if (url.endsWith('/a')) dueAt.push(...entries.all().map((stored) => stored.dueAt.getTime()));
+        else dueAt.push(...[...backlogs.values()].map(({ retryAt }) => retryAt.getTime()));
         return 200;
       },
     });
@@ -241,222 +210,173 @@ describe('what is due', () => {
     await wait('b', 1);
     await run();
     expect(dueAt).toEqual([NOW + LEASE_MS, NOW + LEASE_MS]);
+    expect(LEASE_MS).toBeGreaterThan(MINUTE + REQUEST_DEADLINE_MS);
   });
 
-  test('is nothing of a request that may still run, even by a clock that is a minute ahead', async () => {
-    const { entries, posted, run } = setUp();
-    const made = NOW - 60_000 - REQUEST_DEADLINE_MS;
-    await entries.create(changeEntry(), new Date(made + LEASE_MS), signal);
-    await run();
-    expect([posted.length, entries.all().length]).toEqual([0, 1]);
+  test('is looked for from somewhere else in each run, so that nothing is always last', async () => {
+    const ranges: { readonly least?: string }[] = [];
+    const { entries, run } = setUp();
+    entries.listDue = async (at, range) => {
+      expect(at).toEqual(new Date(NOW));
+      ranges.push(range);
+      return { entries: [], next: undefined };
+    };
+    for (let n = 0; n < 20; n++) await run();
+    const middles = ranges.filter((_, n) => n % 2 === 0).map(({ least = '' }) => least);
+    expect(ranges).toEqual(middles.flatMap((middle) => [{ least: middle }, { below: middle }]));
+    expect(middles.filter((middle) => /^[0-9a-f]{2}$/.test(middle))).toHaveLength(20);
+    expect(new Set(middles).size).toBeGreaterThan(1);
+  });
+
+  test('is not listed further when the run is over, and what was not begun stays', async () => {
+    const until = new AbortController();
+    const { entries, run } = setUp({ pageSize: 1 });
+    const { listDue } = entries;
+    let pages = 0;
+    entries.listDue = (...args) => {
+      pages += 1;
+      until.abort();
+      return listDue(...args);
+    };
+    await createMany(entries, 20, 's');
+    await run(until.signal);
+    // One page of each of the two ranges.
+    expect([pages, entries.all().length]).toEqual([2, 20]);
+  });
+
+  test('is sent although a page before it was read when its subscription did not exist', async () => {
+    let pages = 0;
+    const list = async () => (pages < 2 ? [] : [aSubscription({ id: 's' })]);
+    const { entries, run } = setUp({ list, pageSize: 1 });
+    const { listDue } = entries;
+    entries.listDue = async (...range) => {
+      const page = await listDue(...range);
+      // The entries of the page before have been looked at.
+      await turns(10);
+      if (page.entries.length > 0) pages += 1;
+      return page;
+    };
+    await createMany(entries, 2, 's');
+    expect(await run()).toMatchObject({ sent: 1, discarded: 1 });
+  });
+
+  test('for several subscriptions is delivered to each that is live', async () => {
+    const ended = aSubscription({ id: 'c', expiration: new Date(NOW) });
+    const { entries, posted, run } = setUp({ subscriptions: [...subscriptionsOf('a', 'b'), ended] });
+    await createMany(entries, 1, 'a', 'b', 'c', 'd');
+    expect(await run()).toMatchObject({ sent: 2, discarded: 2 });
+    expect(posted.map(({ url }) => url).toSorted()).toEqual(['https://bot.example/a', 'https://bot.example/b']);
+    expect(entries.all()).toEqual([]);
   });
 });
 
-test('each run begins somewhere else in the outbox, so that nothing is always last, and asks for what is due', async () => {
-  const ranges: unknown[] = [];
-  const { run } = setUp({
-    entries: {
-      listDue: async (at, range) => {
-        expect(at).toEqual(new Date(NOW));
-        ranges.push(range);
-        return { entries: [], next: undefined };
-      },
-    },
-  });
-  for (let n = 0; n < 20; n++) await run();
-  expect(ranges).toHaveLength(40);
-  const middles = ranges.filter((_, n) => n % 2 === 0).map((range) => Object(range).least);
-  expect(ranges).toEqual(middles.flatMap((middle) => [{ least: middle }, { below: middle }]));
-  for (const middle of middles) expect(middle).toMatch(/^[0-9a-f]{2}$/);
-  expect(new Set(middles).size).toBeGreaterThan(1);
-});
-
-test('the age of the oldest that is due or in a backlog is measured', async () => {
-  const { entries, wait, backlogRepository, run } = setUp();
+test('the age of the oldest that is due or in a backlog is measured, unless the outbox cannot be listed', async () => {
+  const { entries, wait, touch, run } = setUp();
   await entries.create({ ...changeEntry(), createdAt: new Date(NOW - 90_000) }, due, signal);
   expect(await run()).toMatchObject({ oldestSeconds: 90 });
   await wait('s', 1);
-  const times = { touchedAt: due, since: new Date(NOW - 120_000), retryAt: new Date(NOW + 1) };
-  await backlogRepository.touch({ tenant: TENANT, subscriptionId: 's' }, times, signal);
+  await touch({ since: new Date(NOW - 120_000), retryAt: new Date(NOW + 1) });
   expect(await run()).toMatchObject({ oldestSeconds: 120 });
   expect(await recorded('playpromptoperation.outbox.oldest')).toEqual([{ value: 120, attributes: {} }]);
-});
-
-test('the age of the oldest is not measured by a run that cannot list the outbox', async () => {
-  const { run } = setUp({ entries: { listDue: () => Promise.reject(new ServiceError('unavailable', 'down')) } });
+  entries.listDue = () => Promise.reject(down);
   await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
   expect(await recorded('playpromptoperation.outbox.oldest')).toEqual([]);
 });
 
-test('an entry for several subscriptions is delivered to each that is live', async () => {
-  const ended = aSubscription({ id: 'c', expiration: new Date(NOW) });
-  const { entries, posted, run } = setUp({ subscriptions: [...subscriptionsOf('a', 'b'), ended] });
-  await createMany(entries, 1, 'a', 'b', 'c', 'd');
-  expect(await run()).toMatchObject({ sent: 2, discarded: 2 });
-  expect(posted.map(({ url }) => url).toSorted()).toEqual(['https://bot.example/a', 'https://bot.example/b']);
-  expect(entries.all().length).toBe(0);
-});
-
 describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
-  const versionOf = (writes: string[]) => ({ operation: anOperation({ id: 'o' }), etag: 'e', writes });
-
-  async function setUpChange(options: Parameters<typeof setUp>[0], changeType: 'updated' | 'deleted' = 'updated') {
-    const all = setUp(options);
-    const { content, ...entry } = changeEntry({ changeType });
+  async function store({ entries, touch, backlogRepository }: ReturnType<typeof setUp>, of = changeEntry()) {
+    const { content, ...entry } = of;
     if (content.kind !== 'change') throw new Error('It is of a change.');
-    if (place === 'outbox') {
-      await all.entries.create({ ...entry, content }, due, signal);
-    } else {
-      await all.wait('s', 0);
-      await all.backlogRepository.add('s', { ...entry, change: content }, signal);
-    }
-    return { ...all, left: () => all.entries.all().length + all.changesOf('s').length };
+    if (place === 'outbox') return entries.create({ ...entry, content }, due, signal);
+    await touch({ touchedAt: new Date(NOW) });
+    return backlogRepository.add('s', { ...entry, change: content }, signal);
   }
+  const left = ({ entries, changesOf }: ReturnType<typeof setUp>) => entries.all().length + changesOf('s').length;
 
-  test.each([
-    ['that was written is notified', versionOf(['x', 'w', 'v']), 'updated', 1, true],
-    ['that was not written is discarded', versionOf(['x', 'v']), 'updated', 0, false],
-    ['whose write is too long ago to be known is notified', versionOf(['x', 'y']), 'updated', 1, true],
-    ['of an operation that is gone is notified by its id', null, 'updated', 1, false],
-    ['of an operation that is damaged is notified by its id', new Error('damaged'), 'updated', 1, false],
-    ['that is a deletion is notified by its id', versionOf(['x']), 'deleted', 1, false],
-    ['that is a deletion which did not happen is discarded', versionOf(['v']), 'deleted', 0, false],
-  ] as const)('%s', async (_, operation, changeType, count, isWhole) => {
-    const { posted, left, run } = await setUpChange({ operation }, changeType);
-    expect(await run()).toMatchObject({ sent: count, discarded: 1 - count });
-    expect(posted).toHaveLength(count);
-    const [data] = posted.map(({ body }) => Object(body.value[0]).resourceData);
-    if (count > 0) expect([data.id, '@odata.etag' in data]).toEqual(['o', isWhole]);
-    expect(left()).toBe(0);
+  test.each<[string, Options, 'updated' | 'deleted', count: number, isWhole: boolean]>([
+    ['that was written is notified', { operation: versionOf('x', 'w', 'v') }, 'updated', 1, true],
+    ['that was not written is discarded', { operation: versionOf('x', 'v') }, 'updated', 0, false],
+    ['whose write is too long ago to be known is notified', { operation: versionOf('x', 'y') }, 'updated', 1, true],
+    ['of an operation that is gone is notified by its id', { operation: undefined }, 'updated', 1, false],
+    ['of a damaged operation is notified by its id', { operation: new Error('damaged') }, 'updated', 1, false],
+    ['that is a deletion is notified by its id', { operation: versionOf('x') }, 'deleted', 1, false],
+    ['that is a deletion which did not happen is discarded', { operation: versionOf('v') }, 'deleted', 0, false],
+    ['whose subscription is gone is discarded', { subscriptions: [] }, 'updated', 0, false],
+    ['whose tenant is not served any more is discarded', { tenants: [OTHER_TENANT] }, 'updated', 0, false],
+  ])('%s', async (_, options, changeType, count, isWhole) => {
+    const all = setUp(options);
+    await store(all, changeEntry({ changeType }));
+    expect(await all.run()).toMatchObject({ sent: count, dropped: 0, discarded: 1 - count });
+    const found = all.posted.map(({ body, startBy }) => {
+      const data = Object(body.value[0]).resourceData;
+      return [data.id, '@odata.etag' in data, startBy];
+    });
+    // Before the run ends, or not by this run.
+    expect(found).toEqual(Array(count).fill(['o', isWhole, NOW + RUN_MS]));
+    expect(left(all)).toBe(0);
   });
 
   test('whose operation cannot be read now stays', async () => {
-    const { left, run } = await setUpChange({ operation: new ServiceError('unavailable', 'down') });
-    await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
-    expect(left()).toBe(1);
+    const all = setUp({ operation: down });
+    await store(all);
+    await expect(all.run()).rejects.toMatchObject({ reason: 'unavailable' });
+    expect(left(all)).toBe(1);
   });
 
-  test('is discarded when its subscription is gone', async () => {
-    const { posted, left, run } = await setUpChange({ subscriptions: [] });
-    expect(await run()).toMatchObject({ sent: 0, dropped: 0, discarded: 1 });
-    expect([left(), posted]).toEqual([0, []]);
-  });
-
-  test('is discarded when its tenant is not served any more', async () => {
-    const { posted, left, run } = await setUpChange({ tenants: [OTHER_TENANT] });
-    expect(await run()).toMatchObject({ sent: 0, dropped: 0, discarded: 1 });
-    expect([left(), posted]).toEqual([0, []]);
-  });
-
-  test('is sent before the run ends, or not by this run', async () => {
-    const { posted, run } = await setUpChange({});
-    await run();
-    expect(posted).toMatchObject([{ startBy: NOW + RUN_MS }]);
-  });
-});
-
-test('a tenant that is not served any more is sent no lifecycle notification either', async () => {
-  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
-  const { entries, removed, posted, run } = setUp({ tenants: [], expired: [wanting] });
-  const missed = lifecycleEntry(wanting, 'missed', new Date(NOW));
-  if (!missed) throw new Error('It wants none.');
-  await entries.create(missed, due, signal);
-  await run();
-  expect([entries.all(), removed, posted]).toEqual([[], [wanting.id], []]);
-});
-
-test.each(['outbox', 'backlog'])(
-  'a change in the %s is attempted for exactly 4 hours, then dropped and missed',
-  async (place) => {
-    const subscription = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-    const { entries, posted, wait, changesOf, run } = setUp({ subscriptions: [subscription] });
-    const store = async (createdAt: Date) => {
-      if (place === 'backlog') return wait('s', 1, { createdAt });
-      await entries.create({ ...changeEntry(), createdAt }, due, signal);
-    };
+  test('is attempted for exactly 4 hours, then dropped and missed', async () => {
+    const all = setUp({ subscriptions: [wanting] });
+    const { entries, posted, changesOf, run } = all;
     await recorded('');
-    await store(new Date(NOW - 4 * 60 * MINUTE));
+    await store(all, { ...changeEntry(), createdAt: new Date(NOW - 4 * 60 * MINUTE) });
     expect(await run()).toMatchObject({ sent: 1, dropped: 0 });
-    await store(tooOld);
+    await store(all, { ...changeEntry(), createdAt: tooOld });
     expect(await run()).toMatchObject({ sent: 0, dropped: 1, discarded: 0 });
     expect(changesOf('s')).toEqual([]);
     expect(await recorded('playpromptoperation.notifications')).toEqual([
       { value: 1, attributes: { result: 'sent' } },
       { value: 1, attributes: { result: 'dropped', cause: 'too old' } },
     ]);
-    expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'missed' });
     expect(await run()).toMatchObject({ sent: 1 });
-    expect(posted.at(-1)).toMatchObject({
-      url: 'https://bot.example/lifecycle',
-      body: { value: [{ lifecycleEvent: 'missed' }] },
-    });
-  },
-);
-
-test('a change is sent although a page before it was read when its subscription did not exist', async () => {
-  const outbox = memoryOutbox({ pageSize: 1 });
-  let pages = 0;
-  const { run } = setUp({
-    list: async () => (pages < 2 ? [] : [aSubscription({ id: 's' })]),
-    entries: {
-      ...outbox,
-      async listDue(...range) {
-        const page = await outbox.listDue(...range);
-        // The entries of the page before have been looked at.
-        for (let turns = 0; turns < 10; turns++) await turn();
-        if (page.entries.length > 0) pages += 1;
-        return page;
-      },
-    },
+    const body = { value: [{ lifecycleEvent: 'missed' }] };
+    expect(posted.at(-1)).toMatchObject({ url: 'https://bot.example/lifecycle', body });
+    expect(entries.all()).toEqual([]);
   });
-  await createMany(outbox, 2, 's');
-  expect(await run()).toMatchObject({ sent: 1, discarded: 1 });
 });
 
 describe('a lifecycle notification', () => {
-  const renewed = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
-  const entryOf = (event: 'missed' | 'subscriptionRemoved', at = new Date(NOW)) => {
-    const entry = lifecycleEntry(renewed, event, at);
-    if (!entry) throw new Error('It wants none.');
-    return entry;
-  };
+  test.each<[string, Options, 'missed' | 'subscriptionRemoved', Date, report: object]>([
+    ['that is too old is dropped', {}, 'missed', tooOld, { sent: 0, dropped: 1 }],
+    ['of a tenant that is not served any more is discarded', { tenants: [] }, 'missed', due, { sent: 0, discarded: 1 }],
+    ['of a removal is not sent to a live subscription', {}, 'subscriptionRemoved', due, { sent: 0, discarded: 1 }],
+    ['is sent to one that is gone', { subscriptions: [] }, 'subscriptionRemoved', due, { sent: 1, discarded: 0 }],
+    [
+      'is sent to one that has ended',
+      { subscriptions: [{ ...wanting, expiration: new Date(NOW) }] },
+      'subscriptionRemoved',
+      due,
+      { sent: 1, discarded: 0 },
+    ],
+  ])('%s', async (_, options, event, at, report) => {
+    const { entries, posted, run } = setUp({ subscriptions: [wanting], ...options });
+    await entries.create(lifecycleEntryOf(wanting, event, at), due, signal);
+    const reported = await run();
+    expect(reported).toMatchObject(report);
+    expect([entries.all(), posted.length]).toEqual([[], reported.sent]);
+  });
 
-  test('that is not accepted is due again later, for 4 hours', async () => {
+  test('that is not accepted is due again later', async () => {
     const { entries, run } = setUp({ respond: async () => 500 });
-    await entries.create(entryOf('missed'), due, signal);
+    await entries.create(lifecycleEntryOf(wanting, 'missed', due), due, signal);
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
     expect(entries.only().entry.attempts).toBe(1);
     expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
-  });
-
-  test('that is too old is dropped', async () => {
-    const { entries, posted, run } = setUp();
-    await entries.create(entryOf('missed', tooOld), due, signal);
-    expect(await run()).toMatchObject({ sent: 0, dropped: 1 });
-    expect([entries.all(), posted]).toEqual([[], []]);
-  });
-
-  test('of a removal is sent only if the subscription is not live', async () => {
-    for (const [subscriptions, outcome] of [
-      [[renewed], { sent: 0, discarded: 1 }],
-      [[], { sent: 1, discarded: 0 }],
-      [[{ ...renewed, expiration: new Date(NOW) }], { sent: 1, discarded: 0 }],
-    ] as const) {
-      const { entries, run } = setUp({ subscriptions: [...subscriptions] });
-      await entries.create(entryOf('subscriptionRemoved'), due, signal);
-      expect(await run()).toMatchObject(outcome);
-      expect(entries.all()).toEqual([]);
-    }
   });
 });
 
 describe('a failure of the store', () => {
   test('for one tenant is reported after the others have their notifications', async () => {
     const { entries, posted, wait, run } = setUp({
-      list: async (tenant) => {
-        if (tenant === 'broken') throw new ServiceError('unavailable', 'down');
-        return [aSubscription({ id: 's' })];
-      },
+      list: (tenant) => (tenant === 'broken' ? Promise.reject(down) : Promise.resolve([aSubscription({ id: 's' })])),
     });
     for (const tenant of ['broken', TENANT, 'broken', TENANT]) {
       await entries.create({ ...changeEntry(), tenant }, due, signal);
@@ -469,23 +389,20 @@ describe('a failure of the store', () => {
 
   test('that the end of the run causes is none', async () => {
     const until = new AbortController();
-    const { entries, run } = setUp({
-      list: async () => {
-        until.abort();
-        throw new ServiceError('unavailable', 'aborted');
-      },
-    });
-    await entries.create(changeEntry(), due, signal);
+    const list = async () => {
+      until.abort();
+      throw down;
+    };
+    const { entries, run } = setUp({ list });
+    await createMany(entries, 1, 's');
     expect(await run(until.signal)).toMatchObject({ sent: 0, discarded: 0 });
-    expect(entries.all().length).toBe(1);
+    expect(entries.all()).toHaveLength(1);
   });
 });
 
 describe('a subscription that has expired', () => {
-  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
-
   test('is removed, and notified of that by the next run', async () => {
-    const expired = [wanting, aSubscription()].map((each) => ({ ...each, etag: 'e' }));
+    const expired = [wanting, aSubscription()];
     const { entries, expiredBefore, removed, run } = setUp({ expired });
     expect(await run()).toMatchObject({ sent: 0 });
     expect(removed).toEqual(expired.map(({ id }) => id));
@@ -496,20 +413,14 @@ describe('a subscription that has expired', () => {
     expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
   });
 
-  test('is notified of nothing when it was renewed in the meantime', async () => {
-    const { entries, run } = setUp({
-      expired: [{ ...wanting, etag: 'e' }],
-      subscriptions: [wanting],
-      isRenewed: true,
-    });
+  test.each<[string, Options, entries: number]>([
+    ['of a tenant that is not served any more is notified of nothing', { tenants: [] }, 0],
+    ['and was renewed in the meantime is notified of nothing', { isRemovable: false, subscriptions: [wanting] }, 0],
+    ['and that another run has removed in the meantime is notified', { isRemovable: false, subscriptions: [] }, 1],
+  ])('%s', async (_, options, count) => {
+    const { entries, removed, run } = setUp({ expired: [wanting], ...options });
     await run();
-    expect(entries.all()).toEqual([]);
-  });
-
-  test('is notified although another run, which found its entry in the outbox, has removed it in the meantime', async () => {
-    const { entries, run } = setUp({ expired: [{ ...wanting, etag: 'e' }], subscriptions: [], isGone: true });
-    await run();
-    expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved' });
+    expect([entries.all().length, removed.length]).toEqual([count, options.isRemovable === false ? 0 : 1]);
   });
 });
 
@@ -537,9 +448,8 @@ describe('a backlog', () => {
   });
 
   test('is left alone for as long as the receiver asks', async () => {
-    const { wait, backlogOf, posted, clock, run } = setUp({
-      respond: async () => ({ status: 503, retryAfter: '3600' }),
-    });
+    const respond = async () => ({ status: 503, retryAfter: '3600' });
+    const { wait, backlogOf, posted, clock, run } = setUp({ respond });
     await wait('s', 5);
     await run();
     const until = new Date(NOW + 60 * MINUTE);
@@ -556,7 +466,7 @@ describe('a backlog', () => {
     const { wait, changesOf, run } = setUp({
       respond: async () => {
         concurrent.push(++running);
-        for (let turns = 0; turns < 20; turns++) await turn();
+        await turns(20);
         running -= 1;
         return 200;
       },
@@ -572,8 +482,7 @@ describe('a backlog', () => {
     const { wait, changesOf, backlogOf, run } = setUp({ respond: async (_, n) => (n % 10 === 0 ? 500 : 200) });
     await wait('s', 100);
     expect(await run()).toMatchObject({ sent: 90, failed: 10 });
-    expect(changesOf('s')).toHaveLength(10);
-    expect(backlogOf('s').failures).toBe(0);
+    expect([changesOf('s').length, backlogOf('s').failures]).toEqual([10, 0]);
     expect(backlogOf('s').retryAt.getTime()).toBeLessThanOrEqual(NOW + MINUTE);
   });
 
@@ -597,17 +506,13 @@ describe('a backlog', () => {
   });
 
   test('that an instance adds to while it is removed stays', async () => {
-    const { wait, backlogs, clock, backlogRepository, run } = setUp();
+    const { wait, touch, backlogs, clock, backlogRepository, run } = setUp();
     await wait('s', 0);
     clock.now = NOW + REMOVE_AFTER_MS + 1;
     const { listWaiting } = backlogRepository;
     backlogRepository.listWaiting = async (...range) => {
       const page = await listWaiting(...range);
-      await backlogRepository.touch(
-        { tenant: TENANT, subscriptionId: 's' },
-        { touchedAt: new Date(clock.now) },
-        signal,
-      );
+      await touch({ touchedAt: new Date(clock.now) });
       return page;
     };
     await run();
@@ -632,58 +537,37 @@ describe('a backlog', () => {
 });
 
 describe('a subscription that is saturated', () => {
-  const saturated = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
-  const setUpSaturated = async (respond: (url: string, n: number) => Promise<Reply>) => {
-    const all = setUp({ subscriptions: [saturated], respond });
+  const setUpSaturated = async (status = 200) => {
+    const all = setUp({ subscriptions: [wanting], respond: async () => status });
     await all.wait('s', 100);
-    await all.backlogRepository.touch(
-      { tenant: TENANT, subscriptionId: 's' },
-      { touchedAt: due, isSaturated: true },
-      signal,
-    );
+    await all.touch({ isSaturated: true });
     return all;
   };
 
-  test('gets missed when it has caught up, not before every instance knows that it has', async () => {
-    const { entries, backlogOf, run } = await setUpSaturated(async () => 200);
-    const before = await run();
-    expect(before).toMatchObject({ sent: 100 });
+  test('gets missed each time when it has caught up, not before every instance knows that it has', async () => {
+    const { entries, backlogOf, run, wait, touch } = await setUpSaturated();
+    expect(await run()).toMatchObject({ sent: 100 });
     expect(backlogOf('s').isSaturated).toBe(false);
     const { entry, dueAt } = entries.only();
     expect(entry.content).toMatchObject({ lifecycleEvent: 'missed', subscriptionId: 's' });
     expect(dueAt).toEqual(new Date(NOW + CAUGHT_UP_AFTER_MS));
-  });
-
-  test('has not caught up while its receiver fails', async () => {
-    const { entries, backlogOf, run } = await setUpSaturated(async () => 500);
-    await run();
-    expect([backlogOf('s').isSaturated, entries.all()]).toEqual([true, []]);
-  });
-
-  test('gets missed each time, also twice in an hour', async () => {
-    const { entries, backlogRepository, run, wait } = await setUpSaturated(async () => 200);
-    await run();
     await wait('s', 1);
-    await backlogRepository.touch(
-      { tenant: TENANT, subscriptionId: 's' },
-      { touchedAt: due, isSaturated: true },
-      signal,
-    );
+    await touch({ isSaturated: true });
     await run();
     expect(entries.all()).toHaveLength(2);
   });
 
+  test('has not caught up while its receiver fails', async () => {
+    const { entries, backlogOf, run } = await setUpSaturated(500);
+    await run();
+    expect([backlogOf('s').isSaturated, entries.all()]).toEqual([true, []]);
+  });
+
   test('stays so if it is marked again while a run ends', async () => {
-    const { backlogOf, backlogRepository, run } = await setUpSaturated(async () => 200);
+    const { backlogOf, backlogRepository, touch, run } = await setUpSaturated();
     const { update } = backlogRepository;
     backlogRepository.update = async (backlog, changes, until) => {
-      if (changes.isSaturated === false) {
-        await backlogRepository.touch(
-          { tenant: TENANT, subscriptionId: 's' },
-          { touchedAt: due, isSaturated: true },
-          signal,
-        );
-      }
+      if (changes.isSaturated === false) await touch({ isSaturated: true });
       return update(backlog, changes, until);
     };
     await run();
@@ -692,84 +576,55 @@ describe('a subscription that is saturated', () => {
 });
 
 describe('a tenant', () => {
-  const other = aSubscription({ id: 'other', tenant: OTHER_TENANT, notificationUrl: 'https://bot.example/other' });
-  /** Responds to no request of the hostile tenant before the run is over. */
-  const hanging = (until: AbortSignal) => {
-    const over = new Promise<Reply>((resolve) => until.addEventListener('abort', () => resolve(500)));
-    return async (url: string) => (url === other.notificationUrl ? 200 : over);
-  };
-
   test('with any number of entries and backlogs whose receivers hang keeps no other one waiting', async () => {
+    const other = aSubscription({ id: 'other', tenant: OTHER_TENANT, notificationUrl: 'https://bot.example/other' });
     const until = new AbortController();
+    const over = new Promise<Reply>((resolve) => until.signal.addEventListener('abort', () => resolve(500)));
     const ids = Array.from({ length: 100 }, (_, n) => `hostile-${n}`);
     const { entries, posted, wait, run } = setUp({
       subscriptions: [...subscriptionsOf(...ids), other],
-      respond: hanging(until.signal),
+      respond: async (url) => (url === other.notificationUrl ? 200 : over),
       pageSize: 50,
     });
     for (const id of ids) await wait(id, 20);
     for (let n = 0; n < 300; n++) {
-      await entries.create(changeEntry({ subscriptions: [ids[n % 90] ?? ''] }), due, signal);
-      if (n % 5 === 0) {
-        await entries.create({ ...changeEntry({ subscriptions: ['other'] }), tenant: OTHER_TENANT }, due, signal);
-      }
+      await createMany(entries, 1, ids[n % 90] ?? '');
+      if (n % 5 > 0) continue;
+      await entries.create({ ...changeEntry({ subscriptions: ['other'] }), tenant: OTHER_TENANT }, due, signal);
     }
     await wait('other', 30, { tenant: OTHER_TENANT });
     const ended = run(until.signal);
-    for (let n = 0; n < 500 && posted.filter(({ url }) => url === other.notificationUrl).length < 90; n++) await turn();
+    const notified = () => posted.filter(({ url }) => url === other.notificationUrl).length;
+    for (let n = 0; n < 500 && notified() < 90; n++) await turn();
     until.abort();
     await ended;
-    expect(posted.filter(({ url }) => url === other.notificationUrl).length).toBeGreaterThanOrEqual(90);
+    expect(notified()).toBeGreaterThanOrEqual(90);
   });
 
   test('whose entries have no room is looked at again when it has room for half as many, and each is taken once', async () => {
-    const outbox = memoryOutbox();
     const leased: string[] = [];
     const room: number[] = [];
-    const { entries, pauses, run } = setUp({
-      entries: {
-        ...outbox,
-        replace: (stored, changes, until) => {
-          leased.push(stored.entry.id);
-          return outbox.replace(stored, changes, until);
-        },
-        listDue: (at, range, ...rest) => {
-          if (range.least !== undefined) room.push(leased.length);
-          return outbox.listDue(at, range, ...rest);
-        },
-      },
-      respond: async () => {
-        await turn();
-        return 200;
-      },
-    });
+    const respond = async () => {
+      await turn();
+      return 200;
+    };
+    const { entries, pauses, run } = setUp({ respond });
+    const { replace, listDue } = entries;
+    entries.replace = (stored, ...rest) => {
+      leased.push(stored.entry.id);
+      return replace(stored, ...rest);
+    };
+    entries.listDue = (at, range, ...rest) => {
+      if (range.least !== undefined) room.push(leased.length);
+      return listDue(at, range, ...rest);
+    };
     await createMany(entries, 300, 's');
     expect(await run()).toMatchObject({ sent: 300 });
-    expect(outbox.all()).toEqual([]);
+    expect(entries.all()).toEqual([]);
     expect([leased.length, new Set(leased).size]).toEqual([300, 300]);
     expect(new Set(pauses)).toEqual(new Set([100]));
     const between = room.slice(1).map((at, pass) => at - (room[pass] ?? 0));
     expect(between.length).toBeGreaterThan(1);
     expect(Math.min(...between.slice(0, -1))).toBeGreaterThanOrEqual(32);
   });
-});
-
-test('the outbox is not listed further when the run is over, and what was not begun stays', async () => {
-  const until = new AbortController();
-  const outbox = memoryOutbox({ pageSize: 1 });
-  let pages = 0;
-  const { run } = setUp({
-    entries: {
-      ...outbox,
-      listDue: (...args) => {
-        pages += 1;
-        until.abort();
-        return outbox.listDue(...args);
-      },
-    },
-  });
-  await createMany(outbox, 20, 's');
-  await run(until.signal);
-  // One page of each of the two ranges.
-  expect([pages, outbox.all().length]).toEqual([2, 20]);
 });
