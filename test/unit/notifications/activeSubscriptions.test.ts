@@ -8,121 +8,96 @@ import { TENANT } from '../../support/operations.ts';
 /** What runs in the background has come to its end: it waits for promises only. */
 const settled = () => new Promise(setImmediate);
 
+/** A cache in front of a store whose n-th read has the subscription `n`, unless `list` says something else. */
+function setUp(list: (n: number) => Promise<StoredSubscription[]> = async (n) => [aSubscription({ id: `${n}` })]) {
+  const time = { monotonic: 0, wall: 0 };
+  const seen = { reads: 0 };
+  const find = createFindSubscriptions({
+    subscriptions: { list: () => list(++seen.reads) },
+    monotonicNow: () => time.monotonic,
+    now: () => time.wall,
+  });
+  const setTime = (monotonic: number, wall = monotonic) => Object.assign(time, { monotonic, wall });
+  return { seen, setTime, find: (signal?: AbortSignal) => find(TENANT, signal) };
+}
+
 describe('the list of subscriptions', () => {
   test('is read once for all who wait, and again before it is too old', async () => {
-    let reads = 0;
-    let time = 0;
-    const list = async () => {
-      reads += 1;
-      return [aSubscription({ id: String(reads) })];
-    };
-    const find = createFindSubscriptions({ subscriptions: { list }, monotonicNow: () => time, now: () => time });
+    const { seen, setTime, find } = setUp();
     const idsAt = async (at: number) => {
-      time = at;
-      return (await find(TENANT)).map(({ id }) => id);
+      setTime(at);
+      return (await find()).map(({ id }) => id);
     };
-    expect(await Promise.all([find(TENANT), find(TENANT)])).toHaveLength(2);
-    expect([reads, await idsAt(1000)]).toEqual([1, ['1']]);
+    await Promise.all([find(), find()]);
+    expect([seen.reads, await idsAt(1000)]).toEqual([1, ['1']]);
     // It is refreshed in the background.
-    expect([await idsAt(2000), reads]).toEqual([['1'], 2]);
+    expect([await idsAt(2000), seen.reads]).toEqual([['1'], 2]);
     await settled();
     expect(await idsAt(2001)).toEqual(['2']);
     expect(await idsAt(2000 + KNOWN_AFTER_MS)).toEqual(['3']);
   });
 
-  test('that cannot be read fails the requests that need it, and is read again', async () => {
-    let isDown = true;
-    const list = async () => {
-      if (isDown) throw new Error('down');
-      return [];
-    };
-    const find = createFindSubscriptions({ subscriptions: { list } });
-    await expect(find(TENANT)).rejects.toThrow('down');
-    isDown = false;
-    expect(await find(TENANT)).toEqual([]);
-  });
-
-  test('that cannot be read again in the background is used until it is too old', async () => {
-    let time = 0;
-    let reads = 0;
-    const list = async () => {
-      reads += 1;
-      if (reads > 1) throw new Error('down');
-      return [];
-    };
-    const find = createFindSubscriptions({ subscriptions: { list }, monotonicNow: () => time, now: () => time });
-    expect(await find(TENANT)).toEqual([]);
-    time = KNOWN_AFTER_MS - 1;
-    expect([await find(TENANT), reads]).toEqual([[], 2]);
+  test('that cannot be read again is used until it is too old; then requests fail, until it is read', async () => {
+    const { seen, setTime, find } = setUp((n) =>
+      n % 3 === 1 ? Promise.resolve([]) : Promise.reject(new Error('down')),
+    );
+    expect(await find()).toEqual([]);
+    setTime(KNOWN_AFTER_MS - 1);
+    expect([await find(), seen.reads]).toEqual([[], 2]);
     await settled();
-    time = KNOWN_AFTER_MS;
-    await expect(find(TENANT)).rejects.toThrow('down');
+    setTime(KNOWN_AFTER_MS);
+    await expect(find()).rejects.toThrow('down');
+    expect([await find(), seen.reads]).toEqual([[], 4]);
   });
 
   test('whose read began too long ago is not waited for by new requests, whichever read ends first', async () => {
-    let time = 0;
     const reads: PromiseWithResolvers<StoredSubscription[]>[] = [];
-    const list = () => {
-      const read = Promise.withResolvers<StoredSubscription[]>();
-      reads.push(read);
-      return read.promise;
-    };
-    const find = createFindSubscriptions({ subscriptions: { list }, monotonicNow: () => time, now: () => time });
-    const first = find(TENANT);
-    time = KNOWN_AFTER_MS - 1;
-    const second = find(TENANT);
-    time = KNOWN_AFTER_MS;
-    const third = find(TENANT);
+    const { setTime, find } = setUp((n) => {
+      reads.push(Promise.withResolvers());
+      return reads[n - 1]?.promise ?? Promise.reject();
+    });
+    const first = find();
+    setTime(KNOWN_AFTER_MS - 1);
+    const second = find();
+    setTime(KNOWN_AFTER_MS);
+    const third = find();
     expect(reads).toHaveLength(2);
     reads[0]?.resolve([]);
     expect([await first, await second]).toEqual([[], []]);
     await settled();
     // The second read goes on, and serves whoever asks now.
-    const fourth = find(TENANT);
+    const fourth = find();
     expect(reads).toHaveLength(2);
-    const subscriptions = [aSubscription({})];
+    const subscriptions = [aSubscription()];
     reads[1]?.resolve(subscriptions);
     expect([await third, await fourth]).toEqual([subscriptions, subscriptions]);
   });
 
   test.each([
-    ['although the monotonic clock stops while the machine is suspended', 0, 1],
-    ['although the time is set back', 1, -1],
+    ['although the monotonic clock stops while the machine is suspended', 0, KNOWN_AFTER_MS],
+    ['although the time is set back', KNOWN_AFTER_MS, -KNOWN_AFTER_MS],
   ])('is too old after 3 seconds, %s', async (_, monotonic, wall) => {
-    const time = { monotonic: 0, wall: 0 };
-    let reads = 0;
-    const list = async () => [aSubscription({ id: String(++reads) })];
-    const find = createFindSubscriptions({
-      subscriptions: { list },
-      monotonicNow: () => time.monotonic,
-      now: () => time.wall,
-    });
-    await find(TENANT);
-    time.monotonic = monotonic * KNOWN_AFTER_MS;
-    time.wall = wall * KNOWN_AFTER_MS;
-    expect(await find(TENANT)).toMatchObject([{ id: '2' }]);
+    const { setTime, find } = setUp();
+    await find();
+    setTime(monotonic, wall);
+    expect(await find()).toMatchObject([{ id: '2' }]);
   });
 
   test('is waited for until the request ends, and the others still get it', async () => {
     const reading = Promise.withResolvers<StoredSubscription[]>();
-    let reads = 0;
-    const list = () => {
-      reads += 1;
-      return reading.promise;
-    };
-    const find = createFindSubscriptions({ subscriptions: { list } });
+    const { seen, find } = setUp(() => reading.promise);
     const controller = new AbortController();
-    const ended = find(TENANT, controller.signal);
+    const ended = find(controller.signal);
     const { signal } = new AbortController();
-    const other = find(TENANT, signal);
+    const other = find(signal);
     controller.abort();
     const message = 'The subscriptions cannot be read now. Try again.';
     const cause = controller.signal.reason;
     await expect(ended).rejects.toMatchObject({ reason: 'unavailable', message, cause });
-    await expect(find(TENANT, AbortSignal.abort())).rejects.toMatchObject({ reason: 'unavailable' });
-    const subscriptions = [aSubscription({})];
+    await expect(find(AbortSignal.abort())).rejects.toMatchObject({ reason: 'unavailable' });
+    const subscriptions = [aSubscription()];
     reading.resolve(subscriptions);
-    expect([await other, reads]).toEqual([subscriptions, 1]);
+    expect([await other, seen.reads]).toEqual([subscriptions, 1]);
     await settled();
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });

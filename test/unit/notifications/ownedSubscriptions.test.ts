@@ -19,106 +19,82 @@ beforeEach(() => {
 });
 
 /** Subscriptions in a store of which some methods are replaced. */
-const subscriptionsIn = (replaced: Partial<SubscriptionRepository>) =>
-  createOwnedSubscriptions({
-    subscriptions: {
-      list: async () => others,
-      create: async () => {},
-      update: async () => true,
-      remove: async () => true,
-      ...replaced,
-    },
-    validateReceiver: async () => {},
+function setUp(replaced: Partial<SubscriptionRepository> = {}) {
+  const remove = jest.fn<SubscriptionRepository['remove']>(async () => true);
+  const validated: string[] = [];
+  const { create, update } = createOwnedSubscriptions({
+    subscriptions: { list: async () => others, create: async () => {}, update: async () => true, remove, ...replaced },
+    validateReceiver: async (_owner, url) => void validated.push(url),
     knownAfter: async () => {},
   });
-
-/** Creates a subscription in such a store. */
-function create(replaced: Partial<SubscriptionRepository> = {}) {
-  const remove = jest.fn<SubscriptionRepository['remove']>(async () => true);
-  const created = subscriptionsIn({ remove, ...replaced }).create(owner, aSubscription(), signal);
-  return { created, remove };
+  return { remove, validated, update, create: () => create(owner, aSubscription(), signal) };
 }
 
 describe('a subscription that is created', () => {
-  test.each<[string, Partial<SubscriptionRepository>]>([
-    ['the write', { create: unavailable }],
-    ['the write, and the removal', { create: unavailable, remove: unavailable }],
-    ['the removal of one beyond the limit', { create: fillUp, remove: unavailable }],
-  ])('may exist when %s fails, which the error mentions', async (_, failing) => {
-    const { created } = create(failing);
-    const message = expect.stringContaining('may exist. List the subscriptions');
-    await expect(created).rejects.toMatchObject({ reason: 'unavailable', message, cause: expect.any(ServiceError) });
-  });
-
-  test('is removed if its write may have taken effect', async () => {
-    const { created, remove } = create({ create: unavailable });
-    await expect(created).rejects.toThrow();
-    expect(remove).toHaveBeenCalledTimes(1);
-  });
-
-  test('fails with the error of the store before it is written', async () => {
-    const { created, remove } = create({ list: unavailable });
-    await expect(created).rejects.toMatchObject({ message: 'The store is not available. Try again.' });
-    expect(remove).not.toHaveBeenCalled();
-  });
-
-  test('beyond the limit at the same time as others does not remain, and neither do they', async () => {
-    const { created, remove } = create({ create: fillUp });
-    await expect(created).rejects.toMatchObject({ reason: 'forbidden' });
-    expect(remove).toHaveBeenCalledTimes(1);
+  const mayExist = {
+    reason: 'unavailable',
+    message: expect.stringContaining('may exist. List the subscriptions'),
+    cause: expect.any(ServiceError),
+  };
+  test.each<[string, Partial<SubscriptionRepository>, error: object, removals: number]>([
+    ['may exist when the write fails, and is removed', { create: unavailable }, mayExist, 1],
+    ['may exist when the removal fails too', { create: unavailable, remove: unavailable }, mayExist, 0],
+    ['may exist beyond the limit when its removal fails', { create: fillUp, remove: unavailable }, mayExist, 0],
+    [
+      'does not remain beyond a limit that others reach at the same time',
+      { create: fillUp },
+      { reason: 'forbidden' },
+      1,
+    ],
+    [
+      'does not exist when the store fails before',
+      { list: unavailable },
+      { message: 'The store is not available. Try again.' },
+      0,
+    ],
+  ])('%s', async (_, replaced, error, removals) => {
+    const { create, remove } = setUp(replaced);
+    await expect(create()).rejects.toMatchObject(error);
+    expect(remove).toHaveBeenCalledTimes(removals);
   });
 });
 
 describe('the limit', () => {
-  const own = (count: number, changes = {}) =>
+  const of = (count: number, changes = {}) =>
     Array.from({ length: count }, () => aSubscription({ ...owner, ...changes }));
-  const ended = { expiration: new Date(0) };
+  const [a, b, ended] = [{ applicationId: 'a' }, { applicationId: 'b' }, { expiration: new Date(0) }];
   test.each([
-    ['49 of the application', own(49), true],
-    ['50 of the application', own(50), false],
-    ['50 of another application', own(50, { applicationId: 'other' }), true],
-    ['99 of two other applications', [...own(50, { applicationId: 'a' }), ...own(49, { applicationId: 'b' })], true],
-    ['100 of two other applications', [...own(50, { applicationId: 'a' }), ...own(50, { applicationId: 'b' })], false],
-    ['100 that have ended', own(100, ended), true],
-    ['200 that have ended', own(200, ended), false],
+    ['49 of the application', of(49), true],
+    ['50 of the application', of(50), false],
+    ['50 of another application', of(50, a), true],
+    ['99 of two other applications', [...of(50, a), ...of(49, b)], true],
+    ['100 of two other applications', [...of(50, a), ...of(50, b)], false],
+    ['100 that have ended', of(100, ended), true],
+    ['200 that have ended', of(200, ended), false],
   ])('with %s', async (_, stored, isAllowed) => {
     others.push(...stored);
-    const validated: string[] = [];
-    const { create: createOne } = createOwnedSubscriptions({
-      subscriptions: {
-        list: async () => others,
-        create: async () => {},
-        update: async () => true,
-        remove: async () => true,
-      },
-      validateReceiver: async (_owner, url) => void validated.push(url),
-      knownAfter: async () => {},
-    });
-    const created = createOne(owner, aSubscription(), signal).then(
-      () => true,
-      ({ reason }) => reason !== 'forbidden',
+    const { create, validated } = setUp();
+    const reason = await create().then(
+      () => undefined,
+      (error) => error.reason,
     );
-    expect(await created).toBe(isAllowed);
     // Before anything is sent to a receiver.
-    expect(validated).toHaveLength(isAllowed ? 1 : 0);
+    expect([reason, validated.length]).toEqual(isAllowed ? [undefined, 1] : ['forbidden', 0]);
   });
 });
 
-test('a renewal is repeated when the subscription has changed since it was read, but not for ever', async () => {
+test.each([
+  ['repeated when the subscription has changed since it was read', 2, { expiration: new Date(0) }],
+  ['not repeated for ever', Number.POSITIVE_INFINITY, { reason: 'unavailable' }],
+])('a renewal is %s', async (_, conflicts, outcome) => {
   const owned = aSubscription(owner);
-  const expiration = new Date('2101-01-01T00:00:00Z');
-  for (const [conflicts, outcome] of [
-    [2, { id: owned.id, expiration }],
-    [Number.POSITIVE_INFINITY, { reason: 'unavailable' }],
-  ] as const) {
-    let version = 0;
-    const updated: string[] = [];
-    const { update } = subscriptionsIn({
-      list: async () => [{ ...owned, etag: `${version++}` }],
-      update: async ({ etag }) => updated.push(etag) > conflicts,
-    });
-    const renewed = update(owner, owned.id, { expiration }, {}, signal);
-    expect(await renewed.catch((error: unknown) => error)).toMatchObject(outcome);
-    expect(updated.slice(0, 3)).toEqual(['0', '1', '2']);
-  }
+  let version = 0;
+  const updated: string[] = [];
+  const { update } = setUp({
+    list: async () => [{ ...owned, etag: `${version++}` }],
+    update: async ({ etag }) => updated.push(etag) > conflicts,
+  });
+  const renewed = update(owner, owned.id, { expiration: new Date(0) }, {}, signal);
+  expect(await renewed.catch((error: unknown) => error)).toMatchObject(outcome);
+  expect(updated.slice(0, 3)).toEqual(['0', '1', '2']);
 });
