@@ -1,6 +1,6 @@
 // A typed client of the playPromptOperation service. Its types are those of the service's own OpenAPI document.
 import createFetchClient, { type Client, defaultPathSerializer, type Middleware } from 'openapi-fetch';
-import { type Fetch, type Retries, withRetries } from './retries.ts';
+import { delay, type Fetch, pause, type Retries, withRetries } from './retries.ts';
 import type { components, paths } from './schema.ts';
 
 type Schemas = components['schemas'];
@@ -39,6 +39,10 @@ export interface ClientOptions extends Retries {
   readonly fetch?: Fetch;
 }
 
+/** How long `waitUntilEnded` waits by default, and the longest time that a timer of JavaScript takes, in milliseconds. */
+const TEN_MINUTES_MS = 600_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Preconditions of a change. Without `id` the patch names the operation by its own id or clientContext. */
 export interface UpdateOptions {
   readonly id?: string;
@@ -60,7 +64,7 @@ export class PlayPromptError extends Error {
   readonly details: NonNullable<GraphErrorBody['error']['details']>;
   /** The id by which the service's log identifies the request. */
   readonly requestId: string | null;
-  /** The operation as `change` last read it. */
+  /** The operation as `change` or `waitUntilEnded` last read it. */
   operation?: PlayPromptOperation | undefined;
 
   constructor(response: Response, body: Partial<GraphErrorBody> | undefined) {
@@ -72,24 +76,45 @@ export class PlayPromptError extends Error {
   }
 }
 
+/** `waitUntilEnded` saw no end: the time is up, or the operation was deleted. */
+export class NotEndedError extends Error {
+  override readonly name = 'NotEndedError';
+  readonly code: 'Timeout' | 'Deleted';
+  /** The operation as it was last read; undefined if it did not exist. */
+  readonly operation: PlayPromptOperation | undefined;
+
+  constructor(id: string, code: NotEndedError['code'], operation: PlayPromptOperation | undefined) {
+    const state = operation ? `its last status is ${operation.status}` : 'it does not exist';
+    super(`Operation ${id} ${code === 'Deleted' ? 'was deleted' : 'has not ended'}: ${state}.`);
+    this.code = code;
+    this.operation = operation;
+  }
+}
+
 /** The operations of the tenant of the access token. Every method throws a PlayPromptError when the service rejects it. */
 export class PlayPromptClient {
   /** Everything else that the service offers, typed by URL: `http.POST('/v1.0/$batch', ...)`. */
   readonly http: Client<paths>;
+  readonly #wait: NonNullable<Retries['wait']>;
+  /** Retries until the request is aborted. */
+  readonly #fetchPatiently: Fetch;
 
   /** @throws TypeError when `baseUrl` is not an address, or ends in `/v1.0` */
   constructor({ baseUrl, getToken, fetch = globalThis.fetch, ...retries }: ClientOptions) {
     if (!URL.canParse(baseUrl) || !/^https?:/i.test(baseUrl) || /[?#]|\/v1\.0\/*$/i.test(baseUrl)) {
       throw new TypeError(`baseUrl must be the http or https address of the service, without /v1.0; it is ${baseUrl}.`);
     }
-    const send = withRetries(
-      (request) => fetch(request),
-      retries,
-      async ({ headers }) => headers.set('Authorization', `Bearer ${await getToken()}`),
-    );
+    const fetchWith = (options: Retries) =>
+      withRetries(
+        (request) => fetch(request),
+        options,
+        async ({ headers }) => headers.set('Authorization', `Bearer ${await getToken()}`),
+      );
+    this.#wait = retries.wait ?? delay;
+    this.#fetchPatiently = fetchWith({ ...retries, maxRetries: Number.POSITIVE_INFINITY });
     // OData separates the items of a list by commas.
     const querySerializer = { array: { style: 'form', explode: false } } as const;
-    this.http = createFetchClient<paths>({ baseUrl, fetch: send, querySerializer, pathSerializer });
+    this.http = createFetchClient<paths>({ baseUrl, fetch: fetchWith(retries), querySerializer, pathSerializer });
     this.http.use(onlyJson);
   }
 
@@ -145,6 +170,51 @@ export class PlayPromptClient {
         const isStale = error instanceof PlayPromptError && error.status === 412;
         if (!isStale || attempt === MAX_CHANGES) throw error;
       }
+    }
+  }
+
+  /**
+   * Waits until an operation is `Completed` or `Failed`, also if it does not exist yet, without a public address: reads it
+   * after growing pauses, and its body only if it has changed. After its first response, the service may be unavailable in
+   * between.
+   *
+   * @param timeout in milliseconds; 10 minutes by default
+   * @throws NotEndedError after the timeout, or when the operation is deleted; the reason of the signal when it is aborted
+   */
+  async waitUntilEnded(
+    id: string,
+    { signal, timeout = TEN_MINUTES_MS }: { signal?: AbortSignal; timeout?: number } = {},
+  ): Promise<PlayPromptOperation> {
+    let last: PlayPromptOperation | undefined;
+    const timer = new AbortController();
+    const late = new AbortController();
+    this.#wait(Math.min(timeout, LONGEST_TIMER_MS), timer.signal).then(
+      () => late.abort(new NotEndedError(id, 'Timeout', last)),
+      () => {},
+    );
+    const stop = AbortSignal.any([late.signal, ...(signal ? [signal] : [])]);
+    try {
+      for (let poll = 0; ; poll++) {
+        const header = { ...(last && { 'If-None-Match': last['@odata.etag'] }) };
+        const fetch = poll === 0 ? undefined : this.#fetchPatiently;
+        const answer = await this.http.GET(OPERATION, {
+          params: { path: { id }, header },
+          signal: stop,
+          ...(fetch && { fetch }),
+        });
+        const isUnknown = isMissing(answer);
+        if (isUnknown && last) throw new NotEndedError(id, 'Deleted', last);
+        if (!isUnknown && answer.response.status !== 304) last = dataOf(answer) as PlayPromptOperation;
+        if (last?.status === 'Completed' || last?.status === 'Failed') return last;
+        stop.throwIfAborted();
+        await this.#wait(pause(poll, answer.response.headers.get('retry-after')), stop);
+      }
+    } catch (error) {
+      stop.throwIfAborted();
+      if (error instanceof PlayPromptError) error.operation = last;
+      throw error;
+    } finally {
+      timer.abort();
     }
   }
 

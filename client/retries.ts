@@ -82,7 +82,8 @@ async function settle(sent: Promise<Response>): Promise<{ response: Response } |
   }
 }
 
-function pause(retry: number, retryAfter: string | null) {
+/** How long to wait before a retry, in milliseconds: as `Retry-After` asks, or longer each time, with jitter. */
+export function pause(retry: number, retryAfter: string | null) {
   if (retryAfter !== null) {
     const said = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
     if (!Number.isNaN(said)) return Math.min(Math.max(said, 0), LONGEST_RETRY_AFTER_MS);
@@ -91,7 +92,8 @@ function pause(retry: number, retryAfter: string | null) {
   return longest / 2 + (Math.random() * longest) / 2;
 }
 
-function delay(milliseconds: number, signal: AbortSignal) {
+/** Waits, or rejects with the reason of the signal. */
+export function delay(milliseconds: number, signal: AbortSignal) {
   return new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', abort);

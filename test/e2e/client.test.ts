@@ -88,6 +88,26 @@ test('a change of what has ended, and keeps its status, stops; the error has the
   expect(revive).toHaveBeenCalledTimes(1);
 });
 
+test('it waits for the end of an operation that does not exist yet, and reads only what has changed', async () => {
+  const id = crypto.randomUUID();
+  const begin = () => client.update({ status: 'Running' }, { id });
+  const nothing = async () => {};
+  const end = () => client.update({ status: 'Completed' }, { id });
+  const steps: (() => Promise<unknown>)[] = [() => new Promise(() => {}), begin, nothing, end];
+  const statuses: number[] = [];
+  const waiting = open(
+    async (request) => {
+      const answer = await fetch(request);
+      statuses.push(answer.status);
+      return answer;
+    },
+    // The first is the timeout, the others are the pauses.
+    { wait: async () => void (await steps.shift()?.()) },
+  );
+  expect(await waiting.waitUntilEnded(id)).toMatchObject({ id, status: 'Completed' });
+  expect(statuses).toEqual([404, 200, 304, 200]);
+});
+
 test('an update whose answer is lost is done once', async () => {
   const id = crypto.randomUUID();
   const { '@odata.etag': etag } = await client.update({ status: 'Running' }, { id });
