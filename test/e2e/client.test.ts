@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type ClientOptions, type Fetch, PlayPromptClient, PlayPromptError } from '../../client/index.ts';
 import { close, listen } from '../../local/loopback.ts';
 import { openApi } from '../../shared/description/openApi.ts';
+import { startFaultProxy } from '../support/faultProxy.ts';
 import { newFolder, startService, type TestService } from '../support/service.ts';
 
 const folder = newFolder();
@@ -123,6 +124,24 @@ test('an update whose answer is lost is done once', async () => {
   const done = await losing.update({ status: 'Completed' }, { id, ifMatch: etag });
   expect(sent).toBe(2);
   expect(await client.read(id)).toMatchObject({ status: 'Completed', '@odata.etag': done['@odata.etag'] });
+});
+
+test('while a host without a worker answers a bare 500 for 3 seconds, before or after the update, no update fails or is done twice', async () => {
+  const proxy = await startFaultProxy(Number(new URL(service.facts.baseUrl).port));
+  const begin = performance.now();
+  let bare = 0;
+  proxy.fault = () => (performance.now() - begin < 3000 ? { status: 500, isDone: bare++ % 2 === 1 } : 'pass');
+  const patient = open(fetch, { baseUrl: `http://127.0.0.1:${proxy.port}` });
+  try {
+    // One that is done twice would be a 412.
+    const updates = Array.from({ length: 200 }, () =>
+      patient.update({ status: 'Running' }, { id: crypto.randomUUID(), ifNoneMatch: '*' }),
+    );
+    expect(new Set((await Promise.all(updates)).map(({ id }) => id)).size).toBe(200);
+    expect(bare).toBeGreaterThanOrEqual(200);
+  } finally {
+    await proxy.close();
+  }
 });
 
 test.each(['', '.', '..'])('%p, which would make another URL, is refused as an id', async (id) => {

@@ -22,8 +22,13 @@ export type Fault =
   | { readonly lateBy: number }
   /** The store does what it is asked, if so twice, and its last answer waits for this. */
   | { readonly beforeAnswer: () => Promise<void>; readonly isSentTwice?: boolean }
-  /** An answer that is not the store's own. */
-  | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> };
+  /** An answer that is not the upstream's own, perhaps after it did what it is asked; without a body it is bare. */
+  | {
+      readonly status: number;
+      readonly body?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly isDone?: boolean;
+    };
 
 export interface FaultProxy {
   readonly port: number;
@@ -38,7 +43,7 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** A proxy in front of the tests' table store, which does to requests what a test asks of it. */
+/** A proxy, in front of the tests' table store unless another port is named, which does to requests what a test asks of it. */
 export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZURITE_PORT)): Promise<FaultProxy> {
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
@@ -52,11 +57,13 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
       request.socket.destroy();
       return;
     }
-    if (typeof fault === 'object' && 'status' in fault) {
-      response.writeHead(fault.status, { 'Content-Type': 'application/json', ...fault.headers }).end(fault.body);
-      return;
-    }
     try {
+      if (typeof fault === 'object' && 'status' in fault) {
+        if (fault.isDone) await buffer(await ask(request, body));
+        const type = fault.body === undefined ? {} : { 'Content-Type': 'application/json' };
+        response.writeHead(fault.status, { ...type, ...fault.headers }).end(fault.body);
+        return;
+      }
       if (typeof fault === 'object' && 'lateBy' in fault) request.socket.destroy();
       if (typeof fault === 'object' && !('beforeAnswer' in fault)) {
         // A test that has ended does not wait for it.
