@@ -2,6 +2,7 @@ import type { Authenticate } from '../shared/auth/authentication.ts';
 import { JSON_MEDIA_TYPE } from '../shared/http/contentNegotiation.ts';
 import { type BatchedRequest, MAX_BATCH_BYTES, validateBatch } from '../shared/odata/batchRequest.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
+import { MAX_QUERIES } from '../shared/operation/list.ts';
 import { Faults, ServiceError } from '../shared/serviceError.ts';
 import { withChildSpan } from '../shared/tracing.ts';
 import {
@@ -24,7 +25,7 @@ const INHERITED_HEADERS = ['Authorization', 'client-request-id'];
 
 /**
  * `POST /$batch`: handles up to 20 requests by `routes`, each as if it were sent alone. Requests that do not depend on each
- * other run concurrently, and all share the bound on the size of a response equally. Microsoft Graph, "JSON batching";
+ * other run concurrently, and all share the bound on the size of a response equally, and the store queries of a list. Microsoft Graph, "JSON batching";
  * OData JSON Format, section 19.
  */
 export function createBatch({
@@ -44,12 +45,13 @@ export function createBatch({
     const batched = validateBatch(request.body);
 
     const maxResponseBytes = Math.floor((MAX_RESPONSE_BYTES - BATCH_ENVELOPE_BYTES) / batched.length);
+    const queries = { left: MAX_QUERIES };
     const pending = new Map<string, Promise<HttpResponse>>();
     const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
       const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
       const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
       const { alone, find } = resolve(one, incoming, route);
-      const shared = { ...alone, requestId: `${incoming.requestId}.${n + 1}`, maxResponseBytes };
+      const shared = { ...alone, requestId: `${incoming.requestId}.${n + 1}`, maxResponseBytes, queries };
       return respond(hasFailedDependency ? dependencyFailed : find, shared, deadline, context);
     };
     for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
@@ -120,7 +122,7 @@ function toJson(id: string, method: string, response: HttpResponse | undefined):
   const members = [`"id":${JSON.stringify(id)}`, `"status":${status}`, `"headers":${JSON.stringify(headers)}`];
   if (method !== 'HEAD' && body !== undefined) {
     const isJson = headers['Content-Type']?.startsWith('application/json');
-    members.push(`"body":${isJson ? body : JSON.stringify(Buffer.from(body).toString('base64url'))}`);
+    members.push(`"body":${isJson ? body : JSON.stringify(Buffer.from(`${body}`).toString('base64url'))}`);
   }
   return `{${members.join()}}`;
 }

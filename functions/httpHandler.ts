@@ -20,7 +20,7 @@ export const REQUEST_DEADLINE_MS = 10_000;
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 /** A complete response. */
-export type HttpResponse = GraphResponse & { readonly body?: string };
+export type HttpResponse = GraphResponse & { readonly body?: string | Uint8Array };
 
 /** A route, and how the handler of a request to it is found. */
 export interface Route extends Served {
@@ -152,7 +152,8 @@ function complete(
   { method, headers: requested, maxResponseBytes = MAX_RESPONSE_BYTES }: IncomingRequest,
   { requestId, clientRequestId }: RequestIds,
 ): HttpResponse {
-  const body = typeof content === 'string' || content === undefined ? content : JSON.stringify(content);
+  const isSerialized = typeof content === 'string' || content instanceof Uint8Array || content === undefined;
+  const body = isSerialized ? content : JSON.stringify(content);
   if (body !== undefined && Buffer.byteLength(body) > maxResponseBytes) {
     throw new ServiceError('insufficientStorage', `The response is larger than ${maxResponseBytes} bytes.`);
   }

@@ -38,14 +38,15 @@ export function createListPlayPromptOperations({
     const scope = [tenant, options];
     const from = $skiptoken === undefined ? undefined : await skipTokens.open($skiptoken, scope, deadline);
 
-    const count = isCounted ? await countOperations(tenant, filter, deadline) : undefined;
+    const { maxResponseBytes = MAX_RESPONSE_BYTES, queries } = request.incoming;
+    const count = isCounted ? await countOperations(tenant, filter, deadline, queries) : undefined;
     if (isCounted && count === undefined) {
-      throw invalidOption('$count', 'is not available for so many operations: narrow $filter, or leave $count out');
+      const otherwise = queries ? 'narrow $filter, or ask outside of a batch' : 'narrow $filter, or leave $count out';
+      throw invalidOption('$count', `is not available for so many operations: ${otherwise}`);
     }
-    const { maxResponseBytes = MAX_RESPONSE_BYTES } = request.incoming;
     const maxBytes = maxResponseBytes - PAGE_ENVELOPE_BYTES;
     const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;
-    const page = await listOperations(tenant, { filter, from, top, maxBytes, sizeOf }, deadline);
+    const page = await listOperations(tenant, { filter, from, top, maxBytes, sizeOf, queries }, deadline);
 
     if (page.damaged > 0)
       context.warn(JSON.stringify({ message: 'Damaged rows are left out.', damaged: page.damaged }));

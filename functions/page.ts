@@ -1,6 +1,12 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { listMembers, readHeader } from '../shared/http/headers.ts';
+import { readPreconditions } from '../shared/http/ifMatch.ts';
+import { isNotModified } from '../shared/operation/preconditions.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 import { isLoopback, type Settings } from '../shared/settings.ts';
 import type { GraphHandler } from './request.ts';
@@ -11,6 +17,12 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
+
+/**
+ * For how long browsers use a file of a page before they ask for it again, in seconds: after a deployment, files of two
+ * versions may meet for that long. The page itself is asked for each time.
+ */
+const MAX_AGE = 300;
 
 /** A page loads only its own files and calls only this service. CSP Level 3. */
 const POLICY = {
@@ -111,18 +123,45 @@ export function createPage(
     'Referrer-Policy': 'no-referrer',
   };
 
-  return async ({ params }) => {
-    const path = byName.get(params.file ?? '');
+  const loaded = new Map<string, Promise<Asset>>();
+
+  return async ({ headers: requested, params: { file = '' } }) => {
+    const path = byName.get(file);
     if (path === undefined) throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
+    const asset = loaded.get(path) ?? load(path);
+    loaded.set(path, asset);
+    asset.catch(() => loaded.delete(path));
+    const encoding = acceptsGzip(requested) ? 'gzip' : 'identity';
+    const { content, etag } = (await asset)[encoding];
+    const caching = { ETag: etag, 'Cache-Control': file === '' ? 'no-cache' : `max-age=${MAX_AGE}` };
+    const all = { ...headers, ...caching, Vary: 'Accept-Encoding' };
+    if (isNotModified(readPreconditions(requested), etag)) return { status: 304, headers: all };
     const mediaType = MEDIA_TYPES[extname(path)] ?? 'application/octet-stream';
-    const body = await readFile(path, 'utf8').catch((cause) => {
+    const encoded = encoding === 'gzip' && { 'Content-Encoding': encoding };
+    return { status: 200, headers: { ...all, 'Content-Type': mediaType, ...encoded }, body: content };
+  };
+
+  async function load(path: string): Promise<Asset> {
+    const text = await readFile(path, 'utf8').catch((cause) => {
       if (cause?.code !== 'ENOENT') throw cause;
       throw new ServiceError('unknownUrl', 'This page is not in the deployed package.', { cause });
     });
-    return {
-      status: 200,
-      headers: { ...headers, 'Content-Type': mediaType },
-      body: body.replace(LINKS, nav).replace(ISSUER, meta),
-    };
-  };
+    const content = Buffer.from(text.replace(LINKS, nav).replace(ISSUER, meta));
+    return { identity: toRepresentation(content), gzip: toRepresentation(await promisify(gzip)(content)) };
+  }
 }
+
+/** A file by its content coding. RFC 9110, section 8.4.1. */
+type Asset = Readonly<Record<'identity' | 'gzip', ReturnType<typeof toRepresentation>>>;
+
+/** Bytes that are sent, and their strong ETag. */
+const toRepresentation = (content: Uint8Array) => ({
+  content,
+  etag: `"${createHash('sha256').update(content).digest('base64url')}"`,
+});
+
+/** RFC 9110, section 12.5.3; `*` alone is no reason to compress. */
+const acceptsGzip = (headers: Headers) =>
+  listMembers(readHeader(headers, 'Accept-Encoding') ?? '').some((coding) =>
+    /^gzip(?:\s*;\s*q=(?!0(?:\.0*)?$).*)?$/i.test(coding),
+  );

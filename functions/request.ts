@@ -8,6 +8,7 @@ import { readReturnPreference } from '../shared/http/returnPreference.ts';
 import { serviceRoot } from '../shared/odata/entityBody.ts';
 import type { KeyParameters } from '../shared/odata/key.ts';
 import { readQueryOptions } from '../shared/odata/queryOptions.ts';
+import type { QueryBudget } from '../shared/operation/list.ts';
 import { withChildSpan } from '../shared/tracing.ts';
 
 /** A request as it arrived, alone or in a batch. */
@@ -22,13 +23,15 @@ export interface IncomingRequest {
   readonly body: ReadableStream<Uint8Array> | null;
   /** The largest body of its response, in bytes, if it shares MAX_RESPONSE_BYTES with others. */
   readonly maxResponseBytes?: number;
+  /** The store queries that it shares with others, if it is in a batch. */
+  readonly queries?: QueryBudget;
 }
 
 /** What a handler returns: a response without the headers that every response has. */
 export interface GraphResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A string is sent unchanged, anything else as JSON. */
+  /** A string or bytes are sent unchanged, anything else as JSON. */
   readonly body?: unknown;
 }
 

@@ -5,6 +5,11 @@ import type { Collaborators, OperationPage, Selection } from './repository.ts';
 /** How many store queries a page or a count may take. For a rare filter each may return few operations, or none. */
 export const MAX_QUERIES = 10;
 
+/** How many store queries several pages and counts may take together, besides the first one of each. */
+export interface QueryBudget {
+  left: number;
+}
+
 /** After this long no further query is made, and the page ends with what was found. */
 export const LAST_QUERY_MS = 4000;
 
@@ -20,6 +25,8 @@ export interface PageRequest extends Selection {
   readonly top: number;
   readonly maxBytes: number;
   readonly sizeOf: (version: OperationVersion) => number;
+  /** What it shares with other pages and counts, if it does. */
+  readonly queries?: QueryBudget | undefined;
 }
 
 /**
@@ -29,7 +36,7 @@ export interface PageRequest extends Selection {
 export function createListOperations({ operations, now = Date.now }: Collaborators<'list'>) {
   return async (
     tenant: string,
-    { filter, from, top, maxBytes, sizeOf }: PageRequest,
+    { filter, from, top, maxBytes, sizeOf, queries }: PageRequest,
     signal: AbortSignal,
   ): Promise<OperationPage> => {
     const found: OperationVersion[] = [];
@@ -37,7 +44,7 @@ export function createListOperations({ operations, now = Date.now }: Collaborato
     let damaged = 0;
 
     const most = Math.min(QUERY_ROWS, maxBytes / EXPECTED_BYTES);
-    const next = await queryPages(from, now, async (token) => {
+    const next = await queryPages(from, queries, now, async (token) => {
       const fittingRows = found.length === 0 ? most : (maxBytes - bytes) / (bytes / found.length);
       const rows = Math.floor(Math.min(most, fittingRows, top - found.length));
       const query = { filter, from: token, top: Math.max(1, rows) };
@@ -71,9 +78,14 @@ function countFitting(sizes: readonly number[], limit: number): number {
 
 /** Makes the count of operations that match a filter; undefined when there are too many to count in time. */
 export function createCountOperations({ operations, now = Date.now }: Collaborators<'count'>) {
-  return async (tenant: string, filter: Filter | undefined, signal: AbortSignal): Promise<number | undefined> => {
+  return async (
+    tenant: string,
+    filter: Filter | undefined,
+    signal: AbortSignal,
+    queries?: QueryBudget,
+  ): Promise<number | undefined> => {
     let count = 0;
-    const next = await queryPages(undefined, now, async (from) => {
+    const next = await queryPages(undefined, queries, now, async (from) => {
       const step = await operations.count(tenant, { filter, from }, signal);
       count += step.count;
       return step;
@@ -85,12 +97,14 @@ export function createCountOperations({ operations, now = Date.now }: Collaborat
 /** Queries page by page: to the end, until a page is enough, or until a bound is reached. */
 async function queryPages(
   from: string | undefined,
+  budget: QueryBudget = { left: MAX_QUERIES },
   now: () => number,
   step: (from: string | undefined) => Promise<{ readonly next: string | undefined; readonly isEnough?: boolean }>,
 ): Promise<string | undefined> {
   const start = now();
   let token = from;
-  for (let queries = 0; queries < MAX_QUERIES && now() - start < LAST_QUERY_MS; queries++) {
+  for (let isFirst = true; now() - start < LAST_QUERY_MS && (isFirst || budget.left > 0); isFirst = false) {
+    budget.left -= 1;
     const { next, isEnough = false } = await step(token);
     token = next;
     if (next === undefined || isEnough) break;

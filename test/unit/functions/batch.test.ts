@@ -1,25 +1,30 @@
 import { InvocationContext } from '@azure/functions';
 import { expect, test } from '@jest/globals';
 import { createBatch } from '../../../functions/batch.ts';
-import { MAX_RESPONSE_BYTES } from '../../../functions/httpHandler.ts';
+import { MAX_RESPONSE_BYTES, type Route } from '../../../functions/httpHandler.ts';
+import { createListPlayPromptOperations } from '../../../functions/listPlayPromptOperations.ts';
 import { MAX_BATCH_REQUESTS } from '../../../shared/odata/batchRequest.ts';
+import { MAX_QUERIES } from '../../../shared/operation/list.ts';
 import { TENANT } from '../../support/operations.ts';
 
+const authenticate = async () => ({ tenant: TENANT, id: 'caller', applicationId: undefined });
+
 /** Sends a batch to an app that answers each request with as many bytes as its `size` says; the statuses. */
-async function statusesOf(sizes: readonly number[]) {
-  const handler = createBatch({
-    authenticate: async () => ({ tenant: TENANT, id: 'caller', applicationId: undefined }),
-    routes: [
-      {
-        name: 'bytes',
-        template: 'v1.0/bytes/{size}',
-        find:
-          ({ params }) =>
-          async () => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` }),
-      },
-    ],
-  });
-  const requests = sizes.map((size, n) => ({ id: `${n}`, method: 'GET', url: `/bytes/${size}` }));
+function statusesOf(sizes: readonly number[]) {
+  const find: Route['find'] =
+    ({ params }) =>
+    async () => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` });
+  const bytes = { name: 'bytes', template: 'v1.0/bytes/{size}', find };
+  return send(
+    [bytes],
+    sizes.map((size) => `/bytes/${size}`),
+  );
+}
+
+/** Sends a batch of GETs; their statuses. */
+async function send(routes: readonly Route[], urls: readonly string[]) {
+  const handler = createBatch({ authenticate, routes });
+  const requests = urls.map((url, n) => ({ id: `${n}`, method: 'GET', url }));
   const { url, method, headers, body } = new Request('https://host/v1.0/$batch', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -40,4 +45,21 @@ test('a response that exceeds its share of the batch is 507 by itself, and the o
   expect(await statusesOf([...others, 2 * share])).toEqual([...others.map(() => 200), 507]);
   expect(await statusesOf([2 * share, 2 * share])).toEqual([200, 200]);
   expect(await statusesOf([MAX_RESPONSE_BYTES])).toEqual([507]);
+});
+
+test('counts share the store queries of one, but each may make the first', async () => {
+  let queries = 0;
+  const count = async () => {
+    queries += 1;
+    return { count: 1000, next: 'more' };
+  };
+  const list = async () => ({ operations: [], next: undefined, damaged: 0 });
+  const lists = createListPlayPromptOperations({
+    authenticate,
+    operations: { count, list, sharedKey: async () => new Uint8Array(32) },
+  });
+  const route = { name: 'list', template: 'v1.0/playPromptOperation', find: () => lists };
+  const urls = Array.from({ length: MAX_BATCH_REQUESTS }, () => '/playPromptOperation?$count=true');
+  expect(await send([route], urls)).toEqual(urls.map(() => 400));
+  expect(queries).toBeLessThan(MAX_BATCH_REQUESTS + MAX_QUERIES);
 });

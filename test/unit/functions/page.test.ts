@@ -1,16 +1,27 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
 import { createPage, localIssuer, type Page, pagesByName } from '../../../functions/page.ts';
-import type { GraphResponse as GraphAnswer } from '../../../functions/request.ts';
+import type { GraphResponse as GraphAnswer, GraphHandler } from '../../../functions/request.ts';
 import { readSettings } from '../../../shared/settings.ts';
 import { TENANT } from '../../support/operations.ts';
 
 /** Asks a page for a file, without a token. */
-async function get(page: Page, file?: string, issuer?: ReturnType<typeof localIssuer>) {
+async function get(
+  page: Page | GraphHandler,
+  file?: string,
+  issuer?: ReturnType<typeof localIssuer>,
+  requested: Record<string, string> = {},
+) {
   const params: Record<string, string> = file === undefined ? {} : { file };
-  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params, body: null };
-  const answer: GraphAnswer = await Reflect.apply(createPage(page, [], issuer), undefined, [request]);
-  return { ...answer, headers: new Headers(answer.headers) };
+  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(requested), params, body: null };
+  const handler = typeof page === 'function' ? page : createPage(page, [], issuer);
+  const { status, headers, body }: GraphAnswer = await Reflect.apply(handler, undefined, [request]);
+  const bytes = body === undefined ? undefined : z.instanceof(Uint8Array).parse(body);
+  return { status, headers: new Headers(headers), bytes, body: bytes && Buffer.from(bytes).toString() };
 }
 
 describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => {
@@ -63,9 +74,7 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
 });
 
 test('a page links to the others that are served, and to none else', async () => {
-  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params: {}, body: null };
-  const bodyOf = async (...page: Parameters<typeof createPage>) =>
-    String((await Reflect.apply(createPage(...page), undefined, [request])).body);
+  const bodyOf = async (...page: Parameters<typeof createPage>) => (await get(createPage(...page))).body;
   expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="/docs">API</a></nav>');
   expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="/board">Board</a>');
   expect(await bodyOf(pagesByName.board)).not.toMatch(/<nav|<!--/);
@@ -108,4 +117,50 @@ test('a page that was not packaged is not found, and the log knows why', async (
 
 test('a page that cannot be read is a fault', async () => {
   await expect(get({ title: 'A folder', files: { '': 'pages' } })).rejects.toMatchObject({ code: 'EISDIR' });
+});
+
+describe('a file', () => {
+  const handler = createPage(pagesByName.board);
+  const ask = (file: string | undefined, headers: Record<string, string>) => get(handler, file, undefined, headers);
+
+  test.each([
+    ['gzip, deflate, br, zstd', true],
+    ['br;q=1.0, GZIP ; q=0.5', true],
+    ['gzip;q=0', false],
+    ['gzip;q=0.000', false],
+    ['deflate, gzipped', false],
+    ['*', false],
+    ['', false],
+  ])('is compressed for Accept-Encoding: %s: %j', async (accepted, isCompressed) => {
+    const plain = await ask('board.js', {});
+    const { headers, bytes = Buffer.of() } = await ask('board.js', { 'Accept-Encoding': accepted });
+    expect(headers.get('vary')).toBe('Accept-Encoding');
+    expect(headers.get('content-encoding')).toBe(isCompressed ? 'gzip' : null);
+    expect(isCompressed ? gunzipSync(bytes) : bytes).toEqual(plain.bytes);
+    expect(headers.get('etag') === plain.headers.get('etag')).toBe(!isCompressed);
+  });
+
+  test.each([
+    ['board.js', 'max-age=300'],
+    [undefined, 'no-cache'],
+  ])('is not sent again to a browser that has it: %s, %s', async (file, caching) => {
+    const gzip = { 'Accept-Encoding': 'gzip' };
+    const etag = (await ask(file, gzip)).headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[\w-]{43}"$/);
+    const again = await ask(file, { ...gzip, 'If-None-Match': etag });
+    expect([again.status, again.bytes, again.headers.get('etag')]).toEqual([304, undefined, etag]);
+    expect(again.headers.get('cache-control')).toBe(caching);
+    expect((await ask(file, { 'If-None-Match': etag })).status).toBe(200);
+  });
+
+  test('is read once, and again after it could not be read', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'page-')), 'page.html');
+    const late = createPage({ title: 'Late', files: { '': path } });
+    await expect(get(late)).rejects.toMatchObject({ reason: 'unknownUrl' });
+    writeFileSync(path, 'first');
+    expect((await get(late)).body).toBe('first');
+    writeFileSync(path, 'second');
+    expect((await get(late)).body).toBe('first');
+    rmSync(dirname(path), { recursive: true });
+  });
 });
