@@ -96,7 +96,7 @@ export function createPage(
   others: readonly PageName[] = [],
   issuer?: LocalIssuer,
 ): GraphHandler {
-  const links = others.map((name) => `<a href="/${name}">${pagesByName[name].title}</a>`);
+  const links = others.map((name) => `<a href="${name}">${pagesByName[name].title}</a>`);
   const nav = links.length > 0 ? `<nav aria-label="Pages">${links.join(' ')}</nav>` : '';
   const meta = issuer
     ? `<meta name="local-issuer" content="${issuer.tokenEndpoint}" data-scope="${encodeURIComponent(issuer.scope)}" />`
@@ -111,7 +111,9 @@ export function createPage(
     'Referrer-Policy': 'no-referrer',
   };
 
-  return async ({ params }) => {
+  return async ({ params, url: { pathname } }) => {
+    // The links of a page are relative to its URL without a slash at the end, which a gateway may give a path of its own.
+    if (pathname.endsWith('/')) return { status: 308, headers: { Location: `../${pathname.split('/').at(-2)}` } };
     const path = byName.get(params.file ?? '');
     if (path === undefined) throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
     const mediaType = MEDIA_TYPES[extname(path)] ?? 'application/octet-stream';

@@ -8,7 +8,7 @@ import { TENANT } from '../../support/operations.ts';
 /** Asks a page for a file, without a token. */
 async function get(page: Page, file?: string, issuer?: ReturnType<typeof localIssuer>) {
   const params: Record<string, string> = file === undefined ? {} : { file };
-  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params, body: null };
+  const request = { method: 'GET', url: new URL('http://a/board'), headers: new Headers(), params, body: null };
   const answer: GraphAnswer = await Reflect.apply(createPage(page, [], issuer), undefined, [request]);
   return { ...answer, headers: new Headers(answer.headers) };
 }
@@ -63,11 +63,11 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
 });
 
 test('a page links to the others that are served, and to none else', async () => {
-  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(), params: {}, body: null };
+  const request = { method: 'GET', url: new URL('http://a/board'), headers: new Headers(), params: {}, body: null };
   const bodyOf = async (...page: Parameters<typeof createPage>) =>
     String((await Reflect.apply(createPage(...page), undefined, [request])).body);
-  expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="/docs">API</a></nav>');
-  expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="/board">Board</a>');
+  expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="docs">API</a></nav>');
+  expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="board">Board</a>');
   expect(await bodyOf(pagesByName.board)).not.toMatch(/<nav|<!--/);
 });
 
