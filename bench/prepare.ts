@@ -2,6 +2,7 @@
 // nothing that is not Node's own.
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { commandOf } from '../local/command.ts';
 import { installPackages } from '../local/installPackages.ts';
 
 export const BENCH_FOLDER = import.meta.dirname;
@@ -13,8 +14,7 @@ export const APP_FOLDER = resolve(ROOT_FOLDER, 'dist/app');
 /** Installs the peers' packages unless they are as the lock file has them, and packages the app. */
 export function prepare(): void {
   installPackages(BENCH_FOLDER);
-  const shell = process.platform === 'win32';
-  const args = ['run', '--silent', 'package'];
-  const { status } = spawnSync('npm', args, { cwd: ROOT_FOLDER, stdio: ['ignore', 2, 2], shell });
+  const { file, args, shell } = commandOf('npm', ['run', '--silent', 'package']);
+  const { status } = spawnSync(file, args, { cwd: ROOT_FOLDER, stdio: ['ignore', 2, 2], shell });
   if (status !== 0) throw new Error('npm run package failed.');
 }

@@ -108,7 +108,7 @@ export function createPage(
   others: readonly PageName[] = [],
   issuer?: LocalIssuer,
 ): GraphHandler {
-  const links = others.map((name) => `<a href="/${name}">${pagesByName[name].title}</a>`);
+  const links = others.map((name) => `<a href="${name}">${pagesByName[name].title}</a>`);
   const nav = links.length > 0 ? `<nav aria-label="Pages">${links.join(' ')}</nav>` : '';
   const meta = issuer
     ? `<meta name="local-issuer" content="${issuer.tokenEndpoint}" data-scope="${encodeURIComponent(issuer.scope)}" />`
@@ -125,7 +125,9 @@ export function createPage(
 
   const loaded = new Map<string, Promise<Asset>>();
 
-  return async ({ headers: requested, params: { file = '' } }) => {
+  return async ({ headers: requested, params: { file = '' }, url: { pathname } }) => {
+    // The links of a page are relative to its URL without a slash at the end, which a gateway may give a path of its own.
+    if (pathname.endsWith('/')) return { status: 308, headers: { Location: `../${pathname.split('/').at(-2)}` } };
     const path = byName.get(file);
     if (path === undefined) throw new ServiceError('unknownUrl', 'There is no resource at this URL.');
     const asset = loaded.get(path) ?? load(path);

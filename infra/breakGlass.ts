@@ -1,15 +1,13 @@
 // `npm run break-glass`: rows of a table behind private endpoints, for an owner of the resource group.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { readCommandLine } from '../local/commandLine.ts';
+import { az } from './azureCli.ts';
 import { useRows } from './storeRows.ts';
 
 const USAGE = `
 npm run break-glass -- --group GROUP --address ADDRESS --filter FILTER [--delete]
 
 Prints the rows of the table in Azure Table Storage that match a filter, at most 1,000, or deletes all of them. It opens the
-store for one address and gives the user of the Azure CLI a role, and undoes both at the end, whatever happens. On Windows,
-run it in WSL or in Azure Cloud Shell.
+store for one address and gives the user of the Azure CLI a role, and undoes both at the end, whatever happens.
 
   --group GROUP      the resource group
   --address ADDRESS  the public IPv4 address of this machine
@@ -39,7 +37,7 @@ if (!group || !address || !filter) {
   process.on('SIGINT', () => interrupted.abort());
   const rows = await useRows({
     ...{ group, address, filter, isDeletion },
-    az: async (args) => (await promisify(execFile)('az', args)).stdout,
+    az,
     print: console.error,
     signal: interrupted.signal,
   });

@@ -1,16 +1,15 @@
 // `npm run entra`: the app registration of the service in Microsoft Entra ID, by the Azure CLI and as whoever is signed in
 // there. Bicep does the rest (bootstrap.bicep).
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import * as z from 'zod';
 import { readCommandLine } from '../local/commandLine.ts';
+import { az } from './azureCli.ts';
 import { setUpEntra } from './entraSetup.ts';
 
 const USAGE = `
 npm run entra -- [options]
 
 Registers the service in Microsoft Entra ID and gives callers its app role Calls.Initiate.All. It is safe to repeat.
-It needs the Azure CLI; on Windows, run it in WSL or in Azure Cloud Shell.
+It needs the Azure CLI.
 
   --grant ID   object id of a service principal or managed identity that may call the service; may be repeated
   --name NAME  the name of the app registration, by default playpromptoperation
@@ -33,7 +32,7 @@ if (grant === undefined) {
     name: values.name,
     grant,
     isDryRun: values['dry-run'],
-    az: async (args) => (await promisify(execFile)('az', args)).stdout,
+    az,
     print: console.log,
   });
 }

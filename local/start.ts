@@ -11,6 +11,7 @@ import { readSettings } from '../shared/settings.ts';
 import { ancestorsEnd } from './ancestors.ts';
 import { banner, type Facts, namesProxy } from './banner.ts';
 import { type Child, outliveTerminal, startChild } from './childProcess.ts';
+import { commandOf } from './command.ts';
 import { readCommandLine } from './commandLine.ts';
 import { DEFAULT_LIFETIME_SECONDS, startIssuer } from './issuer.ts';
 import { type Certificate, KEYS_FOLDER, keptCertificate, keptSigningKey } from './keys.ts';
@@ -219,7 +220,8 @@ function readOptions() {
 }
 
 function hasCoreTools() {
-  return spawnSync('func', ['--version'], { stdio: 'ignore', shell: process.platform === 'win32' }).status === 0;
+  const { file, args, shell } = commandOf('func', ['--version']);
+  return spawnSync(file, args, { stdio: 'ignore', shell }).status === 0;
 }
 
 function portOf(env: NodeJS.ProcessEnv, name: string, standard: number) {
@@ -311,18 +313,16 @@ function restartOnChange(first: Child, start: () => Promise<Child>): Part {
 /** Core Tools cannot choose a free port and do not report when they are ready: the port is polled until it answers. */
 async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
   const chosen = port === 0 ? await findFreePort() : port;
-  const func = spawn('func', ['start', '--port', String(chosen)], {
-    cwd,
-    env,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  });
+  const { file, args, shell } = commandOf('func', ['start', '--port', String(chosen)]);
+  const func = spawn(file, args, { cwd, env, stdio: ['ignore', 2, 2], shell });
   const ended = Promise.race([once(func, 'exit'), once(func, 'error')]).catch(() => {});
   report('func', func);
   parts.push({
     ended,
     async stop() {
-      func.kill('SIGINT');
+      // Windows has no signals, and the shell is not the host.
+      if (shell) spawnSync('taskkill', ['/pid', String(func.pid), '/t', '/f'], { stdio: 'ignore' });
+      else func.kill('SIGINT');
       await ended;
     },
   });

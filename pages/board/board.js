@@ -1,5 +1,5 @@
 // The board: signs in, polls the list, and shows it. The token is kept in a variable and nowhere else.
-import { ApiError, createClient } from './client.js';
+import { ApiError, createClient, STUCK } from './client.js';
 import { byStatus, byTime, History, propertiesOf, STATUSES } from './history.js';
 import { hasLocalIssuer, requestLocalToken } from './localToken.js';
 import {
@@ -26,6 +26,10 @@ const TIMEOUT_MS = 60_000;
 const REST = 9;
 /** The service is asked for a text so long after the last key. */
 const TYPING_MS = 300;
+const FILTERS = [...STATUSES, STUCK];
+
+/** @param {Session} session */
+const isAll = ({ isWhole, since }) => isWhole && since === undefined;
 
 /**
  * The state of a signed-in user; signing out discards all of it.
@@ -33,8 +37,9 @@ const TYPING_MS = 300;
  * @property {ReturnType<typeof createClient>} client
  * @property {History} history
  * @property {Set<string>} listed the ids of the last list
- * @property {boolean} isWhole whether that list was all there is
- * @property {Set<string>} found the ids that the service has found for the text, where the list is not whole
+ * @property {boolean} isWhole whether no change is missing in that list
+ * @property {string | undefined} since the time since which they changed, if that list is of the last changes only
+ * @property {Set<string>} found the ids that the service has found for the text, where not all are loaded
  * @property {Map<string, number | undefined>} counts how many there are of each status
  * @property {Date | undefined} seenAt when the service was last seen
  * @property {string | undefined} listedStatus the status it was of; undefined before the first
@@ -57,7 +62,7 @@ function readView() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const status = fragment.get('status') ?? '';
   return {
-    status: STATUSES.includes(status) ? status : '',
+    status: FILTERS.includes(status) ? status : '',
     sort: fragment.get('sort') === 'status' ? /** @type {const} */ ('status') : /** @type {const} */ ('time'),
     tab: fragment.get('tab') === 'subscriptions' ? 'subscriptions' : 'operations',
     text: fragment.get('text') ?? '',
@@ -99,6 +104,7 @@ function signIn(token) {
     history: new History(),
     listed,
     isWhole: true,
+    since: undefined,
     found: new Set(),
     counts: new Map(),
     seenAt: undefined,
@@ -202,12 +208,13 @@ async function look() {
 async function refresh(current, signal) {
   const { client, history } = current;
   const { status: wanted, id: selected } = view;
-  const text = current.isWhole ? '' : view.text.trim();
-  const [{ operations, isWhole }, subscriptions, found, ...counts] = await Promise.all([
-    client.list(wanted || undefined, signal),
+  const text = isAll(current) ? '' : view.text.trim();
+  const before = current.listedStatus === wanted ? current.since : undefined;
+  const [{ operations, isWhole, since }, subscriptions, found, ...counts] = await Promise.all([
+    client.list(wanted, before, signal),
     client.subscriptions(signal),
-    text === '' ? [] : client.find(text, wanted || undefined, signal),
-    ...STATUSES.map((each) => client.count(each, signal)),
+    text === '' ? [] : client.find(text, wanted, signal),
+    ...FILTERS.map((each) => client.count(each, signal)),
   ]);
   const listed = new Set(operations.map(({ id }) => id));
   const apart = selected !== undefined && !listed.has(selected) ? selected : undefined;
@@ -215,7 +222,7 @@ async function refresh(current, signal) {
   signal.throwIfAborted();
 
   const now = new Date();
-  const isNextLook = current.listedStatus === wanted;
+  const isNextLook = current.listedStatus === wanted && before === since;
   const changed = /** @type {Set<string>} */ (new Set());
   for (const operation of [...operations, ...found, ...(single ? [single] : [])]) {
     const seen = history.see(operation, now);
@@ -225,9 +232,9 @@ async function refresh(current, signal) {
   const gone = isNextLook && isWhole && wanted === '' ? [...current.listed].filter((id) => !listed.has(id)) : [];
   if (apart && single === null) gone.push(apart);
   const deleted = gone.filter((id) => history.miss(id, now));
-  const wasWhole = current.isWhole;
-  current.counts = new Map(STATUSES.map((each, n) => [each, counts[n]]));
-  Object.assign(current, { listed, isWhole, listedStatus: wanted, found: new Set(found.map(({ id }) => id)) });
+  const hadAll = isAll(current);
+  current.counts = new Map(FILTERS.map((each, n) => [each, counts[n]]));
+  Object.assign(current, { listed, isWhole, since, listedStatus: wanted, found: new Set(found.map(({ id }) => id)) });
 
   const isFirst = byId('board').hidden;
   showSignedIn(true);
@@ -239,14 +246,14 @@ async function refresh(current, signal) {
   if (isFirst) focusBoard();
   const news = [changed.size && `${changed.size} changed or new`, deleted.length && `${deleted.length} deleted`];
   if (isNextLook) setText(byId('news'), news.filter(Boolean).join(', '));
-  if (wasWhole && !isWhole && view.text !== '') findSoon();
+  if (hadAll && !isAll(current) && view.text !== '') findSoon();
   return isMissing ? `There is no operation ${apart}.` : '';
 }
 
 /** Draws what is known. */
 function draw(changed = /** @type {Set<string>} */ (new Set())) {
   if (!session) return;
-  const { history, listed, found, counts, isWhole, held } = session;
+  const { history, listed, found, counts, isWhole, since, held } = session;
   const { status, sort, id } = view;
   const now = new Date();
   const text = view.text.trim().toLowerCase();
@@ -258,9 +265,9 @@ function draw(changed = /** @type {Set<string>} */ (new Set())) {
   const waiting = held ? matching.filter(({ operation }) => !held.includes(operation.id)).length : 0;
   showView();
   showRows(shown, { selected: id, changed, now });
-  const all = status ? [counts.get(status)] : [...counts.values()];
+  const all = (status ? [status] : STATUSES).map((each) => counts.get(each));
   const total = all.includes(undefined) ? undefined : all.reduce((sum = 0, count = 0) => sum + count, 0);
-  showExtent({ matching: matching.length, listed: listed.size, total, waiting, isWhole, status, text });
+  showExtent({ matching: matching.length, listed: listed.size, total, waiting, isWhole, since, status, text });
   const selected = id === undefined ? undefined : history.get(id);
   const isApart = selected && !selected.isDeleted && !shown.includes(selected);
   const apart = isApart
@@ -311,7 +318,7 @@ async function copy({ dataset }) {
   );
 }
 
-showStatuses((status) => {
+showStatuses(FILTERS, (status) => {
   changeView({ status });
   showView();
   void look();
@@ -339,7 +346,7 @@ byId('pause').addEventListener('click', () => {
 byId('text').addEventListener('input', () => {
   changeView({ text: /** @type {HTMLInputElement} */ (byId('text')).value });
   draw();
-  if (session && !session.isWhole) findSoon();
+  if (session && !isAll(session)) findSoon();
 });
 for (const tab of byId('tabs').querySelectorAll('button')) {
   tab.addEventListener('click', () => {

@@ -1,9 +1,12 @@
 // What is known of each operation, and how it changed while the page was open.
 
 export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];
+/** Of an operation that has not ended. */
+export const OPEN_STATUSES = ['NotStarted', 'Running'];
+/** Those of which nothing was heard for so long are called stuck. */
+export const STUCK_MS = 10 * 60_000;
 
 /**
- * An operation as the API answers it.
  * @typedef {{
  *   id: string,
  *   '@odata.etag': string,
@@ -11,7 +14,9 @@ export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];
  *   resultInfo: { code: number, subcode: number, message: string | null } | null,
  *   status: string,
  *   completionReason: string | null,
- * }} Operation
+ *   createdDateTime?: string | null,
+ *   lastActionDateTime?: string | null,
+ * }} Operation an operation as the API answers it; older ones have no times
  */
 
 /** @typedef {string | number | null} Value */
@@ -22,16 +27,29 @@ export const STATUSES = ['NotStarted', 'Running', 'Completed', 'Failed'];
 const MAX_KNOWN = 5000;
 const MAX_ENTRIES = 100;
 
+/** @param {string | null | undefined} text */
+const dateOf = (text) => (text ? new Date(text) : undefined);
+
 /**
- * When an operation was last written: the ETags of Table Storage contain that time.
- * @param {string} etag
- * @returns {Date | undefined}
+ * How long an operation has run, or ran, in milliseconds, if that is known.
+ * @param {Operation} operation
+ * @param {Date} now
  */
-export function changedAt(etag) {
-  const [, encoded = ''] = /^W\/"datetime'([^']*)'"$/.exec(etag) ?? [];
-  const date = new Date(encoded.replaceAll('%3A', ':').replace(/(\.\d{3})\d*Z$/, '$1Z'));
-  return Number.isNaN(date.getTime()) ? undefined : date;
+export function runningTime({ status, createdDateTime, lastActionDateTime }, now) {
+  const [begin, end] = [dateOf(createdDateTime), OPEN_STATUSES.includes(status) ? now : dateOf(lastActionDateTime)];
+  return begin && end ? Math.max(0, end.getTime() - begin.getTime()) : undefined;
 }
+
+/**
+ * Whether an operation has not ended, and has not changed for 10 minutes.
+ * @param {Known} known
+ * @param {Date} now
+ */
+export const isStuck = ({ operation, changedAt, isDeleted }, now) =>
+  !isDeleted &&
+  OPEN_STATUSES.includes(operation.status) &&
+  changedAt !== undefined &&
+  now.getTime() - changedAt.getTime() > STUCK_MS;
 
 /**
  * @param {Operation} before
@@ -46,12 +64,12 @@ export function changesBetween(before, after) {
 }
 
 /**
- * The properties of an operation, the status first, and the members of complex ones one by one. Whatever properties a newer
- * service answers are among them.
+ * The properties of an operation but for its times, the status first, and the members of complex ones one by one. Whatever
+ * properties a newer service answers are among them.
  * @param {Operation} operation
  * @returns {Map<string, Value>}
  */
-export function propertiesOf({ id: _, status, ...others }) {
+export function propertiesOf({ id: _, createdDateTime: __, lastActionDateTime: ___, status, ...others }) {
   const entries = Object.entries({ status, ...others }).flatMap(([name, value]) =>
     value !== null && typeof value === 'object'
       ? Object.entries(value).map(([member, inner]) => /** @type {[string, Value]} */ ([`${name}/${member}`, inner]))
@@ -97,7 +115,7 @@ export class History {
    * @returns {'new' | 'changed' | undefined} what is new of it
    */
   see(operation, now) {
-    const { id, '@odata.etag': etag } = operation;
+    const { id, '@odata.etag': etag, lastActionDateTime } = operation;
     const before = this.#known.get(id);
     const isThere = before !== undefined && !before.isDeleted;
     // What was seen last is forgotten last.
@@ -106,7 +124,7 @@ export class History {
       this.#known.set(id, before);
       return undefined;
     }
-    const time = changedAt(etag);
+    const time = dateOf(lastActionDateTime);
     /** @type {Entry} */
     const entry = isThere
       ? { at: time ?? now, what: changesBetween(before.operation, operation) }

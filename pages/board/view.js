@@ -1,5 +1,6 @@
 // What the board shows. All that comes from the service is set as text, never as markup.
-import { propertiesOf, STATUSES } from './history.js';
+import { ROOT } from './client.js';
+import { isStuck, propertiesOf, runningTime, STATUSES } from './history.js';
 
 /** @import { Subscription } from './client.js' */
 /** @import { Entry, Known, Value } from './history.js' */
@@ -63,6 +64,17 @@ function setTime(where, when, now) {
   setText(where, (isToday ? time : isThisYear ? dateAndTime : date).format(when));
 }
 
+/**
+ * A time span in its largest unit.
+ * @param {number} milliseconds
+ */
+function spanOf(milliseconds) {
+  const seconds = Math.floor(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
+}
+
 /** Of a long text that has no room, the end stays: it is what tells two apart. */
 const KEPT_END = 10;
 
@@ -89,10 +101,11 @@ const badge = (status) => element('span', { text: status, class: `status ${statu
 
 /**
  * The buttons that choose a status: that of '' shows all.
+ * @param {string[]} filters
  * @param {(status: string) => void} choose
  */
-export function showStatuses(choose) {
-  for (const status of ['', ...STATUSES]) {
+export function showStatuses(filters, choose) {
+  for (const status of ['', ...filters]) {
     const button = element('button', {}, [
       element('span', { text: status || 'All', class: status && `status ${status}` }),
       element('strong'),
@@ -142,19 +155,24 @@ export function showCounts(counts) {
  * How much of all there is the table shows.
  * @param {{
  *   matching: number, listed: number, total: number | undefined,
- *   waiting: number, isWhole: boolean, status: string, text: string,
+ *   waiting: number, isWhole: boolean, since: string | undefined, status: string, text: string,
  * }} extent
  */
-export function showExtent({ matching, listed, total, waiting, isWhole, status, text }) {
+export function showExtent({ matching, listed, total, waiting, isWhole, since, status, text }) {
   const loaded = `${listed.toLocaleString()} of ${total?.toLocaleString() ?? 'more'} ${status}${status && ' '}operations`;
   const found = matching.toLocaleString();
+  const isAll = isWhole && since === undefined;
   const parts = [
     !isWhole &&
       !text &&
       `${loaded} are loaded, in no order of time: changes of the others are not seen, but Find finds them.`,
-    !isWhole && text && `${found} found: among ${loaded}, and among all by id or the beginning of the context.`,
-    isWhole && text && matching === 1 && '1 operation has this text.',
-    isWhole && text && matching > 1 && `${found} operations have this text.`,
+    isWhole &&
+      since &&
+      !text &&
+      `${loaded} are loaded: all that changed since ${clock(new Date(since))}. Find finds the others.`,
+    !isAll && text && `${found} found: among ${loaded}, and among all by id or the beginning of the context.`,
+    isAll && text && matching === 1 && '1 operation has this text.',
+    isAll && text && matching > 1 && `${found} operations have this text.`,
     waiting > 0 && `${waiting.toLocaleString()} new: shown when the pointer leaves the list.`,
   ];
   setText(byId('extent'), parts.filter(Boolean).join(' '));
@@ -170,7 +188,7 @@ export function showExtent({ matching, listed, total, waiting, isWhole, status, 
 
 /** A command that creates an operation, with the token that `npm run --silent token` prints. */
 const command = [
-  `curl -X PATCH ${location.origin}/v1.0/playPromptOperation/prompt-1`,
+  `curl -X PATCH ${ROOT}playPromptOperation/prompt-1`,
   '-H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"',
   `-d '{"clientContext":"call 7","status":"Running"}'`,
 ].join(' \\\n  ');
@@ -243,7 +261,7 @@ function newRow(id) {
   setMiddleCut(code, id);
   const cells = [
     element('td', { class: 'ids' }, [code]),
-    element('td', {}, [badge('')]),
+    element('td', {}, [badge(''), ' ', element('span', { class: 'span' })]),
     element('td', { class: 'results' }),
     element('td', {}, [element('time')]),
   ];
@@ -255,7 +273,8 @@ function newRow(id) {
  * @param {Known} known
  * @param {Date} now
  */
-function fillRow(row, { operation, changedAt }, now) {
+function fillRow(row, known, now) {
+  const { operation, changedAt } = known;
   const { id, clientContext, status, completionReason, resultInfo } = operation;
   const at = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (row.querySelector(selector));
   const opener = at('.open');
@@ -268,6 +287,11 @@ function fillRow(row, { operation, changedAt }, now) {
   const result = parts.filter((part) => part !== null && part !== undefined).join(' · ');
   setText(at('.results'), result);
   at('.results').title = result;
+  const stuck = isStuck(known, now);
+  row.classList.toggle('stuck', stuck);
+  const span = runningTime(operation, now);
+  const unchanged = changedAt && spanOf(now.getTime() - changedAt.getTime());
+  setText(at('.span'), stuck ? `stuck ${unchanged}` : span === undefined ? '' : spanOf(span));
   setTime(/** @type {HTMLTimeElement} */ (at('time')), changedAt, now);
 }
 
@@ -307,8 +331,20 @@ let detailed;
 export function showDetail(known, { apart, now }) {
   byId('apart').hidden = apart === '';
   setText(byId('apart'), apart);
-  if (known === detailed) return;
+  if (known !== detailed) fillDetail(known, now);
   detailed = known;
+  if (!known) return;
+  const span = runningTime(known.operation, now);
+  const unchanged = known.changedAt && spanOf(now.getTime() - known.changedAt.getTime());
+  const stuck = isStuck(known, now) ? `; stuck: no change for ${unchanged}` : '';
+  setText(byId('span'), (span === undefined ? 'unknown' : spanOf(span)) + stuck);
+}
+
+/**
+ * @param {Known | undefined} known
+ * @param {Date} now
+ */
+function fillDetail(known, now) {
   byId('detail').hidden = !known;
   byId('panes').classList.toggle('split', known !== undefined);
   setText(byId('detail-title'), known?.operation.clientContext || known?.operation.id || 'Operation');
@@ -321,15 +357,24 @@ export function showDetail(known, { apart, now }) {
  * @param {Date} now
  */
 function propertyItems({ operation, changedAt, isDeleted }, now) {
-  const changed = element('time');
-  setTime(changed, changedAt, now);
-  const id = [element('dt', { text: 'id' }), element('dd', {}, [idAndCopy(operation.id)])];
-  const properties = [...propertiesOf(operation)].flatMap(([name, value]) => [
+  const { createdDateTime } = operation;
+  const item = (/** @type {string} */ name, /** @type {Node} */ value) => [
     element('dt', { text: name }),
-    element('dd', {}, [name === 'status' ? badge(String(value)) : valueText(value)]),
-  ]);
-  const label = element('dt', { text: isDeleted ? 'deleted; last changed' : 'changed' });
-  return [...id, ...properties, label, element('dd', {}, [changed])];
+    element('dd', {}, [value]),
+  ];
+  const [created, changed, span] = [element('time'), element('time'), element('span')];
+  setTime(created, createdDateTime ? new Date(createdDateTime) : undefined, now);
+  setTime(changed, changedAt, now);
+  span.id = 'span';
+  return [
+    ...item('id', idAndCopy(operation.id)),
+    ...[...propertiesOf(operation)].flatMap(([name, value]) =>
+      item(name, name === 'status' ? badge(String(value)) : valueText(value)),
+    ),
+    ...item('created', created),
+    ...item(isDeleted ? 'deleted; last action' : 'last action', changed),
+    ...item('running time', span),
+  ];
 }
 
 /** @param {Value} value */

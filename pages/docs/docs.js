@@ -21,7 +21,8 @@ function withoutSecondScheme(request) {
 }
 
 const swaggerUi = SwaggerUIBundle({
-  url: '/openapi.json',
+  // Below the address of the page, which a gateway may give a path of its own.
+  url: new URL('../openapi.json', import.meta.url).pathname,
   dom_id: '#docs',
   deepLinking: true,
   displayRequestDuration: true,

@@ -28,12 +28,17 @@ describe('PAGES=board', () => {
   });
   afterAll(() => app.close());
 
-  test.each(['/board', '/Board/', '/board/board.js'])('serves %s without a token', async (path) => {
+  test.each(['/board', '/Board', '/board/board.js'])('serves %s without a token', async (path) => {
     const { status, headers, text } = await app.send({ method: 'GET', path, token: undefined });
     expect(status).toBe(200);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(text).not.toBe('');
+  });
+
+  test('leads from a slash at the end to the URL to which its links are relative', async () => {
+    const { status, headers } = await app.send({ method: 'GET', path: '/Board/', token: undefined });
+    expect([status, headers.get('location')]).toEqual([308, '../Board']);
   });
 
   test('serves no other page', async () => {

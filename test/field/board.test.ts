@@ -236,17 +236,26 @@ describeInChromium('the board', () => {
     const page = await open('#id=run');
     const { json: template } = await send(service, 'GET', `${LIST}/run`);
     const queries: string[] = [];
-    let pages = 0;
+    let [pages, isDated] = [0, false];
     await page.route(`**${LIST}?**`, (route) => {
       const { searchParams } = new URL(route.request().url());
       const filter = searchParams.get('$filter') ?? '';
       if (searchParams.has('$count')) return route.fulfill({ json: { '@odata.count': 600, value: [] } });
+      if (filter.startsWith('id eq')) return route.fallback();
+      if (filter.startsWith('lastActionDateTime ge')) {
+        queries.push(filter);
+        return route.fulfill({ json: { value: [{ ...template, id: 'late' }] } });
+      }
       if (filter.startsWith('startswith')) {
         queries.push(filter);
         return route.fulfill({ json: { value: [{ ...template, id: 'beyond', clientContext: "o'clock 9" }] } });
       }
       pages += 1;
-      const value = Array.from({ length: 500 }, (_, n) => ({ ...template, id: `many-${pages % 2}-${n}` }));
+      const value = Array.from({ length: 500 }, (_, n) => ({
+        ...template,
+        id: `many-${pages % 2}-${n}`,
+        lastActionDateTime: isDated ? new Date((pages % 2) * 1000 + n).toISOString() : null,
+      }));
       const next = `${service.facts.baseUrl}${LIST}?$skiptoken=${pages}`;
       return route.fulfill({ json: { value, '@odata.nextLink': next } });
     });
@@ -270,6 +279,32 @@ describeInChromium('the board', () => {
     await page.getByRole('button', { name: 'All too many' }).waitFor();
     await page.getByText('among 1,000 of more operations').waitFor();
     expectComplaints(/400/);
+
+    // Where operations have times, those that changed last are loaded: here a quarter of the 1,000 changed after the 750th.
+    isDated = true;
+    await find(page, '');
+    await lookAgain(page);
+    await page.getByText('1 of more operations are loaded: all that changed since').waitFor();
+    await page.getByText(/^Live, as of .*, every \d+ s$/).waitFor();
+    expect([await order(page), queries.at(-1)]).toEqual([['late'], 'lastActionDateTime ge 1970-01-01T00:00:01.249Z']);
+    expectComplaints(/400/);
+  });
+
+  test('what has not ended, and has not changed for 10 minutes, is marked, counted and listed as stuck', async () => {
+    const page = await openSignedIn();
+    expect(await rowOf(page, 'run').innerText()).not.toContain('stuck');
+    await lookAgain(page);
+    await lookAgain(page);
+    await rowOf(page, 'run')
+      .getByText(/^stuck 2\d min$/)
+      .waitFor();
+    await page.getByRole('button', { name: /^Stuck [1-9]/ }).click();
+    await rowOf(page, 'done').waitFor({ state: 'detached' });
+    expect(hash(page)).toBe('#status=Stuck');
+    await openerOf(page, 'run').click();
+    for (const text of [/^2\d min; stuck: no change for 2\d min$/, 'created', 'last action']) {
+      expect(await detailOf(page, 'run').getByText(text, { exact: true }).count()).toBe(1);
+    }
   });
 
   test('a row has one line: the middle of a long context is cut, markup is text, and the id can be copied', async () => {

@@ -1,6 +1,6 @@
 // The app registration of the service, set up against a stand-in for the Azure CLI.
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -110,6 +110,22 @@ test('two registrations of one name are left alone', async () => {
 
 // The command that stands in for the Azure CLI is a shell script.
 const testWithShell = process.platform === 'win32' ? test.skip : test;
+
+testWithShell('JSON reaches the Azure CLI in a file, which is there as long as it runs', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));
+  writeFileSync(join(folder, 'az'), '#!/bin/sh\necho "$3"\ncat "$(echo "$3" | tr -d @)"\n', { mode: 0o755 });
+  const args = JSON.stringify(['rest', '--body', '{"a":"\\"b\\" & %c%"}']);
+  const program = `import { az } from './infra/azureCli.ts'; console.log(await az(${args}));`;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      env: { PATH: `${folder}${delimiter}${process.env.PATH}` },
+    });
+    const [file = '', content] = stdout.split('\n');
+    expect([content, existsSync(file.slice(1))]).toEqual(['{"a":"\\"b\\" & %c%"}', false]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 testWithShell('the command runs the Azure CLI of the path, and takes object ids only', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));

@@ -1,6 +1,7 @@
 // `npm run soak`: the random tests of this folder, for long.
 import { spawnSync } from 'node:child_process';
 import * as z from 'zod';
+import { commandOf } from '../../local/command.ts';
 import { readCommandLine } from '../../local/commandLine.ts';
 
 const MINUTE_MS = 60_000;
@@ -30,9 +31,10 @@ const seed = z.coerce
 console.log(`Soak of ${minutes} minutes each, seed ${seed}.`);
 // A round that has begun comes to its end, and what was started is stopped.
 const timeout = `--testTimeout=${(minutes + 5) * MINUTE_MS}`;
-const { status } = spawnSync('npm', ['test', '--', 'test/soak', timeout], {
+const { file, args, shell } = commandOf('npm', ['test', '--', 'test/soak', timeout]);
+const { status } = spawnSync(file, args, {
   env: { ...process.env, SOAK_MINUTES: String(minutes), SOAK_SEED: String(seed) },
   stdio: 'inherit',
-  shell: process.platform === 'win32',
+  shell,
 });
 process.exit(status ?? 1);

@@ -22,7 +22,8 @@ export async function openPage(
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<{ readonly page: Page; readonly complaints: string[] }> {
-  const page = await browser.newPage(options);
+  // The system may have another language.
+  const page = await browser.newPage({ locale: 'en-US', ...options });
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());

@@ -1,13 +1,11 @@
 // The history that the board keeps of the operations that it sees.
 import { describe, expect, test } from '@jest/globals';
-import * as fc from 'fast-check';
-import { byTime, changedAt, changesBetween, History } from '../../pages/board/history.js';
+import { byTime, changesBetween, History, isStuck, runningTime } from '../../pages/board/history.js';
 
 const NOW = new Date('2026-11-23T12:00:00Z');
-const etagAt = (time: string) => `W/"datetime'${encodeURIComponent(time)}'"`;
 const operation = (changes = {}) => ({
   id: 'a',
-  '@odata.etag': etagAt('2026-11-23T11:00:00.1234567Z'),
+  '@odata.etag': 'W/"1"',
   clientContext: null,
   resultInfo: null,
   status: 'Running',
@@ -15,18 +13,31 @@ const operation = (changes = {}) => ({
   ...changes,
 });
 
-describe('the time in an ETag', () => {
-  test('is that of Table Storage, to the millisecond', async () => {
-    await fc.assert(
-      fc.property(fc.date({ min: new Date(0), max: new Date('9999-12-31'), noInvalidDate: true }), (date) => {
-        expect(changedAt(etagAt(date.toISOString().replace('Z', '9999Z')))).toEqual(date);
-      }),
-    );
-  });
+test.each([
+  ['Running', 10, 20 * 60_000, false],
+  ['NotStarted', 11, 20 * 60_000, true],
+  ['Completed', 11, 9 * 60_000, false],
+])(
+  '%s since 20 minutes, with its last action %i minutes ago, ran for %i ms; stuck: %s',
+  (status, minutes, span, stuck) => {
+    const ago = (count: number) => new Date(NOW.getTime() - count * 60_000).toISOString();
+    const seen = operation({ status, createdDateTime: ago(20), lastActionDateTime: ago(minutes) });
+    const history = new History();
+    history.see(seen, NOW);
+    expect(runningTime(seen, NOW)).toBe(span);
+    const known = history.get('a');
+    expect(known && isStuck(known, NOW)).toBe(stuck);
+    history.miss('a', NOW);
+    const deleted = history.get('a');
+    expect(deleted && isStuck(deleted, NOW)).toBe(false);
+  },
+);
 
-  test.each(['', '*', 'W/"1"', '"abc"', `W/"datetime'x'"`, `W/"datetime'%'"`])('is not known in %s', (etag) => {
-    expect(changedAt(etag)).toBeUndefined();
-  });
+test('of an operation older than the times, nothing is said of them', () => {
+  const history = new History();
+  history.see(operation({ createdDateTime: null, lastActionDateTime: null }), NOW);
+  const known = history.get('a');
+  expect(known && [runningTime(known.operation, NOW), isStuck(known, NOW)]).toEqual([undefined, false]);
 });
 
 describe('what changed', () => {
@@ -42,12 +53,14 @@ describe('what changed', () => {
 
   test('is each member of what became null, and whatever property a newer service has', () => {
     const resultInfo = { '@odata.type': 'microsoft.graph.resultInfo', code: 200, subcode: 0, message: 'played' };
-    expect(changesBetween(operation({ resultInfo }), operation({ createdDateTime: '2026' }))).toEqual([
-      { property: 'createdDateTime', from: null, to: '2026' },
-      { property: 'resultInfo/code', from: 200, to: null },
-      { property: 'resultInfo/subcode', from: 0, to: null },
-      { property: 'resultInfo/message', from: 'played', to: null },
-    ]);
+    expect(changesBetween(operation({ resultInfo }), operation({ newer: '2026', lastActionDateTime: '2026' }))).toEqual(
+      [
+        { property: 'newer', from: null, to: '2026' },
+        { property: 'resultInfo/code', from: 200, to: null },
+        { property: 'resultInfo/subcode', from: 0, to: null },
+        { property: 'resultInfo/message', from: 'played', to: null },
+      ],
+    );
   });
 
   test('is nothing where only the ETag is another', () => {
@@ -61,7 +74,9 @@ describe('the history of an operation', () => {
     const later = '2026-11-23T11:30:00Z';
     expect(history.see(operation(), NOW)).toBe('new');
     expect(history.see(operation(), NOW)).toBeUndefined();
-    expect(history.see(operation({ status: 'Failed', '@odata.etag': etagAt(later) }), NOW)).toBe('changed');
+    expect(history.see(operation({ status: 'Failed', '@odata.etag': 'W/"2"', lastActionDateTime: later }), NOW)).toBe(
+      'changed',
+    );
     expect(history.miss('a', NOW)).toBe(true);
     expect(history.miss('a', NOW)).toBe(false);
     expect(history.see(operation(), NOW)).toBe('new');

@@ -17,7 +17,13 @@ async function get(
   requested: Record<string, string> = {},
 ) {
   const params: Record<string, string> = file === undefined ? {} : { file };
-  const request = { method: 'GET', url: 'http://a/board', headers: new Headers(requested), params, body: null };
+  const request = {
+    method: 'GET',
+    url: new URL('http://a/board'),
+    headers: new Headers(requested),
+    params,
+    body: null,
+  };
   const handler = typeof page === 'function' ? page : createPage(page, [], issuer);
   const { status, headers, body }: GraphAnswer = await Reflect.apply(handler, undefined, [request]);
   const bytes = body === undefined ? undefined : z.instanceof(Uint8Array).parse(body);
@@ -75,8 +81,8 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
 
 test('a page links to the others that are served, and to none else', async () => {
   const bodyOf = async (...page: Parameters<typeof createPage>) => (await get(createPage(...page))).body;
-  expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="/docs">API</a></nav>');
-  expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="/board">Board</a>');
+  expect(await bodyOf(pagesByName.board, ['docs'])).toContain('<nav aria-label="Pages"><a href="docs">API</a></nav>');
+  expect(await bodyOf(pagesByName.docs, ['board'])).toContain('<a href="board">Board</a>');
   expect(await bodyOf(pagesByName.board)).not.toMatch(/<nav|<!--/);
 });
 
