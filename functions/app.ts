@@ -9,6 +9,7 @@ import { createTableRepository } from '../shared/store/tableRepository.ts';
 import type { createDescription } from './description.ts';
 import { createReady, type Dependency, live, warmUp } from './health.ts';
 import { byMethod, type FindHandler, lazy, type Route, toHttpHandler, unknownUrl } from './httpHandler.ts';
+import type { Clock } from './notifications.ts';
 import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
 
 /** Every method that the host knows: the app itself refuses those that a resource does not support. */
@@ -28,8 +29,8 @@ export interface App {
   terminate(): Promise<void>;
 }
 
-/** Builds the app that the settings describe. */
-export async function createApp(settings: Settings): Promise<App> {
+/** Builds the app that the settings describe. `clock` has the time and the pauses of notifications. */
+export async function createApp(settings: Settings, clock: Clock = {}): Promise<App> {
   const { auth, tables, keepsFinalStatus, retention, pages, publicUrl, notifications, telemetry } = settings;
   const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
@@ -53,6 +54,7 @@ export async function createApp(settings: Settings): Promise<App> {
           tables,
           tenants: auth.tenants,
           hosts,
+          ...clock,
         })
       : undefined;
 

@@ -22,6 +22,12 @@ import { createDeliverNotifications } from './deliverNotifications.ts';
 import type { Route } from './httpHandler.ts';
 import { createSubscriptionRoutes } from './subscriptions.ts';
 
+export interface Clock {
+  /** The time in milliseconds; Date.now if it is left out. */
+  readonly now?: (() => number) | undefined;
+  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
+}
+
 export interface Notifications {
   readonly listen: ListenToChange;
   readonly routes: readonly Route[];
@@ -36,16 +42,13 @@ export function createNotifications({
   hosts,
   now,
   sleep = delay,
-}: {
+}: Clock & {
   readonly authenticate: Authenticate;
   readonly operations: Pick<OperationRepository, 'get'>;
   readonly tables: TablesSettings;
   /** The tenants that are served. */
   readonly tenants: readonly string[];
   readonly hosts: ReceiverHosts;
-  /** The time in milliseconds; Date.now if it is left out. */
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Notifications {
   const clock = { now, sleep };
   const repository = createSubscriptionRepository(tables);

@@ -1,8 +1,8 @@
 // The descriptions of the service, which need no token.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { openApi } from '../../shared/description/openApi.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/app.ts';
 
 const operation = z.object({
   parameters: z.array(z.object({ $ref: z.string() })).optional(),
@@ -21,44 +21,27 @@ const document = z.object({
   }),
 });
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.close());
+const app = useApp();
 
 const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
   app.send({ method, path, headers, token: undefined });
-const METADATA = '/v1.0/$metadata';
 
-test.each(['/v1.0', '/v1.0/', '/v1.0/$metadata', '/openapi.json', '/V1.0/$METADATA', '/OpenAPI.json'])(
-  '%s needs no token, and cares for none',
-  async (path) => {
-    for (const authorization of [undefined, 'Bearer none', 'Basic YTpi']) {
-      const { status } = await app.send({ method: 'GET', path, token: undefined, headers: { authorization } });
-      expect(status).toBe(200);
-    }
-  },
-);
+test.each(['/v1.0', '/v1.0/', '/V1.0/$METADATA', '/OpenAPI.json'])('%s cares for no token', async (path) => {
+  for (const authorization of ['Bearer none', 'Basic YTpi'])
+    expect((await ask(path, { authorization })).status).toBe(200);
+});
 
-describe('$metadata is XML or JSON', () => {
-  const [XML, JSON_] = ['application/xml', 'application/json'];
-  const rows: [query: string, accept: string | undefined, mediaType: string][] = [
-    ['', undefined, XML],
-    ['', '*/*', XML],
-    ['', 'text/html, application/xhtml+xml, */*;q=0.8', XML],
-    ['', 'application/json, application/xml;q=0.9', JSON_],
-    ['?$format=json', undefined, JSON_],
-    ['?$format=JSON', 'application/xml', JSON_],
-    ['?format=xml', 'application/json', XML],
-    ['?$format=application/json', 'text/html', JSON_],
-    ['?$format=application%2Fxml', 'application/json', XML],
-  ];
-  test.each(rows)('with %j and Accept %j', async (query, accept, mediaType) => {
-    const { status, headers, text } = await ask(METADATA + query, accept === undefined ? {} : { accept });
-    expect([status, headers.get('content-type')]).toEqual([200, mediaType]);
-    expect(text).toMatch(mediaType === XML ? /^<\?xml / : /^\{"\$Version":"4\.0"/);
-  });
+test.each<[query: string, accept: string | undefined, form: 'xml' | 'json']>([
+  ['', undefined, 'xml'],
+  ['', 'text/html, application/xhtml+xml, */*;q=0.8', 'xml'],
+  ['', 'application/json, application/xml;q=0.9', 'json'],
+  ['?$format=json', undefined, 'json'],
+  ['?format=xml', 'application/json', 'xml'],
+  ['?$format=application%2Fxml', 'application/json', 'xml'],
+])('$metadata%s with Accept %j is in %s', async (query, accept, form) => {
+  const { status, headers, text } = await ask(`/v1.0/$metadata${query}`, accept === undefined ? {} : { accept });
+  expect([status, headers.get('content-type')]).toEqual([200, `application/${form}`]);
+  expect(text).toMatch(form === 'xml' ? /^<\?xml / : /^\{"\$Version":"4\.0"/);
 });
 
 test('the service document names the entity set, whose address is below its own', async () => {
@@ -91,12 +74,10 @@ test('openapi.json names the server that was asked', async () => {
 });
 
 test('openapi.json is in OpenAPI 3.0 if that is asked for', async () => {
-  const { json } = await ask('/openapi.json?version=3.0');
-  expect(json.openapi).toBe('3.0.3');
-  expect(json.components.schemas.playPromptOperation.properties.clientContext).toMatchObject({
-    type: 'string',
-    nullable: true,
-  });
+  const { openapi, components } = (await ask('/openapi.json?version=3.0')).json;
+  expect(openapi).toBe('3.0.3');
+  const { clientContext } = components.schemas.playPromptOperation.properties;
+  expect(clientContext).toMatchObject({ type: 'string', nullable: true });
   const refused = await ask('/openapi.json?version=2.0');
   expect([refused.status, refused.json.error.details]).toMatchObject([400, [{ target: 'version' }]]);
 });
@@ -129,13 +110,8 @@ describe('every example works when it is executed', () => {
       const id = parameters.find((each) => each.in === 'path')?.example;
       // What the examples are about.
       await app.send({ path: `/v1.0/playPromptOperation/${id ?? 'a'}`, body: {} });
-      const { status } = await app.send({
-        method,
-        path: path.replace('{id}', id ?? '') + query,
-        headers,
-        ...(body && { body }),
-      });
-      return status;
+      const whole = path.replace('{id}', id ?? '') + query;
+      return (await app.send({ method, path: whole, headers, ...(body && { body }) })).status;
     };
     expect(await send({})).toBeLessThan(300);
     const repeatable: Record<string, string> = {};

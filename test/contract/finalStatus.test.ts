@@ -1,21 +1,14 @@
 // KEEP_FINAL_STATUS: an operation that has ended keeps its status.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { expect, test } from '@jest/globals';
+import { sameService, type TestRequest, useApp } from '../support/app.ts';
 
-let app: TestApp;
-/** Another instance of the service, with the same store and issuer. */
-let other: TestApp;
-beforeAll(async () => {
-  app = await startApp({ KEEP_FINAL_STATUS: 'true' });
-  const same = { AUTH_AUTHORITY: app.issuer.authority, TABLES_NAME: app.table };
-  other = await startApp({ KEEP_FINAL_STATUS: 'true', ...same });
-});
-afterAll(async () => {
-  await app.close();
-  await other.close();
-});
-
+const app = useApp({ KEEP_FINAL_STATUS: 'true' });
+const other = useApp(() => ({ KEEP_FINAL_STATUS: 'true', ...sameService(app) }));
 const newPath = () => `/v1.0/playPromptOperation/${crypto.randomUUID()}`;
+const newRepeatability = () => ({
+  'repeatability-request-id': crypto.randomUUID(),
+  'repeatability-first-sent': new Date().toUTCString(),
+});
 const read = async (path: string) => (await app.send({ method: 'GET', path })).json;
 const conflict = (status: string) => ({ code: 'Conflict', message: expect.stringContaining(`is ${status}`) });
 
@@ -39,18 +32,13 @@ test('nothing of a patch that would change the status is written, alone, with If
   const path = newPath();
   const ended = await app.send({ path, body: { status: 'Completed' } });
   const body = { status: 'Running', clientContext: 'late' };
-  const headers = {
-    'repeatability-request-id': crypto.randomUUID(),
-    'repeatability-first-sent': new Date().toUTCString(),
-  };
+  const headers = newRepeatability();
   const etag = ended.headers.get('etag') ?? '';
   const requests: TestRequest[] = [{}, { headers: { 'if-match': etag } }, { headers }, { headers }];
   for (const request of requests) {
     const { status, json, headers: answered } = await app.send({ path, body, ...request });
-    expect([status, answered.get('repeatability-result')]).toEqual([
-      409,
-      request.headers === headers ? 'rejected' : null,
-    ]);
+    const result = request.headers === headers ? 'rejected' : null;
+    expect([status, answered.get('repeatability-result')]).toEqual([409, result]);
     expect(json.error).toMatchObject(conflict('Completed'));
   }
   const batched = { id: '1', method: 'PATCH', url: path.replace('/v1.0', ''), body };
@@ -62,10 +50,7 @@ test('nothing of a patch that would change the status is written, alone, with If
 
 test('the same status again, and other properties, are taken; once deleted, the id is free', async () => {
   const path = newPath();
-  const headers = {
-    'repeatability-request-id': crypto.randomUUID(),
-    'repeatability-first-sent': new Date().toUTCString(),
-  };
+  const headers = newRepeatability();
   const ended = await app.send({ path, headers, body: { status: 'Failed' } });
   expect((await app.send({ path, body: { status: 'FAILED' } })).json).toEqual(ended.json);
   const { json } = await app.send({ path, body: { status: 'Failed', resultInfo: { code: 500 } } });

@@ -1,47 +1,42 @@
-// The pages for people: only where a setting asks for them, and without a token, since they hold no data.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startApp, type TestApp, testInProcess } from '../support/app.ts';
+// Where a visitor starts: `GET /`, and the pages for people, which are there only where a setting asks for them. They hold no
+// data, and need no token.
+import { expect, test } from '@jest/globals';
+import { testInProcess, useApp } from '../support/app.ts';
 
-describe('without the setting', () => {
-  let app: TestApp;
-  beforeAll(async () => {
-    app = await startApp();
-  });
-  afterAll(() => app.close());
+const without = useApp();
+const app = useApp({ PAGES: 'board' });
+const get = (path: string, headers = {}) => app.send({ method: 'GET', path, headers, token: undefined });
 
-  // `npm start` has a default for it.
-  testInProcess.each(['/board', '/board/', '/board/board.js', '/docs', '/docs/docs.js'])(
-    '%s is not there',
-    async (path) => {
-      const answer = await app.send({ method: 'GET', path });
-      const unknown = await app.send({ method: 'GET', path: '/x' });
-      expect(answer.status).toBe(404);
-      expect(answer.json.error).toMatchObject({ code: 'ResourceNotFound', message: unknown.json.error.message });
-    },
-  );
+// `npm start` has a default for it.
+testInProcess.each(['/board', '/board/', '/board/board.js', '/docs', '/docs/docs.js'])(
+  'without the setting %s is not there',
+  async (path) => {
+    const [answer, unknown] = [await without.send({ method: 'GET', path }), await get('/x')];
+    expect([answer.status, answer.json.error.code]).toEqual([404, 'ResourceNotFound']);
+    expect(answer.json.error.message).toBe(unknown.json.error.message);
+  },
+);
+
+test.each(['/board', '/Board', '/board/board.js'])('PAGES=board serves %s', async (path) => {
+  const { status, headers, text } = await get(path);
+  expect([status, headers.get('x-content-type-options')]).toEqual([200, 'nosniff']);
+  expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(text).not.toBe('');
+  expect((await get('/docs')).status).toBe(404);
 });
 
-describe('PAGES=board', () => {
-  let app: TestApp;
-  beforeAll(async () => {
-    app = await startApp({ PAGES: 'board' });
-  });
-  afterAll(() => app.close());
+test('a slash at the end leads to the URL to which the links of a page are relative', async () => {
+  const { status, headers } = await get('/Board/');
+  expect([status, headers.get('location')]).toEqual([308, '../Board']);
+});
 
-  test.each(['/board', '/Board', '/board/board.js'])('serves %s without a token', async (path) => {
-    const { status, headers, text } = await app.send({ method: 'GET', path, token: undefined });
-    expect(status).toBe(200);
-    expect(headers.get('x-content-type-options')).toBe('nosniff');
-    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
-    expect(text).not.toBe('');
-  });
-
-  test('leads from a slash at the end to the URL to which its links are relative', async () => {
-    const { status, headers } = await app.send({ method: 'GET', path: '/Board/', token: undefined });
-    expect([status, headers.get('location')]).toEqual([308, '../Board']);
-  });
-
-  test('serves no other page', async () => {
-    expect((await app.send({ method: 'GET', path: '/docs' })).status).toBe(404);
-  });
+test('the root names URLs that are all there, in JSON or, for a browser, as a page', async () => {
+  const { status, json } = await get('/');
+  expect([status, Object.keys(json)]).toEqual([200, ['service', 'metadata', 'openApi', 'live', 'ready', 'board']]);
+  const page = await get('/', { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' });
+  expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+  const links = [...page.text.matchAll(/href="([^"]+)"/g)].map(([, link]) => `/${link}`);
+  expect(links).toEqual(['/board', '/openapi.json', '/v1.0/$metadata', '/v1.0', '/health/ready', '/health/live']);
+  const paths = Object.values<string>(json).map((url) => new URL(url).pathname);
+  for (const path of [...links, ...paths]) expect((await get(path)).status).toBe(200);
 });

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startApp, type TestApp } from '../support/app.ts';
+import { expect, test } from '@jest/globals';
+import { useApp } from '../support/app.ts';
 
 const PUBLIC_URL = 'https://gateway.example/prompts';
 const ROOT = `${PUBLIC_URL}/v1.0`;
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ PUBLIC_URL });
-});
-afterAll(() => app.close());
+const app = useApp({ PUBLIC_URL });
 
 test('every link begins with PUBLIC_URL, whatever address the host saw', async () => {
   const paths: string[] = [];

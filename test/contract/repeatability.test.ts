@@ -1,29 +1,16 @@
 // Repeatable Requests 1.0 (OASIS).
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { sameService, type TestAnswer, type TestRequest, useApp } from '../support/app.ts';
 import { claimsOf } from '../support/tokens.ts';
 
-let app: TestApp;
-/** Another instance of the service, with the same store and issuer. */
-let other: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-  other = await startApp({ AUTH_AUTHORITY: app.issuer.authority, TABLES_NAME: app.table });
-});
-afterAll(async () => {
-  await app.close();
-  await other.close();
-});
-
+const app = useApp();
+const other = useApp(() => sameService(app));
 const newPath = () => `/v1.0/playPromptOperation/${crypto.randomUUID()}`;
 const repeatability = (firstSent = Date.now(), id: string = crypto.randomUUID()) => ({
   'repeatability-request-id': id,
   'repeatability-first-sent': new Date(firstSent).toUTCString(),
 });
-const resultOf = ({ status, headers }: { status: number; headers: Headers }) => [
-  status,
-  headers.get('repeatability-result'),
-];
+const resultOf = ({ status, headers }: TestAnswer) => [status, headers.get('repeatability-result')];
 
 describe('a request that is sent again', () => {
   test('gets the same status, body and ETag, by any instance, and changes nothing', async () => {

@@ -1,12 +1,8 @@
 // createdDateTime and lastActionDateTime: computed, returned only on $select, and filterable.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startApp, type TestApp } from '../support/app.ts';
+import { expect, test } from '@jest/globals';
+import { useApp } from '../support/app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.close());
+const app = useApp();
 
 const PATH = '/v1.0/playPromptOperation';
 const SELECT = '$select=*,createdDateTime,lastActionDateTime';

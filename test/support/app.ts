@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { HttpRequest, HttpResponse, InvocationContext } from '@azure/functions';
-import { test } from '@jest/globals';
+import { afterAll, beforeAll, test } from '@jest/globals';
 import * as z from 'zod';
 import { createApp } from '../../functions/app.ts';
 import { createRouter } from '../../functions/router.ts';
@@ -67,6 +67,30 @@ interface SentRequest {
   readonly body: Uint8Array;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
+/** The time of an app and its pauses, as `createApp` takes them. */
+type Clock = Parameters<typeof createApp>[1];
+
+/** A clock that a pause puts forward, so that nothing waits for it. */
+export function skippingClock(): Clock {
+  let skipped = 0;
+  return { now: () => Date.now() + skipped, sleep: async (milliseconds) => (skipped += milliseconds) };
+}
+
+/** The app of all tests of a file, or of a `describe`: started before them, and closed after them. */
+export function useApp(settings: Environment | (() => Environment) = {}, clock?: Clock): TestApp {
+  const app: TestApp = Object.create(null);
+  beforeAll(async () => {
+    Object.assign(app, await startApp(typeof settings === 'function' ? settings() : settings, clock));
+  });
+  afterAll(() => app.close());
+  return app;
+}
+
+/** The settings of another instance of a service: the same store and issuer. */
+export const sameService = (app: TestApp) => ({ AUTH_AUTHORITY: app.issuer.authority, TABLES_NAME: app.table });
+
 /** For what a client of Node.js cannot send over HTTP. */
 export const testInProcess = process.env.TEST_HOST ? test.skip : test;
 
@@ -74,7 +98,7 @@ export const testInProcess = process.env.TEST_HOST ? test.skip : test;
  * The app with a real issuer and a real store: its own entry point and settings, driven in this process through the library
  * as the worker drives it. If TEST_HOST names a host, the app runs there, and is driven over HTTP.
  */
-export async function startApp(settings: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+export async function startApp(settings: Environment = {}, clock?: Clock): Promise<TestApp> {
   const issuer = await startIssuer(0);
   const table = newTableName();
   const environment = {
@@ -90,7 +114,7 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
   const logged: string[] = [];
   const driver = process.env.TEST_HOST
     ? await driveHost(environment, logged)
-    : await driveInProcess(environment, logged);
+    : await driveInProcess(environment, logged, clock);
   const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
   const app: TestApp = {
@@ -132,8 +156,8 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
   return app;
 }
 
-async function driveInProcess(environment: Readonly<Record<string, string>>, logged: string[]): Promise<Driver> {
-  const { http, timers, start, terminate } = await createApp(readSettings(environment));
+async function driveInProcess(environment: Environment, logged: string[], clock: Clock): Promise<Driver> {
+  const { http, timers, start, terminate } = await createApp(readSettings(environment), clock);
   const route = createRouter('', http);
   const newContext = (functionName: string) =>
     new InvocationContext({
@@ -159,21 +183,16 @@ async function driveInProcess(environment: Readonly<Record<string, string>>, log
       name,
       schedule,
       run: async () => {
-        await handler(
-          {
-            schedule: { adjustForDST: true },
-            isPastDue: false,
-            scheduleStatus: { last: '', next: '', lastUpdated: '' },
-          },
-          newContext(name),
-        );
+        const scheduleStatus = { last: '', next: '', lastUpdated: '' };
+        const timer = { schedule: { adjustForDST: true }, isPastDue: false, scheduleStatus };
+        await handler(timer, newContext(name));
       },
     })),
     close: terminate,
   };
 }
 
-async function driveHost(environment: Readonly<Record<string, string>>, logged: string[]): Promise<Driver> {
+async function driveHost(environment: Environment, logged: string[]): Promise<Driver> {
   const { facts, errors, end } = await startService({ PAGES: '', ...environment });
   const base = new URL(facts.baseUrl);
   const name = 'deleteEndedPlayPromptOperations';

@@ -56,66 +56,56 @@ const outcome = async (answer: Promise<unknown>) =>
     () => 'good',
     (error: unknown) => (error instanceof ServiceError ? error.reason : error),
   );
+/** A row for each value of each name. */
+const rowsOf = (values: Readonly<Record<string, readonly unknown[]>>) =>
+  Object.entries(values).flatMap(([name, all]) => all.map((value): [string, unknown] => [name, value]));
 const check = (token: string, changes?: Partial<AuthSettings>) => outcome(verifier(changes)(`Bearer ${token}`));
-const refusal = (token: string) => verifier()(`Bearer ${token}`).catch((error: unknown) => error);
 
-describe('the log has the faulty part of a token', () => {
+test('a refused token: the log has the part at fault, the response only what the caller can do something about', async () => {
   const generic = 'The access token is not valid for this service.';
-  const named = (claim: string) =>
-    `The access token is not valid for this service: its "${claim}" claim is not accepted.`;
+  const named = (claim: string) => generic.replace('.', `: its "${claim}" claim is not accepted.`);
   const [expiry, clock] = [NOW - 61, NOW].map((time) => new Date(time * 1000).toISOString().replace('.000', ''));
+  const expired = `The access token expired at ${expiry}; the clock of the service is at ${clock}.`;
   const [header, payload] = signedClaims({ exp: NOW - 61, aud: 'x', ver: 'x' }).split('.');
-  const rows: [string, string, string, string][] = [
-    [
-      'the response tells when it expired',
-      'exp',
-      signedClaims({ exp: NOW - 61 }),
-      `The access token expired at ${expiry}; the clock of the service is at ${clock}.`,
-    ],
-    ['the response names it', 'iss', signedClaims({ iss: 'x' }), named('iss')],
-    ['the response names it', 'aud', signedClaims({ aud: 'x' }), named('aud')],
-    ['the response names it', 'aud', signed(goodHeader, { ...goodClaims, aud: [AUDIENCE] }), named('aud')],
-    ['the response names it', 'ver', signedClaims({ ver: '3.0' }), named('ver')],
-    ['the response does not', 'nbf', signedClaims({ nbf: NOW + 600 }), generic],
-    ['the response does not', 'roles', signedClaims({ roles: 'x' }), generic],
-    ['the response does not', 'tid', signedClaims({ tid: 'x' }), generic],
-    ['the response does not', 'claims', signed(goodHeader, '{'), generic],
-    ['the response does not', 'signature', `${header}.${payload}.${'A'.repeat(342)}`, generic],
-    ['the response does not', 'kid', signed({ ...goodHeader, kid: 'two' }), generic],
-    ['the response does not', 'alg', signed({ ...goodHeader, alg: 'PS256' }), generic],
-    ['the response does not', 'header', signed({ ...goodHeader, typ: 'dpop+jwt' }), generic],
-    ['the response does not', 'form', `${header}.${payload}`, generic],
+  const rows: [part: string, token: string, message: string][] = [
+    ['exp', signedClaims({ exp: NOW - 61 }), expired],
+    ['iss', signedClaims({ iss: 'x' }), named('iss')],
+    ['aud', signedClaims({ aud: 'x' }), named('aud')],
+    ['aud', signed(goodHeader, { ...goodClaims, aud: [AUDIENCE] }), named('aud')],
+    ['ver', signedClaims({ ver: '3.0' }), named('ver')],
+    ['nbf', signedClaims({ nbf: NOW + 600 }), generic],
+    ['roles', signed(goodHeader, { ...goodClaims, roles: 'x' }), generic],
+    ['tid', signedClaims({ tid: 'x' }), generic],
+    ['claims', signed(goodHeader, '{'), generic],
+    ['signature', `${header}.${payload}.${'A'.repeat(342)}`, generic],
+    ['kid', signed({ ...goodHeader, kid: 'two' }), generic],
+    ['alg', signed({ ...goodHeader, alg: 'PS256' }), generic],
+    ['header', signed({ ...goodHeader, typ: 'dpop+jwt' }), generic],
+    ['form', `${header}.${payload}`, generic],
   ];
-  test.each(rows)('%s: %s', async (_title, part, token, message) => {
-    expect(await refusal(token)).toMatchObject({ cause: `access token refused: ${part}`, message });
-  });
-
-  test('no token at all is what the caller does learn', async () => {
-    const message = 'An access token is required: Authorization: Bearer {token}.';
-    await expect(verifier()(null)).rejects.toMatchObject({ reason: 'tokenMissing', message });
-    await expect(verifier()('x Bearer a.b.c')).rejects.toMatchObject({ reason: 'tokenMissing', message });
-  });
+  for (const [part, token, message] of rows) {
+    await expect(verifier()(`Bearer ${token}`)).rejects.toMatchObject({
+      cause: `access token refused: ${part}`,
+      message,
+    });
+  }
+  const message = 'An access token is required: Authorization: Bearer {token}.';
+  for (const none of [null, 'x Bearer a.b.c'])
+    await expect(verifier()(none)).rejects.toMatchObject({ reason: 'tokenMissing', message });
 });
 
-describe('the clock', () => {
-  test.each([
-    ['exp at the edge of the skew', { exp: NOW - CLOCK_SKEW_SECONDS + 1 }, 'good'],
-    ['exp at the skew', { exp: NOW - CLOCK_SKEW_SECONDS }, 'tokenInvalid'],
-    ['nbf at the skew', { nbf: NOW + CLOCK_SKEW_SECONDS }, 'good'],
-    ['nbf beyond the skew', { nbf: NOW + CLOCK_SKEW_SECONDS + 1 }, 'tokenInvalid'],
-  ])('%s', async (_title, changes, expected) => {
-    expect(await check(signedClaims(changes))).toBe(expected);
-  });
+test.each([
+  ['exp at the edge of the skew', { exp: NOW - CLOCK_SKEW_SECONDS + 1 }, 'good'],
+  ['exp at the skew', { exp: NOW - CLOCK_SKEW_SECONDS }, 'tokenInvalid'],
+  ['nbf at the skew', { nbf: NOW + CLOCK_SKEW_SECONDS }, 'good'],
+  ['nbf beyond the skew', { nbf: NOW + CLOCK_SKEW_SECONDS + 1 }, 'tokenInvalid'],
+])('the clock: %s', async (_title, changes, expected) => {
+  expect(await check(signedClaims(changes))).toBe(expected);
 });
 
-describe('the algorithm', () => {
-  test('may be any that is configured', async () => {
-    expect(await check(signedClaims(), { algorithms: ['ES256', 'RS256'] })).toBe('good');
-  });
-
-  test('that is not configured is refused, though the key would fit', async () => {
-    expect(await check(signedClaims(), { algorithms: ['PS256'] })).toBe('tokenInvalid');
-  });
+test('the algorithm may be any that is configured, and no other, though the key would fit', async () => {
+  expect(await check(signedClaims(), { algorithms: ['ES256', 'RS256'] })).toBe('good');
+  expect(await check(signedClaims(), { algorithms: ['PS256'] })).toBe('tokenInvalid');
 });
 
 test('a signature by an RSA key of less than 2,048 bits is refused, although the issuer publishes the key', async () => {
@@ -183,29 +173,36 @@ test('keys are asked for by the token’s own tenant, if it is admitted', async 
   };
   const verify = verifier({ tenants: [OTHER_TENANT, TENANT] }, recording);
   expect(await outcome(verify(`Bearer ${signedClaims()}`))).toBe('good');
-  expect(await outcome(verify(`Bearer ${signedClaims({ tid: '33333333-3333-4333-8333-333333333333' })}`))).toBe(
-    'tokenInvalid',
-  );
+  expect(await outcome(verify(`Bearer ${signedClaims({ tid: crypto.randomUUID() })}`))).toBe('tokenInvalid');
   expect(asked).toEqual([TENANT]);
 });
 
 describe('the form, of a token whose signature is good for its text', () => {
-  test.each([
-    ['nothing', 'tokenMissing', () => null],
-    ['a tab after the scheme', 'tokenMissing', (token: string) => `Bearer\t${token}`],
-    ['nothing after the scheme', 'tokenMissing', (token: string) => `Bearer${token}`],
-    ['a colon after the scheme', 'tokenMissing', (token: string) => `Bearer: ${token}`],
-    ['another scheme before it', 'tokenMissing', (token: string) => `Basic YTpi, Bearer ${token}`],
-    ['the scheme twice', 'tokenInvalid', (token: string) => `Bearer Bearer ${token}`],
-    ['quotes', 'tokenInvalid', (token: string) => `Bearer "${token}"`],
-    ['a comma after it', 'tokenInvalid', (token: string) => `Bearer ${token},`],
-    ['two joined by a comma and no space', 'tokenInvalid', (token: string) => `Bearer ${token},Bearer ${token}`],
-    ['a line break within it', 'tokenInvalid', (token: string) => `Bearer ${token.replace('.', '\n.')}`],
-    ['a second line', 'tokenInvalid', (token: string) => `Bearer ${token}\nBearer ${token}`],
-    ['a dot after it', 'tokenInvalid', (token: string) => `Bearer ${token}.`],
-    ['five parts, of which two are empty', 'tokenInvalid', (token: string) => `Bearer ${token}..`],
-    ['the scheme in mixed casing', 'good', (token: string) => `bEaReR ${token}`],
-  ])('with %s is answered %s', async (_title, expected, authorization) => {
+  test.each<[string, (token: string) => string | null]>([
+    ['tokenMissing', () => null],
+    ['tokenMissing', () => ''],
+    ['tokenMissing', () => 'Bearer   '],
+    ['tokenMissing', () => 'Basic YTpi'],
+    ['tokenMissing', (token) => token],
+    ['tokenMissing', (token) => `Bearer\t${token}`],
+    ['tokenMissing', (token) => `Bearer${token}`],
+    ['tokenMissing', (token) => `Bearer: ${token}`],
+    ['tokenMissing', (token) => `Basic YTpi, Bearer ${token}`],
+    ['tokenInvalid', (token) => `Bearer Bearer ${token}`],
+    ['tokenInvalid', (token) => `Bearer "${token}"`],
+    ['tokenInvalid', (token) => `Bearer ${token},`],
+    ['tokenInvalid', (token) => `Bearer ${token} x`],
+    ['tokenInvalid', (token) => `Bearer ${token},Bearer ${token}`],
+    ['tokenInvalid', (token) => `Bearer ${token.replace('.', '\n.')}`],
+    ['tokenInvalid', (token) => `Bearer ${token}\nBearer ${token}`],
+    ['tokenInvalid', (token) => `Bearer ${token}.`],
+    ['tokenInvalid', (token) => `Bearer ${token}..`],
+    ['tokenInvalid', (token) => `Bearer ${token}==`],
+    ['tokenInvalid', (token) => `Bearer ${strayBits(token)}`],
+    ['tokenInvalid', (token) => `Bearer ${token.replace(/[^.]*$/, '')}`],
+    ['good', (token) => `bEaReR ${token}`],
+    ['good', (token) => `Bearer   ${token}`],
+  ])('%s: %s', async (expected, authorization) => {
     expect(await outcome(verifier()(authorization(signedClaims())))).toBe(expected);
   });
 
@@ -214,31 +211,20 @@ describe('the form, of a token whose signature is good for its text', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     return text.slice(0, -1) + alphabet[alphabet.indexOf(text.at(-1) ?? '') + 1];
   };
+  const base64 = (text: string) => text.replaceAll('-', '+').replaceAll('_', '/');
   // Of one byte more than three, so that the text has spare bits; with characters that base64 and base64url write apart.
   const header = base64url(`{"alg":"RS256","kid":"one","a":"~~~???"}`.padEnd(43));
   const payload = base64url(JSON.stringify({ ...goodClaims, filler: '~~~???' }).padEnd(400));
-  const base64 = (text: string) => text.replaceAll('-', '+').replaceAll('_', '/');
 
-  test('is good in strict base64url', async () => {
+  test('is good in strict base64url, and in nothing else', async () => {
     expect(await check(signedParts(header, payload))).toBe('good');
-  });
-
-  test.each([header, payload])('differs from its variants in the rows below: %#', (part) => {
-    for (const change of [base64, padded, strayBits]) expect(change(part)).not.toBe(part);
-  });
-
-  test.each([
-    ['padding of the header', padded(header), payload],
-    ['padding of the payload', header, padded(payload)],
-    ['a header in base64', base64(header), payload],
-    ['a payload in base64', header, base64(payload)],
-    ['stray bits in the header', strayBits(header), payload],
-    ['stray bits in the payload', header, strayBits(payload)],
-    ['an impossible length of the header', `${header.slice(0, -2)}A`, payload],
-    ['a space in the payload', header, payload.replace(/^.{8}/, '$& ')],
-    ['a line break in the payload', header, payload.replace(/^.{8}/, '$&\r\n')],
-  ])('%s is refused', async (_title, head, claims) => {
-    expect(await check(signedParts(head, claims))).toBe('tokenInvalid');
+    const changes = [padded, base64, strayBits, (text: string) => text.replace(/^.{8}/, '$& ')];
+    for (const change of [...changes, (text: string) => text.replace(/^.{8}/, '$&\r\n')]) {
+      expect([change(header) === header, change(payload) === payload]).toEqual([false, false]);
+      expect(await check(signedParts(change(header), payload))).toBe('tokenInvalid');
+      expect(await check(signedParts(header, change(payload)))).toBe('tokenInvalid');
+    }
+    expect(await check(signedParts(`${header.slice(0, -2)}A`, payload))).toBe('tokenInvalid');
   });
 
   /** A good token of exactly this length, if there is one: of a payload or a header that is longer by a few characters. */
@@ -253,61 +239,32 @@ describe('the form, of a token whose signature is good for its text', () => {
     throw new Error(`No token has ${length} characters.`);
   };
 
-  test.each([
-    [MAX_TOKEN_LENGTH, 'good'],
-    [MAX_TOKEN_LENGTH + 1, 'tokenInvalid'],
-  ])('of %d characters is answered %s', async (length, expected) => {
+  test('has at most 16 Ki characters', async () => {
     expect(MAX_TOKEN_LENGTH).toBe(16_384);
-    expect(await check(tokenOfLength(length))).toBe(expected);
+    expect(await check(tokenOfLength(MAX_TOKEN_LENGTH))).toBe('good');
+    expect(await check(tokenOfLength(MAX_TOKEN_LENGTH + 1))).toBe('tokenInvalid');
   });
 });
 
 describe('the header, of a token whose signature is good', () => {
-  test.each([
-    ['alg with a space', { alg: 'RS256 ' }],
-    ['alg a list', { alg: ['RS256'] }],
-    ['alg null', { alg: null }],
-    ['alg missing', { alg: undefined }],
-    ['alg of another signature', { alg: 'RS512' }],
-    ['kid missing', { kid: undefined }],
-    ['kid empty', { kid: '' }],
-    ['kid null', { kid: null }],
-    ['kid a list', { kid: ['one'] }],
-    ['kid a number', { kid: 1 }],
-    ['kid of no key', { kid: 'two' }],
-    ['kid in another casing', { kid: 'ONE' }],
-    ['kid with a space', { kid: 'one ' }],
-    ['kid with a NUL', { kid: 'one\0' }],
-    ['kid that is a path', { kid: '../keys/one' }],
-    ['kid that is SQL', { kid: "one' OR '1'='1" }],
-    ['kid that is an address', { kid: 'http://127.0.0.1:9/key' }],
-    ['kid of 10 KB', { kid: 'one'.padEnd(10_000, ' ') }],
-    ['kid of a member of every object', { kid: 'constructor' }],
-    ['kid __proto__', { kid: '__proto__' }],
-    ['crit of a claim', { crit: ['exp'], exp: times.exp }],
-    ['crit of nothing', { crit: [] }],
-    ['crit null', { crit: null }],
-    ['crit that is text', { crit: 'b64' }],
-    ['crit of b64: true', { crit: ['b64'], b64: true }],
-    ['crit of b64: false', { crit: ['b64'], b64: false }],
-    ['b64: false without crit', { b64: false }],
-    ['typ of another kind of token', { typ: 'dpop+jwt' }],
-    ['typ that only begins as it should', { typ: 'jwt+other' }],
-    ['typ that is no text', { typ: ['JWT'] }],
-  ])('%s is refused', async (_title, changes) => {
-    expect(await check(signed({ ...goodHeader, ...changes }))).toBe('tokenInvalid');
+  const wrong: Readonly<Record<string, readonly unknown[]>> = {
+    alg: ['RS256 ', 'rs256', 'none', 'None', 'HS256', 'RS512', ['RS256'], null, undefined],
+    kid: [undefined, '', null, ['one'], 1, 'two', 'ONE', 'one ', 'one\0', 'one'.padEnd(10_000, ' '), '__proto__'],
+    crit: [['exp'], [], null, 'b64', ['b64']],
+    b64: [true, false],
+    typ: ['dpop+jwt', 'jwt+other', ['JWT']],
+  };
+  test.each(rowsOf(wrong))('%s %j is refused', async (name, value) => {
+    expect(await check(signed({ ...goodHeader, exp: times.exp, [name]: value }))).toBe('tokenInvalid');
   });
 
-  test.each([['null'], ['[]'], ['7'], ['"RS256"'], ['{'], [' ']])('%s in its place is refused', async (header) => {
+  test.each(['null', '[]', '7', '"RS256"', '{', ' '])('%s in its place is refused', async (header) => {
     expect(await check(signed(header))).toBe('tokenInvalid');
   });
 
-  test.each([['JWT'], ['jwt'], ['at+jwt'], ['application/at+jwt'], [undefined]])(
-    'typ %s is that of an access token',
-    async (typ) => {
-      expect(await check(signed({ ...goodHeader, typ }))).toBe('good');
-    },
-  );
+  test.each(['JWT', 'jwt', 'at+jwt', 'application/at+jwt', undefined])('typ %s is that of a token', async (typ) => {
+    expect(await check(signed({ ...goodHeader, typ }))).toBe('good');
+  });
 
   test('chooses no key by jwk, jku, x5u or x5c: of two tokens with all of them, that of the published key is good', async () => {
     const attacker = newKey();
@@ -320,9 +277,9 @@ describe('the header, of a token whose signature is good', () => {
 });
 
 describe('the claims, of a token whose signature is good', () => {
-  const wrong: Record<string, readonly unknown[]> = {
+  const wrong: Readonly<Record<string, readonly unknown[]>> = {
     iss: [undefined, null, '', 7, [goodClaims.iss], {}],
-    aud: [undefined, null, '', 7, [AUDIENCE], [AUDIENCE, 'api://other'], { 0: AUDIENCE }],
+    aud: [undefined, null, '', 7, [AUDIENCE], [AUDIENCE, 'api://other'], AUDIENCE.toUpperCase(), `${AUDIENCE}/`],
     tid: [undefined, null, '', 7, [TENANT], `${TENANT} `, '{tenantid}', `${TENANT}/../${TENANT}`],
     ver: [undefined, null, '', 2, ['2.0'], '2', '1.0', '3.0'],
     exp: [undefined, null, '', String(times.exp), [times.exp], true, {}],
@@ -333,26 +290,17 @@ describe('the claims, of a token whose signature is good', () => {
     oid: [null, 7, ['a']],
     sub: [null, 7, ['a']],
   };
-  const rows = Object.entries(wrong).flatMap(([claim, values]) =>
-    values.map((value): [string, string, unknown] => [claim, JSON.stringify(value) ?? 'missing', value]),
-  );
-
-  test('are good to begin with', async () => {
+  test.each(rowsOf(wrong))('%s %j is refused', async (claim, value) => {
     expect(await check(signedClaims())).toBe('good');
-  });
-
-  test.each(rows)('%s: %s is refused', async (claim, _title, value) => {
     expect(await check(signedClaims({ [claim]: value }))).toBe('tokenInvalid');
   });
 
-  test.each([['exp'], ['nbf']])('%s: a number beyond all numbers is refused', async (claim) => {
-    const claims = JSON.stringify({ ...goodClaims, [claim]: 7 }).replace(`"${claim}":7`, `"${claim}":1e999`);
-    expect(claims).toContain('1e999');
-    expect(await check(signed(goodHeader, claims))).toBe('tokenInvalid');
-  });
-
-  test.each([['null'], ['[]'], ['7'], ['"text"'], ['{']])('%s in their place is refused', async (claims) => {
-    expect(await check(signed(goodHeader, claims))).toBe('tokenInvalid');
+  test('a number beyond all numbers, and a payload that is no object, are refused', async () => {
+    const infinite = ['exp', 'nbf'].map((claim) =>
+      JSON.stringify({ ...goodClaims, [claim]: 7 }).replace(`"${claim}":7`, `"${claim}":1e999`),
+    );
+    for (const claims of [...infinite, 'null', '[]', '7', '"text"', '{'])
+      expect(await check(signed(goodHeader, claims))).toBe('tokenInvalid');
   });
 
   test('a good token within a good token is refused', async () => {
@@ -381,13 +329,12 @@ describe('the issuer', () => {
     expect(await check(signedClaims({ ver, iss }))).toBe(expected);
   });
 
-  test.each([
-    ['1.0', 'https://sts.example/', 'good'],
-    ['2.0', 'https://sts.example/', 'tokenInvalid'],
-    ['1.0', 'https://sts.windows.net/', 'tokenInvalid'],
-  ])('of version %s below %s is answered %s where AUTH_V1_ISSUER is another', async (ver, base, expected) => {
+  test('of version 1.0 may be another, by AUTH_V1_ISSUER', async () => {
     const v1Issuer = 'https://sts.example/{tenantid}/';
-    expect(await check(signedClaims({ ver, iss: `${base}${TENANT}/` }), { v1Issuer })).toBe(expected);
+    const own = v1Issuer.replace('{tenantid}', TENANT);
+    expect(await check(signedClaims({ ver: '1.0', iss: own }), { v1Issuer })).toBe('good');
+    expect(await check(signedClaims({ ver: '2.0', iss: own }), { v1Issuer })).toBe('tokenInvalid');
+    expect(await check(signedClaims({ ver: '1.0', iss: v1 }), { v1Issuer })).toBe('tokenInvalid');
   });
 });
 
