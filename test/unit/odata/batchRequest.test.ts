@@ -1,33 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, validateBatch } from '../../../shared/odata/batchRequest.ts';
-import { ServiceError } from '../../../shared/serviceError.ts';
+import { faultsOf as faultsIn } from '../../support/faults.ts';
 
 const request = (changes: object = {}) => ({ id: '1', method: 'GET', url: '/playPromptOperation/a', ...changes });
 const batch = (...requests: object[]) => ({ requests });
-const textOf = (body: Uint8Array | undefined) => body && Buffer.from(body).toString();
+const first = (changes: object) => validateBatch(batch(request(changes)))[0];
 
 /** The targets of the faults for which a batch is refused; none when it is taken. */
-function faultsOf(body: unknown): string[] {
-  try {
-    validateBatch(body);
-  } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    expect(error.reason).toBe('invalidRequest');
-    for (const { code, message } of error.details)
-      expect([code, message]).toEqual([expect.stringMatching(/./), expect.stringMatching(/./)]);
-    return error.details.map(({ target }) => target);
-  }
-  return [];
-}
+const faultsOf = (body: unknown) => faultsIn(() => validateBatch(body)).map((fault) => fault.replace(/^\w+ /, ''));
 
 describe('a request of a batch', () => {
-  test('has what it does not name', () => {
-    expect(validateBatch(batch(request()))).toEqual([{ ...request(), headers: {}, dependsOn: [] }]);
-  });
-
-  test('has its method in upper case', () => {
-    expect(validateBatch(batch(request({ method: 'patch' })))[0]?.method).toBe('PATCH');
+  test('has what it does not name, and its method in upper case', () => {
+    expect(first({ method: 'patch' })).toEqual({ ...request({ method: 'PATCH' }), headers: {}, dependsOn: [] });
   });
 
   test.each([
@@ -43,101 +28,79 @@ describe('a request of a batch', () => {
     ['8J+YgD8/', '😀??'],
     ['', ''],
   ])('has the body %j as %j', (body, text) => {
-    expect(textOf(validateBatch(batch(request({ body })))[0]?.body)).toBe(text);
+    expect(Buffer.from(first({ body })?.body ?? 'none').toString()).toBe(text);
   });
 
-  test.each(['playPromptOperation', '/playPromptOperation?$top=1', '', "/x('a:b')", '/..', '%'])(
-    'has an address below the root: %s',
-    (url) => {
-      expect(validateBatch(batch(request({ url })))[0]?.url).toBe(url);
-    },
+  test.each(['playPromptOperation', '/playPromptOperation?$top=1', '', "/x('a:b')", '/..', '%', '/a:b//c'])(
+    'has a URL below the root: %s',
+    (url) => expect(first({ url })?.url).toBe(url),
   );
 
   test.each<[string, object]>([
-    ['requests/0/id', { id: 1 }],
-    ['requests/0/id', { id: undefined }],
-    ['requests/0/method', { method: 'GET /' }],
-    ['requests/0/method', { method: undefined }],
-    ...['ftp://a/x', 'HTTP:x', '//a/x', '\\\\a\\x', '/a#b'].map((url): [string, object] => ['requests/0/url', { url }]),
-    ['requests/0/url', { url: undefined }],
-    ['requests/0/headers/a', { headers: { a: 'b\r\nc: d' } }],
-    ['requests/0/headers/a', { headers: { a: '😀' } }],
-    ['requests/0/headers/a', { headers: { a: 1 } }],
-    ['requests/0/headers/a', { headers: { a: { toString: 1, valueOf: 1 } } }],
-    ['requests/0/headers/a', { headers: { a: ['x'.repeat(40_000)] } }],
-    ['requests/0/body', { body: Number.NEGATIVE_INFINITY }],
-    ['requests/0/dependsOn', { dependsOn: '2' }],
-    ['requests/0/dependsOn/0', { dependsOn: [1] }],
-    ['requests/0/atomicityGroup', { atomicityGroup: 'g' }],
-    ['requests/0/if', { if: 'x' }],
+    ['id', { id: 1 }],
+    ['id', { id: undefined }],
+    ['method', { method: 'GET /' }],
+    ['method', { method: undefined }],
+    ...['ftp://a/x', 'HTTP:x', '//a/x', '\\\\a\\x', '/a#b', undefined].map((url): [string, object] => ['url', { url }]),
+    ...['b\r\nc: d', '😀', 1, { toString: 1, valueOf: 1 }, ['x'.repeat(40_000)]].map((a): [string, object] => [
+      ...(['headers/a', { headers: { a } }] as const),
+    ]),
+    ['body', { body: Number.NEGATIVE_INFINITY }],
+    ['dependsOn', { dependsOn: '2' }],
+    ['dependsOn/0', { dependsOn: [1] }],
+    ['atomicityGroup', { atomicityGroup: 'g' }],
+    ['if', { if: 'x' }],
   ])('is refused with the name of the faulty part, %s: %j', (target, changes) => {
-    expect(faultsOf(batch(request(changes)))).toEqual([target]);
+    expect(faultsOf(batch(request(changes)))).toEqual([`requests/0/${target}`]);
   });
 
-  test.each<[string, object]>([
-    ['an id of white space', { id: '\n' }],
-    ['a method of 20 letters', { method: 'M'.repeat(20) }],
-    ['headers, body and dependsOn that are null', { headers: null, body: null, dependsOn: null }],
-    ['an address of 8,192 characters', { url: `/${'x'.repeat(8191)}` }],
-    ['an address with a colon or two slashes further on', { url: '/a:b//c' }],
-    ['headers of any visible characters', { headers: { "!#$%&'*+.^_`|~09AZaz-": '\t ~\x80\xff' } }],
-    ['headers of 32 KiB, with their names', { headers: { ab: 'x'.repeat(32_766 - 2), cd: '' } }],
-    ['a number next to the largest', { body: { a: [Number.MAX_VALUE, -Number.MAX_VALUE] } }],
-  ])('may have %s', (_title, changes) => {
+  test.each<object>([
+    { id: '\n' },
+    { method: 'M'.repeat(20) },
+    { headers: null, body: null, dependsOn: null },
+    { url: `/${'x'.repeat(8191)}` },
+    { headers: { "!#$%&'*+.^_`|~09AZaz-": '\t ~\x80\xff' } },
+    { headers: { ab: 'x'.repeat(32_766 - 2), cd: '' } },
+    { body: { a: [Number.MAX_VALUE, -Number.MAX_VALUE] } },
+  ])('may have %j', (changes) => {
     expect(faultsOf(batch(request(changes)))).toEqual([]);
   });
 
+  const isMethod = 'method must be the name of a method';
+  const isUrl = 'url must be relative to the service root, such as /playPromptOperation/{id}, or a URL of this service';
+  const isBody = 'body must be JSON, or a string in base64';
+  const isShort = 'headers must be at most 32768 characters long in total';
   test.each<[string, object]>([
     ['id must not be empty', { id: '' }],
-    ['method must be the name of a method', { method: 'M'.repeat(21) }],
-    ['method must be the name of a method', { method: ' GET' }],
-    ['method must be the name of a method', { method: 'GET ' }],
+    ...['M'.repeat(21), ' GET', 'GET ', '1GET'].map((method): [string, object] => [isMethod, { method }]),
     ['url must be at most 8192 characters long', { url: `/${'x'.repeat(8192)}` }],
-    [
-      'url must be relative to the service root, such as /playPromptOperation/{id}, or a URL of this service',
-      { url: '/a\\b' },
-    ],
-    [
-      'url must be relative to the service root, such as /playPromptOperation/{id}, or a URL of this service',
-      { url: 'x-1.+y:' },
-    ],
-    ['headers must be an object', { headers: 5 }],
-    ['headers must be an object', { headers: 'x'.repeat(40_000) }],
-    ['headers must be at most 32768 characters long in total', { headers: { ab: 'x'.repeat(32_766 - 1), cd: '' } }],
-    ['headers must be at most 32768 characters long in total', { headers: { [' '.repeat(40_000)]: 1 } }],
+    ...['/a\\b', 'x-1.+y:', 'https:a/'].map((url): [string, object] => [isUrl, { url }]),
+    ...[5, 'x'.repeat(40_000)].map((headers): [string, object] => ['headers must be an object', { headers }]),
+    [isShort, { headers: { ab: 'x'.repeat(32_766 - 1), cd: '' } }],
+    [isShort, { headers: { [' '.repeat(40_000)]: 1 } }],
     ['headers/ a must be the name of a header', { headers: { ' a': '' } }],
-    ['headers/a must be the value of a header', { headers: { a: 'b\0' } }],
-    ['headers/a must be the value of a header', { headers: { a: '\x7fb' } }],
-    ['body must be JSON, or a string in base64', { body: 'eyJhIjoxfQ===' }],
-    ['body must be JSON, or a string in base64', { body: '=eyJhIjoxfQ' }],
+    ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
+    ...['b\0', '\x7fb', '\n'].map((a): [string, object] => [
+      'headers/a must be the value of a header',
+      { headers: { a } },
+    ]),
+    ['headers must not have Authorization, which the batch has', { headers: { AUTHORIZATION: 'Bearer x' } }],
+    ...['eyJhIjoxfQ===', '=eyJhIjoxfQ', 'a b'].map((body): [string, object] => [isBody, { body }]),
+    ['body must not have a number beyond the range of a double', { body: [Number.POSITIVE_INFINITY] }],
     ['dependsOn must be an array', { dependsOn: 5 }],
     ['dependsOn must be an array', { dependsOn: { length: MAX_BATCH_REQUESTS } }],
-    ['method must be the name of a method', { method: '1GET' }],
-    [
-      'url must be relative to the service root, such as /playPromptOperation/{id}, or a URL of this service',
-      { url: 'https:a/' },
-    ],
-    ['headers/a b must be the name of a header', { headers: { 'a b': '' } }],
-    ['headers/a must be the value of a header', { headers: { a: '\n' } }],
-    ['headers must not have Authorization, which the batch has', { headers: { AUTHORIZATION: 'Bearer x' } }],
-    ['body must not have a number beyond the range of a double', { body: [Number.POSITIVE_INFINITY] }],
-    ['body must be JSON, or a string in base64', { body: 'a b' }],
     ['dependsOn must have at most 19 ids', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
     ['dependsOn must have ids of other requests, none of which depends on this one', { dependsOn: ['1'] }],
   ])('is refused with a message that names what is allowed: %s', (words, changes) => {
     const message = `requests/0/${words}.`;
-    expect(() => validateBatch(batch(request(changes)))).toThrow(
-      expect.objectContaining({
-        message,
-        details: [{ message, target: message.replace(/ must .*/, ''), code: expect.stringMatching(/./) }],
-      }),
-    );
+    const detail = { message, target: message.replace(/ must .*/, ''), code: expect.stringMatching(/./) };
+    const refused = expect.objectContaining({ message, details: [detail] });
+    expect(() => validateBatch(batch(request(changes)))).toThrow(refused);
   });
 
   test('reports all its faults, and those of the others', () => {
-    expect(faultsOf({ ...batch(request({ id: '', body: '%' }), request({ url: 1 })), extra: 1 }).sort()).toEqual([
-      ...['extra', 'requests/0/body', 'requests/0/id', 'requests/1/url'],
-    ]);
+    const faulty = { ...batch(request({ id: '', body: '%' }), request({ url: 1 })), extra: 1 };
+    expect(faultsOf(faulty).sort()).toEqual(['extra', 'requests/0/body', 'requests/0/id', 'requests/1/url']);
   });
 });
 
@@ -150,18 +113,12 @@ describe('a batch', () => {
     expect(() => validateBatch({ requests })).toThrow('requests must be an array.');
   });
 
-  test('that has too many requests is refused without a look at them', () => {
-    expect(faultsOf(batch(...Array(MAX_BATCH_REQUESTS + 1).fill({})))).toEqual(['requests']);
-  });
-
-  test(`has at most ${MAX_BATCH_REQUESTS} requests`, () => {
+  test(`has 1 to ${MAX_BATCH_REQUESTS} requests and 1 MiB, and is refused without a look at more`, () => {
     const of = (count: number) => batch(...Array.from({ length: count }, (_, n) => request({ id: `${n}` })));
     expect(validateBatch(of(MAX_BATCH_REQUESTS))).toHaveLength(MAX_BATCH_REQUESTS);
-    expect(faultsOf(of(MAX_BATCH_REQUESTS + 1))).toEqual(['requests']);
-    expect(() => validateBatch(batch())).toThrow('requests must have 1 to 20 members.');
-  });
-
-  test('has at most 1 MiB', () => {
+    expect(faultsOf(batch(...Array(MAX_BATCH_REQUESTS + 1).fill({})))).toEqual(['requests']);
+    for (const count of [0, MAX_BATCH_REQUESTS + 1])
+      expect(() => validateBatch(of(count))).toThrow('requests must have 1 to 20 members.');
     expect(MAX_BATCH_BYTES).toBe(1_048_576);
   });
 
@@ -183,13 +140,10 @@ describe('dependencies', () => {
     expect(validateBatch(of(dependencies)).at(-1)).toMatchObject({ id: 'last', dependsOn: others });
   });
 
-  test('come before those that depend on them, wherever they stand', () => {
+  test('come before those that depend on them, wherever they stand, and are named in any casing', () => {
     expect(orderOf({ a: [], b: ['a'], c: ['b'] })).toEqual(['a', 'b', 'c']);
     expect(orderOf({ a: ['b'], b: ['c'], c: [] })).toEqual(['c', 'b', 'a']);
     expect(orderOf({ a: ['c', 'b'], b: [], c: ['b'] })).toEqual(['b', 'c', 'a']);
-  });
-
-  test('are named in any casing', () => {
     expect(validateBatch(of({ A: [], b: ['a'] }))[1]?.dependsOn).toEqual(['A']);
   });
 

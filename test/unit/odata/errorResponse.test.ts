@@ -1,135 +1,101 @@
-import { describe, expect, test } from '@jest/globals';
-import { toErrorResponse, toServiceError } from '../../../shared/odata/errorResponse.ts';
-import { type ErrorReason, type OperationFailure, ServiceError } from '../../../shared/serviceError.ts';
+import { expect, test } from '@jest/globals';
+import { toErrorResponse, toServiceError, wireErrors } from '../../../shared/odata/errorResponse.ts';
+import { type ErrorReason, ServiceError } from '../../../shared/serviceError.ts';
 
 const now = new Date('2024-02-29T23:59:58.999Z');
+const respond = (error: ServiceError, clientRequestId?: string) =>
+  toErrorResponse(error, { requestId: 'r', ...(clientRequestId && { clientRequestId }) }, now);
 
-describe('each cause has one status, one code and the headers that it needs', () => {
-  test.each<[ErrorReason, number, string, Record<string, string>]>([
-    ['invalidRequest', 400, 'BadRequest', {}],
-    ['validationFailed', 400, 'ValidationError', {}],
-    ['tokenMissing', 401, 'InvalidAuthenticationToken', { 'WWW-Authenticate': 'Bearer realm=""' }],
-    [
-      'tokenInvalid',
-      401,
-      'InvalidAuthenticationToken',
-      { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' },
-    ],
-    ['forbidden', 403, 'Forbidden', {}],
-    ['repetitionDiffers', 400, 'BadRequest', {}],
-    ['notFound', 404, 'ResourceNotFound', {}],
-    ['subscriptionNotFound', 404, 'ResourceNotFound', {}],
-    ['unknownUrl', 404, 'ResourceNotFound', {}],
-    ['methodNotAllowed', 405, 'MethodNotAllowed', {}],
-    ['notAcceptable', 406, 'NotAcceptable', {}],
-    ['conflict', 409, 'Conflict', {}],
-    ['lengthRequired', 411, 'LengthRequired', {}],
-    ['versionMissing', 412, 'PreconditionFailed', {}],
-    ['versionChanged', 412, 'PreconditionFailed', {}],
-    ['versionExcluded', 412, 'PreconditionFailed', {}],
-    ['repetitionUnknown', 412, 'PreconditionFailed', {}],
-    ['contentTooLarge', 413, 'RequestEntityTooLarge', {}],
-    ['unsupportedMediaType', 415, 'UnsupportedMediaType', {}],
-    ['failedDependency', 424, 'FailedDependency', {}],
-    ['tooManyRequests', 429, 'TooManyRequests', { 'Retry-After': '1' }],
-    ['internal', 500, 'InternalServerError', {}],
-    ['notImplemented', 501, 'NotImplemented', {}],
-    ['unavailable', 503, 'ServiceUnavailable', { 'Retry-After': '1' }],
-    ['insufficientStorage', 507, 'InsufficientStorage', {}],
-  ])('%s is %i %s', (reason, status, code, headers) => {
-    const response = toErrorResponse(new ServiceError(reason, 'why'), { requestId: 'r' }, now);
-    expect(response).toMatchObject({ status, headers, body: { error: { code } } });
-    expect(response.headers).toEqual({ 'Content-Language': 'en', ...headers });
+/** The `code` of each status, and the reasons that have it; some have a message of their own. */
+const codes: Readonly<Record<number, [code: string, reasons: readonly ErrorReason[]]>> = {
+  400: ['BadRequest', ['invalidRequest', 'repetitionDiffers']],
+  401: ['InvalidAuthenticationToken', ['tokenMissing', 'tokenInvalid']],
+  403: ['Forbidden', ['forbidden']],
+  404: ['ResourceNotFound', ['notFound', 'subscriptionNotFound', 'unknownUrl']],
+  405: ['MethodNotAllowed', ['methodNotAllowed']],
+  406: ['NotAcceptable', ['notAcceptable']],
+  409: ['Conflict', ['conflict', 'statusFinal']],
+  411: ['LengthRequired', ['lengthRequired']],
+  412: [
+    'PreconditionFailed',
+    ['versionMissing', 'versionChanged', 'versionExcluded', 'repetitionUnknown', 'preconditionFailed'],
+  ],
+  413: ['RequestEntityTooLarge', ['contentTooLarge']],
+  415: ['UnsupportedMediaType', ['unsupportedMediaType']],
+  424: ['FailedDependency', ['failedDependency']],
+  429: ['TooManyRequests', ['tooManyRequests']],
+  500: ['InternalServerError', ['internal']],
+  501: ['NotImplemented', ['notImplemented']],
+  503: ['ServiceUnavailable', ['unavailable']],
+  507: ['InsufficientStorage', ['insufficientStorage']],
+};
+const messages: Readonly<Partial<Record<ErrorReason, string>>> = {
+  notFound: 'There is no operation with this id.',
+  subscriptionNotFound: 'There is no subscription with this id.',
+  conflict: 'The operation was changed concurrently at every attempt. Try again.',
+  versionMissing: 'If-Match was sent, but the operation does not exist.',
+  versionChanged:
+    'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',
+  versionExcluded: 'The operation exists, or has an ETag that If-None-Match excludes.',
+  repetitionUnknown:
+    'Repeatability-First-Sent is outside of the window: it is no longer known whether the request was executed.',
+  repetitionDiffers: 'Repeatability-Request-ID has been used for another request.',
+};
+const headers: Readonly<Partial<Record<ErrorReason, object>>> = {
+  tokenMissing: { 'WWW-Authenticate': 'Bearer realm=""' },
+  tokenInvalid: { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' },
+  tooManyRequests: { 'Retry-After': '1' },
+  unavailable: { 'Retry-After': '1' },
+};
+
+test('each reason has one status, one code, a message, and the headers that it needs', () => {
+  const rows = Object.entries(codes).flatMap(([status, [code, reasons]]) =>
+    reasons.map((reason) => [reason, Number(status), code] as const),
+  );
+  expect(Object.keys(wireErrors).sort()).toEqual([...rows.map(([reason]) => reason), 'validationFailed'].sort());
+  for (const [reason, status, code] of [...rows, ['validationFailed', 400, 'ValidationError'] as const]) {
+    const response = respond(new ServiceError(reason, 'why'));
+    expect([reason, response.status, response.body.error.code]).toEqual([reason, status, code]);
+    expect(response.body.error.message).toBe(messages[reason] ?? 'why');
+    expect(response.headers).toEqual({ 'Content-Language': 'en', ...headers[reason] });
+  }
+  const notAllowed = new ServiceError('methodNotAllowed', 'why', { allow: ['GET', 'PATCH'] });
+  expect(respond(notAllowed).headers).toMatchObject({ Allow: 'GET, PATCH' });
+});
+
+test.each<[unknown]>([
+  [new Error('secret inside')],
+  [new TypeError('secret inside')],
+  [Object.assign(new Error('secret inside'), { reason: 'forbidden' })],
+  ['secret inside'],
+  [{ message: 'secret inside' }],
+  [null],
+  [undefined],
+])('what else is thrown is a 500 without a word of the inside, kept as its cause for the log: %s', (thrown) => {
+  const error = toServiceError(thrown);
+  expect(error).toMatchObject({ reason: 'internal', message: 'The service failed to process the request.' });
+  expect(error.cause).toBe(thrown);
+  expect(JSON.stringify(respond(error))).not.toContain('secret');
+  expect(toServiceError(error)).toBe(error);
+});
+
+test('the body has Graph’s shape: the date in UTC without a zone, every detail, and the id of the caller if it sent one', () => {
+  const details = ['a', 'b'].map((target) => ({ code: 'InvalidType', message: `${target} must be a string.`, target }));
+  const innerError = { date: '2024-02-29T23:59:58', 'request-id': 'r' };
+  expect(respond(new ServiceError('forbidden', 'why')).body).toStrictEqual({
+    error: { code: 'Forbidden', message: 'why', innerError },
+  });
+  expect(respond(new ServiceError('invalidRequest', 'why', { details }), 'c').body).toStrictEqual({
+    error: { code: 'BadRequest', message: 'why', details, innerError: { ...innerError, 'client-request-id': 'c' } },
   });
 });
 
-describe('a failure of an operation has its message in the table', () => {
-  test.each<[OperationFailure, string]>([
-    ['notFound', 'There is no operation with this id.'],
-    ['subscriptionNotFound', 'There is no subscription with this id.'],
-    ['conflict', 'The operation was changed concurrently at every attempt. Try again.'],
-    ['versionMissing', 'If-Match was sent, but the operation does not exist.'],
-    [
-      'versionChanged',
-      'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',
-    ],
-    ['versionExcluded', 'The operation exists, or has an ETag that If-None-Match excludes.'],
-    [
-      'repetitionUnknown',
-      'Repeatability-First-Sent is outside of the window: it is no longer known whether the request was executed.',
-    ],
-    ['repetitionDiffers', 'Repeatability-Request-ID has been used for another request.'],
-  ])('%s', (reason, message) => {
-    expect(toErrorResponse(new ServiceError(reason), { requestId: 'r' }, now).body.error.message).toBe(message);
-  });
-});
-
-test('a method that is not allowed names those that are', () => {
-  const error = new ServiceError('methodNotAllowed', 'why', { allow: ['GET', 'PATCH'] });
-  expect(toErrorResponse(error, { requestId: 'r' }, now).headers).toMatchObject({ Allow: 'GET, PATCH' });
-});
-
-describe('what was thrown becomes a ServiceError', () => {
-  test('a ServiceError stays the one that it is', () => {
-    const error = new ServiceError('conflict', 'why');
-    expect(toServiceError(error)).toBe(error);
-  });
-
-  test.each([
-    ['an Error', new Error('secret inside')],
-    ['a TypeError', new TypeError('secret inside')],
-    ['an error that looks like one', Object.assign(new Error('secret inside'), { reason: 'forbidden' })],
-    ['a string', 'secret inside'],
-    ['an object', { message: 'secret inside' }],
-    ['null', null],
-    ['undefined', undefined],
-  ])('%s becomes a 500 without a word of the inside, kept as its cause for the log', (_title, thrown) => {
-    const error = toServiceError(thrown);
-    expect(error).toMatchObject({ reason: 'internal', message: 'The service failed to process the request.' });
-    expect(error.cause).toBe(thrown);
-    expect(JSON.stringify(toErrorResponse(error, { requestId: 'r' }, now))).not.toContain('secret');
-  });
-});
-
-describe('the body of an error', () => {
-  test('has Graph’s shape, with the date in UTC to the second and without a zone', () => {
-    const error = new ServiceError('forbidden', 'why');
-    expect(toErrorResponse(error, { requestId: 'r' }, now).body).toStrictEqual({
-      error: {
-        code: 'Forbidden',
-        message: 'why',
-        innerError: { date: '2024-02-29T23:59:58', 'request-id': 'r' },
-      },
-    });
-  });
-
-  test('holds every detail, and the id of the caller when it sent one', () => {
-    const details = [
-      { code: 'InvalidType', message: 'a must be a string.', target: 'a' },
-      { code: 'UnknownProperty', message: 'b is not a property.', target: 'b' },
-    ];
-    const error = new ServiceError('invalidRequest', 'why', { details });
-    expect(toErrorResponse(error, { requestId: 'r', clientRequestId: 'c' }, now).body).toStrictEqual({
-      error: {
-        code: 'BadRequest',
-        message: 'why',
-        details,
-        innerError: { date: '2024-02-29T23:59:58', 'request-id': 'r', 'client-request-id': 'c' },
-      },
-    });
-  });
-
-  test.each([
-    ['a', 2046, 2046],
-    ['a', 2047, 338],
-    ['\u0001', 341, 341],
-    ['\u0001', 342, 338],
-  ])('cuts a message of %j that is larger than 2 KiB as JSON: of %i, it holds %i', (character, length, held) => {
-    const { message } = toErrorResponse(
-      new ServiceError('forbidden', character.repeat(length)),
-      { requestId: 'r' },
-      now,
-    ).body.error;
-    expect(message).toBe(character.repeat(held) + (held < length ? '...' : ''));
-  });
+test.each([
+  ['a', 2046, 2046],
+  ['a', 2047, 338],
+  ['\u0001', 341, 341],
+  ['\u0001', 342, 338],
+])('a message of %j that is larger than 2 KiB as JSON is cut: of %i, it holds %i', (character, length, held) => {
+  const { message } = respond(new ServiceError('forbidden', character.repeat(length))).body.error;
+  expect(message).toBe(character.repeat(held) + (held < length ? '...' : ''));
 });
