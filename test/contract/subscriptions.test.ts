@@ -2,7 +2,9 @@
 // update is answered 3 seconds after it was stored.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import { Webhook } from 'standardwebhooks';
 import { startApp, type TestApp, type TestRequest, testInProcess } from '../support/app.ts';
+import { SIGNING_SECRET } from '../support/notifications.ts';
 import { TENANT } from '../support/operations.ts';
 import { type RecordingReceiver, type Reply, startRecordingReceiver } from '../support/recordingReceiver.ts';
 import { tableClient } from '../support/tables.ts';
@@ -28,7 +30,10 @@ let base = '';
 
 beforeAll(async () => {
   receiver = await startRecordingReceiver();
-  receiver.reply = (path, token) => (token === null ? undefined : handshakes[path]?.(token));
+  receiver.reply = (path, token) => {
+    if (token !== null) return handshakes[path]?.(token);
+    return path === '/signed' && receiver.sentTo(path).length === 1 ? { status: 503 } : undefined;
+  };
   base = receiver.url;
   app = await startApp({
     AUTH_TENANTS: [TENANT, OTHER_TENANT, FULL_TENANT, STRANGER].join(),
@@ -227,6 +232,38 @@ test.concurrent('a change that matches is notified with the operation, its ETag 
   const [, ...later] = receiver.at('/ended');
   expect(later).toMatchObject([{ changeType: 'deleted' }]);
   expect(later[0]?.resourceData).toEqual({ '@odata.type': '#microsoft.graph.playPromptOperation', id });
+});
+
+test.concurrent('with a signing secret signs each attempt, and the secret is in the row of the subscription alone', async () => {
+  const id = crypto.randomUUID();
+  const changes = { notificationUrl: `${base}/signed`, resource: `playPromptOperation/${id}` };
+  const { json } = await subscribe({ ...changes, clientState: SIGNING_SECRET, changeType: 'created' });
+  const path = `${PATH}/${json.id}`;
+  const refused = await app.send({ method: 'PATCH', path, body: { clientState: SIGNING_SECRET } });
+  expect([refused.status, refused.json.error.details]).toMatchObject([400, [{ target: 'clientState' }]]);
+  const shown = [json, refused.json, (await app.send({ method: 'GET', path: PATH })).json];
+  await app.send({ path: `${OPERATION}/${id}`, body: {} });
+
+  await until(() => receiver.sentTo('/signed').length === 1);
+  const key = SIGNING_SECRET.slice(6);
+  const rows = await Array.fromAsync(tableClient(app.table).listEntities());
+  expect(rows.some(({ partitionKey }) => partitionKey?.startsWith('outbox_'))).toBe(true);
+  const holders = rows.filter((row) => JSON.stringify(row).includes(key));
+  expect(holders.map(({ rowKey }) => rowKey)).toEqual([json.id]);
+
+  expect(await notificationsAt('/signed')).toMatchObject([{ clientState: null, resourceData: { id } }]);
+  const attempts = receiver.sentTo('/signed');
+  for (const { body, headers } of attempts) {
+    const own = Object.entries(headers).filter((header): header is [string, string] =>
+      header[0].startsWith('webhook-'),
+    );
+    expect(new Webhook(SIGNING_SECRET).verify(body, Object.fromEntries(own))).toEqual(JSON.parse(body));
+  }
+  expect(new Set(attempts.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  expect([attempts.length, `${JSON.stringify([shown, attempts])}${app.logged.join()}`.includes(key)]).toEqual([
+    2,
+    false,
+  ]);
 });
 
 test.concurrent('names every fault of a body at once', async () => {

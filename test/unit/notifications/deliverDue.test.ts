@@ -1,15 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
 import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
 import { CAUGHT_UP_AFTER_MS, createBacklogs, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import { lifecycleEntry, type OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
-import { ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import { type OutgoingMessage, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
 import { EXPIRATION_GRACE_MS, type StoredSubscription } from '../../../shared/notifications/subscription.ts';
 import type { StoredOperation } from '../../../shared/operation/repository.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerMetrics } from '../../support/metrics.ts';
-import { aSubscription, changeEntry, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
+import {
+  aSubscription,
+  changeEntry,
+  memoryBacklogs,
+  memoryOutbox,
+  SIGNING_SECRET,
+} from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 import { OTHER_TENANT } from '../../support/tokens.ts';
 
@@ -35,7 +42,6 @@ function setUp({
   expired = [],
   operation = { operation: anOperation({ id: 'o' }), etag: 'e', writes: ['w', 'v'] },
   isRenewed = false,
-  isGone = false,
   pageSize = 1000,
   tenants = [TENANT, OTHER_TENANT, 'broken'],
   entries: changes = {},
@@ -46,8 +52,6 @@ function setUp({
   expired?: StoredSubscription[];
   operation?: StoredOperation | null | Error;
   isRenewed?: boolean;
-  /** Whether another run removes the subscriptions that have expired. */
-  isGone?: boolean;
   pageSize?: number;
   tenants?: string[];
   entries?: Partial<OutboxRepository>;
@@ -58,10 +62,12 @@ function setUp({
   const entries = { ...memoryOutbox({ pageSize }), ...changes };
   const backlogRepository = memoryBacklogs();
   const clock = { now: NOW };
-  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number }[] = [];
+  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number; sent: OutgoingMessage }[] =
+    [];
   const receivers: Pick<Receivers, 'notify'> = {
-    async notify({ url, toBody, startBy }) {
-      posted.push({ url, body: JSON.parse(toBody()), startBy });
+    async notify({ url, toMessage, startBy }) {
+      const { body, headers } = toMessage();
+      posted.push({ url, body: JSON.parse(body), startBy, sent: { body, headers } });
       const reply = await respond(url, posted.length);
       const { status, retryAfter } = typeof reply === 'number' ? { status: reply, retryAfter: undefined } : reply;
       return { status, headers: { ...(retryAfter !== undefined && { 'retry-after': retryAfter }) }, body: '' };
@@ -87,9 +93,7 @@ function setUp({
     },
     remove: async () => true,
     removeExpired: async ({ id }: StoredSubscription) => {
-      await turn();
-      await turn();
-      if (isRenewed || isGone) return false;
+      if (isRenewed) return false;
       removed.push(id);
       return true;
     },
@@ -357,7 +361,7 @@ describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
 
 test('a tenant that is not served any more is sent no lifecycle notification either', async () => {
   const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
-  const { entries, removed, posted, run } = setUp({ tenants: [], expired: [wanting] });
+  const { entries, removed, posted, run } = setUp({ tenants: [], expired: [wanting], subscriptions: [wanting] });
   const missed = lifecycleEntry(wanting, 'missed', new Date(NOW));
   if (!missed) throw new Error('It wants none.');
   await entries.create(missed, due, signal);
@@ -414,39 +418,64 @@ test('a change is sent although a page before it was read when its subscription 
 });
 
 describe('a lifecycle notification', () => {
-  const renewed = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
+  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l', clientState: SIGNING_SECRET });
+  const expired = { ...wanting, expiration: new Date(NOW) };
   const entryOf = (event: 'missed' | 'subscriptionRemoved', at = new Date(NOW)) => {
-    const entry = lifecycleEntry(renewed, event, at);
+    const entry = lifecycleEntry(wanting, event, at);
     if (!entry) throw new Error('It wants none.');
     return entry;
   };
 
   test('that is not accepted is due again later, for 4 hours', async () => {
-    const { entries, run } = setUp({ respond: async () => 500 });
+    const { entries, run } = setUp({ subscriptions: [wanting], respond: async () => 500 });
     await entries.create(entryOf('missed'), due, signal);
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
     expect(entries.only().entry.attempts).toBe(1);
     expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
   });
 
-  test('that is too old is dropped', async () => {
-    const { entries, posted, run } = setUp();
-    await entries.create(entryOf('missed', tooOld), due, signal);
-    expect(await run()).toMatchObject({ sent: 0, dropped: 1 });
-    expect([entries.all(), posted]).toEqual([[], []]);
+  test('that is too old is dropped, with the subscription that has expired', async () => {
+    const { entries, posted, removed, run } = setUp({ subscriptions: [expired] });
+    for (const event of ['missed', 'subscriptionRemoved'] as const)
+      await entries.create(entryOf(event, tooOld), due, signal);
+    expect(await run()).toMatchObject({ sent: 0, dropped: 2 });
+    expect([entries.all(), posted, removed]).toEqual([[], [], [wanting.id]]);
   });
 
-  test('of a removal is sent only if the subscription is not live', async () => {
-    for (const [subscriptions, outcome] of [
-      [[renewed], { sent: 0, discarded: 1 }],
-      [[], { sent: 1, discarded: 0 }],
-      [[{ ...renewed, expiration: new Date(NOW) }], { sent: 1, discarded: 0 }],
-    ] as const) {
-      const { entries, run } = setUp({ subscriptions: [...subscriptions] });
-      await entries.create(entryOf('subscriptionRemoved'), due, signal);
-      expect(await run()).toMatchObject(outcome);
-      expect(entries.all()).toEqual([]);
-    }
+  test.each([
+    ['a removal', 'subscriptionRemoved', 'that is live', [wanting], false, 0],
+    ['a removal', 'subscriptionRemoved', 'that is gone', [], false, 0],
+    ['a removal', 'subscriptionRemoved', 'that has expired', [expired], true, 0],
+    ['a removal', 'subscriptionRemoved', 'that changes meanwhile', [expired], true, 1],
+    ['what was missed', 'missed', 'that is live', [wanting], true, 0],
+    ['what was missed', 'missed', 'that has expired', [expired], true, 0],
+    ['what was missed', 'missed', 'that is gone', [], false, 0],
+  ] as const)('of %s (%s) of a subscription %s', async (_, event, _title, subscriptions, isSent, left) => {
+    const { entries, posted, removed, run } = setUp({ subscriptions: [...subscriptions], isRenewed: left > 0 });
+    await entries.create(entryOf(event), due, signal);
+    expect(await run()).toMatchObject({ sent: Number(isSent), discarded: Number(!isSent) });
+    const isRemoved = isSent && event === 'subscriptionRemoved' && left === 0;
+    expect([removed, entries.all().length]).toEqual([isRemoved ? [wanting.id] : [], left]);
+    expect(posted.length).toBe(Number(isSent));
+  });
+
+  test('is signed, and has one id in every attempt, but another than that of the next one', async () => {
+    let status = 500;
+    const { entries, posted, clock, run } = setUp({ subscriptions: [wanting], respond: async () => status });
+    clock.now = Date.now();
+    await entries.create(entryOf('missed', new Date(clock.now)), due, signal);
+    await run();
+    clock.now += 2 * MINUTE;
+    status = 200;
+    await run();
+    await entries.create(entryOf('missed', new Date(clock.now)), due, signal);
+    await run();
+    const ids = posted.map(({ sent }) => sent.headers['webhook-id']);
+    expect([ids.length, ids[0] === ids[1], ids[1] === ids[2]]).toEqual([3, true, false]);
+    const { value } = Object(
+      new Webhook(SIGNING_SECRET).verify(posted[1]?.sent.body ?? '', { ...posted[1]?.sent.headers }),
+    );
+    expect(value).toMatchObject([{ lifecycleEvent: 'missed', clientState: null }]);
   });
 });
 
@@ -481,36 +510,24 @@ describe('a failure of the store', () => {
   });
 });
 
-describe('a subscription that has expired', () => {
-  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
-
-  test('is removed, and notified of that by the next run', async () => {
-    const expired = [wanting, aSubscription()].map((each) => ({ ...each, etag: 'e' }));
-    const { entries, expiredBefore, removed, run } = setUp({ expired });
-    expect(await run()).toMatchObject({ sent: 0 });
-    expect(removed).toEqual(expired.map(({ id }) => id));
-    expect(expiredBefore).toEqual([new Date(NOW - EXPIRATION_GRACE_MS)]);
-    const { entry, dueAt } = entries.only();
-    expect(entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved', subscriptionId: wanting.id });
-    // Not while this run may find that it was renewed.
-    expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
+test('a subscription that has expired is removed, or first notified of that, once no renewal of it can be under way', async () => {
+  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l', expiration: new Date(0) });
+  const other = aSubscription();
+  const { entries, expiredBefore, removed, posted, clock, run } = setUp({
+    expired: [wanting, other],
+    subscriptions: [wanting],
   });
-
-  test('is notified of nothing when it was renewed in the meantime', async () => {
-    const { entries, run } = setUp({
-      expired: [{ ...wanting, etag: 'e' }],
-      subscriptions: [wanting],
-      isRenewed: true,
-    });
-    await run();
-    expect(entries.all()).toEqual([]);
-  });
-
-  test('is notified although another run, which found its entry in the outbox, has removed it in the meantime', async () => {
-    const { entries, run } = setUp({ expired: [{ ...wanting, etag: 'e' }], subscriptions: [], isGone: true });
-    await run();
-    expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved' });
-  });
+  await run();
+  await run();
+  expect([removed, expiredBefore[0]]).toEqual([[other.id, other.id], new Date(NOW - EXPIRATION_GRACE_MS)]);
+  const { entry, dueAt } = entries.only();
+  expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
+  clock.now = dueAt.getTime();
+  await run();
+  expect(posted).toMatchObject([
+    { url: 'https://bot.example/l', body: { value: [{ lifecycleEvent: 'subscriptionRemoved' }] } },
+  ]);
+  expect([removed.includes(wanting.id), entries.all()]).toEqual([true, []]);
 });
 
 describe('a backlog', () => {

@@ -14,8 +14,8 @@ const counted = () => recorded('playpromptoperation.notifications');
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const signal = new AbortController().signal;
-const toBody = () => '{}';
-const notification = { tenant: TENANT, url: 'https://bot.example/', toBody };
+const toMessage = () => ({ body: '{}', headers: {} });
+const notification = { tenant: TENANT, url: 'https://bot.example/', toMessage };
 
 type Outcome = { readonly status: number; readonly retryAfter?: string } | Error | ReturnType<Receivers['notify']>;
 
@@ -193,7 +193,7 @@ describe('a change', () => {
     const { deliver, added, posted } = deliveryTo();
     expect(await deliver(subscription, made, leased, [0])).toBe('accepted');
     expect([added, posted.map(({ url, tenant }) => [url, tenant])]).toEqual([[], [['https://bot.example/', TENANT]]]);
-    expect(JSON.parse(posted[0]?.toBody() ?? '')).toMatchObject({ value: [{ resourceData: { id: 'o' } }] });
+    expect(JSON.parse(posted[0]?.toMessage().body ?? '')).toMatchObject({ value: [{ resourceData: { id: 'o' } }] });
   });
 
   test('that is not accepted waits in the backlog, for as long as the receiver asks', async () => {

@@ -25,8 +25,8 @@ function setUp(
   const entries = memoryOutbox();
   const posted: { url: string; value: Record<string, unknown>[] }[] = [];
   const receivers: Pick<Receivers, 'notify'> = {
-    async notify({ url, toBody }) {
-      posted.push({ url, ...JSON.parse(toBody()) });
+    async notify({ url, toMessage }) {
+      posted.push({ url, ...JSON.parse(toMessage().body) });
       return { status: statuses[url] ?? 200, headers: {}, body: '' };
     },
   };
