@@ -85,7 +85,7 @@ const subscription = z.strictObject({
 const notification = {
   subscriptionId: z.string(),
   subscriptionExpirationDateTime: z.string().meta({ format: 'date-time' }),
-  clientState: z.string().nullable().describe('The clientState of the subscription.'),
+  clientState: z.string().nullable().describe('The clientState of the subscription; null if it is a signing secret.'),
   tenantId: z.string(),
 };
 // The body of a notification is that of a request, where nothing may be read-only.

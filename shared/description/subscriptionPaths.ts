@@ -145,10 +145,23 @@ const validation = {
   },
 };
 
+const signatureHeader = (name: string, description: string) => ({
+  name,
+  in: 'header',
+  description,
+  schema: { type: 'string' },
+});
+
 const notification = (operation: object, expirationDateTime: string) => ({
   operationId: 'notify',
   summary: 'Notifies of a change, or of what happened to the subscription',
+  description: 'Signed as in Standard Webhooks, if the clientState of the subscription is a signing secret.',
   security: [],
+  parameters: [
+    signatureHeader('webhook-id', 'The notification: the same in every attempt.'),
+    signatureHeader('webhook-timestamp', 'When the attempt was made, in seconds since 1970.'),
+    signatureHeader('webhook-signature', 'v1, and the base64 of the HMAC-SHA256 of `{id}.{timestamp}.{body}`.'),
+  ],
   requestBody: {
     required: true,
     content: json(schemaOf('changeNotificationCollection'), {

@@ -11,7 +11,7 @@ export const subscriptionProperties = z.object({
     .string()
     .max(MAX_CLIENT_STATE_LENGTH)
     .nullable()
-    .describe('Sent with every notification. It is never returned: it is null.'),
+    .describe('Sent with every notification, or a secret that signs each. It is never returned: it is null.'),
   notificationUrl: z.string().max(MAX_URL_LENGTH).describe('Where notifications are sent.'),
   lifecycleNotificationUrl: z
     .string()

@@ -25,6 +25,7 @@ import {
   type StoredEntry,
 } from './outboxEntry.ts';
 import { RESPONSE_DEADLINE_MS } from './receiver.ts';
+import { toMessage } from './signature.ts';
 import {
   type Backlog,
   EXPIRATION_GRACE_MS,
@@ -220,24 +221,33 @@ async function deliverEntry(run: Run, each: StoredEntry) {
   await (content.kind === 'lifecycle' ? deliverLifecycle(run, owned, content) : deliverChange(run, owned, content));
 }
 
-async function deliverLifecycle(run: Run, owned: StoredEntry, content: LifecycleEntry) {
-  const { entry } = owned;
-  const isRemoved =
-    content.lifecycleEvent !== 'subscriptionRemoved' ||
-    !(await findLive(run, run.snapshots, entry.tenant, content.subscriptionId));
-  if (!isRemoved) return discard(run, owned);
-  if (isTooOld(run, entry.createdAt)) {
+async function deliverLifecycle(
+  run: Run,
+  owned: StoredEntry,
+  { lifecycleEvent: event, subscriptionId }: LifecycleEntry,
+) {
+  const { tenant, createdAt } = owned.entry;
+  const { at, subscription } = await find(run, run.snapshots, tenant, subscriptionId);
+  const isRemoval = event === 'subscriptionRemoved';
+  const url = subscription?.lifecycleNotificationUrl ?? null;
+  // It was renewed just before it expired.
+  const isKept = isRemoval && subscription && isLive(subscription, at);
+  if (!subscription || url === null || isKept) return discard(run, owned);
+  if (isTooOld(run, createdAt)) {
     run.report.dropped += 1;
-    return run.delivery.finish(owned);
+  } else {
+    const made = () => toLifecycleNotification(subscription, event);
+    const id = `${subscriptionId}_${event}_${createdAt.getTime()}`;
+    const message = () => toMessage(subscription.clientState, id, made(), run.now());
+    const failure = await run.delivery.send({ tenant, url, toMessage: message }, leasedUntil(run, owned.dueAt), [0]);
+    run.report[failure ? 'failed' : 'sent'] += 1;
+    if (failure) return run.delivery.postpone(owned, failure);
   }
-  const toBody = () => toLifecycleNotification(content, entry.tenant);
-  const failure = await run.delivery.send(
-    { tenant: entry.tenant, url: content.url, toBody },
-    leasedUntil(run, owned.dueAt),
-    [0],
-  );
-  run.report[failure ? 'failed' : 'sent'] += 1;
-  await (failure ? run.delivery.postpone(owned, failure) : run.delivery.finish(owned));
+  const isDone =
+    !isRemoval ||
+    (await withDeadline(SETTLE_DEADLINE_MS, (signal) => run.subscriptions.removeExpired(subscription, signal)));
+  // Otherwise its row has changed, and the next run looks at it.
+  if (isDone) await run.delivery.finish(owned);
 }
 
 /** Delivers a change to the subscriptions that an entry names. Those whose receivers have just failed are asked once, by their backlog. */
@@ -282,17 +292,23 @@ async function discard({ report, delivery }: Run, each: StoredEntry) {
   await delivery.finish(each);
 }
 
-/** A subscription that was live when its tenant's were listed, and may be sent something. */
-async function findLive(
-  { tenants, subscriptions, now, signal }: Run,
+/** A subscription as it was when its tenant's were listed, and when that was. */
+async function find(
+  { subscriptions, now, signal }: Run,
   snapshots: Map<string, Snapshot>,
   tenant: string,
   id: string,
-): Promise<StoredSubscription | undefined> {
-  if (!tenants.includes(tenant)) return undefined;
+): Promise<{ readonly at: number; readonly subscription: StoredSubscription | undefined }> {
   const snapshot = snapshots.get(tenant) ?? { at: now(), subscriptions: subscriptions.list(tenant, signal) };
   snapshots.set(tenant, snapshot);
-  return (await snapshot.subscriptions).find((one) => one.id === id && isLive(one, snapshot.at));
+  return { at: snapshot.at, subscription: (await snapshot.subscriptions).find((one) => one.id === id) };
+}
+
+/** A subscription that was live when its tenant's were listed, and may be sent something. */
+async function findLive(run: Run, snapshots: Map<string, Snapshot>, tenant: string, id: string) {
+  if (!run.tenants.includes(tenant)) return undefined;
+  const { at, subscription } = await find(run, snapshots, tenant, id);
+  return subscription && isLive(subscription, at) ? subscription : undefined;
 }
 
 /** Whether a change certainly did not take effect, and otherwise the operation as it is now. */
@@ -465,18 +481,17 @@ function nextAttempt({ failures: before }: Backlog, visit: Visit | undefined, no
   return { failures, retryAt, ...(retryAfterMs > 0 && { quietUntil: new Date(now + retryAfterMs) }) };
 }
 
-/** Removes subscriptions that have expired. Each gets the lifecycle notification, which is in the outbox first. */
+/**
+ * Removes subscriptions that have expired, and want no notification of that. The others are removed when they have got it: until
+ * then their row has the secret that signs it. It is due when every renewal that was under way has ended.
+ */
 async function removeExpired({ subscriptions, entries, tenants, now, signal }: Run) {
   const expired = await subscriptions.listExpired(new Date(now() - EXPIRATION_GRACE_MS), signal);
   for (const each of expired) {
     const entry = tenants.includes(each.tenant)
       ? lifecycleEntry(each, 'subscriptionRemoved', new Date(now()))
       : undefined;
-    const stored = entry && (await entries.create(entry, new Date(now() + LEASE_MS), signal));
-    const isRemoved = await subscriptions.removeExpired(each, signal);
-    if (isRemoved || !stored) continue;
-    // It was renewed in the meantime, unless it is gone: then the run that removed it relies on this entry.
-    const remaining = await subscriptions.list(each.tenant, signal);
-    if (remaining.some(({ id }) => id === each.id)) await entries.remove(stored, signal);
+    if (entry) await entries.create(entry, new Date(now() + LEASE_MS), signal);
+    else await subscriptions.removeExpired(each, signal);
   }
 }

@@ -9,8 +9,9 @@ import { SCOPE } from '../tracing.ts';
 import { type Backlogs, NOTIFICATIONS, type WaitingChange } from './backlog.ts';
 import { toChangeNotification } from './notification.ts';
 import type { OutboxRepository, StoredEntry } from './outboxEntry.ts';
-import { RESPONSE_DEADLINE_MS, ReceiverError, type Receivers, receiverKey } from './receiver.ts';
+import { type OutgoingMessage, RESPONSE_DEADLINE_MS, ReceiverError, type Receivers, receiverKey } from './receiver.ts';
 import { Shares } from './shares.ts';
+import { toMessage } from './signature.ts';
 import type { LastDelivery, StoredSubscription, Subscription, SubscriptionRepository } from './subscription.ts';
 
 /**
@@ -51,7 +52,8 @@ export interface Failure {
 export interface Notification {
   readonly tenant: string;
   readonly url: string;
-  readonly toBody: () => string;
+  /** Makes what an attempt sends. */
+  readonly toMessage: () => OutgoingMessage;
   /** The subscription whose last delivery it is. */
   readonly subscription?: Subscription;
 }
@@ -172,16 +174,17 @@ export function createDelivery({
   };
 
   async function sendChange(subscription: Subscription, { change, version }: MadeChange, ...attempts: Attempts) {
-    const { tenant, notificationUrl: url } = subscription;
-    const { changeType, operationId } = change;
-    const toBody = () => toChangeNotification(subscription, changeType, operationId, version);
-    const failure = await send({ tenant, url, toBody, subscription }, ...attempts);
+    const { id, tenant, notificationUrl: url, clientState } = subscription;
+    const { changeType, operationId, writeId } = change;
+    const made = () => toChangeNotification(subscription, changeType, operationId, version);
+    const message = () => toMessage(clientState, `${id}_${writeId}`, made(), now());
+    const failure = await send({ tenant, url, toMessage: message, subscription }, ...attempts);
     if (failure) counter.add(1, { result: 'retried', cause: failure.cause });
     return failure;
   }
 
   async function send(
-    { tenant, url, toBody, subscription }: Notification,
+    { tenant, url, toMessage: message, subscription }: Notification,
     leasedUntil: Date,
     pauses: readonly number[],
   ): Promise<Failure | undefined> {
@@ -191,7 +194,7 @@ export function createDelivery({
     for (const pause of pauses) {
       if (pause > 0) await sleep(withJitter(pause));
       if (now() > startBy) break;
-      failure = await attempt({ tenant, url, toBody, startBy });
+      failure = await attempt({ tenant, url, toMessage: message, startBy });
       if (failure === undefined || failure === BUSY || failure.retryAfterMs > 0) break;
     }
     if (failure === undefined) counter.add(1, { result: 'sent' });

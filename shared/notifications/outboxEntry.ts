@@ -18,14 +18,11 @@ export interface ChangeEntry extends NotifiedChange {
   readonly subscriptions: readonly string[];
 }
 
-/** A notification of what happened to a subscription, which may not exist any more. */
+/** A notification of what happened to a subscription, whose row has the rest: no secret is in the outbox. */
 export interface LifecycleEntry {
   readonly kind: 'lifecycle';
   readonly lifecycleEvent: 'missed' | 'subscriptionRemoved';
   readonly subscriptionId: string;
-  readonly url: string;
-  readonly clientState: string | null;
-  readonly expiration: Date;
 }
 
 /** What has to be delivered. */
@@ -81,22 +78,22 @@ export interface EntryChanges {
 }
 
 /**
- * The lifecycle entry of a subscription; undefined when it wants none. It has one of each event and hour, unless `reason`
- * asks for one of its own.
+ * The lifecycle entry of a subscription; undefined when it wants none. It has one `missed` of each hour, unless `reason`
+ * asks for one of its own, and one `subscriptionRemoved`.
  */
 export function lifecycleEntry(
-  { id, tenant, lifecycleNotificationUrl, clientState, expiration }: Subscription,
+  { id, tenant, lifecycleNotificationUrl, expiration }: Subscription,
   lifecycleEvent: LifecycleEntry['lifecycleEvent'],
   createdAt: Date,
   reason = '',
 ): OutboxEntry | undefined {
   if (lifecycleNotificationUrl === null) return undefined;
-  const url = lifecycleNotificationUrl;
+  const at = lifecycleEvent === 'missed' ? createdAt : expiration;
   return {
-    id: `${id}.${lifecycleEvent}.${createdAt.toISOString().slice(0, 13)}${reason}`,
+    id: `${id}.${lifecycleEvent}.${at.toISOString().slice(0, 13)}${reason}`,
     tenant,
     createdAt,
     attempts: 0,
-    content: { kind: 'lifecycle', lifecycleEvent, subscriptionId: id, url, clientState, expiration },
+    content: { kind: 'lifecycle', lifecycleEvent, subscriptionId: id },
   };
 }

@@ -138,10 +138,10 @@ export function createOwnedSubscriptions({
   /** Checks that an owner may have some more subscriptions. */
   async function checkLimits({ tenant, applicationId }: Owner, more: number, signal: AbortSignal) {
     const all = await subscriptions.list(tenant, signal);
-    // Those that have expired do not count, but remain for a while: there is a bound on all of them too.
+    // Those that have expired do not count, but remain until their receiver knows: there is a bound on all of them too.
     const live = all.filter((each) => isLive(each, now()));
-    const own = live.filter((each) => each.applicationId === applicationId);
-    if (own.length + more > MAX_SUBSCRIPTIONS_OF_APPLICATION)
+    const ownOf = (some: typeof all) => some.filter((each) => each.applicationId === applicationId).length + more;
+    if (ownOf(live) > MAX_SUBSCRIPTIONS_OF_APPLICATION || ownOf(all) > 2 * MAX_SUBSCRIPTIONS_OF_APPLICATION)
       throw tooMany('application', MAX_SUBSCRIPTIONS_OF_APPLICATION);
     if (live.length + more > MAX_SUBSCRIPTIONS || all.length + more > 2 * MAX_SUBSCRIPTIONS) {
       throw tooMany('tenant', MAX_SUBSCRIPTIONS);

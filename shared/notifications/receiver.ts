@@ -32,7 +32,10 @@ const SLOW_MS = 1000;
 const REMEMBERED = 200;
 
 const USER_AGENT = `playPromptOperation/${VERSION}`;
-const JSON_TYPE = 'application/json; charset=utf-8';
+const withType = ({ body, headers }: OutgoingMessage): OutgoingMessage => ({
+  body,
+  headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
+});
 
 /** What a receiver responded. */
 export interface ReceiverResponse {
@@ -56,12 +59,18 @@ export class ReceiverError extends Error {
   }
 }
 
+/** A body in JSON, and the headers that go with it. */
+export interface OutgoingMessage {
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A notification to send. */
 export interface OutgoingNotification {
   readonly tenant: string;
   readonly url: string;
-  /** Makes the body, in JSON, once there is a place for the request: what waits takes no memory for it. */
-  readonly toBody: () => string;
+  /** Makes the message once there is a place for the request: what waits takes no memory for it. */
+  readonly toMessage: () => OutgoingMessage;
   /** Until when it may wait for a place, by the clock of the receivers. */
   readonly startBy: number;
 }
@@ -101,7 +110,7 @@ export function createReceivers({
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
 
   return {
-    async notify({ tenant, url: text, toBody, startBy }) {
+    async notify({ tenant, url: text, toMessage, startBy }) {
       const url = allowedUrl(text);
       const receiver = receiverAt(tenant, text, url.host);
       // Until the next request shows that it responds again, nothing waits for it.
@@ -109,7 +118,7 @@ export function createReceivers({
       const release = await places.wait(receiver, startBy - now());
       if (!release) throw new ReceiverError('busy');
       try {
-        return await observe(receiver, () => send(url, toBody(), JSON_TYPE, false));
+        return await observe(receiver, () => send(url, withType(toMessage()), false));
       } finally {
         if (receiver.isSilent) places.refuse(receiver);
         release();
@@ -121,7 +130,7 @@ export function createReceivers({
       const release = places.take({ ...newReceiver(tenant, url.host), lane: 'validation' });
       if (!release) throw new ReceiverError('busy');
       try {
-        return await send(url, '', 'text/plain; charset=utf-8', true);
+        return await send(url, { body: '', headers: { 'Content-Type': 'text/plain; charset=utf-8' } }, true);
       } finally {
         release();
       }
@@ -143,10 +152,10 @@ export function createReceivers({
     return receiver;
   }
 
-  function send(url: URL, body: string, type: string, readsBody: boolean): Promise<ReceiverResponse> {
+  function send(url: URL, message: OutgoingMessage, readsBody: boolean): Promise<ReceiverResponse> {
     return withDeadline(responseDeadlineMs, async (signal) => {
       try {
-        return await request(url, body, type, readsBody, signal);
+        return await request(url, message, readsBody, signal);
       } catch (cause) {
         if (cause instanceof ReceiverError) throw cause;
         throw new ReceiverError(signal.aborted ? 'timeout' : 'unreachable', { cause });
@@ -156,15 +165,15 @@ export function createReceivers({
 
   function request(
     url: URL,
-    body: string,
-    type: string,
+    message: OutgoingMessage,
     readsBody: boolean,
     signal: AbortSignal,
   ): Promise<ReceiverResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<ReceiverResponse>();
     const { request: start } = url.protocol === 'https:' ? https : http;
     const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
-    const headers = { 'User-Agent': USER_AGENT, 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
+    const { body } = message;
+    const headers = { 'User-Agent': USER_AGENT, 'Content-Length': Buffer.byteLength(body), ...message.headers };
     // With `autoSelectFamily`, all addresses of a name are asked for.
     const connect = { agent, autoSelectFamily: true, lookup: lookUp(signal) };
     const sent = start(url, { ...connect, method: 'POST', headers, signal, maxHeaderSize: MAX_HEAD_BYTES });

@@ -97,7 +97,7 @@ export interface SubscriptionRepository {
   /** Lists the subscriptions of a tenant, those that have expired included. */
   list(tenant: string, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
 
-  /** Lists subscriptions of all tenants that expired before a time, a bounded number of them. */
+  /** Lists the subscriptions of all tenants that expired before a time. */
   listExpired(before: Date, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
 
   create(subscription: Subscription, signal: AbortSignal): Promise<void>;

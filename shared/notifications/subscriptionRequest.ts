@@ -7,6 +7,7 @@ import { storableText } from '../operation/playPromptOperation.ts';
 import { Faults, ServiceError } from '../serviceError.ts';
 import { type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { readResource } from './resource.ts';
+import { isSecret, keyOf, SECRET_RULE } from './signature.ts';
 import { MAX_LIFETIME_MS, type Subscription, type SubscriptionChanges } from './subscription.ts';
 
 /** The longest `clientState`, in UTF-16 code units. */
@@ -101,9 +102,13 @@ export function subscriptionSchemas(hosts: ReceiverHosts, now: () => number = Da
         .describe('Where the lifecycle notifications missed and subscriptionRemoved are sent.'),
       expirationDateTime,
       clientState: storableText(MAX_CLIENT_STATE_LENGTH)
+        .refine((value) => !isSecret(value) || keyOf(value), { error: `must be ${SECRET_RULE}` })
         .nullable()
         .optional()
-        .describe('Sent with every notification, so that the receiver recognizes the sender. It is never returned.'),
+        .describe(
+          `Sent with every notification, so that the receiver recognizes the sender; or ${SECRET_RULE}: a secret that signs ` +
+            'every notification, as in Standard Webhooks, and is not sent. It is never returned.',
+        ),
       ...accepted,
     }),
     toUpdate: z.strictObject({

@@ -34,9 +34,6 @@ const content = z.discriminatedUnion('kind', [
     kind: z.literal('lifecycle'),
     lifecycleEvent: z.enum(['missed', 'subscriptionRemoved']),
     subscriptionId: z.string(),
-    url: z.string(),
-    clientState: z.string().nullable(),
-    expiration: date,
   }),
 ]);
 

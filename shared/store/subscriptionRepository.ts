@@ -9,7 +9,7 @@ import type { TablesSettings } from '../settings.ts';
 import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { isBacklog, readBacklog, SUBSCRIPTIONS, SUBSCRIPTIONS_END } from './backlogRepository.ts';
 import { date } from './columns.ts';
-import { connectTable, LARGEST_PAGE } from './table.ts';
+import { connectTable } from './table.ts';
 
 /** How many resources are kept at least, of at most 8,192 characters and 13 comparisons each: parsing one takes 0.3 ms. */
 const KEPT_RESOURCES = 200;
@@ -74,7 +74,7 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
 
     async listExpired(before, signal) {
       const range = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt '${SUBSCRIPTIONS_END}'`;
-      const rows = await queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal, LARGEST_PAGE);
+      const rows = await queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal);
       return readable(rows);
     },
 
@@ -111,15 +111,15 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
     return subscriptions;
   }
 
-  /** The rows of all pages, until there are `most`: a page may hold few rows, or none, although more follow. */
-  async function queryAll(filter: string, signal: AbortSignal, most = Number.POSITIVE_INFINITY) {
+  /** The rows of all pages: a page may hold few rows, or none, although more follow. */
+  async function queryAll(filter: string, signal: AbortSignal) {
     const all: unknown[] = [];
     let from: string | undefined;
     do {
       const { rows, next } = await table.query({ filter, from }, signal);
       all.push(...rows);
       from = next;
-    } while (from !== undefined && all.length < most);
+    } while (from !== undefined);
     return all;
   }
 }

@@ -78,6 +78,14 @@ const requests: [string, TestRequest][] = [
   ['a token', { path: `${PATH}/a`, body: {}, token: `${MARKER}.${MARKER}.${MARKER}` }],
   ['a subscription', { method: 'POST', path: '/v1.0/subscriptions', body: subscription }],
   [
+    'a signed subscription',
+    {
+      method: 'POST',
+      path: '/v1.0/subscriptions',
+      body: { ...subscription, clientState: `whsec_${MARKER.repeat(4)}` },
+    },
+  ],
+  [
     'a bad subscription',
     { method: 'POST', path: '/v1.0/subscriptions', body: { ...subscription, [planted]: planted } },
   ],

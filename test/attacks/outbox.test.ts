@@ -1,6 +1,7 @@
 // The outbox, step by step: an instance dies before and after each of its requests to the store and to receivers while it
 // writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
 import { afterAll, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
 import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
 import { createBacklogs } from '../../shared/notifications/backlog.ts';
 import { createDeliverDue } from '../../shared/notifications/deliverDue.ts';
@@ -17,7 +18,7 @@ import { createBacklogRepository } from '../../shared/store/backlogRepository.ts
 import { createOutboxRepository } from '../../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../../shared/store/subscriptionRepository.ts';
 import { createTableRepository } from '../../shared/store/tableRepository.ts';
-import { aSubscription } from '../support/notifications.ts';
+import { aSubscription, SIGNING_SECRET } from '../support/notifications.ts';
 import { expireLeases } from '../support/recordingReceiver.ts';
 import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
 import { until } from '../support/until.ts';
@@ -31,12 +32,17 @@ const settings = { name, connection: azuriteConnection(), endpoint: undefined, m
 
 /** The notifications that were accepted: the URL, and the ETag of the operation. */
 const accepted: string[] = [];
+/** The `webhook-id` of every attempt, by URL. */
+const idsOf = new Map<string, string[]>();
 /** The receivers that are not available. */
 const down = new Set<string>();
 
-const notify: Receivers['notify'] = async ({ url, toBody }) => {
+const notify: Receivers['notify'] = async ({ url, toMessage }) => {
+  const { body, headers } = toMessage();
+  idsOf.set(url, [...(idsOf.get(url) ?? []), headers['webhook-id'] ?? '']);
   if (down.has(url)) return { status: 503, headers: { 'retry-after': '1' }, body: '' };
-  accepted.push(`${url} ${JSON.parse(toBody()).value[0].resourceData['@odata.etag']}`);
+  const { value } = Object(new Webhook(SIGNING_SECRET).verify(body, headers));
+  accepted.push(`${url} ${value[0].resourceData['@odata.etag']}`);
   return { status: 202, headers: {}, body: '' };
 };
 
@@ -120,7 +126,10 @@ const store = {
 const waiting = async () => (await store.entries.listDue(new Date('2100-01-01'), {}, undefined, signal)).entries;
 
 const subscribe = async (tenant: string, changes: Partial<Subscription>) =>
-  store.subscriptions.create(aSubscription({ tenant, changeTypes: ['updated'], ...changes }), signal);
+  store.subscriptions.create(
+    aSubscription({ tenant, changeTypes: ['updated'], clientState: SIGNING_SECRET, ...changes }),
+    signal,
+  );
 
 afterAll(() => tableClient(name).deleteTable());
 
@@ -159,6 +168,7 @@ test.each([
   /** Whether an instance comes so far as to die at a request while it makes a change and delivers its notifications. */
   async function dies(request: number, when: 'before' | 'after'): Promise<boolean> {
     const id = crypto.randomUUID();
+    idsOf.clear();
     await store.operations.put(tenant, newPlayPromptOperation(id), undefined, 'created', signal);
     if (isDown) down.add(FIRST);
     const instance = startInstance(tenant, when, request);
@@ -177,6 +187,10 @@ test.each([
     outcomes.add(answer ? 'acknowledged' : isWritten ? 'written' : 'not written');
     const reached = RECEIVERS.filter((url) => accepted.includes(`${url} ${stored?.etag}`));
     expect({ request, when, reached }).toEqual({ request, when, reached: isWritten ? RECEIVERS : [] });
+    // One id in every attempt, and another for each receiver.
+    const ids = [...idsOf.values()].map((all) => [...new Set(all)]);
+    expect(ids.map((each) => each.length)).toEqual(ids.map(() => 1));
+    expect(new Set(ids.flat()).size).toBe(ids.length);
     // Nothing is left, neither in the outbox nor in a backlog.
     expect(await expireLeases(name)).toBe(0);
     return instance.isDead();

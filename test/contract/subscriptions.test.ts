@@ -1,7 +1,9 @@
 // Change notifications: Microsoft Graph, "subscription resource type".
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import { Webhook } from 'standardwebhooks';
 import { skippingClock, type TestRequest, testInProcess, useApp } from '../support/app.ts';
+import { SIGNING_SECRET } from '../support/notifications.ts';
 import { TENANT } from '../support/operations.ts';
 import { type RecordingReceiver, type Reply, startRecordingReceiver } from '../support/recordingReceiver.ts';
 import { tableClient } from '../support/tables.ts';
@@ -28,10 +30,18 @@ let receiver: RecordingReceiver;
 let base = '';
 beforeAll(async () => {
   receiver = await startRecordingReceiver();
-  receiver.reply = (path, token) => (token === null ? undefined : handshakes[path]?.(token));
+  receiver.reply = (path, token) => (token === null ? refuseFirst(path) : handshakes[path]?.(token));
   base = receiver.url;
 });
 afterAll(() => receiver.close());
+
+/** What the table holds while the first attempt at /signed is made, which is refused. */
+let rowsMeanwhile: Record<string, unknown>[] = [];
+async function refuseFirst(path: string): Promise<Reply | undefined> {
+  if (path !== '/signed' || receiver.sentTo(path).length > 1) return undefined;
+  rowsMeanwhile = await Array.fromAsync(tableClient(app.table).listEntities());
+  return { status: 503 };
+}
 
 const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
 const subscription = (changes: object = {}) => ({
@@ -196,6 +206,35 @@ test('a change that matches is notified with the operation, its ETag and the cli
   const [, ...later] = receiver.at('/ended');
   expect(later).toMatchObject([{ changeType: 'deleted' }]);
   expect(later[0]?.resourceData).toEqual({ '@odata.type': '#microsoft.graph.playPromptOperation', id });
+});
+
+test('with a signing secret signs each attempt, and the secret is in the row of the subscription alone', async () => {
+  const id = crypto.randomUUID();
+  const changes = { notificationUrl: `${base}/signed`, resource: `playPromptOperation/${id}` };
+  const { json } = await subscribe({ ...changes, clientState: SIGNING_SECRET, changeType: 'created' });
+  const path = `${PATH}/${json.id}`;
+  const refused = await app.send({ method: 'PATCH', path, body: { clientState: SIGNING_SECRET } });
+  expect([refused.status, refused.json.error.details]).toMatchObject([400, [{ target: 'clientState' }]]);
+  const shown = [json, refused.json, (await app.send({ method: 'GET', path: PATH })).json];
+  await app.send({ path: `${OPERATION}/${id}`, body: {} });
+
+  const key = SIGNING_SECRET.slice(6);
+  expect(await notificationsAt('/signed')).toMatchObject([{ clientState: null, resourceData: { id } }]);
+  expect(rowsMeanwhile.some(({ partitionKey }) => String(partitionKey).startsWith('outbox_'))).toBe(true);
+  const holders = rowsMeanwhile.filter((row) => JSON.stringify(row).includes(key));
+  expect(holders.map(({ rowKey }) => rowKey)).toEqual([json.id]);
+  const attempts = receiver.sentTo('/signed');
+  for (const { body, headers } of attempts) {
+    const own = Object.entries(headers).filter((header): header is [string, string] =>
+      header[0].startsWith('webhook-'),
+    );
+    expect(new Webhook(SIGNING_SECRET).verify(body, Object.fromEntries(own))).toEqual(JSON.parse(body));
+  }
+  expect(new Set(attempts.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  expect([attempts.length, `${JSON.stringify([shown, attempts])}${app.logged.join()}`.includes(key)]).toEqual([
+    2,
+    false,
+  ]);
 });
 
 test('names every fault of a body at once', async () => {

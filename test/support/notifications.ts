@@ -11,6 +11,9 @@ import { readResource } from '../../shared/notifications/resource.ts';
 import type { Backlog, StoredSubscription } from '../../shared/notifications/subscription.ts';
 import { TENANT } from './operations.ts';
 
+/** A signing secret. */
+export const SIGNING_SECRET = `whsec_${Buffer.alloc(32, 'k').toString('base64')}`;
+
 /** A live subscription to all changes of a tenant. */
 export function aSubscription(changes: Partial<StoredSubscription> = {}): StoredSubscription {
   return {

@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect } from '@jest/globals';
 import * as z from 'zod';
@@ -35,10 +35,12 @@ export interface RecordingReceiver {
   readonly url: string;
   /** The notifications that were accepted at a path. */
   at(path: string): readonly Received[];
+  /** The notifications that were sent to a path, accepted or not. */
+  sentTo(path: string): readonly { readonly body: string; readonly headers: IncomingHttpHeaders }[];
   /** The paths at which a handshake was asked for. */
   readonly validated: readonly string[];
   /** Decides on each request from now on, if it returns something; a handshake is asked for with a token. */
-  reply: ((path: string, token: string | null) => Reply | undefined) | undefined;
+  reply: ((path: string, token: string | null) => Reply | undefined | Promise<Reply | undefined>) | undefined;
   close(): Promise<void>;
 }
 
@@ -46,12 +48,14 @@ export interface RecordingReceiver {
 export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const accepted = new Map<string, Received[]>();
   const validated: string[] = [];
+  const sent: { path: string; body: string; headers: IncomingHttpHeaders }[] = [];
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
     const token = searchParams.get('validationToken');
     const body = await text(request).catch(() => '');
     if (token !== null) validated.push(pathname);
-    const reply = receiver.reply?.(pathname, token);
+    else sent.push({ path: pathname, body, headers: request.headers });
+    const reply = await receiver.reply?.(pathname, token);
     if (reply !== undefined) return respond(response, reply);
     if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
     accepted.set(pathname, [...(accepted.get(pathname) ?? []), ...notifications.parse(JSON.parse(body)).value]);
@@ -60,6 +64,7 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const receiver: RecordingReceiver = {
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
     at: (path) => accepted.get(path) ?? [],
+    sentTo: (path) => sent.filter((each) => each.path === path),
     validated,
     reply: undefined,
     async close() {

@@ -2,9 +2,8 @@ import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createWebhook, type WebhookOptions } from '../../client/webhook.ts';
 import { toChangeNotification, toLifecycleNotification } from '../../shared/notifications/notification.ts';
-import { lifecycleEntry } from '../../shared/notifications/outboxEntry.ts';
-import { aSubscription } from '../support/notifications.ts';
-import { TENANT } from '../support/operations.ts';
+import { toMessage } from '../../shared/notifications/signature.ts';
+import { aSubscription, SIGNING_SECRET } from '../support/notifications.ts';
 
 const CLIENT_STATE = 'a secret';
 const URL_OF_WEBHOOK = 'https://bot.example/notifications';
@@ -18,8 +17,10 @@ function webhook(options: Partial<WebhookOptions> = {}) {
     calls.push(call);
   };
   const handle = createWebhook({ clientState: CLIENT_STATE, onChange: note, onLifecycle: note, ...options });
-  const post = (body: Body, url = URL_OF_WEBHOOK) =>
-    handle(new Request(url, { method: 'POST', body, ...(body instanceof ReadableStream && { duplex: 'half' }) }));
+  const post = (body: Body, url = URL_OF_WEBHOOK, headers: Record<string, string> = {}) =>
+    handle(
+      new Request(url, { method: 'POST', body, headers, ...(body instanceof ReadableStream && { duplex: 'half' }) }),
+    );
   return { handle, post, calls, statusOf: async (body: Body) => (await post(body)).status };
 }
 
@@ -64,11 +65,9 @@ describe('a notification', () => {
   });
 
   test.each(['missed', 'subscriptionRemoved'] as const)('of %s is given to the callback of those', async (event) => {
-    const entry = lifecycleEntry({ ...subscription, lifecycleNotificationUrl: URL_OF_WEBHOOK }, event, new Date(0));
-    if (entry?.content.kind !== 'lifecycle') throw new Error('There is no entry.');
     const onChange = jest.fn<WebhookOptions['onChange']>();
     const { statusOf, calls } = webhook({ onChange });
-    expect(await statusOf(toLifecycleNotification(entry.content, TENANT))).toBe(202);
+    expect(await statusOf(toLifecycleNotification(subscription, event))).toBe(202);
     expect(calls).toMatchObject([{ lifecycleEvent: event, subscriptionId: subscription.id }]);
     expect(onChange).not.toHaveBeenCalled();
   });
@@ -171,6 +170,64 @@ describe('nothing is called', () => {
   });
 });
 
-test('a webhook without a secret is refused', () => {
-  expect(() => webhook({ clientState: '' })).toThrow(TypeError);
+describe('a signed notification', () => {
+  const OTHER_SECRET = `whsec_${Buffer.alloc(64, 'o').toString('base64')}`;
+  const NOW = 1_000_000_000_000;
+  const minutes = (count: number) => NOW + count * 60_000;
+  const body = bodyOf({ ...update, clientState: null });
+  const { headers } = toMessage(SIGNING_SECRET, 'id.1', body, NOW);
+  const signature = headers['webhook-signature'] ?? '';
+
+  type Case = [string, Partial<WebhookOptions>, { headers?: Record<string, string>; sent?: string }];
+  const send = (options: Partial<WebhookOptions>, { headers: changes, sent = body }: Case[2]) => {
+    const onChange = jest.fn<WebhookOptions['onChange']>();
+    const { post } = webhook({ clientState: SIGNING_SECRET, now: () => NOW, onChange, ...options });
+    return { onChange, response: post(sent, URL_OF_WEBHOOK, { ...headers, ...changes }) };
+  };
+
+  test.each<Case>([
+    ['of the secret', {}, {}],
+    ['of one of two secrets', { clientState: [OTHER_SECRET, SIGNING_SECRET] }, {}],
+    ['that is 5 minutes old', { now: () => minutes(5) }, {}],
+    ['by a clock that is 5 minutes ahead', { now: () => minutes(-5) }, {}],
+    ['with other signatures', {}, { headers: { 'webhook-signature': `v2,x v1,%% v1,AAAA ${signature}` } }],
+  ])('%s is passed on with its id', async (_, options, request) => {
+    const { onChange, response } = send(options, request);
+    expect((await response).status).toBe(202);
+    expect(onChange.mock.calls).toEqual([[JSON.parse(body).value[0], 'id.1']]);
+  });
+
+  test.each<Case>([
+    ['of another secret', { clientState: OTHER_SECRET }, {}],
+    ['that is older than 5 minutes', { now: () => minutes(5) + 1 }, {}],
+    ['that is more than 5 minutes ahead', { now: () => minutes(-5) - 1 }, {}],
+    ['of another time', {}, { headers: { 'webhook-timestamp': String(NOW / 1000 + 1) } }],
+    ['of no time', {}, { headers: { 'webhook-timestamp': 'NaN' } }],
+    ['of another id', {}, { headers: { 'webhook-id': 'id.2' } }],
+    ['of another body', {}, { sent: `${body} ` }],
+    ['of another version', {}, { headers: { 'webhook-signature': signature.replace('v1', 'v1a') } }],
+    ['cut short', {}, { headers: { 'webhook-signature': signature.slice(0, -4) } }],
+    ['with too many signatures', {}, { headers: { 'webhook-signature': `${'v1,AAAA '.repeat(4)}${signature}` } }],
+    ['that has the secret itself', {}, { sent: bodyOf({ ...update, clientState: SIGNING_SECRET }) }],
+    ['for a webhook without a signing secret', { clientState: CLIENT_STATE }, {}],
+  ])('%s is refused', async (_, options, request) => {
+    const { onChange, response } = send(options, request);
+    expect((await response).status).toBe(403);
+    expect(onChange).not.toHaveBeenCalled();
+  });
+
+  test('or one with the old text is accepted, while a webhook changes from a text to a secret', async () => {
+    const { post, calls } = webhook({ clientState: [CLIENT_STATE, SIGNING_SECRET], now: () => NOW });
+    expect((await post(body, URL_OF_WEBHOOK, headers)).status).toBe(202);
+    expect((await post(bodyOf(update))).status).toBe(202);
+    expect(calls).toHaveLength(2);
+  });
+});
+
+test.each<{ clientState: string | string[] }>(
+  ['', [], ['a', ''], 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, 'whsec_%%'].map((clientState) => ({
+    clientState,
+  })),
+)('a webhook with $clientState is refused', ({ clientState }) => {
+  expect(() => webhook({ clientState })).toThrow(TypeError);
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
 import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
 import { CAUGHT_UP_AFTER_MS, createBacklogs, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
 import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
 import type { OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
-import { ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import { type OutgoingMessage, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
 import {
   type Backlog,
   EXPIRATION_GRACE_MS,
@@ -20,6 +21,7 @@ import {
   lifecycleEntryOf,
   memoryBacklogs,
   memoryOutbox,
+  SIGNING_SECRET,
 } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
 import { OTHER_TENANT } from '../../support/tokens.ts';
@@ -66,10 +68,12 @@ function setUp(options: Options = {}) {
   const { backlogs, changesOf } = backlogRepository;
   const clock = { now: NOW };
   const now = () => clock.now;
-  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number }[] = [];
+  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number; sent: OutgoingMessage }[] =
+    [];
   const receivers: Pick<Receivers, 'notify'> = {
-    async notify({ url, toBody, startBy }) {
-      posted.push({ url, body: JSON.parse(toBody()), startBy });
+    async notify({ url, toMessage, startBy }) {
+      const sent = toMessage();
+      posted.push({ url, body: JSON.parse(sent.body), startBy, sent });
       const reply = await respond(url, posted.length);
       if (typeof reply === 'number') return { status: reply, headers: {}, body: '' };
       return { status: reply.status, headers: { 'retry-after': reply.retryAfter }, body: '' };
@@ -344,33 +348,68 @@ describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
 });
 
 describe('a lifecycle notification', () => {
-  test.each<[string, Options, 'missed' | 'subscriptionRemoved', Date, report: object]>([
-    ['that is too old is dropped', {}, 'missed', tooOld, { sent: 0, dropped: 1 }],
-    ['of a tenant that is not served any more is discarded', { tenants: [] }, 'missed', due, { sent: 0, discarded: 1 }],
-    ['of a removal is not sent to a live subscription', {}, 'subscriptionRemoved', due, { sent: 0, discarded: 1 }],
-    ['is sent to one that is gone', { subscriptions: [] }, 'subscriptionRemoved', due, { sent: 1, discarded: 0 }],
-    [
-      'is sent to one that has ended',
-      { subscriptions: [{ ...wanting, expiration: new Date(NOW) }] },
-      'subscriptionRemoved',
-      due,
-      { sent: 1, discarded: 0 },
-    ],
-  ])('%s', async (_, options, event, at, report) => {
-    const { entries, posted, run } = setUp({ subscriptions: [wanting], ...options });
-    await entries.create(lifecycleEntryOf(wanting, event, at), due, signal);
-    const reported = await run();
-    expect(reported).toMatchObject(report);
-    expect([entries.all(), posted.length]).toEqual([[], reported.sent]);
-  });
+  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l', clientState: SIGNING_SECRET });
+  const expired = { ...wanting, expiration: new Date(NOW) };
+  const entryOf = (event: 'missed' | 'subscriptionRemoved', at = new Date(NOW)) => lifecycleEntryOf(wanting, event, at);
 
-  test('that is not accepted is due again later', async () => {
-    const { entries, run } = setUp({ respond: async () => 500 });
-    await entries.create(lifecycleEntryOf(wanting, 'missed', due), due, signal);
+  test('that is not accepted is due again later, for 4 hours', async () => {
+    const { entries, run } = setUp({ subscriptions: [wanting], respond: async () => 500 });
+    await entries.create(entryOf('missed'), due, signal);
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
     expect(entries.only().entry.attempts).toBe(1);
     expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
   });
+
+  test('that is too old is dropped, with the subscription that has expired', async () => {
+    const { entries, posted, removed, run } = setUp({ subscriptions: [expired] });
+    for (const event of ['missed', 'subscriptionRemoved'] as const)
+      await entries.create(entryOf(event, tooOld), due, signal);
+    expect(await run()).toMatchObject({ sent: 0, dropped: 2 });
+    expect([entries.all(), posted, removed]).toEqual([[], [], [wanting.id]]);
+  });
+
+  test.each([
+    ['a removal', 'subscriptionRemoved', 'that is live', [wanting], false, 0],
+    ['a removal', 'subscriptionRemoved', 'that is gone', [], false, 0],
+    ['a removal', 'subscriptionRemoved', 'that has expired', [expired], true, 0],
+    ['a removal', 'subscriptionRemoved', 'that changes meanwhile', [expired], true, 1],
+    ['what was missed', 'missed', 'that is live', [wanting], true, 0],
+    ['what was missed', 'missed', 'that has expired', [expired], true, 0],
+    ['what was missed', 'missed', 'that is gone', [], false, 0],
+  ] as const)('of %s (%s) of a subscription %s', async (_, event, _title, subscriptions, isSent, left) => {
+    const { entries, posted, removed, run } = setUp({ subscriptions: [...subscriptions], isRemovable: left === 0 });
+    await entries.create(entryOf(event), due, signal);
+    expect(await run()).toMatchObject({ sent: Number(isSent), discarded: Number(!isSent) });
+    const isRemoved = isSent && event === 'subscriptionRemoved' && left === 0;
+    expect([removed, entries.all().length]).toEqual([isRemoved ? [wanting.id] : [], left]);
+    expect(posted.length).toBe(Number(isSent));
+  });
+
+  test('is signed, and has one id in every attempt, but another than that of the next one', async () => {
+    let status = 500;
+    const { entries, posted, clock, run } = setUp({ subscriptions: [wanting], respond: async () => status });
+    clock.now = Date.now();
+    await entries.create(entryOf('missed', new Date(clock.now)), due, signal);
+    await run();
+    clock.now += 2 * MINUTE;
+    status = 200;
+    await run();
+    await entries.create(entryOf('missed', new Date(clock.now)), due, signal);
+    await run();
+    const ids = posted.map(({ sent }) => sent.headers['webhook-id']);
+    expect([ids.length, ids[0] === ids[1], ids[1] === ids[2]]).toEqual([3, true, false]);
+    const { value } = Object(
+      new Webhook(SIGNING_SECRET).verify(posted[1]?.sent.body ?? '', { ...posted[1]?.sent.headers }),
+    );
+    expect(value).toMatchObject([{ lifecycleEvent: 'missed', clientState: null }]);
+  });
+});
+
+test('a tenant that is not served any more is sent no lifecycle notification either', async () => {
+  const { entries, removed, posted, run } = setUp({ tenants: [], expired: [wanting], subscriptions: [wanting] });
+  await entries.create(lifecycleEntryOf(wanting, 'missed', due), due, signal);
+  await run();
+  expect([entries.all(), removed, posted]).toEqual([[], [wanting.id], []]);
 });
 
 describe('a failure of the store', () => {
@@ -400,28 +439,24 @@ describe('a failure of the store', () => {
   });
 });
 
-describe('a subscription that has expired', () => {
-  test('is removed, and notified of that by the next run', async () => {
-    const expired = [wanting, aSubscription()];
-    const { entries, expiredBefore, removed, run } = setUp({ expired });
-    expect(await run()).toMatchObject({ sent: 0 });
-    expect(removed).toEqual(expired.map(({ id }) => id));
-    expect(expiredBefore).toEqual([new Date(NOW - EXPIRATION_GRACE_MS)]);
-    const { entry, dueAt } = entries.only();
-    expect(entry.content).toMatchObject({ lifecycleEvent: 'subscriptionRemoved', subscriptionId: wanting.id });
-    // Not while this run may find that it was renewed.
-    expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
+test('a subscription that has expired is removed, or first notified of that, once no renewal of it can be under way', async () => {
+  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l', expiration: new Date(0) });
+  const other = aSubscription();
+  const { entries, expiredBefore, removed, posted, clock, run } = setUp({
+    expired: [wanting, other],
+    subscriptions: [wanting],
   });
-
-  test.each<[string, Options, entries: number]>([
-    ['of a tenant that is not served any more is notified of nothing', { tenants: [] }, 0],
-    ['and was renewed in the meantime is notified of nothing', { isRemovable: false, subscriptions: [wanting] }, 0],
-    ['and that another run has removed in the meantime is notified', { isRemovable: false, subscriptions: [] }, 1],
-  ])('%s', async (_, options, count) => {
-    const { entries, removed, run } = setUp({ expired: [wanting], ...options });
-    await run();
-    expect([entries.all().length, removed.length]).toEqual([count, options.isRemovable === false ? 0 : 1]);
-  });
+  await run();
+  await run();
+  expect([removed, expiredBefore[0]]).toEqual([[other.id, other.id], new Date(NOW - EXPIRATION_GRACE_MS)]);
+  const { entry, dueAt } = entries.only();
+  expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
+  clock.now = dueAt.getTime();
+  await run();
+  expect(posted).toMatchObject([
+    { url: 'https://bot.example/l', body: { value: [{ lifecycleEvent: 'subscriptionRemoved' }] } },
+  ]);
+  expect([removed.includes(wanting.id), entries.all()]).toEqual([true, []]);
 });
 
 describe('a backlog', () => {

@@ -22,7 +22,8 @@ const signal = new AbortController().signal;
 const leased = new Date(NOW + LEASE_MS);
 const down = new ServiceError('unavailable', 'down');
 const subscription = aSubscription();
-const notification = { tenant: TENANT, url: 'https://bot.example/', toBody: () => '{}' };
+const toMessage = () => ({ body: '{}', headers: {} });
+const notification = { tenant: TENANT, url: 'https://bot.example/', toMessage };
 
 type Outcome = number | { readonly status: number; readonly retryAfter: string } | Error | 'none';
 
@@ -161,7 +162,7 @@ describe('a change', () => {
     const { deliver, added, posted, updates } = deliveryTo();
     expect(await deliver(subscription, made, leased, [0])).toBe('accepted');
     expect([added, posted.map(({ url, tenant }) => [url, tenant])]).toEqual([[], [['https://bot.example/', TENANT]]]);
-    expect(JSON.parse(posted[0]?.toBody() ?? '')).toMatchObject({ value: [{ resourceData: { id: 'o' } }] });
+    expect(JSON.parse(posted[0]?.toMessage().body ?? '')).toMatchObject({ value: [{ resourceData: { id: 'o' } }] });
     expect(updates).toMatchObject([[{ id: subscription.id }, { outcome: 'delivered' }]]);
   });
 

@@ -26,9 +26,9 @@ function setUp(subscriptions: StoredSubscription[], failing = '', changes: Parti
   const entries = memoryOutbox();
   const posted: { id: string; value: Record<string, unknown>[] }[] = [];
   const receivers: Pick<Receivers, 'notify'> = {
-    async notify({ url, toBody }) {
+    async notify({ url, toMessage }) {
       const id = new URL(url).hostname.replace('.example', '');
-      posted.push({ id, ...JSON.parse(toBody()) });
+      posted.push({ id, ...JSON.parse(toMessage().body) });
       return { status: failing.includes(id) ? 503 : 200, headers: {}, body: '' };
     },
   };

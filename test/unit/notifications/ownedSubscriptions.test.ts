@@ -69,8 +69,10 @@ describe('the limit', () => {
     ['50 of another application', of(50, a), true],
     ['99 of two other applications', [...of(50, a), ...of(49, b)], true],
     ['100 of two other applications', [...of(50, a), ...of(50, b)], false],
-    ['100 that have ended', of(100, ended), true],
-    ['200 that have ended', of(200, ended), false],
+    ['99 of the application that have ended', of(99, ended), true],
+    ['100 of the application that have ended', of(100, ended), false],
+    ['199 of others that have ended', [...of(100, { ...a, ...ended }), ...of(99, { ...b, ...ended })], true],
+    ['200 of others that have ended', [...of(100, { ...a, ...ended }), ...of(100, { ...b, ...ended })], false],
   ])('with %s', async (_, stored, isAllowed) => {
     others.push(...stored);
     const { create, validated } = setUp();

@@ -31,7 +31,7 @@ function connect(options: Partial<Parameters<typeof createReceivers>[0]> = {}) {
   const receivers = createReceivers({ hosts: ['127.0.0.1', 'localhost'], ...options });
   return {
     post: (target: string, { body = '{}', tenant = TENANT, startBy = Date.now() + 60_000 } = {}) =>
-      receivers.notify({ tenant, url: target, toBody: () => body, startBy }),
+      receivers.notify({ tenant, url: target, toMessage: () => ({ body, headers: {} }), startBy }),
     validate: (target: string) => receivers.validate(TENANT, target),
   };
 }
@@ -68,8 +68,8 @@ test('the body of a notification is made when it has a place', async () => {
   const held: ServerResponse[] = [];
   respond = (_, response) => held.push(response);
   let bodies = 0;
-  const toBody = () => `${++bodies}`;
-  const sent = [1, 2, 3].map(() => notify({ tenant: TENANT, url, toBody, startBy: Date.now() + 60_000 }));
+  const toMessage = () => ({ body: `${++bodies}`, headers: {} });
+  const sent = [1, 2, 3].map(() => notify({ tenant: TENANT, url, toMessage, startBy: Date.now() + 60_000 }));
   while (held.length === 0) await new Promise(setImmediate);
   expect(bodies).toBe(1);
   respond = (_, response) => response.end();

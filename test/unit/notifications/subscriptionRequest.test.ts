@@ -32,6 +32,10 @@ const good = {
 /** Text of a length that begins with `start`. */
 const ofLength = (length: number, start: string) => start.padEnd(length, 'a');
 
+/** A signing secret of so many bytes. */
+const secretOf = (bytes: number, encoding: BufferEncoding = 'base64') =>
+  `whsec_${Buffer.alloc(bytes, 0xff).toString(encoding)}`;
+
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The faults, or undefined where there are none. */
@@ -106,8 +110,19 @@ describe('a subscription to create', () => {
     ],
     [
       'clientState',
-      ['', 'a'.repeat(MAX_CLIENT_STATE_LENGTH), '\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2), null],
       [
+        ...['', 'a'.repeat(MAX_CLIENT_STATE_LENGTH), '\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2), null],
+        ...['whsec', 'Whsec_x', secretOf(24), secretOf(25), secretOf(64)],
+      ],
+      [
+        ...[
+          'whsec_',
+          secretOf(23),
+          secretOf(65),
+          secretOf(25).slice(0, -1),
+          `${secretOf(24)} `,
+          secretOf(24, 'base64url'),
+        ],
         'a'.repeat(MAX_CLIENT_STATE_LENGTH + 1),
         `${'\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2)}x`,
         '\ud800',
@@ -140,6 +155,7 @@ describe('a subscription to create', () => {
     ['notificationUrl', 'https://bot.example/\0', 'well-formed Unicode without NUL'],
     ['expirationDateTime', '2026-01-02', 'time zone'],
     ['expirationDateTime', at(MAX_LIFETIME_MS + 1), 'at most 1 day ahead'],
+    ['clientState', secretOf(23), 'must be whsec_ and the base64 of 24 to 64 bytes'],
   ])('whose %s is %j is refused with what it must be', (property, value, expected) => {
     const [fault, ...others] = faultsOf(() => validateSubscription(schemas, { ...good, [property]: value })) ?? [];
     expect([fault?.target, fault?.message, others]).toEqual([property, expect.stringContaining(expected), []]);

@@ -60,9 +60,6 @@ const entries: fc.Arbitrary<OutboxEntry> = fc.record({
       kind: fc.constant('lifecycle' as const),
       lifecycleEvent: fc.constantFrom('missed' as const, 'subscriptionRemoved' as const),
       subscriptionId: fc.uuid(),
-      url: fc.webUrl(),
-      clientState: fc.option(text),
-      expiration: date,
     }),
   ),
 });
