@@ -1,6 +1,7 @@
 // What `npm start` writes down while it runs, so that other scripts speak to the service of their own folder.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import * as z from 'zod';
 import { isRunning } from './ancestors.ts';
 import { KEYS_FOLDER, keep } from './keys.ts';
@@ -43,6 +44,11 @@ export function runningService(): RunningService {
   if (!running || !isRunning(running.pid))
     throw new Error('No service of this folder is running: run npm start first.');
   return running;
+}
+
+/** Lets this process trust the certificate of a service, if it has one. */
+export function trustService({ certificate }: RunningService): void {
+  if (certificate) setDefaultCACertificates([...getCACertificates(), readFileSync(certificate, 'utf8')]);
 }
 
 function readNote(folder: string) {

@@ -1,5 +1,6 @@
-// `npm run listen`, as a newcomer uses it: paste the command that it prints, change an operation, and read the line.
-import { execFile } from 'node:child_process';
+// `npm run listen` and `npm run play`, as a newcomer uses them: paste the command that the first prints, play, read the lines.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { environmentFor, startReceiver } from '../support/receiver.ts';
@@ -30,9 +31,76 @@ test('the printed command subscribes, each change is printed, and an interrupt s
   expect(await receiver.stop()).toBe(0);
 });
 
+/** Runs `npm run play`; its lines without the time. */
+async function play({ keys }: Pick<TestService, 'keys'>, ...args: string[]) {
+  const options = { env: environmentFor({ keys }) };
+  const { stdout } = await promisify(execFile)(process.execPath, ['local/play.ts', ...args], options);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/^\d\d:\d\d:\d\d /, ''));
+}
+
+test.each([
+  ['completed', 'Completed', 'completedSuccessfully', 200, 0],
+  ['canceled', 'Failed', 'mediaOperationCanceled', 400, 8508],
+  ['failed', 'Failed', 'unknown', 400, 8536],
+])(
+  'prompts that are %s move through their statuses, with a line for each',
+  async (end, status, completionReason, code, subcode) => {
+    const lines = await play(service, '--context', `${end}/09`, '--count', '2', '--end', end, '--after', '0s');
+    const { json } = await send(
+      service,
+      'GET',
+      `/v1.0/playPromptOperation?$filter=startswith(clientContext,'${end}/')`,
+    );
+    expect(json.value).toHaveLength(2);
+    for (const clientContext of [`${end}/09`, `${end}/10`]) {
+      const operation = json.value.find((each: { clientContext: string }) => each.clientContext === clientContext);
+      expect(operation).toMatchObject({ status, completionReason, resultInfo: { code, subcode } });
+      const { message } = operation.resultInfo;
+      expect(lines.filter((line) => line.includes(`"${clientContext}"`))).toEqual([
+        `${operation.id} NotStarted "${clientContext}"`,
+        `${operation.id} Running "${clientContext}"`,
+        `${operation.id} ${status} "${clientContext}" ${code}/${subcode} ${message}`,
+      ]);
+    }
+  },
+);
+
+test('by default it plays one prompt of a new call; a context without a number gets one', async () => {
+  const own = await play(service, '--after', '0ms');
+  expect(own).toEqual(
+    ['NotStarted', 'Running', 'Completed'].map((status) => expect.stringMatching(`${status} "call \\w{4}/1"`)),
+  );
+  const lines = await play(service, '--context', 'a "call"', '--count', '2', '--after', '0m');
+  expect(lines).toContainEqual(expect.stringContaining('Running "a \\"call\\"/2"'));
+});
+
+test.each([
+  [['--count', '0'], '--count must be'],
+  [['--count', '1001'], '--count must be'],
+  [['--after', '3'], '--after must be'],
+  [['--after', '61m'], '--after must be'],
+  [['--end', 'Completed'], '--end must be'],
+  [['--context', 'x'.repeat(257)], 'clientContext'],
+])('%j is refused in one sentence', async (args, sentence) => {
+  await expect(play(service, ...args)).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(`^.*${sentence}.*\n$`),
+  });
+});
+
+test('an interrupt ends a prompt that plays for long', async () => {
+  const player = spawn(process.execPath, ['local/play.ts', '--after', '60m'], { env: environmentFor(service) });
+  await once(player.stdout, 'data');
+  player.kill('SIGINT');
+  expect(await once(player, 'exit')).toEqual([null, 'SIGINT']);
+});
+
 const testWithHttps = testHost() === 'embedded' ? test : test.skip;
 
-testWithHttps('the command for a service with https subscribes there', async () => {
+testWithHttps('the command for a service with https subscribes there, and prompts are played there', async () => {
   const folder = newFolder();
   const secure = await startService({ AZURITE_LOCATION: folder.path }, ['--https']);
   const receiver = startReceiver(secure);
@@ -40,6 +108,8 @@ testWithHttps('the command for a service with https subscribes there', async () 
   expect(command).toContain(` --cacert '${secure.facts.certificate}' 'https://127.0.0.1:`);
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(secure) });
   expect(JSON.parse(stdout)).toMatchObject({ resource: 'playPromptOperation' });
+  await play(secure, '--context', 'call 7', '--after', '0s');
+  await receiver.printed(/ Completed "call 7"$/m);
   expect(await receiver.stop()).toBe(0);
   await secure.end('SIGINT');
   folder.remove();
