@@ -24,5 +24,6 @@ export default {
   maxConcurrency: 20,
   // Modules of a file stay in memory after it: a worker is replaced before it holds gigabytes, and takes long to end.
   workerIdleMemoryLimit: '600MB',
-  testTimeout: 30_000,
+  // Core Tools may take 120 seconds to start.
+  testTimeout: process.env.TEST_HOST === 'func' ? 150_000 : 30_000,
 };

@@ -23,6 +23,8 @@ export interface App {
   readonly http: readonly ReturnType<typeof toHttpFunction>[];
   /** Each runs by an NCRONTAB expression. */
   readonly timers: readonly { readonly name: string; readonly schedule: string; readonly handler: TimerHandler }[];
+  /** Whether it exports its log by OpenTelemetry, so that the host need not, nor its own five lines of each request. */
+  readonly exportsLog: boolean;
   /** To be called when the host starts: it warms up in the background. */
   start(): void;
   /** To be called before the process ends: it exports the telemetry that is pending. */
@@ -35,10 +37,10 @@ export async function createApp(settings: Settings, clock: Clock = {}): Promise<
   const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
   const credential = identity && managedIdentity(identity.clientId);
-  const terminate =
-    (telemetry.otlpEndpoint ?? telemetry.applicationInsights) === undefined
-      ? async () => {}
-      : await (await import('../shared/telemetry/register.ts')).registerTelemetry(telemetry, credential);
+  const exportsLog = (telemetry.otlpEndpoint ?? telemetry.applicationInsights) !== undefined;
+  const terminate = exportsLog
+    ? await (await import('../shared/telemetry/register.ts')).registerTelemetry(telemetry, credential)
+    : async () => {};
 
   const { authenticate, fetchKeys } = createAuthentication(auth);
   const operations = createTableRepository(tables);
@@ -109,6 +111,7 @@ export async function createApp(settings: Settings, clock: Clock = {}): Promise<
         ? []
         : [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *', handler: deleteEnded(days) }]),
     ],
+    exportsLog,
     start: () => warmUp(dependencies),
     terminate,
   };
@@ -126,7 +129,9 @@ export function createFailedApp(cause: unknown): App {
   return {
     http: [toHttpFunction({ name: 'unknownUrl', template: '{*path}', find })],
     timers: [],
-    start: () => console.error(reason),
+    exportsLog: false,
+    // The host takes a line of standard error for an error by this word.
+    start: () => console.error(`error: ${reason.replaceAll('\n', ' ')}`),
     terminate: async () => {},
   };
 }

@@ -2,6 +2,7 @@ import type { TimerHandler } from '@azure/functions';
 import { withDeadline } from '../shared/bounds.ts';
 import { createDeleteEnded } from '../shared/operation/retention.ts';
 import { withSpan } from '../shared/tracing.ts';
+import { log } from './log.ts';
 
 /** Shorter than the longest run that any plan of Azure Functions allows. */
 const RUN_DEADLINE_MS = 4 * 60_000;
@@ -14,6 +15,6 @@ export function createDeleteEndedPlayPromptOperations(
 
   return async (_timer, context) => {
     const { deleted, isDone } = await withSpan('deleteEnded', () => withDeadline(RUN_DEADLINE_MS, deleteEnded));
-    if (deleted > 0 || !isDone) context.info(JSON.stringify({ deleted, isDone }));
+    if (deleted > 0 || !isDone) log(context, 'info', { deleted, isDone });
   };
 }

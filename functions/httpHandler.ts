@@ -7,6 +7,7 @@ import { repeatabilityResult } from '../shared/http/repeatabilityHeaders.ts';
 import { type RequestIds, toErrorResponse, toServiceError } from '../shared/odata/errorResponse.ts';
 import { quoted, ServiceError } from '../shared/serviceError.ts';
 import { DURATION_IN_SECONDS, SCOPE, serverAttributes } from '../shared/tracing.ts';
+import { log } from './log.ts';
 import type { GraphHandler, GraphResponse, IncomingRequest } from './request.ts';
 import type { Served } from './router.ts';
 
@@ -136,7 +137,7 @@ export async function respond(
   } catch (thrown) {
     const error = toServiceError(thrown);
     const response = toErrorResponse(error, ids, new Date());
-    log(error, response, ids, context);
+    logError(error, response, ids, context);
     return complete(response, request, ids);
   }
 }
@@ -173,16 +174,14 @@ function complete(
   };
 }
 
-function log(
+function logError(
   { reason, cause }: ServiceError,
   { status, body }: ReturnType<typeof toErrorResponse>,
   { requestId }: RequestIds,
   context: InvocationContext,
 ) {
-  const line = JSON.stringify({ 'request-id': requestId, status, code: body.error.code, cause: describe(cause) });
-  if (reason === 'internal') context.error(line);
-  else if (cause === undefined) context.info(line);
-  else context.warn(line);
+  const severity = reason === 'internal' ? 'error' : cause === undefined ? 'info' : 'warn';
+  log(context, severity, { 'request-id': requestId, status, code: body.error.code, cause: describe(cause) });
 }
 
 /** A frame of a stack: a place in a file or in Node.js. */

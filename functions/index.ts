@@ -13,6 +13,8 @@ try {
 } catch (error) {
   app = createFailedApp(error);
 }
+// Microsoft's own instrumentation for Azure Functions sets it too.
+if (app.exportsLog) host.setup({ capabilities: { WorkerOpenTelemetryEnabled: true } });
 for (const { name, template, methods, handler } of app.http) {
   host.http(name, { route: template, methods: [...methods], authLevel: 'anonymous', handler });
 }

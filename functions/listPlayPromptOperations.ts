@@ -7,6 +7,7 @@ import { createCountOperations, createListOperations } from '../shared/operation
 import type { OperationVersion } from '../shared/operation/playPromptOperation.ts';
 import type { Collaborators } from '../shared/operation/repository.ts';
 import { MAX_RESPONSE_BYTES } from './httpHandler.ts';
+import { log } from './log.ts';
 import { createHandler, type GraphHandler, noKey } from './request.ts';
 
 /** Bytes reserved for the JSON around the operations of a page: the context, and the link to the next page. */
@@ -48,8 +49,7 @@ export function createListPlayPromptOperations({
     const sizeOf = (version: OperationVersion) => Buffer.byteLength(JSON.stringify(toEntity(version, selected))) + 1;
     const page = await listOperations(tenant, { filter, from, top, maxBytes, sizeOf, queries }, deadline);
 
-    if (page.damaged > 0)
-      context.warn(JSON.stringify({ message: 'Damaged rows are left out.', damaged: page.damaged }));
+    if (page.damaged > 0) log(context, 'warn', { message: 'Damaged rows are left out.', damaged: page.damaged });
 
     const { root } = request;
     const next =

@@ -19,14 +19,16 @@ interface Surroundings {
   readonly platform: NodeJS.Platform;
   /** Whether the environment names a proxy, which cannot reach this machine. */
   readonly isProxied: boolean;
-  /** The key of the embedded host. */
+  /** The key of the embedded host. Core Tools ask for none. */
   readonly adminKey?: string;
+  /** Whether the host runs timers by itself. */
+  readonly runsTimers: boolean;
 }
 
 /** What `npm start` prints once all is ready, in the words of the platform's own shell. */
 export function banner(
   { baseUrl, token, tables, issuer, certificate }: Facts,
-  { pages, tokenSeconds, platform, isProxied, adminKey }: Surroundings,
+  { pages, tokenSeconds, platform, isProxied, adminKey, runsTimers }: Surroundings,
 ): string {
   const isWindows = platform === 'win32';
   const lines = [
@@ -35,9 +37,8 @@ export function banner(
     ...pages.map((page) => `  a page at ${baseUrl}/${page}`),
     `  tokens from ${issuer}`,
     `  operations in ${tables}`,
-    ...(adminKey === undefined
-      ? []
-      : [`  timers by POST ${baseUrl}/admin/functions/{name}, with x-functions-key: ${adminKey}`]),
+    `  a timer by POST of {} as application/json to ${baseUrl}/admin/functions/{name}${adminKey === undefined ? '' : `, with x-functions-key: ${adminKey}`}`,
+    ...(runsTimers ? [] : ['  timers do not run by themselves: Core Tools need AzureWebJobsStorage for them']),
     '',
     ...(certificate === undefined ? [] : trust(certificate, platform)),
     ...(isWindows ? windowsRequest(baseUrl, token) : request(baseUrl, token, { certificate, isProxied })),

@@ -24,18 +24,21 @@ const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
 /** How long a client may take to send a request; what is slower is answered 408. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 1000 };
 
+const http = z.object({
+  routePrefix: z.string().default('api'),
+  maxOutstandingRequests: z.number().default(200),
+});
 const hostJson = z.object({
   version: z.literal('2.0'),
-  extensions: z
-    .object({ http: z.object({ routePrefix: z.string().default('api') }).default({ routePrefix: 'api' }) })
-    .default({ http: { routePrefix: 'api' } }),
+  extensions: z.object({ http: http.prefault({}) }).prefault({}),
 });
 
 await serveUntilStopped(async () => {
   const { http: functions, timers } = await loadApp(process.cwd());
   const { extensions } = hostJson.parse(JSON.parse(readFileSync('host.json', 'utf8')));
+  const { routePrefix, maxOutstandingRequests } = extensions.http;
   const routed = functions.map((each) => ({ ...each, template: each.route }));
-  const route = createRouter(extensions.http.routePrefix, routed);
+  const route = createRouter(routePrefix, routed);
 
   const { CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, REQUEST_LINES } = process.env;
   const certificate =
@@ -55,6 +58,8 @@ await serveUntilStopped(async () => {
       response.end();
     });
   });
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  let outstanding = 0;
   const running = timers.map((timer) => new Cron(timer.schedule, { timezone: 'UTC', protect: true }, () => run(timer)));
   const port = await listen(server, Number(process.env.PORT), 'PORT');
   return {
@@ -73,7 +78,7 @@ await serveUntilStopped(async () => {
   async function serve(request: IncomingMessage, response: ServerResponse) {
     const begin = performance.now();
     const { method = '' } = request;
-    const url = urlOf(request, scheme);
+    const url = urlOf(request, scheme, process.env);
     const refusal = refusalOf(request, process.env) ?? hostRefusal(request);
     const answer = url && refusal === undefined ? await answerTo(request, url) : bare(refusal ?? 400);
     if (REQUEST_LINES) {
@@ -96,10 +101,22 @@ await serveUntilStopped(async () => {
   }
 
   async function answerTo(request: IncomingMessage, url: URL): Promise<HttpAnswer> {
-    const { method = '' } = request;
     const preflight = cors && preflightHeaders(request, cors);
     if (preflight) return { status: 204, headers: preflight, body: '' };
-    if (/^\/admin(?:\/|$)/i.test(url.pathname)) return admin(request, url.pathname);
+    if (/^\/admin\/(?:functions|host)\//i.test(url.pathname)) return admin(request, url.pathname);
+    if (/^\/runtime\/webhooks\//i.test(url.pathname)) return bare(401);
+    // The host counts a request from its head to the end of its response, however slowly its body arrives.
+    if (outstanding >= maxOutstandingRequests) return bare(429);
+    outstanding += 1;
+    try {
+      return await callFunction(request, url);
+    } finally {
+      outstanding -= 1;
+    }
+  }
+
+  async function callFunction(request: IncomingMessage, url: URL): Promise<HttpAnswer> {
+    const { method = '' } = request;
     const matched = route(method, url.pathname);
     if (!matched) return bare(404);
     const body = declaredLength(request) > 0 ? await buffer(request) : Buffer.of();
@@ -109,12 +126,14 @@ await serveUntilStopped(async () => {
     return isSendable(answer.headers) ? answer : bare(500);
   }
 
-  /** `POST /admin/functions/{name}` runs a function that no request triggers, with the key of the host. */
+  /** `POST /admin/functions/{name}` starts a function that no request triggers, with the key of the host. */
   async function admin({ method, headers }: IncomingMessage, path: string): Promise<HttpAnswer> {
+    if (/^\/admin\/host\/ping$/i.test(path)) return bare(200);
     if (!process.env.ADMIN_KEY || headers['x-functions-key'] !== process.env.ADMIN_KEY) return bare(401);
     const timer = timers.find(({ name }) => path.toLowerCase() === `/admin/functions/${name.toLowerCase()}`);
     if (!timer || method !== 'POST') return bare(404);
-    await run(timer);
+    if (!/^application\/json\b/i.test(headers['content-type'] ?? '')) return bare(415);
+    void run(timer);
     return bare(202);
   }
 });

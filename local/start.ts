@@ -147,6 +147,7 @@ async function startAll() {
       platform: process.platform,
       isProxied: namesProxy(process.env),
       ...(host === 'embedded' && { adminKey }),
+      runsTimers: host === 'embedded' || Boolean(env.AzureWebJobsStorage),
     }),
   );
 }
@@ -322,6 +323,7 @@ async function startFunc(cwd: string, env: NodeJS.ProcessEnv, port: number) {
     async stop() {
       // Windows has no signals, and the shell is not the host.
       if (shell) spawnSync('taskkill', ['/pid', String(func.pid), '/t', '/f'], { stdio: 'ignore' });
+      // After a SIGTERM the host goes on serving.
       else func.kill('SIGINT');
       await ended;
     },

@@ -18,6 +18,10 @@ const samplers = [
   ...[FIXED_PERCENTAGE, 'microsoft.rate_limited'],
 ] as const;
 
+/** The protocols of OTLP that app and host both speak. */
+const otlpProtocols = ['http/protobuf', 'http/json'] as const;
+export type OtlpProtocol = (typeof otlpProtocols)[number];
+
 /** The web pages that can be served. */
 const pageNames = ['board', 'docs'] as const;
 
@@ -150,6 +154,9 @@ const variables = z.object({
     .url({ protocol: /^https?$/, error: 'the http or https address of a collector' })
     .transform((value) => value.replace(/(?<!\/)\/+$/, ''))
     .optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .enum(otlpProtocols, { error: `one of ${otlpProtocols.join(', ')}` })
+    .default('http/protobuf'),
   OTEL_TRACES_SAMPLER: z.enum(samplers, { error: `one of ${samplers.join(', ')}` }).optional(),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number({ error: 'a number' })
@@ -198,6 +205,7 @@ const environment = variables
       applicationInsights: values.APPLICATIONINSIGHTS_CONNECTION_STRING,
       identity: values.APPLICATIONINSIGHTS_AUTHENTICATION_STRING,
       otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+      otlpProtocol: values.OTEL_EXPORTER_OTLP_PROTOCOL,
       traceRatio: values.OTEL_TRACES_SAMPLER === FIXED_PERCENTAGE ? (values.OTEL_TRACES_SAMPLER_ARG ?? 1) : undefined,
     },
   }));

@@ -8,6 +8,14 @@ export const SCOPE = 'playpromptoperation';
 /** The version of the service. Bundlers leave out the rest of the manifest, since nothing else of it is named. */
 export const VERSION = manifest.version;
 
+/** The diagnostics channel of Node.js that has each line of the log. */
+export const LOG_CHANNEL = 'playpromptoperation.log';
+
+export interface LogLine {
+  readonly severity: 'info' | 'warn' | 'error';
+  readonly line: string;
+}
+
 /** The counter that each cache has. */
 export const CACHE_LOOKUPS = {
   name: 'playpromptoperation.cache.lookups',

@@ -9,9 +9,9 @@ import { startPostgres } from '../postgres.ts';
 
 const OPERATIONS = operationIds(512);
 
-/** The numbers of callers that contenders are compared at, and the service with itself. */
+/** The numbers of callers that contenders are compared at, and the service with itself: at most as many as the host admits. */
 const COMPARED_AT = 16;
-const MANY = [64, 256];
+const MANY = [64, 200];
 
 export async function measure(plan: Plan): Promise<Goal[]> {
   const postgres = await startPostgres();

@@ -149,8 +149,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       AzureWebJobsStorage__blobServiceUri: hostBlobEndpoint
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identityClientId
-      // In bytes, above every limit of the app, so that the app answers with its own 413.
-      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
+      // In bytes: that of a batch, and 64 KiB more, for which the app answers with its own 413. The host reads it all, token or not.
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1114112'
       // Else the platform answers some methods on / with a page of its own.
       AzureWebJobsDisableHomepage: 'true'
       APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString

@@ -1,5 +1,6 @@
 import {
   type AzureMonitorExporterOptions,
+  AzureMonitorLogExporter,
   AzureMonitorMetricExporter,
   AzureMonitorTraceExporter,
 } from '@azure/monitor-opentelemetry-exporter';
@@ -15,5 +16,9 @@ export function createExporters(connectionString: string, credential: Credential
   // Otherwise it sends the resource as a row of its own with every batch of spans.
   process.env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED ??= 'true';
   const options = { connectionString, disableOfflineStorage: true, ...(credential && { credential }) };
-  return { spans: new AzureMonitorTraceExporter(options), metrics: new AzureMonitorMetricExporter(options) };
+  return {
+    spans: new AzureMonitorTraceExporter(options),
+    metrics: new AzureMonitorMetricExporter(options),
+    logs: new AzureMonitorLogExporter(options),
+  };
 }

@@ -1,4 +1,5 @@
 import { ExportResultCode } from '@opentelemetry/core';
+import { BatchLogRecordProcessor, type LogRecordExporter, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
   type MetricReader,
@@ -14,12 +15,14 @@ export const EXPORT_TIMEOUT_MS = 3000;
 export interface Exporters {
   readonly spans: SpanExporter;
   readonly metrics: PushMetricExporter;
+  readonly logs: LogRecordExporter;
 }
 
-/** What sends spans and metrics to one backend. */
+/** What sends spans, metrics and the log to one backend. */
 export interface Backend {
   readonly spanProcessor: SpanProcessor;
   readonly metricReader: MetricReader;
+  readonly logRecordProcessor: LogRecordProcessor;
 }
 
 /**
@@ -51,6 +54,11 @@ export function createBackend(load: () => Promise<Exporters>): Backend {
     forceFlush: async () => exporters?.metrics.forceFlush(),
     shutdown: async () => exporters?.metrics.shutdown(),
   };
+  const logs: LogRecordExporter = {
+    export: (batch, done) => exportBy(done, (loaded) => loaded.logs.export(batch, done)),
+    forceFlush: async () => exporters?.logs.forceFlush(),
+    shutdown: async () => exporters?.logs.shutdown(),
+  };
   /** A collection asks the exporter for the temporality of each instrument. */
   class Reader extends PeriodicExportingMetricReader {
     override async collect(...options: Parameters<MetricReader['collect']>) {
@@ -61,5 +69,6 @@ export function createBackend(load: () => Promise<Exporters>): Backend {
   return {
     spanProcessor: new BatchSpanProcessor(spans, { exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
     metricReader: new Reader({ exporter: metrics, exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
+    logRecordProcessor: new BatchLogRecordProcessor({ exporter: logs, exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
   };
 }

@@ -31,6 +31,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
   let store: FaultProxy;
   let token: string;
   let requestId: string | null;
+  let errors: string;
   const within = (parent: string | undefined) => collector.spans.filter(({ parentSpanId }) => parentSpanId === parent);
   const named = (name: string) => collector.spans.filter((span) => span.name === name && span.traceId === TRACE);
 
@@ -41,6 +42,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
       TABLES_CONNECTION: azuriteConnection(store.port),
       TABLES_NAME: newTableName(),
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_SERVICE_NAME: 'tried',
     });
     token = String(service.facts.token);
@@ -73,6 +75,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect((await patch(forged, { clientContext: SECRET })).status).toBe(401);
     // What has not been sent is sent at the end.
     expect(await service.end('SIGTERM')).toBe(0);
+    errors = service.errors();
   });
   afterAll(async () => {
     await store.close();
@@ -125,6 +128,17 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     const [one] = within(batch?.spanId).filter(({ name }) => name === 'playPromptOperation');
     expect(within(one?.spanId).map(({ name }) => name)).toEqual(['authenticate', 'TableClient.getEntity']);
     expect(one?.attributes['playpromptoperation.refusal']).toBe('notFound');
+  });
+
+  test('its log is exported, in the traces of its requests, and the host is asked not to', () => {
+    const [refused] = collector.spans.filter(({ attributes }) => attributes['http.response.status_code'] === 401);
+    const lines = collector.logs.map(({ body, ...rest }) => ({ ...JSON.parse(body), ...rest }));
+    expect(lines).toContainEqual({
+      'request-id': refused?.attributes['faas.invocation_id'],
+      ...{ status: 401, code: 'InvalidAuthenticationToken', cause: expect.anything() },
+      ...{ severityNumber: 13, traceId: refused?.traceId },
+    });
+    if (testHost() === 'embedded') expect(errors).toContain('Capability WorkerOpenTelemetryEnabled set to true.');
   });
 
   test.each([

@@ -1,5 +1,6 @@
 // Two instances on one store, of which one is killed: nothing that was acknowledged is lost, nothing new is refused, and every
 // subscription is notified of what it asks for.
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { type Answer, call } from '../support/caller.ts';
@@ -207,7 +208,10 @@ test(`every acknowledged change is notified although the instance that made it i
     isKilled = true;
     await Promise.all([killed, ...callers]);
     receiver.reply = undefined;
-    while ((await expireLeases(table)) > 0) await runTimer(instances[1]);
+    while ((await expireLeases(table)) > 0) {
+      await runTimer(instances[1]);
+      await delay(200);
+    }
   }
 
   const missing = acknowledged.flatMap(({ id, etag, status }) =>

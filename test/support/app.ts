@@ -11,9 +11,10 @@ import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
-import { ADMIN_KEY, startService } from './service.ts';
+import { startService } from './service.ts';
 import { azuriteConnection, newTableName } from './tables.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from './tokens.ts';
+import { until } from './until.ts';
 
 /** A request as a test describes it: valid where the test sets nothing. */
 export interface TestRequest {
@@ -46,7 +47,7 @@ export interface TestApp {
   readonly token: string;
   /** `around` runs the app's part of it, so that a test can measure that alone. */
   send(request?: TestRequest, around?: Around): Promise<TestAnswer>;
-  /** The functions that a timer triggers. */
+  /** The functions that a timer triggers, if the app runs in this process. */
   readonly timers: readonly TimerFunction[];
   close(): Promise<void>;
 }
@@ -193,9 +194,13 @@ async function driveInProcess(environment: Environment, logged: string[], clock:
 }
 
 async function driveHost(environment: Environment, logged: string[]): Promise<Driver> {
-  const { facts, errors, end } = await startService({ PAGES: '', ...environment });
+  const { facts, errors, end } = await startService({
+    PAGES: '',
+    // There the host takes the scheme from the header below.
+    WEBSITE_SKU: 'FlexConsumption',
+    ...environment,
+  });
   const base = new URL(facts.baseUrl);
-  const name = 'deleteEndedPlayPromptOperations';
   const readLog = () => logged.splice(0, logged.length, ...errors().split('\n'));
   const send: Driver['send'] = ({ method, url, headers, body }) => {
     const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Driver['send']>>>();
@@ -208,6 +213,9 @@ async function driveHost(environment: Environment, logged: string[]): Promise<Dr
     const options = { host: base.hostname, port: base.port, method, path: url.pathname + url.search, headers: sized };
     const outgoing = request(options, async (response) => {
       const received = await buffer(response);
+      const requestId = response.headers['request-id'];
+      // The line of an error may come after its response.
+      if (requestId && Number(response.statusCode) >= 400) await until(() => errors().includes(String(requestId)));
       readLog();
       const entries = Object.entries(response.headers).filter(([header]) => !HOST_HEADERS.has(header));
       resolve({
@@ -219,17 +227,7 @@ async function driveHost(environment: Environment, logged: string[]): Promise<Dr
     outgoing.once('error', reject).end(body);
     return promise;
   };
-  const run = async () => {
-    const url = new URL(`/admin/functions/${name}`, base);
-    const headers = { 'x-functions-key': ADMIN_KEY, 'content-type': 'application/json' };
-    const { status } = await send({ method: 'POST', url, headers, body: Buffer.from('{}') });
-    if (status !== 202) throw new Error(`The host answered ${status} to the timer.`);
-  };
-  return {
-    send,
-    timers: environment.RETENTION_DAYS ? [{ name, schedule: '0 0 * * * *', run }] : [],
-    close: () => end('SIGINT'),
-  };
+  return { send, timers: [], close: () => end('SIGINT') };
 }
 
 /** Headers that the host adds, which are no part of the API. */

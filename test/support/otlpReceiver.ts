@@ -21,7 +21,7 @@ const span = z.object({
 });
 export type ReceivedSpan = z.infer<typeof span>;
 
-/** OTLP/HTTP 1.10, JSON: what of a request for traces or metrics the tests look at. */
+/** OTLP/HTTP 1.10, JSON: what of a request the tests look at. */
 const traces = z.object({
   resourceSpans: z.array(
     z.object({ resource: z.object({ attributes }), scopeSpans: z.array(z.object({ spans: z.array(span) })) }),
@@ -50,9 +50,21 @@ const metrics = z.object({
   ),
 });
 
+const logRecord = z.object({
+  severityNumber: z.number(),
+  traceId: z.string().optional(),
+  body: z.object({ stringValue: z.string() }).transform(({ stringValue }) => stringValue),
+});
+const logs = z.object({
+  resourceLogs: z.array(z.object({ scopeLogs: z.array(z.object({ logRecords: z.array(logRecord) })) })),
+});
+
 export interface OtlpReceiver {
   readonly endpoint: string;
   readonly spans: ReceivedSpan[];
+  readonly logs: z.infer<typeof logRecord>[];
+  /** The paths to which something was sent in protobuf, which is in `bodies` alone. */
+  readonly protobuf: Set<unknown>;
   /** What a counter, or the number of measurements of a histogram, was last, with these attributes; 0 where there is none. */
   total(metric: string, attributes?: Readonly<Record<string, unknown>>): number;
   readonly services: Set<unknown>;
@@ -63,9 +75,11 @@ export interface OtlpReceiver {
   close(): Promise<void>;
 }
 
-/** A collector: takes what is sent to it by OTLP over HTTP, as JSON. */
+/** A collector: takes what is sent to it by OTLP over HTTP. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
+  const received: OtlpReceiver['logs'] = [];
+  const protobuf = new Set<unknown>();
   const services = new Set<unknown>();
   const resources: Record<string, unknown>[] = [];
   const bodies: string[] = [];
@@ -75,7 +89,11 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     const sent = await buffer(request);
     const body = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent).toString();
     bodies.push(body);
-    if (request.url === '/v1/traces') {
+    if (request.headers['content-type'] === 'application/x-protobuf') protobuf.add(request.url);
+    else if (request.url === '/v1/logs') {
+      const { resourceLogs } = logs.parse(JSON.parse(body));
+      received.push(...resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords)));
+    } else if (request.url === '/v1/traces') {
       for (const { resource, scopeSpans } of traces.parse(JSON.parse(body)).resourceSpans) {
         services.add(resource.attributes['service.name']);
         if (!resources.some((known) => isDeepStrictEqual(known, resource.attributes)))
@@ -83,9 +101,9 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
         spans.push(...scopeSpans.flatMap((scope) => scope.spans));
       }
     } else {
-      const received = metrics.parse(JSON.parse(body)).resourceMetrics;
-      last = received
-        .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
+      last = metrics
+        .parse(JSON.parse(body))
+        .resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
         .flatMap(({ name, sum, histogram }) =>
           [...(sum?.dataPoints ?? []), ...(histogram?.dataPoints ?? [])].map((point) => ({
             name,
@@ -101,6 +119,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   return {
     endpoint: `http://127.0.0.1:${port}`,
     spans,
+    logs: received,
+    protobuf,
     services,
     resources,
     bodies,

@@ -105,11 +105,12 @@ export async function subscribe(
   expect({ status: response.status, text: await response.text() }).toMatchObject({ status: 201 });
 }
 
-/** Runs the timer that delivers what is due. */
+/** Starts the timer that delivers what is due. */
 export async function runTimer({ facts: { baseUrl } }: Pick<TestService, 'facts'>) {
   const response = await fetch(`${baseUrl}/admin/functions/deliverNotifications`, {
     method: 'POST',
-    headers: { 'x-functions-key': ADMIN_KEY },
+    headers: { 'x-functions-key': ADMIN_KEY, 'content-type': 'application/json' },
+    body: '{}',
   });
   expect(response.status).toBe(202);
 }

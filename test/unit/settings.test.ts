@@ -50,6 +50,7 @@ test('what is not set has the default', () => {
       applicationInsights: undefined,
       identity: undefined,
       otlpEndpoint: undefined,
+      otlpProtocol: 'http/protobuf',
     },
   });
 });
@@ -113,6 +114,7 @@ describe('a good value is taken', () => {
     ['AZURE_CLIENT_ID', OTHER, ({ tables }) => tables.managedIdentityClientId],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/', collector, 'http://collector:4318'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector.example/otlp', collector],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'http/json', ({ telemetry }) => telemetry.otlpProtocol],
     ['APPLICATIONINSIGHTS_CONNECTION_STRING', `InstrumentationKey=${OTHER}`, insights],
     ['APPLICATIONINSIGHTS_CONNECTION_STRING', `IngestionEndpoint=https://a/;InstrumentationKey=${OTHER};`, insights],
     ['APPLICATIONINSIGHTS_AUTHENTICATION_STRING', 'Authorization=AAD', identity, { clientId: undefined }],
@@ -169,6 +171,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ...['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'].map((value) => ['RETENTION_DAYS', value]),
     ...['true', 'board;docs', 'Board', ','].map((value) => ['PAGES', value]),
     ['AZURE_CLIENT_ID', 'my-identity'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
     ...['collector:4318', 'ftp://collector', 'x'].map((value) => ['OTEL_EXPORTER_OTLP_ENDPOINT', value]),
     ...['AAD', `ClientId=${OTHER}`, 'Authorization=AAD;ClientId=x', 'Authorization=AAD;Key=x'].map((value) => [
       'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',

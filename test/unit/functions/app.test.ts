@@ -1,6 +1,6 @@
 import { HttpRequest, InvocationContext } from '@azure/functions';
-import { expect, test } from '@jest/globals';
-import { type App, createApp } from '../../../functions/app.ts';
+import { expect, jest, test } from '@jest/globals';
+import { type App, createApp, createFailedApp } from '../../../functions/app.ts';
 import { createRouter } from '../../../functions/router.ts';
 import { openApi } from '../../../shared/description/openApi.ts';
 import { readSettings } from '../../../shared/settings.ts';
@@ -33,6 +33,13 @@ test('apps with different settings run in one process', async () => {
     expect([await statusOf(plain, path), await statusOf(full, path)]).toEqual(statuses);
   }
   expect(process.env).toEqual(before);
+});
+
+test('an app that could not start says why at the start, in one line that the host takes for an error', () => {
+  const written = jest.spyOn(console, 'error').mockImplementation(() => {});
+  createFailedApp(new Error('The settings:\nA is bad.')).start();
+  expect(written.mock.calls).toEqual([['error: The settings: A is bad.']]);
+  written.mockRestore();
 });
 
 test.each(['', 'bot.example'])(

@@ -13,7 +13,7 @@ const facts = {
 };
 const certificate = '/keys/certificate.pem';
 const print = (platform: NodeJS.Platform, more: object = {}) =>
-  banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform, isProxied: false });
+  banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform, isProxied: false, runsTimers: true });
 
 describe('on Windows', () => {
   test('the request is one of PowerShell, and so is the way to another token', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ExportResultCode } from '@opentelemetry/core';
+import { InMemoryLogRecordExporter } from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -17,7 +18,7 @@ function start() {
   const backend = createBackend(async () => {
     loads += 1;
     await new Promise(setImmediate);
-    return { spans, metrics };
+    return { spans, metrics, logs: new InMemoryLogRecordExporter() };
   });
   const tracers = new BasicTracerProvider({ spanProcessors: [backend.spanProcessor] });
   const meters = new MeterProvider({ readers: [backend.metricReader] });
@@ -64,7 +65,7 @@ describe('the exporters', () => {
       forceFlush: async () => void ended.push('flushed'),
       shutdown: async () => void ended.push('metrics'),
     };
-    const backend = createBackend(async () => ({ spans, metrics }));
+    const backend = createBackend(async () => ({ spans, metrics, logs: new InMemoryLogRecordExporter() }));
     const tracers = new BasicTracerProvider({ spanProcessors: [backend.spanProcessor] });
     const meters = new MeterProvider({ readers: [backend.metricReader] });
     tracers.getTracer('t').startSpan('s').end();

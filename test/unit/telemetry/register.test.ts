@@ -17,13 +17,20 @@ import {
 import { suppressTracing } from '@opentelemetry/core';
 import * as z from 'zod';
 import { toHttpHandler } from '../../../functions/httpHandler.ts';
+import { log } from '../../../functions/log.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { registerTelemetry } from '../../../shared/telemetry/register.ts';
 import { withChildSpan, withSpan } from '../../../shared/tracing.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlpReceiver.ts';
 
 const TRACE = 'a'.repeat(32);
-const settings = { serviceName: 'tried', applicationInsights: undefined, identity: undefined, traceRatio: undefined };
+const settings = {
+  serviceName: 'tried',
+  applicationInsights: undefined,
+  identity: undefined,
+  otlpProtocol: 'http/json',
+  traceRatio: undefined,
+} as const;
 
 let collector: OtlpReceiver;
 beforeAll(async () => {
@@ -169,7 +176,7 @@ test('the resource names the service, its version and this one process', () => {
   });
 });
 
-test('a trace that is not sampled leaves no span, but its calls of the store are measured', async () => {
+test('a trace that is not sampled leaves no span and no line of the log, but its calls of the store are measured', async () => {
   for (const api of [context, metrics, propagation, trace]) api.disable();
   const receiver = await startOtlpReceiver();
   // The sampler of Application Insights: the traces of a hash below 50 %.
@@ -186,11 +193,13 @@ test('a trace that is not sampled leaves no span, but its calls of the store are
         attempt.span.setAttribute('http.status_code', 200);
         attempt.span.end();
       });
-    const request = (span: Span) =>
-      withChildSpan('step', async () => {
+    const request = (span: Span) => {
+      log(new InvocationContext({ logHandler: () => {} }), 'info', { traceId });
+      return withChildSpan('step', async () => {
         expect(trace.getActiveSpan() === span).toBe(!span.isRecording());
         await callStore();
       }).finally(() => span.end());
+    };
     await trace.getTracer('tried').startActiveSpan('request', {}, trace.setSpanContext(ROOT_CONTEXT, caller), request);
   }
   await shutdown();
@@ -200,8 +209,23 @@ test('a trace that is not sampled leaves no span, but its calls of the store are
   const kept = new Set(receiver.spans.map(({ traceId }) => traceId));
   expect([...kept].every((traceId) => traceIds.includes(traceId))).toBe(true);
   expect(receiver.spans).toHaveLength(3 * kept.size);
+  expect(receiver.logs.map(({ traceId }) => traceId).sort()).toEqual([...kept].sort());
   expect(kept.size).toBeGreaterThan(0);
   expect(kept.size).toBeLessThan(40);
+});
+
+test('all is exported in protobuf if that is the protocol', async () => {
+  for (const api of [context, metrics, propagation, trace]) api.disable();
+  const receiver = await startOtlpReceiver();
+  const otlpProtocol = 'http/protobuf';
+  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint, otlpProtocol });
+  trace.getTracer('t').startSpan('a span').end();
+  metrics.getMeter('m').createCounter('a counter').add(1);
+  log(new InvocationContext({ logHandler: () => {} }), 'info', { a: 'line' });
+  await shutdown();
+  await receiver.close();
+  expect([...receiver.protobuf].sort()).toEqual(['/v1/logs', '/v1/metrics', '/v1/traces']);
+  for (const name of ['a span', 'a counter', '{"a":"line"}']) expect(receiver.bodies.join()).toContain(name);
 });
 
 test('calls that an exporter makes are neither traced nor measured', async () => {
