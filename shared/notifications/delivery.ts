@@ -136,19 +136,22 @@ export function createDelivery({
 
     async deliver(subscription, made, leasedUntil, pauses) {
       const { backlog } = subscription;
-      const release = hold(subscription, made.version);
+      let release = hold(subscription, made.version);
       if (!release) return 'left';
       try {
         const isQuiet = backlog !== undefined && backlog.quietUntil.getTime() > now();
         const failure = isQuiet ? BUSY : await sendChange(subscription, made, leasedUntil, pauses);
         if (!failure) return 'accepted';
+        release();
+        release = hold(subscription, undefined);
+        if (!release) return 'left';
         await backlogs.add(subscription, made, failure.retryAfterMs);
         return 'waiting';
       } catch (error) {
         if (isUnavailable(error)) return 'left';
         throw error;
       } finally {
-        release();
+        release?.();
       }
     },
 

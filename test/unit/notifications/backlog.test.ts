@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createBacklogs, MOST_WAITING } from '../../../shared/notifications/backlog.ts';
+import { createBacklogs, MOST_WAITING, type WaitingChange } from '../../../shared/notifications/backlog.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
 import { OTHER_TENANT } from '../../support/tokens.ts';
@@ -8,6 +8,7 @@ const recorded = registerMetrics();
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const { signal } = new AbortController();
+const sleep = () => new Promise((resolve) => setImmediate(resolve));
 const subscription = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
 const change = { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' } as const;
 const waiting = (n: number) => ({ id: String(n).padStart(5, '0'), createdAt: new Date(NOW), change });
@@ -28,7 +29,7 @@ function setUp() {
       return repository.touch(...args);
     },
   };
-  const instance = () => createBacklogs({ repository: counting, entries, now: () => clock.now });
+  const instance = () => createBacklogs({ repository: counting, entries, now: () => clock.now, sleep });
   const backlog = () => {
     const [only, ...others] = repository.backlogs.values();
     if (!only || others.length > 0) throw new Error(`There are ${repository.backlogs.size} backlogs.`);
@@ -56,13 +57,14 @@ describe('a change that is added', () => {
   });
 
   test('is not due before the time that its receiver asks for, and neither is anything else', async () => {
-    const { add, backlog } = setUp();
+    const { add, backlog, requests } = setUp();
     await add(subscription, waiting(1), 0);
     await add(subscription, waiting(2), 7000);
     const until = new Date(NOW + 7000);
     expect(backlog()).toMatchObject({ retryAt: until, quietUntil: until });
-    await add(subscription, waiting(3), 5000);
-    expect(backlog()).toMatchObject({ retryAt: until });
+    for (const sooner of [5000, 7500]) await add(subscription, waiting(sooner), sooner);
+    expect(backlog()).toMatchObject({ retryAt: until, quietUntil: until });
+    expect(requests.touch).toBe(2);
   });
 
   test('makes the backlog known first: what waits in one that is not would wait for ever', async () => {
@@ -73,7 +75,7 @@ describe('a change that is added', () => {
       touch: async () => void steps.push('touch'),
       add: async () => void steps.push('add'),
     };
-    await createBacklogs({ repository: stepping, entries, now: () => NOW }).add(subscription, waiting(1), 0);
+    await createBacklogs({ repository: stepping, entries, now: () => NOW, sleep }).add(subscription, waiting(1), 0);
     expect(steps).toEqual(['touch', 'add']);
   });
 
@@ -140,23 +142,31 @@ describe('a full backlog', () => {
   });
 });
 
-test('two changes of a tenant are added at a time, however many wait, and those of another do not wait for them', async () => {
+test('changes of a subscription are added together, of two subscriptions of a tenant at a time, and no tenant waits for another', async () => {
   const { repository, entries } = setUp();
-  const held: (() => void)[] = [];
-  const adding = { ...repository, add: () => new Promise<void>((resolve) => held.push(resolve)) };
-  const { add } = createBacklogs({ repository: adding, entries, now: () => NOW });
-  const turn = () => new Promise(setImmediate);
-  const all = Array.from({ length: 5 }, (_, n) => add(subscription, waiting(n), 0));
+  const held: { readonly changes: number; readonly release: () => void }[] = [];
+  const adding = {
+    ...repository,
+    add: (_: string, { length: changes }: readonly WaitingChange[]) =>
+      new Promise<void>((resolve) => held.push({ changes, release: resolve })),
+  };
+  const { add } = createBacklogs({ repository: adding, entries, now: () => NOW, sleep });
+  const turn = async () => {
+    for (let n = 0; n < 3; n++) await sleep();
+  };
+  const failing = [subscription, aSubscription(), aSubscription()];
+  const all = Array.from({ length: 360 }, (_, n) => add(failing[n % 3] ?? subscription, waiting(n), 0));
   await turn();
   expect(held).toHaveLength(2);
   all.push(add(aSubscription({ tenant: OTHER_TENANT }), waiting(9), 0));
   await turn();
   expect(held).toHaveLength(3);
-  while (held.length > 0) {
-    held.shift()?.();
+  for (let n = 0; n < held.length; n++) {
+    held[n]?.release();
     await turn();
   }
   await Promise.all(all);
+  expect(held.map(({ changes }) => changes).toSorted((a, b) => a - b)).toEqual([1, 20, 20, 20, 100, 100, 100]);
 });
 
 test('what cannot be counted now is not added, and is counted again', async () => {
@@ -166,7 +176,7 @@ test('what cannot be counted now is not added, and is counted again', async () =
     if (isDown) throw new Error('down');
     return 0;
   };
-  const { add } = createBacklogs({ repository: { ...repository, count }, entries, now: () => NOW });
+  const { add } = createBacklogs({ repository: { ...repository, count }, entries, now: () => NOW, sleep });
   await expect(add(subscription, waiting(1), 0)).rejects.toThrow('down');
   expect(repository.changesOf('s')).toEqual([]);
   isDown = false;

@@ -31,7 +31,7 @@ function setUp(
     },
   };
   const repository = memoryBacklogs();
-  const backlogs = createBacklogs({ repository, entries, now: () => NOW });
+  const backlogs = createBacklogs({ repository, entries, now: () => NOW, sleep: async () => {} });
   const now = () => NOW;
   const sleep = async () => {};
   const delivery = createDelivery({
