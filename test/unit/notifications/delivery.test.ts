@@ -217,6 +217,18 @@ describe('a change', () => {
     expect(await deliver(quiet(NOW), made, leased, [0])).toBe('accepted');
   });
 
+  test('is attempted once a second, and no more, after its subscription has failed for 10 seconds', async () => {
+    const { deliver, clock, sent, added } = deliveryTo(...Array(7).fill({ status: 500 }), { status: 202 });
+    const attempts: number[] = [];
+    for (const pause of [0, 9_999, 1, 0, 999, 1, 1000, 0]) {
+      clock.now += pause;
+      const before = sent();
+      await deliver(subscription, made, leased, [0, 1]);
+      attempts.push(sent() - before);
+    }
+    expect([attempts, added.length]).toEqual([[2, 2, 2, 0, 0, 1, 1, 1], 6]);
+  });
+
   test('that cannot be added to the backlog now stays where it is', async () => {
     const { deliver, backlogs } = deliveryTo({ status: 500 });
     backlogs.add = () => Promise.reject(new ServiceError('unavailable', 'down'));
