@@ -55,7 +55,7 @@ export function createNotifications({
   const entries = createOutboxRepository(tables);
   const receivers = createReceivers({ hosts, now });
   const backlogRepository = createBacklogRepository(tables);
-  const backlogs = createBacklogs({ repository: backlogRepository, entries, now });
+  const backlogs = createBacklogs({ repository: backlogRepository, entries, ...clock });
   const delivery = createDelivery({ entries, subscriptions: repository, backlogs, receivers, ...clock });
   const findSubscriptions = createFindSubscriptions({ subscriptions: repository, now });
   const subscriptions = createOwnedSubscriptions({

@@ -1,5 +1,6 @@
 // What a receiver has not accepted waits in the backlog of its subscription, until a run of the timer delivers it
 // (deliverDue.ts). A run asks each receiver that failed one backlog, however much waits in it.
+import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
 import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
@@ -11,7 +12,12 @@ import type { Backlog, BacklogKey, Subscription } from './subscription.ts';
 /** How many changes wait for a subscription before it is saturated. */
 export const MOST_WAITING = 1000;
 
-/** How many changes of a tenant are added concurrently: what its receivers do not accept must not slow the store down. */
+/**
+ * What receivers do not accept must not slow the store down: the changes of a subscription are collected for a second and
+ * added together, as many as one request of the store may write, and those of two subscriptions of a tenant concurrently.
+ */
+const COLLECT_MS = 1000;
+const MOST_TOGETHER = 100;
 const CONCURRENT_ADDITIONS = 2;
 
 const ADDITION_DEADLINE_MS = 10_000;
@@ -65,8 +71,8 @@ export interface BacklogRepository {
   /** Removes a backlog, in which nothing waits; false when it has changed since it was listed, or is gone. */
   remove(backlog: Backlog, signal: AbortSignal): Promise<boolean>;
 
-  /** Adds a change unless it is there already. */
-  add(subscriptionId: string, waiting: WaitingChange, signal: AbortSignal): Promise<void>;
+  /** Adds up to 100 changes, all or none of them. Those that are there already remain. */
+  add(subscriptionId: string, waiting: readonly WaitingChange[], signal: AbortSignal): Promise<void>;
 
   /** Counts what waits, up to MOST_WAITING. */
   count(subscriptionId: string, signal: AbortSignal): Promise<number>;
@@ -105,26 +111,37 @@ interface Known {
   saturatedAt: number;
 }
 
+/** Changes that are added together. */
+interface Addition {
+  readonly subscription: Subscription;
+  readonly changes: WaitingChange[];
+  retryAfterMs: number;
+  readonly done: Promise<void>;
+}
+
 export function createBacklogs({
   repository,
   entries,
   now = Date.now,
+  sleep = delay,
 }: {
   readonly repository: BacklogRepository;
   readonly entries: Pick<OutboxRepository, 'create'>;
   readonly now?: (() => number) | undefined;
+  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Backlogs {
+  const collected = new Map<string, Addition>();
   const limits = new Map<string, LimitFunction>();
   const known = new QuickLRU<string, Known>({ maxSize: 1000 });
   const counter = metrics.getMeter(SCOPE).createCounter(NOTIFICATIONS.name, NOTIFICATIONS);
 
   return {
     add(subscription, waiting, retryAfterMs) {
-      const limit = limits.get(subscription.tenant) ?? pLimit(CONCURRENT_ADDITIONS);
-      limits.set(subscription.tenant, limit);
-      return limit(() =>
-        withDeadline(ADDITION_DEADLINE_MS, (signal) => add(subscription, waiting, retryAfterMs, signal)),
-      );
+      const last = collected.get(subscription.id);
+      const addition = last && last.changes.length < MOST_TOGETHER ? last : collect(subscription);
+      addition.changes.push(waiting);
+      addition.retryAfterMs = Math.max(addition.retryAfterMs, retryAfterMs);
+      return addition.done;
     },
 
     giveUp,
@@ -132,30 +149,46 @@ export function createBacklogs({
     leaveOut: (changes) => counter.add(changes, { result: 'dropped', cause: 'saturated' }),
   };
 
-  async function add(subscription: Subscription, waiting: WaitingChange, retryAfterMs: number, signal: AbortSignal) {
+  function collect(subscription: Subscription): Addition {
+    const { id, tenant } = subscription;
+    const limit = limits.get(tenant) ?? pLimit(CONCURRENT_ADDITIONS);
+    limits.set(tenant, limit);
+    const start = () => {
+      if (collected.get(id) === addition) collected.delete(id);
+      return withDeadline(ADDITION_DEADLINE_MS, (signal) => addAll(addition, signal));
+    };
+    const done = sleep(COLLECT_MS).then((): Promise<void> => limit(start));
+    const addition: Addition = { subscription, changes: [], retryAfterMs: 0, done };
+    collected.set(id, addition);
+    return addition;
+  }
+
+  async function addAll({ subscription, changes, retryAfterMs }: Addition, signal: AbortSignal) {
     const { id } = subscription;
-    const state = await counted(id, signal);
-    if (await isFull(state)) return saturate(subscription, state, signal);
-    state.added += 1;
+    const state = await counted(id, changes.length, signal);
+    if (await isFull(state)) return saturate(subscription, state, changes.length, signal);
+    state.added += changes.length;
     await touch(subscription, state, retryAfterMs, signal);
-    await repository.add(id, waiting, signal);
+    await repository.add(id, changes, signal);
   }
 
   /** Records that changes wait, before the first is added: a run looks only into recorded backlogs. */
   async function touch({ tenant, id }: Subscription, state: Known, retryAfterMs: number, signal: AbortSignal) {
     const at = now();
     const quietUntil = retryAfterMs > 0 ? at + retryAfterMs : 0;
-    if (at - state.touchedAt < TOUCH_AFTER_MS && quietUntil <= state.quietUntil) return;
+    // A little longer is not worth a request of the store.
+    const isQuiet = quietUntil <= state.quietUntil + Math.min(retryAfterMs / 10, TOUCH_AFTER_MS);
+    if (at - state.touchedAt < TOUCH_AFTER_MS && isQuiet) return;
     const until = new Date(quietUntil);
     const changes = { touchedAt: new Date(at), ...(quietUntil > 0 && { quietUntil: until, retryAt: until }) };
     await repository.touch({ tenant, subscriptionId: id }, changes, signal);
     Object.assign(state, { touchedAt: at, quietUntil: Math.max(quietUntil, state.quietUntil) });
   }
 
-  async function counted(id: string, signal: AbortSignal): Promise<Known> {
+  async function counted(id: string, more: number, signal: AbortSignal): Promise<Known> {
     const last = known.get(id);
     const isOld = last && now() - last.countedAt > COUNT_AFTER_MS && (await isFull(last).catch(() => true));
-    if (last && last.added < COUNT_AFTER && !isOld) return last;
+    if (last && last.added + more <= COUNT_AFTER && !isOld) return last;
     const { touchedAt = 0, quietUntil = 0, saturatedAt = 0 } = last ?? {};
     const count = repository.count(id, signal);
     const next = { count, countedAt: now(), added: 0, touchedAt, quietUntil, saturatedAt };
@@ -169,7 +202,7 @@ export function createBacklogs({
     return (await count) + added >= MOST_WAITING;
   }
 
-  async function saturate(subscription: Subscription, state: Known, signal: AbortSignal) {
+  async function saturate(subscription: Subscription, state: Known, changes: number, signal: AbortSignal) {
     const { tenant, id } = subscription;
     if (now() - state.saturatedAt > COUNT_AFTER_MS) {
       const touchedAt = new Date(now());
@@ -178,7 +211,7 @@ export function createBacklogs({
       await giveUp(subscription, 0, 'saturated', signal);
       state.saturatedAt = now();
     }
-    counter.add(1, { result: 'dropped', cause: 'saturated' });
+    counter.add(changes, { result: 'dropped', cause: 'saturated' });
   }
 
   async function giveUp(subscription: Subscription, changes: number, cause: string, signal: AbortSignal) {

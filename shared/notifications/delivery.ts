@@ -29,8 +29,18 @@ const RETRY_PAUSE = { first: 60_000, longest: 30 * 60_000 };
 /** The longest `Retry-After` that is honored. */
 const LONGEST_RETRY_AFTER_MS = 60 * 60_000;
 
+/** The outcome of a delivery that was accepted. */
+const DELIVERED = 'delivered';
+
 /** How often the same outcome of deliveries to a subscription is stored. */
 const RECORD_INTERVAL_MS = 10_000;
+
+/**
+ * After failing for so long, a subscription gets one attempt a second, which is not repeated; its other changes are added to
+ * its backlog at once, so that they neither take memory nor fill the outbox.
+ */
+const FAILING_AFTER_MS = 10_000;
+const FAILING_PAUSE_MS = 1000;
 
 const STORE_DEADLINE_MS = 10_000;
 
@@ -104,6 +114,12 @@ export interface Delivery {
   finish(stored: StoredEntry): Promise<void>;
 }
 
+/** The last attempt for a subscription, when its outcome was stored last, and since when all have failed. */
+interface Known extends LastDelivery {
+  readonly storedAt: number;
+  readonly failingSince: number | undefined;
+}
+
 export function createDelivery({
   entries,
   subscriptions,
@@ -119,7 +135,7 @@ export function createDelivery({
   readonly now?: (() => number) | undefined;
   readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Delivery {
-  const recorded = new QuickLRU<string, LastDelivery>({ maxSize: 1000 });
+  const recorded = new QuickLRU<string, Known>({ maxSize: 1000 });
   const hold = createMemory();
   const counter = metrics.getMeter(SCOPE).createCounter(NOTIFICATIONS.name, NOTIFICATIONS);
 
@@ -138,19 +154,24 @@ export function createDelivery({
 
     async deliver(subscription, made, leasedUntil, pauses) {
       const { backlog } = subscription;
-      const release = hold(subscription, made.version);
+      let release = hold(subscription, made.version);
       if (!release) return 'left';
       try {
-        const isQuiet = backlog !== undefined && backlog.quietUntil.getTime() > now();
-        const failure = isQuiet ? BUSY : await sendChange(subscription, made, leasedUntil, pauses);
+        const failedAt = lastOfFailures(subscription);
+        const isQuiet = Math.max(backlog?.quietUntil.getTime() ?? 0, (failedAt ?? 0) + FAILING_PAUSE_MS) > now();
+        const attempts = failedAt === undefined ? pauses : [0];
+        const failure = isQuiet ? BUSY : await sendChange(subscription, made, leasedUntil, attempts);
         if (!failure) return 'accepted';
+        release();
+        release = hold(subscription, undefined);
+        if (!release) return 'left';
         await backlogs.add(subscription, made, failure.retryAfterMs);
         return 'waiting';
       } catch (error) {
         if (isUnavailable(error)) return 'left';
         throw error;
       } finally {
-        release();
+        release?.();
       }
     },
 
@@ -198,7 +219,7 @@ export function createDelivery({
       if (failure === undefined || failure === BUSY || failure.retryAfterMs > 0) break;
     }
     if (failure === undefined) counter.add(1, { result: 'sent' });
-    if (subscription && failure !== BUSY) record(subscription, failure?.cause ?? 'delivered');
+    if (subscription && failure !== BUSY) record(subscription, failure?.cause ?? DELIVERED);
     return failure;
   }
 
@@ -223,13 +244,25 @@ export function createDelivery({
     return store((signal) => entries.remove(stored, signal));
   }
 
-  /** Stores how a delivery went, for people to see; nothing depends on it. */
+  /** When the last attempt was, if all have failed for so long that attempts are rare; undefined otherwise. */
+  function lastOfFailures({ id }: Subscription): number | undefined {
+    const { at, failingSince } = recorded.get(id) ?? {};
+    const failedAt = at?.getTime() ?? 0;
+    return failingSince !== undefined && failedAt - failingSince >= FAILING_AFTER_MS ? failedAt : undefined;
+  }
+
+  /** Stores how a delivery went, for people to see. */
   function record({ tenant, id }: Subscription, outcome: string) {
     const last = recorded.get(id);
-    const at = new Date(now());
-    if (last?.outcome === outcome && at.getTime() - last.at.getTime() < RECORD_INTERVAL_MS) return;
-    const delivery = { at, outcome };
-    recorded.set(id, delivery);
+    const time = now();
+    const isKnown = last?.outcome === outcome && time - last.storedAt < RECORD_INTERVAL_MS;
+    const delivery = { at: new Date(time), outcome };
+    recorded.set(id, {
+      ...delivery,
+      storedAt: isKnown ? last.storedAt : time,
+      failingSince: outcome === DELIVERED ? undefined : (last?.failingSince ?? time),
+    });
+    if (isKnown) return;
     void store((signal) => subscriptions.recordDelivery({ tenant, id }, delivery, signal)).catch(() => {});
   }
 }

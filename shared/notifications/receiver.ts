@@ -171,7 +171,8 @@ export function createReceivers({
   ): Promise<ReceiverResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<ReceiverResponse>();
     const { request: start } = url.protocol === 'https:' ? https : http;
-    const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
+    // Callers choose what is validated, any number of hosts and ports: no connection to one stays open.
+    const agent = readsBody ? false : agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     const { body } = message;
     const headers = { 'User-Agent': USER_AGENT, 'Content-Length': Buffer.byteLength(body), ...message.headers };
     // With `autoSelectFamily`, all addresses of a name are asked for.
@@ -197,7 +198,9 @@ export function createReceivers({
       return headBytes > MAX_HEAD_BYTES;
     };
     sent.on('information', (head) => {
-      if (isHeadTooLarge(head)) sent.destroy(new Error('The head of the response is too large.'));
+      if (!isHeadTooLarge(head)) return;
+      // Those that follow in what was received are still parsed.
+      sent.removeAllListeners('information').destroy(new Error('The head of the response is too large.'));
     });
     sent.once('response', (response) => {
       if (isHeadTooLarge(response)) {

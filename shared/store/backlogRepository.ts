@@ -100,17 +100,15 @@ export function createBacklogRepository(settings: TablesSettings): BacklogReposi
 
     remove: (backlog, signal) => table.remove(keysOf(backlog), backlog.etag, signal),
 
-    async add(subscriptionId, { id, createdAt, change }, signal) {
-      const { replaces, ...columns } = change;
-      const keys = waitingKeys(subscriptionId, { id, createdAt });
-      const row = {
-        ...keys,
+    async add(subscriptionId, waiting, signal) {
+      const rows = waiting.map(({ id, createdAt, change: { replaces, ...columns } }) => ({
+        ...waitingKeys(subscriptionId, { id, createdAt }),
         createdAt: createdAt.toISOString(),
         ...columns,
         ...(replaces !== undefined && { replaces }),
-      };
+      }));
       // One that exists was added by an instance that died before it took the change out of the outbox.
-      await table.create(row, signal);
+      await table.putAll(rows, signal);
     },
 
     async count(subscriptionId, signal) {

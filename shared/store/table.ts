@@ -44,6 +44,9 @@ export interface Table {
   /** Replaces a row; its new ETag, or undefined when it has another ETag than `etag` or does not exist. */
   replace(row: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
+  /** Creates or replaces up to 100 rows of one partition, all or none of them. */
+  putAll(rows: readonly Keys[], signal: AbortSignal): Promise<void>;
+
   /** Sets some columns of a row; its new ETag, or undefined when it has another than `etag` (`*`: any) or does not exist. */
   merge(columns: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
@@ -86,6 +89,15 @@ export function connectTable(settings: TablesSettings): Table {
         writing.updateEntity(row, 'Replace', { ...options, etag }),
       );
       return replaced && etagOf(replaced);
+    },
+
+    async putAll(rows, signal) {
+      await call(signal, [], (options) =>
+        writing.submitTransaction(
+          rows.map((row) => ['upsert', row, 'Replace']),
+          options,
+        ),
+      );
     },
 
     async merge(columns, etag, signal) {

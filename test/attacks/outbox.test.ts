@@ -87,7 +87,7 @@ function startInstance(tenant: string, dying?: 'before' | 'after', last = 0) {
   const subscriptions = counting(createSubscriptionRepository(settings));
   const backlogRepository = counting(createBacklogRepository(settings));
   const receivers = counting({ notify });
-  const backlogs = createBacklogs({ repository: backlogRepository, entries });
+  const backlogs = createBacklogs({ repository: backlogRepository, entries, sleep: async () => {} });
   const delivery = createDelivery({ entries, subscriptions, backlogs, receivers });
   const findSubscriptions = createFindSubscriptions({ subscriptions });
   const listen = createOutbox({ entries, findSubscriptions, backlogs, delivery });

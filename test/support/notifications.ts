@@ -122,8 +122,9 @@ export function memoryBacklogs({ pageSize = 64 } = {}) {
     },
     remove: async ({ subscriptionId, etag: known }) =>
       backlogs.get(subscriptionId)?.etag === known && backlogs.delete(subscriptionId),
-    async add(subscriptionId, change) {
-      waiting.set(subscriptionId, (waiting.get(subscriptionId) ?? new Map()).set(change.id, change));
+    async add(subscriptionId, changes) {
+      const known = waiting.get(subscriptionId) ?? new Map();
+      for (const change of changes) waiting.set(subscriptionId, known.set(change.id, change));
     },
     count: async (subscriptionId) => Math.min(changesOf(subscriptionId).length, 1000),
     async listWaiting(subscriptionId, { before, from = '' }) {

@@ -37,6 +37,8 @@ export interface RecordingReceiver {
   at(path: string): readonly Received[];
   /** The notifications that were sent to a path, accepted or not. */
   sentTo(path: string): readonly { readonly body: string; readonly headers: IncomingHttpHeaders }[];
+  /** When an operation was first notified of, by `performance.now()`. */
+  readonly arrivedAt: ReadonlyMap<string, number>;
   /** The paths at which a handshake was asked for. */
   readonly validated: readonly string[];
   /** Decides on each request from now on, if it returns something; a handshake is asked for with a token. */
@@ -47,6 +49,7 @@ export interface RecordingReceiver {
 /** A receiver of change notifications on loopback, which answers each handshake and accepts each notification. */
 export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const accepted = new Map<string, Received[]>();
+  const arrivedAt = new Map<string, number>();
   const validated: string[] = [];
   const sent: { path: string; body: string; headers: IncomingHttpHeaders }[] = [];
   const server = createServer(async (request, response) => {
@@ -58,13 +61,19 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     const reply = await receiver.reply?.(pathname, token);
     if (reply !== undefined) return respond(response, reply);
     if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
-    accepted.set(pathname, [...(accepted.get(pathname) ?? []), ...notifications.parse(JSON.parse(body)).value]);
+    const at = performance.now();
+    const { value } = notifications.parse(JSON.parse(body));
+    for (const { resourceData } of value) arrivedAt.set(resourceData.id, arrivedAt.get(resourceData.id) ?? at);
+    const known = accepted.get(pathname) ?? [];
+    accepted.set(pathname, known);
+    known.push(...value);
     return response.writeHead(202).end();
   });
   const receiver: RecordingReceiver = {
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
     at: (path) => accepted.get(path) ?? [],
     sentTo: (path) => sent.filter((each) => each.path === path),
+    arrivedAt,
     validated,
     reply: undefined,
     async close() {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createBacklogs, MOST_WAITING } from '../../../shared/notifications/backlog.ts';
+import { createBacklogs, MOST_WAITING, type WaitingChange } from '../../../shared/notifications/backlog.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, change, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
 import { OTHER_TENANT } from '../../support/tokens.ts';
@@ -28,7 +28,7 @@ function setUp() {
     Object.assign(repository, { [step]: noting<never[], unknown>(step, repository[step]) });
   }
   const instance = () => {
-    const { add } = createBacklogs({ repository, entries, now: () => clock.now });
+    const { add } = createBacklogs({ repository, entries, now: () => clock.now, sleep: turn });
     return (n: number, retryAfterMs = 0, to = subscription) => add(to, waiting(n), retryAfterMs);
   };
   const backlog = () => {
@@ -87,23 +87,6 @@ describe('a change that is added', () => {
     expect(backlog()).toMatchObject({ touchedAt: new Date(clock.now), isSaturated: false });
   });
 
-  test('is added beside one other of its tenant at a time, and does not wait for those of another tenant', async () => {
-    const { add, repository } = setUp();
-    const held: (() => void)[] = [];
-    repository.add = () => new Promise((resolve) => held.push(resolve));
-    const all = Array.from({ length: 5 }, (_, n) => add(n));
-    await turn();
-    expect(held).toHaveLength(2);
-    all.push(add(9, 0, aSubscription({ tenant: OTHER_TENANT })));
-    await turn();
-    expect(held).toHaveLength(3);
-    while (held.length > 0) {
-      held.shift()?.();
-      await turn();
-    }
-    await Promise.all(all);
-  });
-
   test('is not added while the others cannot be counted, which is attempted again', async () => {
     const { add, repository } = setUp();
     const { count } = repository;
@@ -148,4 +131,31 @@ describe('a full backlog', () => {
     await add(MOST_WAITING + 2);
     expect(repository.changesOf('s')).toHaveLength(1);
   });
+});
+
+test('changes of a subscription are added together, of two subscriptions of a tenant at a time, and no tenant waits for another', async () => {
+  const { repository, entries } = setUp();
+  const held: { readonly changes: number; readonly release: () => void }[] = [];
+  const adding = {
+    ...repository,
+    add: (_: string, { length: changes }: readonly WaitingChange[]) =>
+      new Promise<void>((resolve) => held.push({ changes, release: resolve })),
+  };
+  const { add } = createBacklogs({ repository: adding, entries, now: () => NOW, sleep: turn });
+  const turns = async () => {
+    for (let n = 0; n < 3; n++) await turn();
+  };
+  const failing = [subscription, aSubscription(), aSubscription()];
+  const all = Array.from({ length: 360 }, (_, n) => add(failing[n % 3] ?? subscription, waiting(n), 0));
+  await turns();
+  expect(held).toHaveLength(2);
+  all.push(add(aSubscription({ tenant: OTHER_TENANT }), waiting(9), 0));
+  await turns();
+  expect(held).toHaveLength(3);
+  for (let n = 0; n < held.length; n++) {
+    held[n]?.release();
+    await turns();
+  }
+  await Promise.all(all);
+  expect(held.map(({ changes }) => changes).toSorted((a, b) => a - b)).toEqual([1, 20, 20, 20, 100, 100, 100]);
 });

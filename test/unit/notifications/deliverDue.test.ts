@@ -111,7 +111,7 @@ function setUp(options: Options = {}) {
     await turn();
   };
   const createRun = () => {
-    const instance = createBacklogs({ repository: backlogRepository, entries, now });
+    const instance = createBacklogs({ repository: backlogRepository, entries, now, sleep: async () => {} });
     const delivering = { entries, subscriptions: repository, backlogs: instance, now, sleep };
     const delivery = createDelivery({ ...delivering, receivers });
     return createDeliverDue({ ...delivering, backlogRepository, operations: { get }, delivery, tenants });
@@ -127,7 +127,7 @@ function setUp(options: Options = {}) {
     /** Puts changes into the backlog of a subscription. */
     async wait(subscriptionId: string, count: number, { createdAt = new Date(NOW), tenant = TENANT } = {}) {
       for (let n = 0; n < count; n++) {
-        await backlogRepository.add(subscriptionId, { id: crypto.randomUUID(), createdAt, change }, signal);
+        await backlogRepository.add(subscriptionId, [{ id: crypto.randomUUID(), createdAt, change }], signal);
       }
       await touch({ touchedAt: new Date(NOW) }, subscriptionId, tenant);
     },
@@ -293,7 +293,7 @@ describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
     if (content.kind !== 'change') throw new Error('It is of a change.');
     if (place === 'outbox') return entries.create({ ...entry, content }, due, signal);
     await touch({ touchedAt: new Date(NOW) });
-    return backlogRepository.add('s', { ...entry, change: content }, signal);
+    return backlogRepository.add('s', [{ ...entry, change: content }], signal);
   }
   const left = ({ entries, changesOf }: ReturnType<typeof setUp>) => entries.all().length + changesOf('s').length;
 

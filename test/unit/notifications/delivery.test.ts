@@ -183,6 +183,18 @@ describe('a change', () => {
     expect([await deliver(quiet, made, leased, [0]), added.length, sent()]).toEqual([outcome, 1 - requests, requests]);
   });
 
+  test('is attempted once a second, and no more, after its subscription has failed for 10 seconds', async () => {
+    const { deliver, clock, sent, added } = deliveryTo(...Array(7).fill(500), 202);
+    const attempts: number[] = [];
+    for (const pause of [0, 9_999, 1, 0, 999, 1, 1000, 0]) {
+      clock.now += pause;
+      const before = sent();
+      await deliver(subscription, made, leased, [0, 1]);
+      attempts.push(sent() - before);
+    }
+    expect([attempts, added.length]).toEqual([[2, 2, 2, 0, 0, 1, 1, 1], 6]);
+  });
+
   test('that cannot be added to the backlog now stays where it is', async () => {
     const { deliver, backlogs } = deliveryTo(500);
     backlogs.add = () => Promise.reject(down);

@@ -33,7 +33,7 @@ function setUp(subscriptions: StoredSubscription[], failing = '', changes: Parti
     },
   };
   const repository = memoryBacklogs();
-  const backlogs = createBacklogs({ repository, entries, now });
+  const backlogs = createBacklogs({ repository, entries, now, sleep: async () => {} });
   const recording = { recordDelivery: async () => {} };
   const rest = { entries, backlogs, now };
   const delivery = createDelivery({ ...rest, subscriptions: recording, receivers, sleep: async () => {} });

@@ -78,16 +78,20 @@ test('the body of a notification is made when it has a place', async () => {
   expect(bodies).toBe(3);
 });
 
-test.each(['post', 'validate'] as const)('connections are used again (%s)', async (kind) => {
-  const { [kind]: request } = connect();
+test('connections are used again, but not after a validation, which may go to any number of ports', async () => {
+  const { post, validate } = connect();
   const ports = new Set<unknown>();
-  respond = ({ socket }, response) => {
+  let connection: string | undefined;
+  respond = ({ socket, headers }, response) => {
     ports.add(socket.remotePort);
+    connection = headers.connection;
     response.end('body');
   };
-  for (let n = 0; n < 20; n++) await request(url);
+  for (let n = 0; n < 20; n++) await post(url);
   // Not each time: the rest of a response may still be on its way.
   expect(ports.size).toBeLessThan(20);
+  await validate(url);
+  expect(connection).toBe('close');
 });
 
 test('the longest URL of a subscription can be validated', async () => {

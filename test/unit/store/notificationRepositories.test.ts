@@ -238,6 +238,11 @@ describe('a backlog', () => {
     change: { operationId: 'o', writeId: 'w', changeType: 'updated', replaces: 'v' },
     ...changes,
   });
+  const knownBacklog = async () => {
+    const repository = createBacklogRepository(settings());
+    await repository.touch({ tenant: 'tenant', subscriptionId: 's' }, { touchedAt: date(0) }, signal);
+    return repository;
+  };
 
   test('is created, changed and removed, and listed with its subscription', async () => {
     const known = settings();
@@ -277,14 +282,14 @@ describe('a backlog', () => {
   });
 
   test('has what waits, once, by the time of its change', async () => {
-    const repository = createBacklogRepository(settings());
+    const repository = await knownBacklog();
     const deletion = waiting({
       createdAt: date(2000),
       change: { operationId: 'o', writeId: 'w', changeType: 'created', replaces: undefined },
     });
     const [first, other] = [waiting(), waiting()];
-    for (const each of [first, first, deletion]) await repository.add('s', each, signal);
-    await repository.add('another', other, signal);
+    for (const each of [[first], [first, deletion]]) await repository.add('s', each, signal);
+    await repository.add('another', [other], signal);
     const list = async (before?: Date) =>
       (await repository.listWaiting('s', { from: undefined, ...(before && { before }) }, signal)).changes;
     expect([await list(), await repository.count('s', signal)]).toEqual([[first, deletion], 2]);
@@ -295,9 +300,9 @@ describe('a backlog', () => {
   });
 
   test('of any length is listed page by page', async () => {
-    const repository = createBacklogRepository(settings());
+    const repository = await knownBacklog();
     const all = Array.from({ length: 70 }, (_, n) => waiting({ createdAt: date(n) }));
-    await Promise.all(all.map((each) => repository.add('s', each, signal)));
+    await repository.add('s', all, signal);
     const found: WaitingChange[] = [];
     let from: string | undefined;
     do {
