@@ -39,6 +39,8 @@ try {
     await takeAll('30');
     await take('detail-1440-light', { viewport: SIZES['1440'] }, showDetail, '#id=prompt-29');
     await take('detail-390-dark', { viewport: SIZES['390'], colorScheme: 'dark' }, showDetail, '#id=prompt-28');
+    await take('stuck-1440-light', { viewport: SIZES['1440'] }, showStuck);
+    await take('stuck-390-dark', { viewport: SIZES['390'], colorScheme: 'dark' }, showStuck);
     await take('subscriptions-1440-light', { viewport: SIZES['1440'] }, showBoard, '#tab=subscriptions');
     for (const [width, viewport] of Object.entries(SIZES)) {
       for (const colorScheme of ['light', 'dark'] as const) {
@@ -116,6 +118,12 @@ async function showDetail(page: Page) {
   await patch(service, { id, status: 'Completed', ...RESULTS.Completed });
   await page.clock.fastForward('00:10');
   await page.getByText('status from Running to Completed').waitFor();
+}
+
+/** The board a quarter of an hour later. */
+async function showStuck(page: Page) {
+  await page.clock.setSystemTime(Date.now() + 15 * 60_000);
+  await showBoard(page);
 }
 
 async function showDocs(page: Page) {

@@ -4,7 +4,7 @@ import { toCollectionBody, toEntity, toEntityBody } from '../odata/entityBody.ts
 import { newPlayPromptOperation, propertyNames, withTimes } from '../operation/playPromptOperation.ts';
 import { VERSION } from '../tracing.ts';
 import type { Features } from './features.ts';
-import { EXAMPLE_ETAG, EXAMPLE_ID, parametersAt } from './parameters.ts';
+import { EXAMPLE_CONTEXT, EXAMPLE_ETAG, EXAMPLE_ID, parametersAt } from './parameters.ts';
 import { anywhere, authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
 import { headersFor, type Refusal, refusalsFor, refusedFor, response } from './responses.ts';
 import { schemasFor } from './schemas.ts';
@@ -13,17 +13,15 @@ import { subscriptionPaths } from './subscriptionPaths.ts';
 
 const OPENAPI_VERSION = '3.1.0';
 
-const repeatable = parametersOf('repeatabilityRequestId', 'repeatabilityFirstSent');
-
 const example = {
   operation: withTimes(
-    { ...newPlayPromptOperation(EXAMPLE_ID), clientContext: 'call 7', status: 'Running' },
+    { ...newPlayPromptOperation(EXAMPLE_ID), clientContext: EXAMPLE_CONTEXT, status: 'Running' },
     undefined,
     Date.UTC(2026, 10, 23, 14, 18, 2, 586),
   ),
   etag: EXAMPLE_ETAG,
 };
-const patch = { clientContext: 'call 7', status: 'Running', resultInfo: { code: 200, message: 'played' } };
+const patch = { clientContext: EXAMPLE_CONTEXT, status: 'Running', resultInfo: { code: 200, message: 'played' } };
 
 /** The OpenAPI document of the service at an address, such as `https://host`, whose examples are good at a time. */
 export function openApi(server: string, features: Features, now = new Date()) {
@@ -39,7 +37,9 @@ export function openApi(server: string, features: Features, now = new Date()) {
       'Properties that are left out stay, null clears, and the members of resultInfo merge one by one. An operation ' +
       'that does not exist is created, unless If-Match is sent. Members of enumerations are case-insensitive; lengths ' +
       'are in UTF-16 code units.',
-    parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate', 'prefer'), ...repeatable],
+    parameters: parametersOf(
+      ...(['ifMatch', 'ifNoneMatchUpdate', 'prefer', 'repeatabilityRequestId', 'repeatabilityFirstSent'] as const),
+    ),
     requestBody: { required: true, content: json(schema, patch) },
     responses: {
       200: response(
@@ -83,7 +83,7 @@ export function openApi(server: string, features: Features, now = new Date()) {
       operationId: 'deletePlayPromptOperationById',
       summary: 'Delete an operation',
       tags: ['playPromptOperation'],
-      parameters: [...parametersOf('ifMatch', 'ifNoneMatchUpdate'), ...repeatable],
+      parameters: parametersOf('ifMatch', 'ifNoneMatchUpdate'),
       responses: {
         204: response('The operation is deleted.', []),
         ...refusedFor([...authorized, 'notFound', 'conflict', 'preconditionFailed', 'notImplemented']),
@@ -100,7 +100,8 @@ export function openApi(server: string, features: Features, now = new Date()) {
       description:
         "An operation also has the URL /v1.0/playPromptOperation('{id}'), and every GET works as a HEAD. A method that a URL " +
         'does not support is answered with 405, and Allow names those that it does. A URL that is not listed here is answered ' +
-        'with 404, and a query option that is not listed with 400, except for /health. Every error has the body graphError.',
+        'with 404, and a query option that is not listed with 400, except for /health. Every error has the body graphError. The ' +
+        'examples work from top to bottom: requests use what those before them create.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: server }],
@@ -148,7 +149,6 @@ export function openApi(server: string, features: Features, now = new Date()) {
           description:
             'Each is executed as if it were sent alone, with the token of the batch, after those that it depends on.',
           tags: ['batch'],
-          parameters: repeatable,
           requestBody: {
             required: true,
             content: json(schemaOf('batchRequest'), {

@@ -1,6 +1,6 @@
 import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filterOption.ts';
 import { DEFAULT_TOP, MAX_TOP } from '../odata/queryOptions.ts';
-import { playPromptOperation } from '../operation/playPromptOperation.ts';
+import { idOfClientContext, playPromptOperation } from '../operation/playPromptOperation.ts';
 import { REPEATABILITY_WINDOW_MS } from '../operation/repeatability.ts';
 import { jsonSchemaOf } from './schemas.ts';
 
@@ -21,8 +21,10 @@ const option = (name: string, description: string, schema: object) => ({
 });
 const refersTo = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
-/** The operation of the examples. The local tenant names it by the clientContext "call 7". */
-export const EXAMPLE_ID = '2de5d046-7ec1-5201-b88a-7bf294b1932e';
+/** The operation of the examples, which the tenant of `npm start` names by its clientContext. */
+export const EXAMPLE_TENANT = '11111111-1111-4111-8111-111111111111';
+export const EXAMPLE_CONTEXT = 'call 7';
+export const EXAMPLE_ID = idOfClientContext(EXAMPLE_TENANT, EXAMPLE_CONTEXT);
 export const EXAMPLE_ETAG = `W/"datetime'2026-11-23T14%3A18%3A02.5867711Z'"`;
 
 /** The versions in which `/openapi.json` can be asked for. */
@@ -94,7 +96,7 @@ export const parametersAt = (now: Date) => ({
     type: 'boolean',
     default: false,
   }),
-  skiptoken: option('$skiptoken', 'Part of an @odata.nextLink. Follow that link unchanged.', {}),
+  skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, and made nowhere else. Follow that link unchanged.', {}),
   format: { name: '$format', in: 'query', description: 'Takes the place of Accept.', schema: refersTo('format') },
   metadataFormat: {
     name: '$format',

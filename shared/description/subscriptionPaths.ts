@@ -4,6 +4,8 @@ import { MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_OF_APPLICATION } from '../notifica
 import type { Subscription } from '../notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../notifications/subscriptionBody.ts';
 import { changeTypes } from '../operation/changeListener.ts';
+import { isLoopback } from '../settings.ts';
+import { EXAMPLE_ID, EXAMPLE_TENANT } from './parameters.ts';
 import { authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
 import { refusedFor, response } from './responses.ts';
 
@@ -11,7 +13,7 @@ const tags = ['subscriptions'];
 
 const existing: Omit<Subscription, 'expiration'> = {
   id: '0c6d9b3e-6b5a-4b8f-9d0e-2f1a7c3e5b44',
-  tenant: '11111111-1111-4111-8111-111111111111',
+  tenant: EXAMPLE_TENANT,
   applicationId: 'd8f7c1a2-3b4c-4d5e-8f60-718293a4b5c6',
   creatorId: '5e1f0a9b-8c7d-4e6f-a5b4-c3d2e1f00918',
   changeTypes: [...changeTypes],
@@ -25,12 +27,20 @@ const existing: Omit<Subscription, 'expiration'> = {
   clientState: null,
 };
 
+/** The receiver of `npm run listen`, for a service on the same machine. */
+const LOCAL_RECEIVER = 'http://127.0.0.1:7073/';
+
 /** How long the subscription of an example lasts. */
 const EXAMPLE_LIFETIME_MS = 12 * 60 * 60_000;
 
 /** The requests for subscriptions to a service whose root is `root`, such as `https://host/v1.0`. */
 export function subscriptionPaths(root: string, operation: object, now: Date) {
-  const subscription = { ...existing, expiration: new Date(now.getTime() + EXAMPLE_LIFETIME_MS) };
+  const isLocal = isLoopback(URL.parse(root)?.hostname ?? '');
+  const subscription = {
+    ...existing,
+    ...(isLocal && { notificationUrl: LOCAL_RECEIVER }),
+    expiration: new Date(now.getTime() + EXAMPLE_LIFETIME_MS),
+  };
   const expirationDateTime = subscription.expiration.toISOString();
   const body = toSubscriptionBody(root, subscription);
   const one = json(schemaOf('subscription'), body);
@@ -57,6 +67,7 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
         summary: 'Subscribe to changes of operations',
         tags,
         description:
+          (isLocal ? 'Run `npm run listen` first: it is the receiver of the example. ' : '') +
           'The receivers are validated first. Every change that starts after the response is notified. A tenant has at ' +
           `most ${MAX_SUBSCRIPTIONS} subscriptions, and an application ${MAX_SUBSCRIPTIONS_OF_APPLICATION}; one more is a 403. A request that is sent twice ` +
           'creates two. After a 503 or a lost response, list the subscriptions before you send it again.',
@@ -71,7 +82,7 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
           }),
         },
         responses: {
-          201: response('The subscription.', ['Location'], one),
+          201: { ...response('The subscription.', ['Location'], one), links },
           ...refusedFor([...withBody, 'validationFailed', 'tooManyRequests', 'notImplemented']),
         },
         callbacks: {
@@ -86,9 +97,8 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
           name: 'id',
           in: 'path',
           required: true,
-          description: 'The id of a subscription of the calling application.',
+          description: 'The id of a subscription of the calling application, from the response to its creation.',
           schema: { type: 'string' },
-          example: existing.id,
         },
         ...common,
       ],
@@ -125,6 +135,14 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
     },
   };
 }
+
+/** What can be done with a new subscription, whose id no example can know. OpenAPI 3.1, "Link Object". */
+const links = Object.fromEntries(
+  ['readSubscription', 'updateSubscription', 'deleteSubscription'].map((operationId) => [
+    operationId,
+    { operationId, parameters: { id: '$response.body#/id' } },
+  ]),
+);
 
 const validation = {
   operationId: 'validateReceiver',
@@ -172,7 +190,7 @@ const notification = (operation: object, expirationDateTime: string) => ({
           changeType: 'updated',
           clientState: 'a secret',
           tenantId: existing.tenant,
-          resource: 'playPromptOperation/2de5d046-7ec1-5201-b88a-7bf294b1932e',
+          resource: `playPromptOperation/${EXAMPLE_ID}`,
           resourceData: operation,
         },
       ],

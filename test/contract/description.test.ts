@@ -91,7 +91,7 @@ test('what every context URL leads to is there', async () => {
   expect(csdl[namespace][container]).toHaveProperty(hash.slice(1).replace(/\/.*/, ''));
 });
 
-describe('every example works when it is executed', () => {
+describe('every request works with the example of each parameter', () => {
   const { paths, components } = document.parse(openApi('http://127.0.0.1:7071', { notifications: false }));
   const parameterOf = ({ $ref }: { $ref: string }) => components.parameters[$ref.replace(/.*\//, '')];
   const requests = Object.entries(paths).flatMap(([path, { parameters: common = [], ...methods }]) =>
@@ -125,7 +125,6 @@ describe('every example works when it is executed', () => {
       else if (name === 'If-None-Match' && example === '*') expect(await send({ [name]: '*' })).toBe(412);
       else expect([name, (await send({ [name]: String(example) })) < 300]).toEqual([name, true]);
     }
-    const isRefused = method === 'DELETE' || path.endsWith('$batch');
-    expect(await send(repeatable)).toBe(Object.keys(repeatable).length > 0 && isRefused ? 501 : await send({}));
+    expect(await send(repeatable)).toBe(await send({}));
   });
 });

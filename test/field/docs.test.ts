@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { isTooWide, launch, openPage } from '../support/browser.ts';
 import { describeInChromium } from '../support/describeInChromium.ts';
+import { startReceiver } from '../support/receiver.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
 
 describeInChromium('the page of the API', () => {
@@ -51,18 +52,42 @@ describeInChromium('the page of the API', () => {
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
   });
 
-  test('signs in with one click on a laptop, and executes its examples as they stand, on a phone', async () => {
+  test('signs in with one click on a laptop, and executes every example as it stands, from top to bottom, on a phone', async () => {
+    const receiver = startReceiver(service);
+    const receiverUrl = await receiver.printed(/(?<=at )http:.*$/m);
     const { page, complaints } = await open(390, 'light');
     await page.getByRole('button', { name: 'Sign in on this laptop' }).click();
     await page.getByText('Signed in').waitFor();
-    for (const method of ['patch', 'get']) {
-      const block = page.locator(`.opblock-${method}`).filter({ hasText: '/v1.0/playPromptOperation/{id}' });
+    // Here the receiver has another port.
+    await page.route('**/v1.0/subscriptions', (route) => {
+      const postData = route.request().postData()?.replace('http://127.0.0.1:7073/', receiverUrl);
+      return route.continue(postData === undefined ? {} : { postData });
+    });
+    let subscriptionId = '';
+    const executed: string[] = [];
+    for (const block of await page.locator('.opblock').all()) {
       await block.locator('.opblock-summary-control').click();
       await block.getByRole('button', { name: 'Try it out' }).click();
-      const answered = page.waitForResponse(/\/v1\.0\/playPromptOperation\//);
+      const path = (await block.locator('.opblock-summary-path').innerText()).replaceAll('\u200b', '');
+      if (path.endsWith('/subscriptions/{id}'))
+        await block.getByPlaceholder('id', { exact: true }).fill(subscriptionId);
+      const filter = block.getByPlaceholder('$filter', { exact: true });
+      if ((await filter.count()) > 0) await filter.fill("status eq 'Running'");
+      const [before] = path.split('{');
+      const answered = page.waitForResponse((response) => new URL(response.url()).pathname.startsWith(before ?? ''));
       await block.getByRole('button', { name: 'Execute' }).click();
-      expect([method, (await answered).status()]).toEqual([method, 200]);
+      const answer = await answered;
+      executed.push(`${answer.request().method()} ${path}`);
+      expect([executed.at(-1), answer.status() < 300]).toEqual([executed.at(-1), true]);
+      if (answer.status() === 201) subscriptionId = (await answer.json()).id;
+      await block.locator('.opblock-summary-control').click();
     }
+    expect(await receiver.stop()).toBe(0);
+    const { paths } = (await send(service, 'GET', '/openapi.json')).json;
+    const described = Object.entries<object>(paths).flatMap(([path, item]) =>
+      Object.keys(item).flatMap((method) => (method === 'parameters' ? [] : `${method.toUpperCase()} ${path}`)),
+    );
+    expect(executed.sort()).toEqual(described.sort());
     const lines = await page.evaluate(`(() => {
       const range = document.createRange();
       range.selectNodeContents(document.querySelector('.info .title').firstChild);

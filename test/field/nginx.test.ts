@@ -29,7 +29,8 @@ suite(isThere ? 'behind nginx' : 'behind nginx, which is missing', () => {
   beforeAll(async () => {
     const [port = ''] = await freePorts(1);
     publicUrl = `http://127.0.0.1:${port}/prompts`;
-    service = await startService({ AZURITE_LOCATION: folder.path, PUBLIC_URL: publicUrl });
+    const env = { AZURITE_LOCATION: folder.path, PUBLIC_URL: publicUrl, PAGES: 'board,docs' };
+    service = await startService(env, ['--app', '.']);
     const [, location = ''] = /```nginx\n(.+?)```/s.exec(readFileSync('docs/gateways.md', 'utf8')) ?? [];
     const lines = location.replace('https://APP.azurewebsites.net', service.facts.baseUrl);
     expect(lines).toContain(service.facts.baseUrl);
@@ -78,6 +79,27 @@ suite(isThere ? 'behind nginx' : 'behind nginx, which is missing', () => {
     expect(found.sort()).toEqual(ids);
     const { service: root, openApi, live } = z.record(z.string(), z.string()).parse(await follow(`${publicUrl}/`));
     for (const link of [root, openApi, live]) await follow(link ?? '');
+  });
+
+  test.each(['board', 'docs'])('the files and links of /%s are found below the path', async (name) => {
+    const queue = [`${publicUrl}/${name}`];
+    const types: string[] = [];
+    for (const url of queue) {
+      const response = await fetch(url);
+      const type = response.headers.get('content-type')?.replace(/;.*/, '') ?? '';
+      expect([url, response.status, type]).toEqual([url, 200, expect.any(String)]);
+      types.push(type);
+      if (/swagger-ui/.test(url)) continue;
+      const links = (await response.text()).matchAll(
+        /(?:href=|src=|from |new URL\()["']([\w./-]+)["'](?=[\s/>;]|, import)/g,
+      );
+      for (const [, link = ''] of links) {
+        const { href } = new URL(link, url);
+        if (!queue.includes(href)) queue.push(href);
+      }
+    }
+    for (const type of ['text/css', 'text/javascript', 'image/svg+xml']) expect(types).toContain(type);
+    expect(types.filter((type) => type === 'text/html')).toHaveLength(2);
   });
 
   test('a body in chunks arrives, since nginx sends its length', async () => {

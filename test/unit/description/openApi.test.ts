@@ -49,7 +49,7 @@ test('notifications are not described where they are off', () => {
 });
 
 test('no two operations have the same id', () => {
-  const ids = [...JSON.stringify(document.paths).matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);
+  const ids = [...JSON.stringify(document.paths).matchAll(/"operationId":"(\w+)","summary"/g)].map(([, id]) => id);
   expect(ids.length).toBeGreaterThan(10);
   expect(new Set(ids).size).toBe(ids.length);
 });
