@@ -117,12 +117,11 @@ const propertiesOf = (type: string): CsdlObject =>
     propertyNames.filter((name) => declaredBy[name] === type).map((name) => [name, toProperty(schemas[name])]),
   );
 
+const noSegments = { FilterSegmentSupported: false, TypecastSegmentSupported: false };
 const updateRestrictions: CsdlObject = {
-  Updatable: true,
-  DeltaUpdateSupported: false,
+  ...{ Updatable: true, DeltaUpdateSupported: false },
   UpdateMethod: new EnumMember('Capabilities.HttpMethod', 'PATCH'),
-  FilterSegmentSupported: false,
-  TypecastSegmentSupported: false,
+  ...noSegments,
 };
 
 /** The capabilities that both entity sets have, in the OASIS vocabulary Capabilities. */
@@ -135,11 +134,7 @@ const commonCapabilities: CsdlObject = {
   '@Capabilities.SearchRestrictions': { Searchable: false },
   '@Capabilities.ComputeSupported': false,
   '@Capabilities.ChangeTracking': { Supported: false },
-  '@Capabilities.DeleteRestrictions': {
-    Deletable: true,
-    FilterSegmentSupported: false,
-    TypecastSegmentSupported: false,
-  },
+  '@Capabilities.DeleteRestrictions': { Deletable: true, ...noSegments },
 };
 
 /** The capabilities of the operations, in the OASIS vocabularies Capabilities and Repeatability. */
@@ -224,6 +219,8 @@ const subscription = z
   )
   .parse(z.toJSONSchema(subscriptionProperties));
 
+const derivedFrom = (base: string) => ({ $Kind: 'EntityType', $BaseType: `${NAMESPACE}.${base}` });
+
 /** The model of the service in OData CSDL JSON 4.0: Microsoft Graph's types, as far as they are served here. */
 export const csdl = (features: Features) =>
   ({
@@ -237,19 +234,9 @@ export const csdl = (features: Features) =>
     },
     [NAMESPACE]: {
       entity: { $Kind: 'EntityType', $Abstract: true, $Key: ['id'], ...propertiesOf('entity') },
-      commsOperation: {
-        $Kind: 'EntityType',
-        $BaseType: `${NAMESPACE}.entity`,
-        ...propertiesOf('commsOperation'),
-      },
-      playPromptOperation: {
-        $Kind: 'EntityType',
-        $BaseType: `${NAMESPACE}.commsOperation`,
-        ...propertiesOf('playPromptOperation'),
-      },
-      ...(features.notifications && {
-        subscription: { $Kind: 'EntityType', $BaseType: `${NAMESPACE}.entity`, ...subscription },
-      }),
+      commsOperation: { ...derivedFrom('entity'), ...propertiesOf('commsOperation') },
+      playPromptOperation: { ...derivedFrom('commsOperation'), ...propertiesOf('playPromptOperation') },
+      ...(features.notifications && { subscription: { ...derivedFrom('entity'), ...subscription } }),
       ...types,
       [CONTAINER]: container(features),
     },

@@ -4,7 +4,7 @@ import { toCollectionBody, toEntity, toEntityBody } from '../odata/entityBody.ts
 import { newPlayPromptOperation, propertyNames, withTimes } from '../operation/playPromptOperation.ts';
 import { VERSION } from '../tracing.ts';
 import type { Features } from './features.ts';
-import { EXAMPLE_CONTEXT, EXAMPLE_ETAG, EXAMPLE_ID, parametersAt } from './parameters.ts';
+import { EXAMPLE_CONTEXT, EXAMPLE_ETAG, EXAMPLE_ID, type ParameterName, parametersAt } from './parameters.ts';
 import { anywhere, authorized, common, json, parametersOf, schemaOf, withBody } from './parts.ts';
 import { headersFor, type Refusal, refusalsFor, refusedFor, response } from './responses.ts';
 import { schemasFor } from './schemas.ts';
@@ -182,41 +182,28 @@ export function openApi(server: string, features: Features, now = new Date()) {
       '/v1.0': {
         parameters: common,
         get: {
-          ...describing('readServiceDocument', 'The entity sets of the service', parametersOf('format')),
-          responses: {
-            200: response(
-              'The service document.',
-              [],
-              json(schemaOf('serviceDocument'), toServiceDocument(root, features)),
-            ),
-            ...refusedFor(anywhere),
-          },
+          ...describing('readServiceDocument', 'The entity sets of the service', ['format']),
+          ...answering('The service document.', json(schemaOf('serviceDocument'), toServiceDocument(root, features))),
         },
       },
       '/v1.0/$metadata': {
         parameters: common,
         get: {
-          ...describing('readMetadata', 'The model, in OData CSDL', parametersOf('metadataFormat')),
-          responses: {
-            200: response('The model, in XML or JSON.', [], {
-              'application/xml': { schema: { type: 'string' } },
-              'application/json': { schema: objectWith('$Version') },
-            }),
-            ...refusedFor(anywhere),
-          },
+          ...describing('readMetadata', 'The model, in OData CSDL', ['metadataFormat']),
+          ...answering('The model, in XML or JSON.', {
+            'application/xml': { schema: { type: 'string' } },
+            'application/json': { schema: objectWith('$Version') },
+          }),
         },
       },
       '/': {
         parameters: common,
         get: {
-          ...describing('readRoot', 'The URLs of the service', parametersOf('format')),
-          responses: {
-            200: response('URLs by their names.', [], {
-              ...json(schemaOf('urls'), { service: root }),
-              'text/html': { schema: { type: 'string' } },
-            }),
-            ...refusedFor(anywhere),
-          },
+          ...describing('readRoot', 'The URLs of the service', ['format']),
+          ...answering('URLs by their names.', {
+            ...json(schemaOf('urls'), { service: root }),
+            'text/html': { schema: { type: 'string' } },
+          }),
         },
       },
       '/health/live': { get: health('live', 'Whether the process runs', []) },
@@ -226,13 +213,8 @@ export function openApi(server: string, features: Features, now = new Date()) {
       '/openapi.json': {
         parameters: common,
         get: {
-          ...describing('readOpenApi', 'This document', parametersOf('format', 'openApiVersion')),
-          responses: {
-            200: response('The document.', [], {
-              'application/json': { schema: objectWith('openapi') },
-            }),
-            ...refusedFor(anywhere),
-          },
+          ...describing('readOpenApi', 'This document', ['format', 'openApiVersion']),
+          ...answering('The document.', { 'application/json': { schema: objectWith('openapi') } }),
         },
       },
     },
@@ -267,10 +249,10 @@ const health = (status: string, summary: string, reasons: readonly Refusal[]) =>
 /** The schema of a document that names its own version. */
 const objectWith = (name: string) => ({ type: 'object', required: [name], properties: { [name]: { type: 'string' } } });
 
-const describing = (operationId: string, summary: string, parameters: object[]) => ({
-  operationId,
-  summary,
-  tags: ['description'],
-  security: [],
-  parameters,
+const describing = (operationId: string, summary: string, parameters: readonly ParameterName[]) => ({
+  ...{ operationId, summary, tags: ['description'], security: [], parameters: parametersOf(...parameters) },
+});
+
+const answering = (description: string, content: object) => ({
+  responses: { 200: response(description, [], content), ...refusedFor(anywhere) },
 });

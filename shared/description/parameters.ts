@@ -7,17 +7,13 @@ import { jsonSchemaOf } from './schemas.ts';
 const text = { type: 'string' };
 
 /** Optional parameters have examples in their schemas: tools fill in an example of the parameter itself. */
-const header = (name: string, description: string, schema: object) => ({
-  name,
-  in: 'header',
-  description,
-  schema: { ...text, ...schema },
+const parameterIn = (place: 'header' | 'query') => (name: string, description: string, schema: object) => ({
+  ...{ name, in: place, description, schema: { ...text, ...schema } },
 });
-const option = (name: string, description: string, schema: object) => ({
-  name,
-  in: 'query',
-  description,
-  schema: { ...text, ...schema },
+const header = parameterIn('header');
+const option = parameterIn('query');
+const formatOf = (schema: string) => ({
+  ...{ name: '$format', in: 'query', description: 'Takes the place of Accept.', schema: refersTo(schema) },
 });
 const refersTo = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -97,13 +93,8 @@ export const parametersAt = (now: Date) => ({
     default: false,
   }),
   skiptoken: option('$skiptoken', 'Part of an @odata.nextLink, and made nowhere else. Follow that link unchanged.', {}),
-  format: { name: '$format', in: 'query', description: 'Takes the place of Accept.', schema: refersTo('format') },
-  metadataFormat: {
-    name: '$format',
-    in: 'query',
-    description: 'Takes the place of Accept.',
-    schema: refersTo('metadataFormat'),
-  },
+  format: formatOf('format'),
+  metadataFormat: formatOf('metadataFormat'),
   openApiVersion: option('version', 'The version of OpenAPI.', { enum: openApiVersions, default: '3.1' }),
 });
 export type ParameterName = keyof ReturnType<typeof parametersAt>;

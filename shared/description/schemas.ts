@@ -24,11 +24,7 @@ const controlInformation = {
 /** Operations, whole or with the selected properties, as `entityBody.ts` makes them. */
 const withoutTimes = properties.omit({ createdDateTime: true, lastActionDateTime: true });
 const entity = z.strictObject({ ...context, ...controlInformation, ...withoutTimes.shape });
-const selected = z.strictObject({
-  ...contextUnlessListed,
-  ...controlInformation,
-  ...properties.partial().shape,
-});
+const selected = z.strictObject({ ...contextUnlessListed, ...controlInformation, ...properties.partial().shape });
 const collection = z.strictObject({
   ...context,
   '@odata.count': z
@@ -96,20 +92,15 @@ const notifiedEntity = z.strictObject({
   createdDateTime: sent(properties.shape.createdDateTime),
   lastActionDateTime: sent(properties.shape.lastActionDateTime),
 });
-const deletedEntity = z.strictObject({
-  '@odata.type': controlInformation['@odata.type'],
-  id: properties.shape.id,
-});
+const deletedEntity = notifiedEntity.pick({ '@odata.type': true, id: true });
 const changeNotification = z.strictObject({
   ...notification,
   changeType: z.enum(changeTypes),
   resource: z.string().describe('playPromptOperation/{id}.'),
   resourceData: z.union([notifiedEntity, deletedEntity]).describe('The operation; the id alone after a deletion.'),
 });
-const lifecycleNotification = z.strictObject({
-  ...notification,
-  lifecycleEvent: z.enum(['missed', 'subscriptionRemoved']),
-});
+const lifecycleEvent = z.enum(['missed', 'subscriptionRemoved']);
+const lifecycleNotification = z.strictObject({ ...notification, lifecycleEvent });
 
 const batchedResponse = z.strictObject({
   id: z.string(),

@@ -1,5 +1,4 @@
 // `/subscriptions` in OpenAPI, and the requests that receivers of notifications get.
-
 import { MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_OF_APPLICATION } from '../notifications/ownedSubscriptions.ts';
 import type { Subscription } from '../notifications/subscription.ts';
 import { toSubscriptionBody, toSubscriptionsBody } from '../notifications/subscriptionBody.ts';
@@ -44,6 +43,9 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
   const expirationDateTime = subscription.expiration.toISOString();
   const body = toSubscriptionBody(root, subscription);
   const one = json(schemaOf('subscription'), body);
+  const all = json(schemaOf('subscriptionCollection'), toSubscriptionsBody(root, [subscription]));
+  const { changeType, resource, notificationUrl } = body;
+  const asked = { changeType, resource, notificationUrl, expirationDateTime, clientState: 'a secret' };
 
   return {
     '/v1.0/subscriptions': {
@@ -54,11 +56,7 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
         tags,
         parameters: parametersOf('format'),
         responses: {
-          200: response(
-            'The subscriptions that have not expired.',
-            [],
-            json(schemaOf('subscriptionCollection'), toSubscriptionsBody(root, [subscription])),
-          ),
+          200: response('The subscriptions that have not expired.', [], all),
           ...refusedFor(authorized),
         },
       },
@@ -71,16 +69,7 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
           'The receivers are validated first. Every change that starts after the response is notified. A tenant has at ' +
           `most ${MAX_SUBSCRIPTIONS} subscriptions, and an application ${MAX_SUBSCRIPTIONS_OF_APPLICATION}; one more is a 403. A request that is sent twice ` +
           'creates two. After a 503 or a lost response, list the subscriptions before you send it again.',
-        requestBody: {
-          required: true,
-          content: json(schemaOf('newSubscription'), {
-            changeType: body.changeType,
-            resource: body.resource,
-            notificationUrl: body.notificationUrl,
-            expirationDateTime,
-            clientState: 'a secret',
-          }),
-        },
+        requestBody: { required: true, content: json(schemaOf('newSubscription'), asked) },
         responses: {
           201: { ...response('The subscription.', ['Location'], one), links },
           ...refusedFor([...withBody, 'validationFailed', 'tooManyRequests', 'notImplemented']),
@@ -107,10 +96,7 @@ export function subscriptionPaths(root: string, operation: object, now: Date) {
         summary: 'Read a subscription',
         tags,
         parameters: parametersOf('format'),
-        responses: {
-          200: response('The subscription.', [], one),
-          ...refusedFor([...authorized, 'notFound']),
-        },
+        responses: { 200: response('The subscription.', [], one), ...refusedFor([...authorized, 'notFound']) },
       },
       patch: {
         operationId: 'updateSubscription',

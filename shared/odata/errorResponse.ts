@@ -8,6 +8,12 @@ interface WireError {
   readonly message?: string;
 }
 
+const unauthenticated = (challenge: string) => ({
+  ...{ status: 401, code: 'InvalidAuthenticationToken', headers: { 'WWW-Authenticate': challenge } },
+});
+const notFound = { status: 404, code: 'ResourceNotFound' };
+const preconditionFailed = { status: 412, code: 'PreconditionFailed' };
+
 /** The response to each reason. Microsoft Graph, "Errors"; RFC 9110, section 15; RFC 6750, section 3. */
 export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<OperationFailure, { message: string }>> = {
   invalidRequest: { status: 400, code: 'BadRequest' },
@@ -17,24 +23,12 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
     code: 'BadRequest',
     message: 'Repeatability-Request-ID has been used for another request.',
   },
-  tokenMissing: {
-    status: 401,
-    code: 'InvalidAuthenticationToken',
-    headers: { 'WWW-Authenticate': 'Bearer realm=""' },
-  },
-  tokenInvalid: {
-    status: 401,
-    code: 'InvalidAuthenticationToken',
-    headers: { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' },
-  },
+  tokenMissing: unauthenticated('Bearer realm=""'),
+  tokenInvalid: unauthenticated('Bearer realm="", error="invalid_token"'),
   forbidden: { status: 403, code: 'Forbidden' },
-  notFound: { status: 404, code: 'ResourceNotFound', message: 'There is no operation with this id.' },
-  subscriptionNotFound: {
-    status: 404,
-    code: 'ResourceNotFound',
-    message: 'There is no subscription with this id.',
-  },
-  unknownUrl: { status: 404, code: 'ResourceNotFound' },
+  notFound: { ...notFound, message: 'There is no operation with this id.' },
+  subscriptionNotFound: { ...notFound, message: 'There is no subscription with this id.' },
+  unknownUrl: notFound,
   methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
   notAcceptable: { status: 406, code: 'NotAcceptable' },
   conflict: {
@@ -44,32 +38,24 @@ export const wireErrors: Readonly<Record<ErrorReason, WireError> & Record<Operat
   },
   statusFinal: { status: 409, code: 'Conflict' },
   lengthRequired: { status: 411, code: 'LengthRequired' },
-  versionMissing: {
-    status: 412,
-    code: 'PreconditionFailed',
-    message: 'If-Match was sent, but the operation does not exist.',
-  },
+  versionMissing: { ...preconditionFailed, message: 'If-Match was sent, but the operation does not exist.' },
   versionChanged: {
-    status: 412,
-    code: 'PreconditionFailed',
+    ...preconditionFailed,
     message: 'The operation has changed: its ETag is none of those in If-Match. Read it again and repeat the change.',
   },
   versionExcluded: {
-    status: 412,
-    code: 'PreconditionFailed',
+    ...preconditionFailed,
     message: 'The operation exists, or has an ETag that If-None-Match excludes.',
   },
   repetitionUnknown: {
-    status: 412,
-    code: 'PreconditionFailed',
+    ...preconditionFailed,
     message:
       'Repeatability-First-Sent is outside of the window: it is no longer known whether the request was executed.',
   },
-  preconditionFailed: { status: 412, code: 'PreconditionFailed' },
+  preconditionFailed,
   contentTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   unsupportedMediaType: { status: 415, code: 'UnsupportedMediaType' },
   failedDependency: { status: 424, code: 'FailedDependency' },
-  // Nothing throws it: the Functions host limits the number of requests itself. Its code is among those of OpenAPI.
   tooManyRequests: { status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } },
   internal: { status: 500, code: 'InternalServerError' },
   notImplemented: { status: 501, code: 'NotImplemented' },
@@ -96,11 +82,7 @@ export function toErrorResponse(error: ServiceError, { requestId, clientRequestI
   return {
     status,
     // OData Protocol, 8.1.3: the language of the message.
-    headers: {
-      'Content-Language': 'en',
-      ...headers,
-      ...(error.allow.length > 0 && { Allow: error.allow.join(', ') }),
-    },
+    headers: { 'Content-Language': 'en', ...headers, ...(error.allow.length > 0 && { Allow: error.allow.join(', ') }) },
     body: {
       error: {
         code,
