@@ -30,7 +30,7 @@ try {
   await create(0, 30);
   if (folder === undefined) {
     await take('board', { viewport: { width: 1440, height: 720 } }, showDetail, '#id=prompt-29');
-    await take('board-phone', { viewport: SIZES['390'], colorScheme: 'dark' }, showBoard);
+    await take('board-phone', { viewport: SIZES['390'], colorScheme: 'dark' }, showStuck);
     await take('docs', { viewport: { width: 1440, height: 560 } }, showDocs);
     await create(30, MANY);
     await take('board-many', { viewport: { width: 1440, height: 560 }, colorScheme: 'dark' }, showBoard);
