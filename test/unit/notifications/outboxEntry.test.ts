@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
+import { createEntryIds, lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { aSubscription } from '../../support/notifications.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -39,4 +39,12 @@ test('each hour has a missed of its own, so that none is lost to an earlier one'
       expect(first === second).toBe(hourOf(one) === hourOf(other));
     }),
   );
+});
+
+test('entries of an instance share a partition, which changes', () => {
+  const ids = Array.from({ length: 5000 }, createEntryIds());
+  expect(new Set(ids).size).toBe(5000);
+  const partitions = ids.map((id) => id.slice(0, 2));
+  expect(new Set(partitions.slice(0, 500)).size).toBe(1);
+  expect(new Set(partitions).size).toBeGreaterThan(2);
 });
