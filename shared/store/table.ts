@@ -189,8 +189,8 @@ export async function callStore<Result>(
 const hasStatus = (error: unknown, ...statuses: number[]) =>
   error instanceof RestError && error.statusCode !== undefined && statuses.includes(error.statusCode);
 
-/** The names of errors that mean a deadline that has passed, or a managed identity that gives no token. */
-const TRANSIENT = ['AbortError', 'TimeoutError', 'CredentialUnavailableError', 'AuthenticationRequiredError'];
+/** The names of errors that mean a deadline that has passed. */
+const TRANSIENT = ['AbortError', 'TimeoutError'];
 
 /** Whether a failure of the store, of the network or of the managed identity may be over at the next attempt. */
 function isTransient(error: unknown) {
