@@ -13,12 +13,17 @@ npm run bench [-- options] [parts]
 Measures the service beside others, in 20 minutes or less, and writes bench/results.md and the goals in docs/performance.md.
 With names of parts it measures only these, prints the goals, and writes nothing.
 
-  parts    ${PARTS.join(', ')}
+  parts    ${PARTS.join(', ')};
+           or cost, which only computes the table of docs/cost.md
   --quick  measures less, in a few minutes, to see that everything works, and writes nothing
   --help   print this text
 `;
 
 const { values, positionals } = readCommandLine(USAGE, { quick: { type: 'boolean', default: false } }, true);
+if (positionals.join() === 'cost') {
+  console.log((await import('./cost.ts')).costTable());
+  process.exit();
+}
 const unknown = positionals.find((name) => !PARTS.includes(name));
 if (unknown !== undefined) throw new Error(`There is no part ${unknown}. See --help.`);
 prepare();

@@ -13,14 +13,15 @@
 //    marked; (d) W was refused for certain, so that nobody acknowledged it; (e) the operation descends from the version that
 //    W would have replaced, and W is not among its writes. Those are its last ones without a gap, so that W did not take
 //    effect; and its request has ended, since the lease is longer; or (f) the last attempt wrote W with another change type,
-//    for which there is another entry.
+//    for which there is another entry. Each of these stays true: an entry without S may be removed by whoever knows it, even
+//    if another instance has taken the entry over.
 // 4. Whoever dies, the entry stays, its lease runs out, and the timer of any instance takes it over (deliverDue.ts).
 import type { Change, ListenToChange } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { FindSubscriptions } from './activeSubscriptions.ts';
 import type { Backlogs } from './backlog.ts';
 import { type Delivery, FIRST_PAUSES_MS, LEASE_MS } from './delivery.ts';
-import type { NotifiedChange, OutboxRepository, StoredEntry } from './outboxEntry.ts';
+import { createEntryIds, type NotifiedChange, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
 import { isAbout, isLive, mayBeLive, type StoredSubscription } from './subscription.ts';
 
 /**
@@ -40,6 +41,8 @@ export function createOutbox({
   readonly delivery: Pick<Delivery, 'deliver' | 'keepFor'>;
   readonly now?: (() => number) | undefined;
 }): ListenToChange {
+  const newId = createEntryIds();
+
   return (tenant, operationId, writeId) => {
     const created: Created[] = [];
     let last: Attempt | undefined;
@@ -58,7 +61,7 @@ export function createOutbox({
         const notified = { operationId, writeId, changeType, replaces };
         const content = { kind: 'change', ...notified, subscriptions: missing } as const;
         // An id of its own: when the response to an earlier attempt was lost, there may be an entry of the same write.
-        const entry = { id: crypto.randomUUID(), tenant, createdAt: new Date(now()), attempts: 0, content };
+        const entry = { id: newId(), tenant, createdAt: new Date(now()), attempts: 0, content };
         const stored = await entries.create(entry, new Date(now() + LEASE_MS), signal);
         if (stored) created.push({ stored, ids: missing, notified });
       },

@@ -50,7 +50,10 @@ export interface OutboxRepository {
   /** Replaces an entry; undefined when another instance did before, or it is gone. */
   replace(stored: StoredEntry, changes: EntryChanges, signal: AbortSignal): Promise<StoredEntry | undefined>;
 
-  /** Removes an entry unless another instance has changed it. */
+  /**
+   * Removes an entry. That of a lifecycle notification, whose id may be used again, stays if another instance has changed it;
+   * that of a change only ever loses subscriptions, so that whoever has none left to notify may remove it.
+   */
   remove(stored: StoredEntry, signal: AbortSignal): Promise<void>;
 
   /**
@@ -63,6 +66,23 @@ export interface OutboxRepository {
     from: string | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly entries: readonly StoredEntry[]; readonly next: string | undefined }>;
+}
+
+/** After how many entries their partition changes. */
+const SAME_PARTITION = 500;
+
+/**
+ * Makes ids of entries. Many in a row have the same first two digits, which are their partition, so that they can be created
+ * and removed together.
+ */
+export function createEntryIds(): () => string {
+  let made = 0;
+  let partition = '';
+  return () => {
+    const id = crypto.randomUUID();
+    if (made++ % SAME_PARTITION === 0) partition = id.slice(0, 2);
+    return partition + id.slice(2);
+  };
 }
 
 /** Ids by their first two hexadecimal digits, which are random: from `least` on, and below `below`. */

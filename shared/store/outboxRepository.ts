@@ -5,6 +5,7 @@ import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
 import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { date, json } from './columns.ts';
+import { createRowGroups } from './rowGroups.ts';
 import { connectTable } from './table.ts';
 
 /** The partitions of the outbox, 256 of them, are outside of the key range of every tenant's operations. */
@@ -51,11 +52,12 @@ const outboxRow = z.object({
 /** Stores the outbox in the table of the operations. */
 export function createOutboxRepository(settings: TablesSettings): OutboxRepository {
   const table = connectTable(settings);
+  const groups = createRowGroups(table);
   const damagedRows = metrics.getMeter(SCOPE).createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
 
   return {
     async create(entry, dueAt, signal) {
-      const etag = await table.create(toRow(entry, dueAt), signal);
+      const etag = await (entry.content.kind === 'change' ? groups : table).create(toRow(entry, dueAt), signal);
       return etag === undefined ? undefined : { entry, dueAt, etag };
     },
 
@@ -66,7 +68,8 @@ export function createOutboxRepository(settings: TablesSettings): OutboxReposito
     },
 
     async remove({ entry, etag }, signal) {
-      await table.remove(keysOf(entry.id), etag, signal);
+      const keys = keysOf(entry.id);
+      await (entry.content.kind === 'change' ? groups.remove(keys, signal) : table.remove(keys, etag, signal));
     },
 
     async listDue(at, { least = '', below }, from, signal) {

@@ -1,4 +1,4 @@
-import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
+import { RestError, TableClient, type TableServiceClientOptions, type TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
 import { untilAborted, withDeadline } from '../bounds.ts';
 import { ServiceError } from '../serviceError.ts';
@@ -53,8 +53,20 @@ export interface Table {
   /** Removes a row; false when it has another ETag than `etag` (`*`: any) or does not exist. */
   remove(keys: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
 
+  /**
+   * Creates and removes rows of one partition, at most 100: all of them, whatever the ETags of those to remove, or none.
+   *
+   * @returns the ETags of those that were created; undefined when the store refuses one of the rows
+   */
+  transact(changes: readonly RowChange[]): Promise<readonly (string | undefined)[] | undefined>;
+
   /** Reads a page of rows; an empty one when there is no table. */
   query(query: Query, signal: AbortSignal): Promise<Page>;
+}
+
+export interface RowChange {
+  readonly change: 'create' | 'delete';
+  readonly row: Keys;
 }
 
 /** Connects to a table of Azure Table Storage, Azurite, or Azure Cosmos DB for Table. */
@@ -67,12 +79,12 @@ export function connectTable(settings: TablesSettings): Table {
 
   return {
     get: ({ partitionKey, rowKey }, signal, select) =>
-      call(signal, [404], (options) =>
+      callStore(signal, [404], (options) =>
         reading.getEntity(partitionKey, rowKey, { ...options, ...(select && { queryOptions: { select } }) }),
       ),
 
     async create(row, signal) {
-      const created = await call(signal, [409], async (options) => {
+      const created = await callStore(signal, [409], async (options) => {
         try {
           return await writing.createEntity(row, options);
         } catch (error) {
@@ -85,14 +97,14 @@ export function connectTable(settings: TablesSettings): Table {
     },
 
     async replace(row, etag, signal) {
-      const replaced = await call(signal, [404, 412], (options) =>
+      const replaced = await callStore(signal, [404, 412], (options) =>
         writing.updateEntity(row, 'Replace', { ...options, etag }),
       );
       return replaced && etagOf(replaced);
     },
 
     async putAll(rows, signal) {
-      await call(signal, [], (options) =>
+      await callStore(signal, [], (options) =>
         writing.submitTransaction(
           rows.map((row) => ['upsert', row, 'Replace']),
           options,
@@ -101,17 +113,26 @@ export function connectTable(settings: TablesSettings): Table {
     },
 
     async merge(columns, etag, signal) {
-      const merged = await call(signal, [404, 412], (options) =>
+      const merged = await callStore(signal, [404, 412], (options) =>
         writing.updateEntity(columns, 'Merge', { ...options, etag }),
       );
       return merged && etagOf(merged);
     },
 
     async remove({ partitionKey, rowKey }, etag, signal) {
-      const removed = await call(signal, [404, 412], (options) =>
+      const removed = await callStore(signal, [404, 412], (options) =>
         writing.deleteEntity(partitionKey, rowKey, { ...options, etag }),
       );
       return removed !== undefined;
+    },
+
+    async transact(changes) {
+      const actions = changes.map(({ change, row }): TransactionAction => [change, row]);
+      const never = new AbortController().signal;
+      const done = await callStore(never, [400, 404, 409, 412, 413], (options) =>
+        writing.submitTransaction(actions, options),
+      );
+      return done?.subResponses.map(({ etag }) => etag);
     },
 
     async query({ filter, select, from, top = LARGEST_PAGE }, signal) {
@@ -122,7 +143,7 @@ export function connectTable(settings: TablesSettings): Table {
           .byPage({ maxPageSize: top, ...(from !== undefined && { continuationToken: from }) });
         return (await pages.next()).value;
       };
-      const page = await call(signal, [404], read, QUERY_DEADLINE_MS);
+      const page = await callStore(signal, [404], read, QUERY_DEADLINE_MS);
       return { rows: page ?? [], next: page?.continuationToken };
     },
   };
@@ -161,7 +182,7 @@ const asciiBodies: NonNullable<TableServiceClientOptions['additionalPolicies']>[
 const toEscape = (codeUnit: string) => `\\u${codeUnit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** Runs one call of the store within its deadline and the request's; undefined when it fails with one of `statuses`. */
-async function call<Result>(
+export async function callStore<Result>(
   signal: AbortSignal,
   statuses: readonly number[],
   run: (options: { abortSignal: AbortSignal }) => Promise<Result>,
@@ -180,8 +201,8 @@ async function call<Result>(
 const hasStatus = (error: unknown, ...statuses: number[]) =>
   error instanceof RestError && error.statusCode !== undefined && statuses.includes(error.statusCode);
 
-/** The names of errors that mean a deadline that has passed, or a managed identity that gives no token. */
-const TRANSIENT = ['AbortError', 'TimeoutError', 'CredentialUnavailableError', 'AuthenticationRequiredError'];
+/** The names of errors that mean a deadline that has passed. */
+const TRANSIENT = ['AbortError', 'TimeoutError'];
 
 /** Whether a failure of the store, of the network or of the managed identity may be over at the next attempt. */
 function isTransient(error: unknown) {

@@ -78,7 +78,7 @@ export function memoryOutbox({ pageSize = 1000 } = {}) {
       return stored;
     },
     async remove({ entry, etag: known }) {
-      if (rows.get(entry.id)?.etag === known) rows.delete(entry.id);
+      if (entry.content.kind === 'change' || rows.get(entry.id)?.etag === known) rows.delete(entry.id);
     },
     listDue: async (at, { least = '', below = '~' }, from = '') => {
       const found = [...rows.values()]

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { costTable } from '../../bench/cost.ts';
 import { wireErrors } from '../../shared/odata/errorResponse.ts';
 import { propertyNames } from '../../shared/operation/playPromptOperation.ts';
 import { settingNames } from '../../shared/settings.ts';
@@ -24,6 +25,10 @@ function anchorsOf(page: string) {
 describe.each(pages)('%s', (page) => {
   const prose = textOf(page).replace(/^```[\s\S]*?^```$/gm, '');
   const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
+
+  test('the table of costs is as computed', () => {
+    expect(textOf('docs/cost.md')).toContain(`\n${costTable()}\n`);
+  });
 
   test('has links that resolve', () => {
     for (const link of links.filter((each) => !/^https?:/.test(each))) {

@@ -269,16 +269,20 @@ describe('an entry', () => {
     expect(await counted()).toEqual([{ value: 1, attributes: { result: 'retried', cause: failure.cause } }]);
   });
 
-  test('is not touched by an instance whose lease another one has taken over', async () => {
-    const { postpone, finish, keepFor, entries } = deliveryTo();
-    await entries.create(changeEntry({ subscriptions: ['a', 'b'] }), leased, signal);
-    const stale = entries.only();
-    const taken = await entries.replace(stale, { dueAt: leased }, signal);
-    await postpone(stale, BUSY);
-    await finish(stale);
-    for (const left of [['a'], []]) await keepFor(stale, left);
-    expect(entries.only()).toEqual(taken);
-  });
+  test.each([lifecycle, changeEntry({ subscriptions: ['a', 'b'] })])(
+    'is not changed by an instance whose lease another one has taken over: $content.kind',
+    async (entry) => {
+      const { postpone, finish, keepFor, entries } = deliveryTo();
+      await entries.create(entry, leased, signal);
+      const stale = entries.only();
+      const taken = await entries.replace(stale, { dueAt: leased }, signal);
+      await postpone(stale, { cause: 'timeout', retryAfterMs: 0 });
+      await keepFor(stale, ['a']);
+      expect(entries.all()).toEqual([taken]);
+      await finish(stale);
+      expect(entries.all()).toEqual(entry === lifecycle ? [taken] : []);
+    },
+  );
 
   test('is kept for the subscriptions that are left, and removed when there is none', async () => {
     const { keepFor, entries } = deliveryTo();

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
+import { createEntryIds, lifecycleEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { aSubscription, lifecycleEntryOf } from '../../support/notifications.ts';
 
 const subscription = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
@@ -27,4 +27,12 @@ test('each hour has a missed of its own, so that none is lost to an earlier one'
   ];
   const [first, ...others] = times.map((time) => lifecycleEntryOf(subscription, 'missed', new Date(time)).id);
   expect(others.map((id) => id === first)).toEqual([true, false, false]);
+});
+
+test('entries of an instance share a partition, which changes', () => {
+  const ids = Array.from({ length: 5000 }, createEntryIds());
+  expect(new Set(ids).size).toBe(5000);
+  const partitions = ids.map((id) => id.slice(0, 2));
+  expect(new Set(partitions.slice(0, 500)).size).toBe(1);
+  expect(new Set(partitions).size).toBeGreaterThan(2);
 });

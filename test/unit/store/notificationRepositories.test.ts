@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { WaitingChange } from '../../../shared/notifications/backlog.ts';
-import type { OutboxEntry } from '../../../shared/notifications/outboxEntry.ts';
+import { createEntryIds, type OutboxEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../../shared/notifications/resource.ts';
 import type { Subscription } from '../../../shared/notifications/subscription.ts';
 import { createBacklogRepository } from '../../../shared/store/backlogRepository.ts';
@@ -199,17 +199,57 @@ describe('an entry of the outbox', () => {
     expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual([whole]);
   });
 
-  test('is created once, and taken over by one of several', async () => {
-    const repository = createOutboxRepository(settings());
-    const entry = changeEntry();
-    const stored = await repository.create(entry, new Date(0), signal);
-    if (!stored) throw new Error('It was not created.');
-    expect(await repository.create(entry, new Date(0), signal)).toBeUndefined();
-    const take = () => repository.replace(stored, { dueAt: new Date(60_000) }, signal);
-    const taken = (await Promise.all([take(), take(), take()])).filter((each) => each !== undefined);
-    expect(taken).toHaveLength(1);
-    await repository.remove(stored, signal);
-    expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual(taken);
+  const lifecycle = { kind: 'lifecycle', lifecycleEvent: 'missed', subscriptionId: 's' } as const;
+
+  test.each<OutboxEntry>([changeEntry(), { ...changeEntry(), content: lifecycle }])(
+    'is created once, and taken over by one of several: $content.kind',
+    async (entry) => {
+      const repository = createOutboxRepository(settings());
+      const stored = await repository.create(entry, new Date(0), signal);
+      if (!stored) throw new Error('It was not created.');
+      expect(await repository.create(entry, new Date(0), signal)).toBeUndefined();
+      const take = () => repository.replace(stored, { dueAt: new Date(60_000) }, signal);
+      const taken = (await Promise.all([take(), take(), take()])).filter((each) => each !== undefined);
+      expect(taken).toHaveLength(1);
+      await repository.remove(stored, signal);
+      const left = entry.content.kind === 'change' ? [] : taken;
+      expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual(left);
+    },
+  );
+
+  test('shares requests with others, and one that exists already does not keep them from being created', async () => {
+    const table = newTableName();
+    const proxy = await startFaultProxy();
+    try {
+      const repository = createOutboxRepository(settings(table, proxy.port));
+      const [newId, dueAt] = [createEntryIds(), new Date(0)];
+      const create = (ids: readonly string[]) =>
+        Promise.all(ids.map((id) => repository.create({ ...changeEntry(), id }, dueAt, signal)));
+      const count = async (work: () => Promise<unknown>) => {
+        const before = proxy.requests.length;
+        await work();
+        return proxy.requests.length - before;
+      };
+      const ids = Array.from({ length: 150 }, newId);
+      const [exists = '', ...others] = ids;
+      await create([exists]);
+      // The first one at once, a transaction of 100, and one of what came after it.
+      expect(await count(() => create(others))).toBe(3);
+      const { entries: all } = await repository.listDue(LATER, {}, undefined, signal);
+      expect(all.map(({ entry }) => entry.id).toSorted()).toEqual(ids.toSorted());
+      expect(await count(() => Promise.all(all.map((each) => repository.remove(each, signal))))).toBe(2);
+
+      const again = [newId(), exists, newId(), exists];
+      await create([exists]);
+      expect((await create(again)).map((stored) => stored?.entry.id)).toEqual([
+        again[0],
+        undefined,
+        again[2],
+        undefined,
+      ]);
+    } finally {
+      await proxy.close();
+    }
   });
 });
 
