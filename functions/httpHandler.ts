@@ -85,9 +85,9 @@ export function toHttpHandler({ name, template, find }: Route, publicUrl?: strin
     return tracer.startActiveSpan(name, {}, parentOf(request, context), async (span) => {
       let status = 500;
       try {
-        const { pathname, search } = new URL(url);
-        const known = publicUrl === undefined ? url : publicUrl + pathname + search;
-        const incoming = { requestId, method, url: new URL(known), headers, params, body };
+        const asSeen = new URL(url);
+        const known = publicUrl === undefined ? asSeen : new URL(publicUrl + asSeen.pathname + asSeen.search);
+        const incoming = { requestId, method, url: known, headers, params, body };
         const response = await withDeadline(REQUEST_DEADLINE_MS, (deadline) =>
           respond(find, incoming, deadline, context),
         );

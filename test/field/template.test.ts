@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { readSettings, settingNames } from '../../shared/settings.ts';
 import { bicepPath, type Infrastructure, type Resource, startBicep } from '../support/bicep.ts';
-import { loadLanguageService, queriesIn } from '../support/kusto.ts';
+import { loadLanguageService, queriesIn } from './kusto/languageService.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const AUDIENCE = '22222222-2222-4222-8222-222222222222';

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { runInNewContext } from 'node:vm';
 import * as z from 'zod';
+import { installPackages } from '../../../local/installPackages.ts';
 
 /** Columns of the tables: https://learn.microsoft.com/azure/azure-monitor/reference/tables-category */
 const ofTelemetry = `TimeGenerated: datetime, OperationName: string, OperationId: string, ParentId: string, Properties: dynamic,
@@ -23,8 +24,9 @@ const TABLES = {
 /** What a query returns, by column, and what is wrong with it. */
 export type Analyze = (query: string) => { readonly columns: readonly string[]; readonly faults: readonly string[] };
 
-/** Loads the language service: a script for browsers, whose collections are those of .NET. */
+/** Installs and loads the language service: a script for browsers, whose collections are those of .NET. */
 export function loadLanguageService(): Analyze {
+  installPackages('test/field/kusto');
   const { resolve } = createRequire(import.meta.url);
   const scripts = ['bridge.min.js', 'Kusto.Language.Bridge.min.js'].map((file) =>
     readFileSync(resolve(`@kusto/language-service-next/${file}`), 'utf8'),
