@@ -16,3 +16,14 @@ export function hasDotnet(untested: string): boolean {
   console.warn(sentence);
   return false;
 }
+
+/**
+ * Compiles a program of one file into a folder.
+ *
+ * @throws Error with what the compiler printed when it does not compile
+ */
+export function compile(file: string, folder: string): void {
+  const options = ['--output', folder, '--disable-build-servers', '--nologo', '--verbosity', 'quiet'];
+  const { status, stdout, stderr } = spawnSync('dotnet', ['build', file, ...options], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} does not compile:\n${stdout}${stderr}`);
+}

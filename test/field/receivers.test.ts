@@ -1,11 +1,11 @@
 // Receivers of notifications in web frameworks, with their own parsers of bodies. About half a minute.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { installPackages } from '../../local/installPackages.ts';
 import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
-import { hasDotnet } from './dotnet.ts';
+import { compile, hasDotnet } from './dotnet.ts';
 
 const FOLDER = 'test/field/receivers';
 const ASPNET = 'dist/field/aspnet';
@@ -16,17 +16,12 @@ const running: ChildProcess[] = [];
 let service: TestService;
 beforeAll(async () => {
   installPackages(FOLDER);
-  if (isDotnetThere) {
-    const options = ['--output', ASPNET, '--nologo', '--verbosity', 'quiet'];
-    spawnSync('dotnet', ['build', '--disable-build-servers', `${FOLDER}/aspnet.cs`, ...options], {
-      stdio: ['ignore', 2, 2],
-    });
-  }
+  if (isDotnetThere) compile(`${FOLDER}/aspnet.cs`, ASPNET);
   service = await startService({ AZURITE_LOCATION: folder.path });
 }, 120_000);
 afterAll(async () => {
   for (const receiver of running) receiver.kill();
-  await service.end('SIGINT');
+  await service?.end('SIGINT');
   folder.remove();
 });
 
