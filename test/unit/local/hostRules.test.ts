@@ -5,22 +5,14 @@ import { headersOf, isSendable, refusalOf, urlOf } from '../../../local/hostRule
 /** A request as Node.js parses it: acceptable unless `parts` differ. */
 const aRequest = (parts: Partial<IncomingMessage> = {}) =>
   ({
-    method: 'GET',
-    url: '/',
-    httpVersion: '1.1',
-    headers: { host: 'a' },
-    rawHeaders: [],
+    ...{ method: 'GET', url: '/', httpVersion: '1.1', headers: { host: 'a' }, rawHeaders: [] },
     ...parts,
   }) as IncomingMessage;
 
-describe('a response header', () => {
-  test.each(['caf\u00e9', '\u20ac', 'a\r\nb', '\u007f'])('is refused with anything but visible ASCII: %j', (value) => {
+test('a response header is visible ASCII', () => {
+  for (const value of ['caf\u00e9', '\u20ac', 'a\r\nb', '\u007f'])
     expect(isSendable({ 'x-ok': 'ok', 'x-other': value })).toBe(false);
-  });
-
-  test.each(['', 'a b', 'a\tb', 'W/"1"'])('is sent otherwise: %j', (value) => {
-    expect(isSendable({ 'x-other': value })).toBe(true);
-  });
+  for (const value of ['', 'a b', 'a\tb', 'W/"1"']) expect(isSendable({ 'x-other': value })).toBe(true);
 });
 
 describe('a request', () => {
@@ -46,15 +38,11 @@ describe('a request', () => {
     expect(urlOf(aRequest(), 'http')?.href).toBe('http://a/');
   });
 
-  test.each(['file:///etc/passwd', 'ftp://a/', '*', 'http://b/', 'http://c@a/', 'a:80'])(
-    'has no URL by the target "%s"',
-    (url) => {
+  test('has a URL by a target of its own host alone', () => {
+    for (const url of ['file:///etc/passwd', 'ftp://a/', '*', 'http://b/', 'http://c@a/', 'a:80'])
       expect(urlOf(aRequest({ url }), 'http')).toBeUndefined();
-    },
-  );
-
-  test.each(['/v1.0', 'http://a/v1.0', 'https://A/v1.0'])('has a URL by the target "%s"', (url) => {
-    expect(urlOf(aRequest({ url }), 'http')?.pathname).toBe('/v1.0');
+    for (const url of ['/v1.0', 'http://a/v1.0', 'https://A/v1.0'])
+      expect(urlOf(aRequest({ url }), 'http')?.pathname).toBe('/v1.0');
   });
 
   test('has its headers decoded as UTF-8', () => {
