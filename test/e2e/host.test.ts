@@ -4,21 +4,16 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ADMIN_KEY, newFolder, startService, type TestService, testHost } from '../support/service.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ADMIN_KEY, testHost } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
 type Headers = Readonly<Record<string, string | readonly string[]>>;
 
-const folder = newFolder();
-let service: TestService;
+const service = useService({ RETENTION_DAYS: '30' });
 let json: Headers;
-beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path, RETENTION_DAYS: '30' });
+beforeAll(() => {
   json = { Authorization: `Bearer ${service.facts.token}`, 'Content-Type': 'application/json' };
-}, 150_000);
-afterAll(async () => {
-  await service.end('SIGINT');
-  folder.remove();
 });
 
 /** Sends a request with headers in UTF-8, and returns the response. */
@@ -42,19 +37,13 @@ const patch = (id: string, headers: Headers, body: string) =>
 const sized = (body: string) => ({ 'Content-Length': String(Buffer.byteLength(body)) });
 const errorOf = ({ body }: { readonly body: string }) => JSON.parse(body).error;
 
-describe('a body in chunks', () => {
+test('a body in chunks is dropped, from a batch too, and the app responds with 411 and the remedy', async () => {
   const chunked = { 'Transfer-Encoding': 'chunked' };
-
-  test('is dropped, and the app responds with 411 and the remedy', async () => {
-    const response = await patch('chunks', chunked, '{"status":"Running"}');
-    expect([response.status, errorOf(response).code]).toEqual([411, 'LengthRequired']);
-    expect(errorOf(response).message).toMatch(/Content-Length.*LoadIntoBufferAsync.*StringContent/);
-  });
-
-  test('is dropped from a batch too', async () => {
-    const response = await send('POST', '/v1.0/$batch', { ...json, ...chunked }, '{"requests":[]}');
-    expect(response.status).toBe(411);
-  });
+  const response = await patch('chunks', chunked, '{"status":"Running"}');
+  expect([response.status, errorOf(response).code]).toEqual([411, 'LengthRequired']);
+  expect(errorOf(response).message).toMatch(/Content-Length.*LoadIntoBufferAsync.*StringContent/);
+  const batch = await send('POST', '/v1.0/$batch', { ...json, ...chunked }, '{"requests":[]}');
+  expect(batch.status).toBe(411);
 });
 
 describe('a header', () => {
@@ -117,15 +106,11 @@ describe('the limits of the host', () => {
     expect((await send('GET', '/v1.0', { 'x-other': 'x'.repeat(33_000) })).status).toBe(431);
   });
 
-  test('a body above FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is a bare 500', async () => {
-    const body = 'x'.repeat(2 * 1024 * 1024 + 1);
-    const response = await patch('large', sized(body), body);
-    expect([response.status, response.body]).toEqual([500, '']);
-  });
-
-  test('a body below it is refused by the app', async () => {
-    const body = 'x'.repeat(1024 * 1024);
-    const response = await patch('large', sized(body), body);
+  test('a body above FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is a bare 500; one below it is refused by the app', async () => {
+    const above = 'x'.repeat(2 * 1024 * 1024 + 1);
+    expect(await patch('large', sized(above), above)).toMatchObject({ status: 500, body: '' });
+    const below = 'x'.repeat(1024 * 1024);
+    const response = await patch('large', sized(below), below);
     expect([response.status, errorOf(response).code]).toEqual([413, 'RequestEntityTooLarge']);
   });
 });
@@ -154,14 +139,9 @@ describe('a path', () => {
     expect([response.status, errorOf(response).code]).toEqual([400, 'BadRequest']);
   });
 
-  test('with %00 is a bare 400', async () => {
-    const response = await send('GET', `${ENTITIES}/a%00`, json);
-    expect([response.status, response.body]).toEqual([400, '']);
-  });
-
-  test("that begins with two slashes is the host's own 404", async () => {
-    const response = await send('GET', `/${ENTITIES}/a`, json);
-    expect([response.status, response.body]).toEqual([404, '']);
+  test("with %00 is a bare 400, and one that begins with two slashes the host's own 404", async () => {
+    expect(await send('GET', `${ENTITIES}/a%00`, json)).toMatchObject({ status: 400, body: '' });
+    expect(await send('GET', `/${ENTITIES}/a`, json)).toMatchObject({ status: 404, body: '' });
   });
 });
 
