@@ -5,24 +5,18 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { environmentFor, startReceiver, type TestReceiver } from '../support/receiver.ts';
-import { newFolder, startService, type TestService } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
 const run = promisify(execFile);
 
-const folder = newFolder();
-let service: TestService;
+const service = useService();
 let receiver: TestReceiver;
 let receiverUrl = '';
 beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path });
   receiver = startReceiver(service);
   receiverUrl = await receiver.printed(/(?<=at )http:.*(?=\/$)/m);
 });
-afterAll(async () => {
-  await receiver?.stop();
-  await service?.end('SIGINT');
-  folder.remove();
-});
+afterAll(() => receiver?.stop());
 
 interface Example {
   readonly command: string;

@@ -5,28 +5,19 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ADMIN_KEY, newFolder, startService, type TestService, testHost } from '../support/service.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ADMIN_KEY, testHost } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { useService } from '../support/useService.ts';
 
 type Headers = Record<string, string | string[]>;
 
 const BODY_LIMIT = 1_114_112;
-const folder = newFolder();
-let service: TestService;
+// Only on Flex Consumption the host believes what a front end says of a request.
+const service = useService({ RETENTION_DAYS: '30', WEBSITE_SKU: 'FlexConsumption' });
 let json: Headers;
-beforeAll(async () => {
-  service = await startService({
-    AZURITE_LOCATION: folder.path,
-    RETENTION_DAYS: '30',
-    // Only there the host believes what a front end says of a request.
-    WEBSITE_SKU: 'FlexConsumption',
-  });
+beforeAll(() => {
   json = { Authorization: `Bearer ${service.facts.token}`, 'Content-Type': 'application/json' };
-});
-afterAll(async () => {
-  await service.end('SIGINT');
-  folder.remove();
 });
 
 /** Sends a request, and returns the response. */

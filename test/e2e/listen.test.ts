@@ -2,19 +2,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { environmentFor, startReceiver } from '../support/receiver.ts';
 import { newFolder, patch, send, startService, type TestService, testHost } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
-const folder = newFolder();
-let service: TestService;
-beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path });
-});
-afterAll(async () => {
-  await service?.end('SIGINT');
-  folder.remove();
-});
+const service = useService();
 
 test('the printed command subscribes, each change is printed, and an interrupt stops the receiver', async () => {
   const receiver = startReceiver(service);
@@ -127,9 +120,7 @@ test('a port that cannot be used is refused in one sentence', async () => {
   const taken = new URL(service.facts.baseUrl).port;
   const run = (port: string) =>
     promisify(execFile)(process.execPath, ['local/listen.ts', '--port', port], { env: environmentFor(service) });
-  await expect(run(taken)).rejects.toMatchObject({
-    code: 1,
-    stderr: `Port ${taken} is in use. Set --port to another one.\n`,
-  });
+  const stderr = `Port ${taken} is in use. Set --port to another one.\n`;
+  await expect(run(taken)).rejects.toMatchObject({ code: 1, stderr });
   await expect(run('x')).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('--port must be a port') });
 });

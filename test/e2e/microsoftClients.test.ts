@@ -1,21 +1,12 @@
 // Microsoft's own client libraries, unmodified, against `npm start -- --https`. They refuse plain http.
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import * as z from 'zod';
 import { PlayPromptClient } from '../../client/index.ts';
 import { runClient } from '../support/microsoft/report.ts';
-import { newFolder, startService, type TestService } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
-const folder = newFolder();
-let service: TestService;
-beforeAll(async () => {
-  const env = { AZURITE_LOCATION: folder.path, KEYS_LOCATION: folder.path };
-  service = await startService(env, ['--host', 'embedded', '--https']);
-});
-afterAll(async () => {
-  await service.end('SIGINT');
-  folder.remove();
-});
+const service = useService({}, ['--host', 'embedded', '--https']);
 
 const entity = z.record(z.string(), z.unknown());
 const subscribed = z.object({

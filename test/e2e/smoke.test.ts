@@ -2,28 +2,24 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { close, listen } from '../../local/loopback.ts';
-import { newFolder, startService, type TestService } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
-const folder = newFolder();
-let service: TestService;
-beforeAll(async () => {
-  service = await startService({ AZURITE_LOCATION: folder.path });
-});
-afterAll(async () => {
-  await service.end('SIGTERM');
-  folder.remove();
-});
+const service = useService();
 
 const run = (address: string, token = service.facts.token ?? '', ...options: string[]) =>
   promisify(execFile)(process.execPath, ['--import', './local/preflight.js', 'infra/smoke.ts', ...options, address], {
     env: { ...process.env, TOKEN: token },
   });
 
-test('a service that works passes', async () => {
-  const address = service.facts.baseUrl.replace(/\/$/, '');
+test('a service that works passes; without a token less of it is seen, and only if that was asked for', async () => {
+  const address = service.facts.baseUrl;
   expect((await run(address)).stdout).toBe(`${address} works.\n`);
+  const { stdout } = await run(address, '', '--without-token');
+  expect(stdout).toBe(`${address} works, as far as it can be seen without a token.\n`);
+  await expect(run(address, '')).rejects.toThrow('The variable TOKEN has no access token');
+  await expect(run(address, 'a.b.c')).rejects.toThrow('PATCH: 401 instead of 200');
 });
 
 test('one that does not is named, with the expected status', async () => {
@@ -34,15 +30,4 @@ test('one that does not is named, with the expected status', async () => {
   } finally {
     await close(server);
   }
-});
-
-test('without a token it says that it has seen less, and only if it was asked to', async () => {
-  const address = service.facts.baseUrl.replace(/\/$/, '');
-  const { stdout } = await run(address, '', '--without-token');
-  expect(stdout).toBe(`${address} works, as far as it can be seen without a token.\n`);
-  await expect(run(address, '')).rejects.toThrow('The variable TOKEN has no access token');
-});
-
-test('a token that is not valid is noticed', async () => {
-  await expect(run(service.facts.baseUrl.replace(/\/$/, ''), 'a.b.c')).rejects.toThrow('PATCH: 401 instead of 200');
 });

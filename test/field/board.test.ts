@@ -9,7 +9,8 @@ import * as z from 'zod';
 import { close, listen } from '../../local/loopback.ts';
 import { accessibilityFaults, isTooWide, launch, openPage } from '../support/browser.ts';
 import { describeInChromium } from '../support/describeInChromium.ts';
-import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
+import { patch, send } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
 /** The resource of a subscription, which is text and no markup. */
 const HOSTILE = `playPromptOperation?$filter=clientContext eq '<img src=x onerror="document.title=1">'`;
@@ -23,14 +24,12 @@ describeInChromium('the board', () => {
     if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
     return response.writeHead(pathname === '/good' ? 202 : 500).end();
   });
-  const folder = newFolder();
-  let service: TestService;
+  const service = useService({ PAGES: 'board', NOTIFICATION_HOSTS: '127.0.0.1' });
   let browser: Browser;
   let opened: Awaited<ReturnType<typeof openPage>> | undefined;
   beforeAll(async () => {
     const receiverUrl = `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}`;
-    const env = { AZURITE_LOCATION: folder.path, PAGES: 'board', NOTIFICATION_HOSTS: '127.0.0.1' };
-    [service, browser] = await Promise.all([startService(env), launch()]);
+    browser = await launch();
     const subscriptions = [
       { resource: 'playPromptOperation/notified', notificationUrl: `${receiverUrl}/good?code=key-of-the-receiver` },
       { resource: 'playPromptOperation/notified', notificationUrl: `${receiverUrl}/bad` },
@@ -53,9 +52,7 @@ describeInChromium('the board', () => {
   });
   afterAll(async () => {
     await browser?.close();
-    await service?.end('SIGINT');
     await close(receiver);
-    folder.remove();
   });
   afterEach(async () => {
     await opened?.page.context().close();
@@ -209,9 +206,7 @@ describeInChromium('the board', () => {
     await find(page, '');
     expect(await page.locator('#apart').isVisible()).toBe(false);
 
-    const filtered = page.waitForRequest(
-      (request) => request.url().includes('Failed') && !request.url().includes('count'),
-    );
+    const filtered = page.waitForRequest((one) => one.url().includes('Failed') && !one.url().includes('count'));
     const button = page.getByRole('button', { name: /^Failed/ });
     await button.click();
     await filtered;
@@ -315,14 +310,11 @@ describeInChromium('the board', () => {
     const row = rowOf(page, 'hostile');
     expect(await row.locator('.open .end').innerText()).toBe(clientContext.slice(-10));
     expect(await openerOf(page, 'hostile').getAttribute('title')).toBe(clientContext);
-    const heights = await page.evaluate(
-      `[...document.querySelectorAll('#rows tr')].map(({ offsetHeight }) => offsetHeight)`,
-    );
-    expect(Math.max(...z.array(z.number()).parse(heights))).toBeLessThanOrEqual(36);
+    const height = 'Math.max(...[...document.querySelectorAll("#rows tr")].map(({ offsetHeight }) => offsetHeight))';
+    expect(await page.evaluate(height)).toBeLessThanOrEqual(36);
     await openerOf(page, 'hostile').click();
-    for (const text of [clientContext, message]) {
+    for (const text of [clientContext, message])
       expect(await page.locator('#properties').getByText(text, { exact: true }).count()).toBe(1);
-    }
     expect(await row.locator('.results').isVisible()).toBe(true);
     await page.getByRole('button', { name: 'Copy the id hostile' }).click();
     await page.getByRole('status').filter({ hasText: 'Copied' }).waitFor();
@@ -461,11 +453,10 @@ describeInChromium('the board', () => {
     expect(hash(page)).toBe('#tab=subscriptions');
     expect(rows).toHaveLength(3);
     expect(rows.join()).not.toContain('key-of-the-receiver');
-    expect(
-      rows.filter((row) => /^playPromptOperation\/notified\s+created to .*\/bad\s+status 500 /.test(row)),
-    ).toHaveLength(1);
-    expect(rows.filter((row) => /\/good\s+delivered /.test(row))).toHaveLength(1);
-    expect(rows.filter((row) => row.includes(HOSTILE) && row.includes('none yet'))).toHaveLength(1);
+    const failed = rows.filter((row) => /^playPromptOperation\/notified\s+created to .*\/bad\s+status 500 /.test(row));
+    const delivered = rows.filter((row) => /\/good\s+delivered /.test(row));
+    const fresh = rows.filter((row) => row.includes(HOSTILE) && row.includes('none yet'));
+    expect([failed.length, delivered.length, fresh.length]).toEqual([1, 1, 1]);
     expect(await page.title()).not.toBe('1');
 
     // Without the feature, or for a token of no application, there is no tab.
@@ -483,9 +474,8 @@ describeInChromium('the board', () => {
     await signIn(page);
     await page.getByText('This command creates the first one:').waitFor();
     const command = await page.locator('#command').innerText();
-    const { stdout } = await promisify(execFile)('sh', ['-c', command], {
-      env: { ...process.env, TOKEN: service.facts.token ?? '' },
-    });
+    const env = { ...process.env, TOKEN: service.facts.token ?? '' };
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { env });
     expect(JSON.parse(stdout)).toMatchObject({ id: 'prompt-1', clientContext: 'call 7', status: 'Running' });
   });
 

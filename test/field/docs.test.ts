@@ -4,21 +4,17 @@ import type { Browser } from 'playwright-core';
 import { isTooWide, launch, openPage } from '../support/browser.ts';
 import { describeInChromium } from '../support/describeInChromium.ts';
 import { startReceiver } from '../support/receiver.ts';
-import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
+import { patch, send } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
 describeInChromium('the page of the API', () => {
-  const folder = newFolder();
-  let service: TestService;
+  const service = useService({}, ['--app', '.']);
   let browser: Browser;
   beforeAll(async () => {
-    [service, browser] = await Promise.all([startService({ AZURITE_LOCATION: folder.path }, ['--app', '.']), launch()]);
+    browser = await launch();
     await patch(service, { id: 'first', status: 'Running' });
   });
-  afterAll(async () => {
-    await browser?.close();
-    await service?.end('SIGINT');
-    folder.remove();
-  });
+  afterAll(() => browser?.close());
 
   const open = (width: number, colorScheme: 'light' | 'dark') =>
     openPage(browser, `${service.facts.baseUrl}/docs`, { viewport: { width, height: 900 }, colorScheme });

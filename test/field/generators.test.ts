@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { installPackages } from '../../local/installPackages.ts';
 import { close, listen } from '../../local/loopback.ts';
-import { newFolder, send, startService, type TestService } from '../support/service.ts';
+import { send } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 import { hasDotnet } from './dotnet.ts';
 
 const FOLDER = 'test/field/generators';
@@ -18,16 +19,14 @@ const DOCUMENT_30 = `${GENERATED}/openapi30.json`;
 const isDotnetThere = hasDotnet('What Kiota and NSwag generate');
 const typescript = ['openapiTypescript', 'orval', 'heyApi', ...(isDotnetThere ? ['kiota'] : [])];
 
-const folder = newFolder();
+const service = useService();
 const receiver = createServer((request, response) => {
   const token = new URL(request.url ?? '', 'http://receiver').searchParams.get('validationToken') ?? '';
   response.setHeader('Content-Type', 'text/plain').end(token);
 });
-let service: TestService;
 let notificationUrl: string;
 beforeAll(async () => {
   installPackages(FOLDER);
-  service = await startService({ AZURITE_LOCATION: folder.path });
   notificationUrl = `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}/`;
   rmSync(GENERATED, { recursive: true, force: true });
   mkdirSync(GENERATED);
@@ -36,11 +35,7 @@ beforeAll(async () => {
   if (isDotnetThere) await run('dotnet', 'restore', PROJECT, '--verbosity', 'quiet');
   await Promise.all([buildTypescript(), ...(isDotnetThere ? [buildCsharp()] : [])]);
 }, 300_000);
-afterAll(async () => {
-  await service.end('SIGINT');
-  await close(receiver);
-  folder.remove();
-});
+afterAll(() => close(receiver));
 
 async function buildTypescript() {
   await Promise.all([

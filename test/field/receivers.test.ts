@@ -4,25 +4,22 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { installPackages } from '../../local/installPackages.ts';
-import { newFolder, patch, send, startService, type TestService } from '../support/service.ts';
+import { patch, send } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 import { compile, hasDotnet } from './dotnet.ts';
 
 const FOLDER = 'test/field/receivers';
 const ASPNET = 'dist/field/aspnet';
 
 const isDotnetThere = hasDotnet('ASP.NET Core as a receiver');
-const folder = newFolder();
+const service = useService();
 const running: ChildProcess[] = [];
-let service: TestService;
-beforeAll(async () => {
+beforeAll(() => {
   installPackages(FOLDER);
   if (isDotnetThere) compile(`${FOLDER}/aspnet.cs`, ASPNET);
-  service = await startService({ AZURITE_LOCATION: folder.path });
 }, 120_000);
-afterAll(async () => {
+afterAll(() => {
   for (const receiver of running) receiver.kill();
-  await service?.end('SIGINT');
-  folder.remove();
 });
 
 /** Starts a receiver, which prints the port and then the body of each request, as lines of JSON. */

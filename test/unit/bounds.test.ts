@@ -62,41 +62,30 @@ function streamOf(sizes: readonly number[]) {
   return { stream, asked };
 }
 
-test('no stream is no bytes', async () => {
-  expect(await readBounded(null, 0)).toEqual(Buffer.alloc(0));
+test.each([
+  ['empty', [], 0],
+  ['shorter than the limit', [2, 1], 4],
+  ['as long as the limit', [2, 1, 1], 4],
+  ['as long as the limit, with empty chunks', [0, 4, 0], 4],
+])('a stream that is %s is read to its end, in order', async (_title, sizes, limit) => {
+  const { stream, asked } = streamOf(sizes);
+  const bytes = await readBounded(stream, limit);
+  expect([...(bytes ?? [])]).toEqual(sizes.flatMap((size, index) => Array(size).fill(index)));
+  expect(asked).toEqual({ pulls: sizes.length + 1, cancelled: false });
+  expect(await readBounded(null, limit)).toEqual(Buffer.alloc(0));
 });
 
-describe('a stream that is not longer than the limit is read to its end, in order', () => {
-  test.each([
-    ['empty', [], 0],
-    ['shorter', [2, 1], 4],
-    ['as long as the limit', [2, 1, 1], 4],
-    ['as long as the limit, with empty chunks', [0, 4, 0], 4],
-  ])('%s', async (_title, sizes, limit) => {
-    const { stream, asked } = streamOf(sizes);
-    const bytes = await readBounded(stream, limit);
-    expect([...(bytes ?? [])]).toEqual(sizes.flatMap((size, index) => Array(size).fill(index)));
-    expect(asked).toEqual({ pulls: sizes.length + 1, cancelled: false });
-  });
-});
-
-describe('a stream that is longer than the limit is given up at once and cancelled', () => {
-  test.each([
-    ['in its first chunk', [5, 1, 1], 4, 1],
-    ['in a later chunk', [2, 2, 1, 1, 1], 4, 3],
-    ['with no byte allowed', [1, 1], 0, 1],
-  ])('%s', async (_title, sizes, limit, pulls) => {
-    const { stream, asked } = streamOf(sizes);
-    expect(await readBounded(stream, limit)).toBeUndefined();
-    expect(asked).toEqual({ pulls, cancelled: true });
-  });
+test.each([
+  ['in its first chunk', [5, 1, 1], 4, 1],
+  ['in a later chunk', [2, 2, 1, 1, 1], 4, 3],
+  ['with no byte allowed', [1, 1], 0, 1],
+])('a stream that is longer than the limit %s is given up and cancelled', async (_title, sizes, limit, pulls) => {
+  const { stream, asked } = streamOf(sizes);
+  expect(await readBounded(stream, limit)).toBeUndefined();
+  expect(asked).toEqual({ pulls, cancelled: true });
 });
 
 test('a stream that fails rejects with its error', async () => {
-  const stream = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      controller.error(new Error('the connection broke'));
-    },
-  });
+  const stream = new ReadableStream({ pull: (controller) => controller.error(new Error('the connection broke')) });
   await expect(readBounded(stream, 4)).rejects.toThrow('the connection broke');
 });

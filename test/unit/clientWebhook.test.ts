@@ -110,16 +110,14 @@ describe('a notification', () => {
 });
 
 describe('nothing is called', () => {
-  test.each([
-    ['another clientState', 'another'],
-    ['none', null],
-    ['a longer one', `${CLIENT_STATE} `],
-    ['the beginning of it', CLIENT_STATE.slice(0, -1)],
-  ])('when one of the notifications has %s', async (_, clientState) => {
-    const { statusOf, calls } = webhook();
-    expect(await statusOf(bodyOf(update, { ...deleted, clientState }))).toBe(403);
-    expect(calls).toEqual([]);
-  });
+  test.each(['another', null, `${CLIENT_STATE} `, CLIENT_STATE.slice(0, -1)])(
+    'when one of the notifications has the clientState %j',
+    async (clientState) => {
+      const { statusOf, calls } = webhook();
+      expect(await statusOf(bodyOf(update, { ...deleted, clientState }))).toBe(403);
+      expect(calls).toEqual([]);
+    },
+  );
 
   test('unless clientState is equal, for any value', async () => {
     const texts = fc.string({ unit: 'grapheme', minLength: 1 });

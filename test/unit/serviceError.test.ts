@@ -21,48 +21,37 @@ function faultsOf(count: number, target = 'a', text = 'is wrong') {
   return faults;
 }
 
-describe('an error', () => {
-  test('has its reason, and what else is given', () => {
-    const cause = new Error('inside');
-    const error = new ServiceError('methodNotAllowed', 'Use GET.', { details: [one], allow: ['GET'], cause });
-    expect({ ...error }).toEqual({ name: 'ServiceError', reason: 'methodNotAllowed', details: [one], allow: ['GET'] });
-    expect([error.message, error.cause]).toEqual(['Use GET.', cause]);
-  });
+test('an error has its reason, and what else is given', () => {
+  const cause = new Error('inside');
+  const error = new ServiceError('methodNotAllowed', 'Use GET.', { details: [one], allow: ['GET'], cause });
+  expect({ ...error }).toEqual({ name: 'ServiceError', reason: 'methodNotAllowed', details: [one], allow: ['GET'] });
+  expect([error.message, error.cause]).toEqual(['Use GET.', cause]);
+  const plain = new ServiceError('notFound');
+  expect({ ...plain }).toEqual({ name: 'ServiceError', reason: 'notFound', details: [], allow: [] });
+  expect('cause' in plain).toBe(false);
+});
 
-  test('has no details, methods or cause unless they are given', () => {
-    const error = new ServiceError('notFound');
-    expect({ ...error }).toEqual({ name: 'ServiceError', reason: 'notFound', details: [], allow: [] });
-    expect('cause' in error).toBe(false);
-  });
-
-  test.each<[ErrorReason, boolean, boolean]>([
-    ['internal', true, false],
-    ['unavailable', true, true],
-    ['conflict', false, false],
-  ])('%s is a failure of the service: %s; may be over at the next attempt: %s', (reason, isFailure, mayPass) => {
-    const error = new ServiceError(reason, 'why');
-    expect([error.isFailure, isUnavailable(error)]).toEqual([isFailure, mayPass]);
-  });
-
-  test("that is not the service's own is not known to pass", () => {
-    expect([isUnavailable({ reason: 'unavailable' }), isUnavailable(null)]).toEqual([false, false]);
-  });
+test('an error may be a failure of the service, which may be over at the next attempt', () => {
+  const reasons: ErrorReason[] = ['internal', 'unavailable', 'conflict'];
+  const errors = reasons.map((reason) => new ServiceError(reason, 'why'));
+  expect(errors.map(({ isFailure }) => isFailure)).toEqual([true, true, false]);
+  expect(errors.map(isUnavailable)).toEqual([false, true, false]);
+  expect([isUnavailable({ reason: 'unavailable' }), isUnavailable(null)]).toEqual([false, false]);
 });
 
 describe('the error of a request with faults', () => {
-  test('is the text of the only one', () => {
+  test('is the text of the only one, which may call its target by another name', () => {
     const error = { reason: 'invalidRequest', message: 'a is wrong.', details: [one] };
     expect(invalidRequest('InvalidValue', 'a', 'is wrong')).toMatchObject(error);
     expect(() => faultsOf(1).throwIfAny()).toThrow(expect.objectContaining(error));
+    expect(() => faultsOf(0).throwIfAny()).not.toThrow();
+    const details = [{ target: 'id', message: 'The id is wrong.' }];
+    expect(invalidRequest('InvalidValue', 'id', 'is wrong', 'The id')).toMatchObject({ details });
   });
 
   test('counts several, and names each', () => {
     const message = 'The request has 2 faults; details names each.';
     expect(faultsOf(2).toError()).toMatchObject({ reason: 'invalidRequest', message, details: [one, one] });
-  });
-
-  test('is not thrown without any', () => {
-    expect(() => faultsOf(0).throwIfAny()).not.toThrow();
   });
 
   test(`names ${MAX_DETAILS}, and the number of the others`, () => {
@@ -103,12 +92,6 @@ describe('the error of a request with faults', () => {
     expect(namedOf(12 * 1024 - 100, 100)).toEqual([12 * 1024 - 100, 100]);
     expect(namedOf(12 * 1024 - 100, 101, 100)).toEqual([12 * 1024 - 100]);
     expect(namedOf(100, 12 * 1024, 100)).toEqual([100]);
-  });
-
-  test('may call its target by another name', () => {
-    expect(invalidRequest('InvalidValue', 'id', 'is wrong', 'The id')).toMatchObject({
-      details: [{ target: 'id', message: 'The id is wrong.' }],
-    });
   });
 });
 

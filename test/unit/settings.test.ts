@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { readSettings, type Settings } from '../../shared/settings.ts';
+import { readSettings, type Settings, settingNames } from '../../shared/settings.ts';
 import { TENANT } from '../support/operations.ts';
 
 const OTHER = 'abcdef01-2345-4678-9abc-def012345678';
 const PERSONAL = '9188040d-6c67-4c5b-b112-36a304b66dad';
 const SECRET = 'c2VjcmV0LW9mLXRoZS1zdG9yZQ==';
+const ACCOUNT = `AccountName=a;AccountKey=${SECRET}`;
 
 const valid = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'api://a', TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
 const { TABLES_CONNECTION: _connection, ...withoutTables } = valid;
@@ -22,10 +23,9 @@ function complaints(env: Readonly<Record<string, string | undefined>>): [name: s
   return [];
 }
 
-const refusedNames = (env: Readonly<Record<string, string | undefined>>) => complaints(env).map(([name]) => name);
-
-test('what is not set has the default', () => {
-  expect(readSettings(valid)).toEqual({
+test('what is not set, or empty, has the default; what is no setting of the service is passed over', () => {
+  const defaults = readSettings(valid);
+  expect(defaults).toEqual({
     auth: {
       authority: 'https://login.microsoftonline.com',
       tenants: [TENANT],
@@ -35,37 +35,15 @@ test('what is not set has the default', () => {
       v1Issuer: 'https://sts.windows.net/{tenantid}/',
       algorithms: ['RS256'],
     },
-    tables: {
-      name: 'playPromptOperations',
-      connection: 'UseDevelopmentStorage=true',
-      endpoint: undefined,
-      managedIdentityClientId: undefined,
-    },
+    tables: { name: 'playPromptOperations', connection: 'UseDevelopmentStorage=true' },
     keepsFinalStatus: false,
-    retention: { days: undefined },
+    retention: {},
     pages: [],
     notifications: { hosts: [] },
-    telemetry: {
-      serviceName: 'playpromptoperation',
-      applicationInsights: undefined,
-      identity: undefined,
-      otlpEndpoint: undefined,
-      otlpProtocol: 'http/protobuf',
-    },
+    telemetry: { serviceName: 'playpromptoperation', otlpProtocol: 'http/protobuf' },
   });
-});
-
-test('what is empty counts as not set', () => {
-  const empty = {
-    ...{ AUTH_AUTHORITY: '', AUTH_APP_ROLES: '', AUTH_SCOPES: '', AUTH_V1_ISSUER: '', AUTH_ALGORITHMS: '' },
-    ...{ TABLES_ENDPOINT: '', TABLES_NAME: '', RETENTION_DAYS: '', OTEL_EXPORTER_OTLP_ENDPOINT: '' },
-    ...{ APPLICATIONINSIGHTS_CONNECTION_STRING: '', APPLICATIONINSIGHTS_AUTHENTICATION_STRING: '' },
-  };
-  expect(readSettings({ ...valid, ...empty })).toEqual(readSettings(valid));
-});
-
-test('what is no setting of the service is passed over', () => {
-  expect(readSettings({ ...valid, PATH: '/bin', AUTH_BYPASS: 'true' })).toEqual(readSettings(valid));
+  const empty = Object.fromEntries(settingNames.map((name) => [name, '']));
+  expect(readSettings({ ...empty, ...valid, PATH: '/bin', AUTH_BYPASS: 'true' })).toEqual(defaults);
 });
 
 describe('a good value is taken', () => {
@@ -76,14 +54,13 @@ describe('a good value is taken', () => {
   const insights = ({ telemetry }: Settings) => telemetry.applicationInsights;
   const identity = ({ telemetry }: Settings) => telemetry.identity;
 
-  test.each<[name: string, value: string, read: (settings: Settings) => unknown, expected?: unknown]>([
+  test.each<readonly [name: string, value: string, read: (settings: Settings) => unknown, expected?: unknown]>([
     ['AUTH_AUTHORITY', 'https://login.example', authority],
     ['AUTH_AUTHORITY', 'https://login.example/', authority, 'https://login.example'],
     ['AUTH_AUTHORITY', 'https://login.example/path//', authority, 'https://login.example/path'],
-    ['AUTH_AUTHORITY', 'http://localhost:7072', authority],
-    ['AUTH_AUTHORITY', 'http://127.0.0.1:7072', authority],
-    ['AUTH_AUTHORITY', 'http://127.1.2.3', authority],
-    ['AUTH_AUTHORITY', 'http://[::1]:7072', authority],
+    ...['http://localhost:7072', 'http://127.0.0.1:7072', 'http://127.1.2.3', 'http://[::1]:7072'].map(
+      (value) => ['AUTH_AUTHORITY', value, authority] as const,
+    ),
     ['AUTH_TENANTS', ` ${TENANT} , ${OTHER},`, tenants, [TENANT, OTHER]],
     ['AUTH_TENANTS', OTHER.toUpperCase(), tenants, [OTHER]],
     ['AUTH_AUDIENCES', 'api://a , b,,', ({ auth }) => auth.audiences, ['api://a', 'b']],
@@ -101,9 +78,10 @@ describe('a good value is taken', () => {
     ['TABLES_CONNECTION', `AccountName=a;AccountKey=${SECRET};TableEndpoint=https://a.example:443/`, connection],
     [
       'TABLES_CONNECTION',
-      `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${SECRET};TableEndpoint=http://127.0.0.1:10002/a;`,
+      `DefaultEndpointsProtocol=http;${ACCOUNT};TableEndpoint=http://127.0.0.1:10002/a;`,
       connection,
     ],
+    ['TABLES_CONNECTION', ' AccountName = a ; AccountKey = b== ', connection],
     ['TABLES_CONNECTION', 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x%3D', connection],
     ['KEEP_FINAL_STATUS', 'True', ({ keepsFinalStatus }) => keepsFinalStatus, true],
     ['KEEP_FINAL_STATUS', 'false', ({ keepsFinalStatus }) => keepsFinalStatus, false],
@@ -141,47 +119,36 @@ const badAddresses = [
 ];
 
 describe('a bad value is refused, by the name of the setting and what it got', () => {
-  test.each([
-    ...badAddresses.map((value) => ['AUTH_AUTHORITY', value]),
-    ['AUTH_TENANTS', 'contoso.example'],
-    ['AUTH_TENANTS', 'common'],
-    ['AUTH_TENANTS', `${TENANT},common`],
-    ['AUTH_TENANTS', `${TENANT};${OTHER}`],
-    ['AUTH_TENANTS', TENANT.slice(1)],
-    ['AUTH_TENANTS', ' , '],
-    ['AUTH_TENANTS', PERSONAL],
-    ['AUTH_TENANTS', `${TENANT}, ${PERSONAL.toUpperCase()}`],
-    ['AUTH_AUDIENCES', ','],
-    ['AUTH_APP_ROLES', ' , '],
-    ['AUTH_SCOPES', ','],
-    ['AUTH_V1_ISSUER', 'sts.windows.net'],
-    ['AUTH_V1_ISSUER', 'http://sts.windows.net/{tenantid}/'],
-    ['AUTH_ALGORITHMS', 'none'],
-    ['AUTH_ALGORITHMS', 'HS256'],
-    ['AUTH_ALGORITHMS', 'RS256,HS512'],
-    ['AUTH_ALGORITHMS', 'rs256'],
-    ['AUTH_ALGORITHMS', ','],
-    ['TABLES_NAME', 'ab'],
-    ['TABLES_NAME', 'a'.repeat(64)],
-    ['TABLES_NAME', '1abc'],
-    ['TABLES_NAME', 'play-prompt'],
-    ['TABLES_NAME', 'abc\n'],
-    ['TABLES_NAME', 'Tables'],
-    ...['yes', '1'].map((value) => ['KEEP_FINAL_STATUS', value]),
-    ...['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'].map((value) => ['RETENTION_DAYS', value]),
-    ...['true', 'board;docs', 'Board', ','].map((value) => ['PAGES', value]),
-    ['AZURE_CLIENT_ID', 'my-identity'],
-    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
-    ...['collector:4318', 'ftp://collector', 'x'].map((value) => ['OTEL_EXPORTER_OTLP_ENDPOINT', value]),
-    ...['AAD', `ClientId=${OTHER}`, 'Authorization=AAD;ClientId=x', 'Authorization=AAD;Key=x'].map((value) => [
-      'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',
-      value,
-    ]),
-  ])('%s %j', (name, value) => {
-    const found = complaints({ ...valid, [name]: value });
-    expect(new Set(found.map(([refused]) => refused))).toEqual(new Set([name]));
-    expect(found[0]?.[1]).toContain(JSON.stringify(value));
-  });
+  const bad: Readonly<Record<string, readonly string[]>> = {
+    AUTH_AUTHORITY: badAddresses,
+    AUTH_TENANTS: [
+      ...['contoso.example', 'common', `${TENANT},common`, `${TENANT};${OTHER}`, TENANT.slice(1), ' , ', PERSONAL],
+      `${TENANT}, ${PERSONAL.toUpperCase()}`,
+    ],
+    AUTH_AUDIENCES: [','],
+    AUTH_APP_ROLES: [' , '],
+    AUTH_SCOPES: [','],
+    AUTH_V1_ISSUER: ['sts.windows.net', 'http://sts.windows.net/{tenantid}/'],
+    AUTH_ALGORITHMS: ['none', 'HS256', 'RS256,HS512', 'rs256', ','],
+    TABLES_NAME: ['ab', 'a'.repeat(64), '1abc', 'play-prompt', 'abc\n', 'Tables'],
+    KEEP_FINAL_STATUS: ['yes', '1'],
+    RETENTION_DAYS: ['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'],
+    PAGES: ['true', 'board;docs', 'Board', ','],
+    AZURE_CLIENT_ID: ['my-identity'],
+    OTEL_EXPORTER_OTLP_PROTOCOL: ['grpc'],
+    OTEL_EXPORTER_OTLP_ENDPOINT: ['collector:4318', 'ftp://collector', 'x'],
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: [
+      ...['AAD', `ClientId=${OTHER}`, 'Authorization=AAD;ClientId=x', 'Authorization=AAD;Key=x'],
+    ],
+  };
+  test.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value])))(
+    '%s %j',
+    (name = '', value = '') => {
+      const found = complaints({ ...valid, [name]: value });
+      expect(new Set(found.map(([refused]) => refused))).toEqual(new Set([name]));
+      expect(found[0]?.[1]).toContain(JSON.stringify(value));
+    },
+  );
 
   test.each([...badAddresses, 'http://127.0.0.1:10002', 'http://localhost'])('TABLES_ENDPOINT %j', (value) => {
     const found = complaints({ ...withoutTables, TABLES_ENDPOINT: value });
@@ -191,37 +158,25 @@ describe('a bad value is refused, by the name of the setting and what it got', (
   });
 });
 
-test('a bad APPLICATIONINSIGHTS_CONNECTION_STRING is refused, and not repeated', () => {
-  const name = 'APPLICATIONINSIGHTS_CONNECTION_STRING';
-  const found = complaints({ ...valid, [name]: `InstrumentationKey=${SECRET}` });
-  expect(found.map(([refused]) => refused)).toEqual([name]);
-  expect(found[0]?.[1]).toMatch(/InstrumentationKey/);
-  expect(found[0]?.[1]).not.toContain(SECRET);
-});
-
-describe('TABLES_CONNECTION', () => {
+describe('a connection string', () => {
   test.each([
-    SECRET,
-    `AccountKey=${SECRET}`,
-    `AccountName=${SECRET};AccountKey=`,
-    `AccountName=;AccountKey=${SECRET}`,
-    `UseDevelopmentStorage=false;AccountKey=${SECRET}`,
-    `SharedAccessSignature=${SECRET}`,
-    `TableEndpoint=https://a.example;AccountKey=${SECRET}`,
-    `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${SECRET}`,
-    `AccountName=a;AccountKey=${SECRET};TableEndpoint=http://a.example`,
-    `AccountName=a;AccountKey=${SECRET};TableEndpoint=a.example`,
-    `TableEndpoint=http://a.example;SharedAccessSignature=${SECRET}`,
-  ])('is refused, and never repeated: %s', (value) => {
-    const found = complaints({ ...valid, TABLES_CONNECTION: value });
-    expect(found.map(([name]) => name)).toEqual(['TABLES_CONNECTION']);
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', `InstrumentationKey=${SECRET}`],
+    ...[
+      ...[SECRET, `AccountKey=${SECRET}`, `AccountName=${SECRET};AccountKey=`, `AccountName=;AccountKey=${SECRET}`],
+      ...[`UseDevelopmentStorage=false;AccountKey=${SECRET}`, `SharedAccessSignature=${SECRET}`],
+      ...[`TableEndpoint=https://a.example;AccountKey=${SECRET}`, `DefaultEndpointsProtocol=http;${ACCOUNT}`],
+      ...[`${ACCOUNT};TableEndpoint=http://a.example`, `${ACCOUNT};TableEndpoint=a.example`],
+      `TableEndpoint=http://a.example;SharedAccessSignature=${SECRET}`,
+    ].map((value) => ['TABLES_CONNECTION', value]),
+  ])('that is bad is refused, and never repeated: %s %s', (name = '', value = '') => {
+    const found = complaints({ ...valid, [name]: value });
+    expect(found.map(([refused]) => refused)).toEqual([name]);
     expect(found[0]?.[1]).not.toContain(SECRET);
   });
 
   test('that is good is not repeated either, when another setting is bad', () => {
-    const connection = `AccountName=a;AccountKey=${SECRET}`;
     for (const bad of [{ AUTH_TENANTS: 'x' }, { TABLES_NAME: '-' }, { TABLES_ENDPOINT: 'https://a.example' }]) {
-      const found = complaints({ ...valid, TABLES_CONNECTION: connection, ...bad });
+      const found = complaints({ ...valid, TABLES_CONNECTION: ACCOUNT, ...bad });
       expect(found).toHaveLength(1);
       expect(found[0]?.[1]).not.toContain(SECRET);
     }
@@ -237,34 +192,18 @@ describe('TABLES_CONNECTION', () => {
   });
 });
 
-describe('all faults are reported at once', () => {
-  test('each setting by its name', () => {
-    const bad = {
-      AUTH_AUTHORITY: 'x',
-      AUTH_TENANTS: 'x',
-      AUTH_AUDIENCES: ',',
-      AUTH_APP_ROLES: ',',
-      AUTH_SCOPES: ',',
-      AUTH_V1_ISSUER: 'x',
-      AUTH_ALGORITHMS: 'x',
-      TABLES_CONNECTION: 'x',
-      TABLES_NAME: '-',
-    };
-    expect(new Set(refusedNames(bad))).toEqual(new Set(Object.keys(bad)));
-  });
-
-  test.each(['AUTH_TENANTS', 'AUTH_AUDIENCES'])('%s is required', (name) => {
-    const found = complaints({ ...valid, [name]: undefined });
-    expect(found.map(([refused]) => refused)).toEqual([name]);
-    expect(found[0]?.[1]).toContain('required');
-  });
-
-  test('all that is required, where nothing is set', () => {
-    const message = complaints({}).map(([, complaint]) => complaint);
-    expect(message.join('\n')).toMatch(/AUTH_TENANTS/);
-    expect(message.join('\n')).toMatch(/AUTH_AUDIENCES/);
-    expect(message.join('\n')).toMatch(/TABLES_CONNECTION.*TABLES_ENDPOINT/);
-  });
+test('all faults are reported at once, each setting by its name, under a line that introduces them', () => {
+  const bad = {
+    ...{ AUTH_AUTHORITY: 'x', AUTH_TENANTS: 'x', AUTH_AUDIENCES: ',', AUTH_APP_ROLES: ',', AUTH_SCOPES: ',' },
+    ...{ AUTH_V1_ISSUER: 'x', AUTH_ALGORITHMS: 'x', TABLES_CONNECTION: 'x', TABLES_NAME: '-' },
+  };
+  expect(new Set(complaints(bad).map(([name]) => name))).toEqual(new Set(Object.keys(bad)));
+  const required = ['AUTH_TENANTS', 'AUTH_AUDIENCES'].map((name) => [name, expect.stringContaining('required')]);
+  const oneOf = ['TABLES_CONNECTION', expect.stringContaining('TABLES_ENDPOINT')];
+  expect(complaints({})).toEqual([...required, oneOf]);
+  for (const name of ['AUTH_TENANTS', 'AUTH_AUDIENCES'])
+    expect(complaints({ ...valid, [name]: undefined })).toEqual([[name, expect.stringContaining('required')]]);
+  expect(() => readSettings({})).toThrow(/^The service cannot start:\n {2}AUTH_TENANTS /);
 });
 
 describe('local.settings.sample.json', () => {
@@ -342,33 +281,12 @@ describe('a message names what is expected and what was found', () => {
   ])('%j', (env, complaint) => {
     expect(() => readSettings(env)).toThrow(complaint);
   });
-
-  test('under a line that introduces them', () => {
-    expect(() => readSettings({})).toThrow(/^The service cannot start:\n {2}AUTH_TENANTS /);
-  });
-
-  test('a connection string may have spaces around its parts', () => {
-    const connection = ' AccountName = a ; AccountKey = b== ';
-    expect(readSettings({ ...valid, TABLES_CONNECTION: connection }).tables.connection).toBe(connection);
-  });
 });
 
-describe('NOTIFICATION_HOSTS', () => {
+test('NOTIFICATION_HOSTS are host names, names below a host, and addresses', () => {
   const hostsOf = (value: string) => readSettings({ ...valid, NOTIFICATION_HOSTS: value }).notifications.hosts;
-
-  test('are host names, names below a host, and addresses', () => {
-    expect(hostsOf('Bot.Example.com, *.example.org,127.0.0.1,[::1]')).toEqual([
-      'bot.example.com',
-      '*.example.org',
-      '127.0.0.1',
-      '[::1]',
-    ]);
-  });
-
-  test.each(['https://bot.example', 'bot.example/x', 'bot.example:8443', '*', '*.', '*.*.example', 'a b', '127.1'])(
-    '%s is none',
-    (value) => {
-      expect(() => hostsOf(value)).toThrow('NOTIFICATION_HOSTS must be');
-    },
-  );
+  const good = ['bot.example.com', '*.example.org', '127.0.0.1', '[::1]'];
+  expect(hostsOf('Bot.Example.com, *.example.org,127.0.0.1,[::1]')).toEqual(good);
+  const others = ['https://bot.example', 'bot.example/x', 'bot.example:8443', '*', '*.', '*.*.example', 'a b', '127.1'];
+  for (const value of others) expect(() => hostsOf(value)).toThrow('NOTIFICATION_HOSTS must be');
 });

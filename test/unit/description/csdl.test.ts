@@ -28,11 +28,6 @@ test.each([ON, OFF])('odata-csdl converts the XML to exactly the JSON that is se
   expect(messages).toEqual([]);
 });
 
-test('odata-csdl sees a difference', () => {
-  const xml = toCsdlXml(ON).replace('MaxLength="256"', 'MaxLength="255"');
-  expect(xml2json(xml, { strict: true, messages: [] })).not.toEqual(json);
-});
-
 test('odata-openapi converts it to the addresses and methods that are served', () => {
   const messages: unknown[] = [];
   const { paths } = z
@@ -62,13 +57,8 @@ describe('the model', () => {
   const object = z.record(z.string(), z.unknown());
   const types = z.object({ 'microsoft.graph': z.record(z.string(), object) }).parse(json)['microsoft.graph'];
   const inherited = [types.entity, types.commsOperation, types.playPromptOperation];
-  const declared = z
-    .record(z.string(), object)
-    .parse(
-      Object.fromEntries(
-        inherited.flatMap((type) => Object.entries(type ?? {}).filter(([name]) => !name.startsWith('$'))),
-      ),
-    );
+  const all = inherited.flatMap((type) => Object.entries(type ?? {}).filter(([name]) => !name.startsWith('$')));
+  const declared = z.record(z.string(), object).parse(Object.fromEntries(all));
 
   test('has each property of the resource, in its order, and null where that may be', () => {
     expect(Object.keys(declared)).toEqual(propertyNames);

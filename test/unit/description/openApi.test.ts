@@ -76,17 +76,9 @@ describe('the body of an update', () => {
       fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 1 }) }, text);
     const int32 = orNot(fc.oneof(fc.integer(), fc.constantFrom(0.5, 1.0, -0, 2 ** 31, -(2 ** 31) - 1)));
     const types = fc.constantFrom('microsoft.graph.playPromptOperation', '#microsoft.graph.resultInfo', '#a');
-    const resultInfo = fc.record(
-      {
-        '@odata.type': orNot(fc.constantFrom('#microsoft.graph.resultInfo', 'microsoft.graph.resultInfo')),
-        'code@odata.type': types,
-        code: int32,
-        subcode: int32,
-        message: orNot(fc.option(text)),
-        other: text,
-      },
-      { requiredKeys: [] },
-    );
+    const ownType = orNot(fc.constantFrom('#microsoft.graph.resultInfo', 'microsoft.graph.resultInfo'));
+    const result = { '@odata.type': ownType, 'code@odata.type': types, code: int32, subcode: int32, other: text };
+    const resultInfo = fc.record({ ...result, message: orNot(fc.option(text)) }, { requiredKeys: [] });
     const members = {
       '@odata.type': types,
       '@odata.etag': text,
@@ -139,15 +131,10 @@ describe('the body of an update', () => {
     expect([isNamed(body), accepts(() => validatePatch(body, undefined, TENANT))]).toEqual([false, true]);
   });
 
-  test.each([
-    ['of more UTF-16 code units than code points', '\u{1F600}'.repeat(129)],
-    ['with NUL', '\0'],
-    ['with a lone surrogate', '\ud800'],
-  ])('cannot be refused by its schema for text %s', (_title, clientContext) => {
-    expect([isNamed({ clientContext }), accepts(() => validatePatch({ clientContext }, undefined, TENANT))]).toEqual([
-      true,
-      false,
-    ]);
+  // More UTF-16 code units than code points, NUL, and a lone surrogate.
+  test.each(['\u{1F600}'.repeat(129), '\0', '\ud800'])('cannot be refused by its schema for %j', (clientContext) => {
+    const isAccepted = accepts(() => validatePatch({ clientContext }, undefined, TENANT));
+    expect([isNamed({ clientContext }), isAccepted]).toEqual([true, false]);
   });
 });
 
@@ -171,11 +158,8 @@ describe('the body of a batch', () => {
   const good = fc.record({ id: fc.uuid(), method: fc.constantFrom('get', 'PATCH'), url: fc.webPath() });
 
   test('is accepted by its schema if the service accepts it', async () => {
-    const batches = fc.array(fc.oneof({ weight: 20, arbitrary: good }, request), {
-      minLength: 1,
-      maxLength: 21,
-      size: 'max',
-    });
+    const one = fc.oneof({ weight: 20, arbitrary: good }, request);
+    const batches = fc.array(one, { minLength: 1, maxLength: 21, size: 'max' });
     await fc.assert(
       fc.property(batches, (requests) => {
         fc.pre(accepts(() => validateBatch({ requests })));
@@ -186,14 +170,10 @@ describe('the body of a batch', () => {
   });
 
   test('is refused by its schema for as many as the service refuses', () => {
-    for (const [count, isRefused] of [
-      [0, true],
-      [1, false],
-      [20, false],
-      [21, true],
-    ] as const) {
+    for (const count of [0, 1, 20, 21]) {
       const requests = Array.from({ length: count }, (_, n) => ({ id: `${n}`, method: 'GET', url: '/' }));
-      expect([isBatch({ requests }), accepts(() => validateBatch({ requests }))]).toEqual([!isRefused, !isRefused]);
+      expect(isBatch({ requests })).toBe(accepts(() => validateBatch({ requests })));
+      expect(isBatch({ requests })).toBe(count === 1 || count === 20);
     }
   });
 });

@@ -36,38 +36,22 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
   });
 
   test('answers each with its media type', async () => {
-    const types: Record<string, RegExp> = {
-      html: /^text\/html; charset=utf-8$/,
-      css: /^text\/css; charset=utf-8$/,
-      js: /^text\/javascript; charset=utf-8$/,
-      svg: /^image\/svg\+xml$/,
-    };
+    const types: Readonly<Record<string, string>> = { html: 'text/html', css: 'text/css', js: 'text/javascript' };
     for (const [file, path] of Object.entries(page.files)) {
       const { status, headers, body } = await get(page, file);
-      expect(status).toBe(200);
-      expect(headers.get('content-type')).toMatch(types[path.replace(/.*\./, '')] ?? /never/);
+      const text = types[path.replace(/.*\./, '')];
+      const type = text === undefined ? 'image/svg+xml' : `${text}; charset=utf-8`;
+      expect([path, status, headers.get('content-type')]).toEqual([path, 200, type]);
       expect(body).not.toBe('');
     }
   });
 
   test('may run its own scripts only, call this service only, and not be framed', async () => {
     const { headers } = await get(page);
-    const policy = new Map(
-      (headers.get('content-security-policy') ?? '').split('; ').map((directive): [string, string] => {
-        const [name = '', ...sources] = directive.split(' ');
-        return [name, sources.join(' ')];
-      }),
-    );
-    expect(Object.fromEntries(policy)).toEqual({
-      'default-src': "'none'",
-      'script-src': "'self'",
-      'style-src': "'self'",
-      'img-src': expect.stringMatching(/^'self'(?: data:)?$/),
-      'connect-src': "'self'",
-      'base-uri': "'none'",
-      'form-action': "'none'",
-      'frame-ancestors': "'none'",
-    });
+    const policy = (headers.get('content-security-policy') ?? '').replace("img-src 'self' data:", "img-src 'self'");
+    const own = ['script-src', 'style-src', 'img-src', 'connect-src'].map((name) => `${name} 'self'`);
+    const none = ['default-src', 'base-uri', 'form-action', 'frame-ancestors'].map((name) => `${name} 'none'`);
+    expect(policy.split('; ').sort()).toEqual([...own, ...none].sort());
     expect(headers.get('referrer-policy')).toBe('no-referrer');
   });
 
@@ -86,34 +70,23 @@ test('a page links to the others that are served, and to none else', async () =>
   expect(await bodyOf(pagesByName.board)).not.toMatch(/<nav|<!--/);
 });
 
-describe('a page gets a token itself', () => {
-  const issuerAt = (authority: string) => {
+test('a page gets a token itself from an issuer of this machine, and from no other', async () => {
+  const issuerAt = (AUTH_AUTHORITY: string) => {
     const required = {
       AUTH_TENANTS: TENANT,
       AUTH_AUDIENCES: 'api://a"b',
       TABLES_CONNECTION: 'UseDevelopmentStorage=true',
     };
-    return localIssuer(readSettings({ ...required, AUTH_AUTHORITY: authority }).auth);
+    return localIssuer(readSettings({ ...required, AUTH_AUTHORITY }).auth);
   };
-
-  test.each(['http://127.0.0.1:7072', 'https://localhost:7072'])(
-    'from an issuer of this machine: %s',
-    async (authority) => {
-      const { headers, body } = await get(pagesByName.board, undefined, issuerAt(authority));
-      expect(headers.get('content-security-policy')).toContain(`connect-src 'self' ${authority};`);
-      const endpoint = `${authority}/${TENANT}/oauth2/v2.0/token`;
-      expect(body).toContain(
-        `<meta name="local-issuer" content="${endpoint}" data-scope="api%3A%2F%2Fa%22b%2F.default" />`,
-      );
-    },
-  );
-
-  test.each(['https://login.microsoftonline.com', 'https://127.0.0.1.example.com'])(
-    'from no other: %s',
-    (authority) => {
-      expect(issuerAt(authority)).toBeUndefined();
-    },
-  );
+  for (const authority of ['http://127.0.0.1:7072', 'https://localhost:7072']) {
+    const { headers, body } = await get(pagesByName.board, undefined, issuerAt(authority));
+    expect(headers.get('content-security-policy')).toContain(`connect-src 'self' ${authority};`);
+    const content = `content="${authority}/${TENANT}/oauth2/v2.0/token" data-scope="api%3A%2F%2Fa%22b%2F.default"`;
+    expect(body).toContain(`<meta name="local-issuer" ${content} />`);
+  }
+  for (const authority of ['https://login.microsoftonline.com', 'https://127.0.0.1.example.com'])
+    expect(issuerAt(authority)).toBeUndefined();
 });
 
 test('a page that was not packaged is not found, and the log knows why', async () => {

@@ -5,6 +5,7 @@ import {
   REPEATABILITY_WINDOW_MS,
   repeatableRequest,
 } from '../../../shared/operation/repeatability.ts';
+import { faultsOf } from '../../support/faults.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 17, 15, 52);
 const ID = '112a3a3e-f94c-4f56-b49b-5aab3d97e5b7';
@@ -34,20 +35,20 @@ describe('the headers', () => {
     expect(JSON.stringify(one && repeatableRequest(one, {}))).not.toContain(ID);
   });
 
-  test.each([
-    ['one without the other', ID, undefined, ['Repeatability-First-Sent']],
-    ['the other without the one', undefined, dateOf(NOW), ['Repeatability-Request-ID']],
-    ['an id that is no UUID', 'my-request', dateOf(NOW), ['Repeatability-Request-ID']],
-    ['an empty id', '', dateOf(NOW), ['Repeatability-Request-ID']],
-    ['both malformed', 'x', 'x', ['Repeatability-Request-ID', 'Repeatability-First-Sent']],
+  const [noId, noDate] = ['Repeatability-Request-ID', 'Repeatability-First-Sent'].map(
+    (name) => `InvalidHeader ${name}`,
+  );
+  test.each<[string | undefined, string | undefined, ...(string | undefined)[]]>([
+    [ID, undefined, noDate],
+    ...[undefined, 'my-request', ''].map((id): [typeof id, string, typeof noId] => [id, dateOf(NOW), noId]),
+    ['x', 'x', noId, noDate],
     ...[
       ...['', '2026-11-23T17:15:52Z', '1795454152', 'Monday, 23-Nov-26 17:15:52 GMT', 'Mon Nov 23 17:15:52 2026'],
       ...['Mon, 23 Nov 2026 17:15:52 UTC', 'Mon, 23 Nov 2026 17:15:52 +0000', 'Tue, 23 Nov 2026 17:15:52 GMT'],
       ...['Mon, 31 Feb 2026 17:15:52 GMT', 'mon, 23 nov 2026 17:15:52 gmt'],
-    ].map((date): [string, string, string, string[]] => [`the date ${date}`, ID, date, ['Repeatability-First-Sent']]),
-  ])('are rejected with 400: %s', (_title, id, date, targets) => {
-    const details = targets.map((target) => expect.objectContaining({ code: 'InvalidHeader', target }));
-    expect(() => read(id, date)).toThrow(expect.objectContaining({ reason: 'invalidRequest', details }));
+    ].map((date): [string, string, typeof noDate] => [ID, date, noDate]),
+  ])('are rejected with 400: the id %s with the date %s', (id, date, ...faults) => {
+    expect(faultsOf(() => read(id, date))).toEqual(faults);
   });
 
   test('are rejected with 412 when the request was first sent too long ago, or will be', () => {
@@ -67,59 +68,31 @@ describe('the headers', () => {
   });
 });
 
-describe('the message of a refusal names what is wrong', () => {
+test('the message of a refusal names what is wrong', () => {
+  const id = 'Repeatability-Request-ID must be a UUID, and is needed with Repeatability-First-Sent.';
   const date =
     'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT, and is needed with Repeatability-Request-ID.';
-  const id = 'Repeatability-Request-ID must be a UUID, and is needed with Repeatability-First-Sent.';
-  test.each<[string, () => unknown]>([
-    [id, () => read(undefined, dateOf(NOW))],
-    ['The request has 2 faults; details names each.', () => read('x', 'x')],
-    [
-      'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
-      () => readRepeatability(headersOf(ID, dateOf(NOW)), undefined, NOW),
-    ],
-  ])('%s', (message, run) => {
-    expect(run).toThrow(expect.objectContaining({ message }));
-  });
-
-  test('and so do its details', () => {
-    expect(() => read('x', 'x')).toThrow(
-      expect.objectContaining({ details: [id, date].map((message) => expect.objectContaining({ message })) }),
-    );
-  });
+  const details = [id, date].map((message) => expect.objectContaining({ message }));
+  expect(() => read('x', 'x')).toThrow(expect.objectContaining({ details }));
+  expect(() => readRepeatability(headersOf(ID, dateOf(NOW)), undefined, NOW)).toThrow(
+    'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
+  );
 });
 
-describe('the result of a request', () => {
-  const complete = headersOf(ID, dateOf(NOW));
-  const onlyId = headersOf(ID, undefined);
-  const onlyDate = headersOf(undefined, dateOf(NOW));
-  const accepted = { 'Repeatability-Result': 'accepted' };
-  const rejected = { 'Repeatability-Result': 'rejected' };
-
-  test.each(['PATCH', 'DELETE', 'POST'])('is in the response to a repeatable %s', (method) => {
-    for (const status of [200, 204]) expect(repeatabilityResult(method, complete, status)).toEqual(accepted);
-    for (const status of [400, 409, 412, 501]) {
-      expect(repeatabilityResult(method, complete, status)).toEqual(rejected);
-    }
-  });
-
-  test('is left out when the request may have been executed nevertheless', () => {
-    for (const status of [500, 503]) expect(repeatabilityResult('PATCH', complete, status)).toEqual({});
-  });
-
-  test.each([
-    ['the id', onlyId],
-    ['the date', onlyDate],
-  ])('is a rejection when %s is its only header', (_title, headers) => {
-    expect(repeatabilityResult('PATCH', headers, 400)).toEqual(rejected);
-  });
-
-  test('is left out when the request was not repeatable', () => {
-    for (const status of [200, 400]) {
-      expect(repeatabilityResult('PATCH', new Headers(), status)).toEqual({});
-      expect(repeatabilityResult('GET', complete, status)).toEqual({});
-      expect(repeatabilityResult('HEAD', complete, status)).toEqual({});
-    }
-    expect(repeatabilityResult('PATCH', onlyDate, 200)).toEqual({});
-  });
+test('the result is in the response to a repeatable request, unless it may have been executed nevertheless', () => {
+  const both = headersOf(ID, dateOf(NOW));
+  const [onlyId, onlyDate] = [headersOf(ID, undefined), headersOf(undefined, dateOf(NOW))];
+  const resultOf = (method: string, headers: Headers, status: number) =>
+    repeatabilityResult(method, headers, status)['Repeatability-Result'];
+  for (const method of ['PATCH', 'DELETE', 'POST']) {
+    for (const status of [200, 204]) expect(resultOf(method, both, status)).toBe('accepted');
+    for (const status of [400, 409, 412, 501]) expect(resultOf(method, both, status)).toBe('rejected');
+    for (const status of [500, 503]) expect(resultOf(method, both, status)).toBeUndefined();
+  }
+  for (const headers of [onlyId, onlyDate]) expect(resultOf('PATCH', headers, 400)).toBe('rejected');
+  for (const status of [200, 400]) {
+    expect(repeatabilityResult('PATCH', new Headers(), status)).toEqual({});
+    for (const method of ['GET', 'HEAD']) expect(resultOf(method, both, status)).toBeUndefined();
+  }
+  expect(resultOf('PATCH', onlyDate, 200)).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { banner, curl, namesProxy } from '../../../local/banner.ts';
 
 const facts = {
@@ -15,44 +15,30 @@ const certificate = '/keys/certificate.pem';
 const print = (platform: NodeJS.Platform, more: object = {}) =>
   banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform, isProxied: false, runsTimers: true });
 
-describe('on Windows', () => {
-  test('the request is one of PowerShell, and so is the way to another token', () => {
-    const printed = print('win32');
-    expect(printed).toContain('Invoke-RestMethod -Method Patch');
-    expect(printed).toContain('$TOKEN = npm run --silent token');
-    expect(printed).not.toContain('curl -');
-  });
-
-  test('the certificate is imported', () => {
-    const printed = print('win32', { certificate });
-    expect(printed).toContain(`$env:NODE_EXTRA_CA_CERTS = '${certificate}'`);
-    expect(printed).toContain(`Import-Certificate -FilePath '${certificate}'`);
-  });
-});
-
-describe.each(['linux', 'darwin'] as const)('on %s', (platform) => {
-  test('the request is one of curl, which trusts the certificate if there is one', () => {
-    expect(print(platform)).toContain("curl -sS -X PATCH 'https://127.0.0.1:7071/v1.0/playPromptOperation'");
-    expect(print(platform, { certificate })).toContain(`curl -sS --cacert '${certificate}' -X PATCH`);
-    expect(print(platform)).toContain('TOKEN=$(npm run --silent token)');
-  });
-
-  test('Node and curl are made to trust the certificate', () => {
-    const printed = print(platform, { certificate });
-    expect(printed).toContain(`export NODE_EXTRA_CA_CERTS='${certificate}' CURL_CA_BUNDLE='${certificate}'`);
-    expect(print(platform)).not.toContain('CURL_CA_BUNDLE');
-  });
-});
-
-test('.NET is made to trust the certificate as its platform has it', () => {
-  expect(print('linux', { certificate })).toContain(`SSL_CERT_FILE='${certificate}'`);
-  expect(print('darwin', { certificate })).toContain('security add-trusted-cert');
-});
-
-test('an issuer that is not the local one gives no token', () => {
-  const printed = print('linux', { token: null });
-  expect(printed).toContain('Bearer {token}');
-  expect(printed).not.toContain('npm run --silent token');
+test.each<[platform: NodeJS.Platform, more: object, printed: string[], not: string]>([
+  ['win32', {}, ['Invoke-RestMethod -Method Patch', '$TOKEN = npm run --silent token'], 'curl -'],
+  [
+    ...(['win32', { certificate }] as const),
+    [`$env:NODE_EXTRA_CA_CERTS = '${certificate}'`, `Import-Certificate -FilePath '${certificate}'`],
+    'CURL_CA_BUNDLE',
+  ],
+  ...(['linux', 'darwin'] as const).flatMap((platform): [NodeJS.Platform, object, string[], string][] => [
+    [platform, {}, [`curl -sS -X PATCH '${facts.baseUrl}/v1.0/`, 'TOKEN=$(npm run --silent token)'], 'CURL_CA_BUNDLE'],
+    [
+      platform,
+      { certificate },
+      [
+        `curl -sS --cacert '${certificate}' -X PATCH`,
+        `export NODE_EXTRA_CA_CERTS='${certificate}' CURL_CA_BUNDLE='${certificate}'`,
+        platform === 'linux' ? `SSL_CERT_FILE='${certificate}'` : 'security add-trusted-cert',
+      ],
+      'Invoke-RestMethod',
+    ],
+  ]),
+  ['linux', { token: null }, ['Bearer {token}'], 'npm run --silent token'],
+])('on %s with %j, the request and what it needs are those of the platform', (platform, more, printed, not) => {
+  for (const part of printed) expect(print(platform, more)).toContain(part);
+  expect(print(platform, more)).not.toContain(not);
 });
 
 test('where the environment names a proxy, curl goes past it', () => {

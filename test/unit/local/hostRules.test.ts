@@ -10,14 +10,10 @@ const aRequest = (parts: Partial<IncomingMessage> = {}) =>
     ...parts,
   }) as IncomingMessage;
 
-describe('a response header', () => {
-  test.each(['caf\u00e9', '\u20ac', 'a\r\nb', '\u007f'])('is refused with anything but visible ASCII: %j', (value) => {
+test('a response header is visible ASCII', () => {
+  for (const value of ['caf\u00e9', '\u20ac', 'a\r\nb', '\u007f'])
     expect(isSendable({ 'x-ok': 'ok', 'x-other': value })).toBe(false);
-  });
-
-  test.each(['', 'a b', 'a\tb', 'W/"1"'])('is sent otherwise: %j', (value) => {
-    expect(isSendable({ 'x-other': value })).toBe(true);
-  });
+  for (const value of ['', 'a b', 'a\tb', 'W/"1"']) expect(isSendable({ 'x-other': value })).toBe(true);
 });
 
 describe('a request', () => {

@@ -21,18 +21,13 @@ afterEach(() => {
 describe('a local.settings.json', () => {
   test('comes after the environment, and a copy of the sample names no issuer', () => {
     write('local.settings.json', JSON.stringify({ Values: { ...sample, TABLES_NAME: 'b', PAGES: 'board' } }));
-    expect(readLocalSettings({ PAGES: 'docs' })).toEqual({
-      named: { TABLES_NAME: 'b', PAGES: 'docs' },
-      sample,
-      host: {},
-    });
+    const named = { TABLES_NAME: 'b', PAGES: 'docs' };
+    expect(readLocalSettings({ PAGES: 'docs' })).toEqual({ named, sample, host: {} });
   });
 
   test('has the CORS of the embedded host as Core Tools read it', () => {
-    write(
-      'local.settings.json',
-      '{"Values":{},"Host":{"CORS":"http://localhost:3000","CORSCredentials":true,"LocalHttpPort":1}}',
-    );
+    const host = { CORS: 'http://localhost:3000', CORSCredentials: true, LocalHttpPort: 1 };
+    write('local.settings.json', JSON.stringify({ Values: {}, Host: host }));
     expect(readLocalSettings({}).host).toEqual({ CORS: 'http://localhost:3000', CORS_CREDENTIALS: 'true' });
     write('local.settings.json', '{"Values":{},"Host":{"CORS":["*"]}}');
     expect(() => readLocalSettings({})).toThrow('Host.CORS must be a string');
