@@ -42,6 +42,7 @@ test('what is not set has the default', () => {
       managedIdentityClientId: undefined,
     },
     keepsFinalStatus: false,
+    overdue: { minutes: undefined },
     retention: { days: undefined },
     pages: [],
     notifications: { hosts: [] },
@@ -107,6 +108,7 @@ describe('a good value is taken', () => {
     ['TABLES_CONNECTION', 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x%3D', connection],
     ['KEEP_FINAL_STATUS', 'True', ({ keepsFinalStatus }) => keepsFinalStatus, true],
     ['KEEP_FINAL_STATUS', 'false', ({ keepsFinalStatus }) => keepsFinalStatus, false],
+    ['OVERDUE_MINUTES', '99999', ({ overdue }) => overdue.minutes, 99_999],
     ['RETENTION_DAYS', '1', ({ retention }) => retention.days, 1],
     ['RETENTION_DAYS', '9999', ({ retention }) => retention.days, 9999],
     ['PAGES', 'board', ({ pages }) => pages, ['board']],
@@ -168,6 +170,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     ['TABLES_NAME', 'abc\n'],
     ['TABLES_NAME', 'Tables'],
     ...['yes', '1'].map((value) => ['KEEP_FINAL_STATUS', value]),
+    ...['0', '100000', '5m'].map((value) => ['OVERDUE_MINUTES', value]),
     ...['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'].map((value) => ['RETENTION_DAYS', value]),
     ...['true', 'board;docs', 'Board', ','].map((value) => ['PAGES', value]),
     ['AZURE_CLIENT_ID', 'my-identity'],
@@ -280,9 +283,12 @@ describe('local.settings.sample.json', () => {
   });
 
   test('holds every setting but TABLES_ENDPOINT, which excludes TABLES_CONNECTION', () => {
-    expect(Object.keys(values).filter((name) => /^(?:AUTH_|TABLES_|KEEP_|RETENTION_|PAGES)/.test(name))).toEqual([
+    expect(
+      Object.keys(values).filter((name) => /^(?:AUTH_|TABLES_|KEEP_|OVERDUE_|RETENTION_|PAGES)/.test(name)),
+    ).toEqual([
       ...['AUTH_AUTHORITY', 'AUTH_TENANTS', 'AUTH_AUDIENCES', 'AUTH_APP_ROLES', 'AUTH_SCOPES', 'AUTH_V1_ISSUER'],
-      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'PAGES'],
+      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'KEEP_FINAL_STATUS', 'OVERDUE_MINUTES'],
+      ...['RETENTION_DAYS', 'PAGES'],
     ]);
   });
 
