@@ -33,7 +33,7 @@ export interface App {
 
 /** Builds the app that the settings describe. `clock` has the time and the pauses of notifications. */
 export async function createApp(settings: Settings, clock: Clock = {}): Promise<App> {
-  const { auth, tables, keepsFinalStatus, retention, pages, publicUrl, notifications, telemetry } = settings;
+  const { auth, tables, keepsFinalStatus, overdue, retention, pages, publicUrl, notifications, telemetry } = settings;
   const { identity } = telemetry;
   // First of all: a meter that is created before the SDK is registered never records.
   const credential = identity && managedIdentity(identity.clientId);
@@ -66,8 +66,9 @@ export async function createApp(settings: Settings, clock: Clock = {}): Promise<
       GET: lazy(async () => (await import('./description.ts')).createDescription(features, publicUrl)[name]),
     });
 
+  const updating = { operations, keepsFinalStatus, listen: notifying?.listen };
   const routes: readonly Route[] = [
-    ...createPlayPromptOperationRoutes({ authenticate, operations, keepsFinalStatus, listen: notifying?.listen }),
+    ...createPlayPromptOperationRoutes({ authenticate, ...updating }),
     ...(notifying?.routes ?? []),
     { name: 'metadata', template: 'v1.0/$metadata', find: description('readMetadata') },
     { name: 'serviceDocument', template: 'v1.0', find: description('readServiceDocument') },
@@ -86,13 +87,10 @@ export async function createApp(settings: Settings, clock: Clock = {}): Promise<
     return { name, template: `${name}/{file?}`, find: byMethod({ GET: page }) };
   });
 
-  const deleteEnded = (days: number): TimerHandler => {
-    return async (timer, context) => {
-      const { createDeleteEndedPlayPromptOperations } = await import('./deleteEndedPlayPromptOperations.ts');
-      return createDeleteEndedPlayPromptOperations({ operations, days })(timer, context);
-    };
-  };
   const { days } = retention;
+  const { minutes } = overdue;
+  // Once, since a run continues where the last one stopped.
+  const sweeps = days === undefined && minutes === undefined ? undefined : await import('./sweeps.ts');
 
   return {
     http: [
@@ -107,9 +105,8 @@ export async function createApp(settings: Settings, clock: Clock = {}): Promise<
     ].map((route) => toHttpFunction(route, publicUrl)),
     timers: [
       ...(notifying ? [{ name: 'deliverNotifications', schedule: '0 * * * * *', handler: notifying.deliver }] : []),
-      ...(days === undefined
-        ? []
-        : [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *', handler: deleteEnded(days) }]),
+      ...(sweeps && days !== undefined ? [sweeps.deleteEnded({ operations, days })] : []),
+      ...(sweeps && minutes !== undefined ? [sweeps.endOverdue({ ...updating, minutes, tenants: auth.tenants })] : []),
     ],
     exportsLog,
     start: () => warmUp(dependencies),

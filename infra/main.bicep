@@ -92,6 +92,7 @@ var faults = [
     ? []
     : ['AUTH_TENANTS: tenant ids (GUIDs), comma-separated'])
   ...(contains(['', 'false', 'true'], toLower(settings.?KEEP_FINAL_STATUS ?? '')) ? [] : ['KEEP_FINAL_STATUS: true or false'])
+  ...(hasOnly(settings.?OVERDUE_MINUTES ?? '', '0123456789') ? [] : ['OVERDUE_MINUTES: a whole number'])
   ...(hasOnly(settings.?RETENTION_DAYS ?? '', '0123456789') ? [] : ['RETENTION_DAYS: a whole number'])
   ...(empty(settings.?PUBLIC_URL) || (startsWith(settings.?PUBLIC_URL!, 'https://') && !endsWith(settings.?PUBLIC_URL!, '/'))
     ? []
@@ -249,6 +250,7 @@ module alerts 'modules/alerts.bicep' = {
     dailyCapGb: logDailyCapGb
     maximumInstanceCount: maximumInstanceCount
     notifies: !empty(settings.?NOTIFICATION_HOSTS)
+    endsOverdue: !empty(settings.?OVERDUE_MINUTES)
     tags: tags
   }
 }

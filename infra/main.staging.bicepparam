@@ -5,6 +5,7 @@ param settings = {
   AUTH_TENANTS: readEnvironmentVariable('AUTH_TENANTS')
   AUTH_AUDIENCES: readEnvironmentVariable('AUTH_AUDIENCES')
   KEEP_FINAL_STATUS: readEnvironmentVariable('KEEP_FINAL_STATUS', '')
+  OVERDUE_MINUTES: readEnvironmentVariable('OVERDUE_MINUTES', '')
   RETENTION_DAYS: '7'
   NOTIFICATION_HOSTS: readEnvironmentVariable('NOTIFICATION_HOSTS', '')
 }

@@ -36,6 +36,9 @@ type Settings = {
   @description('true: an operation that has ended keeps its status.')
   KEEP_FINAL_STATUS: string?
 
+  @description('Minutes without a change after which operations that have not ended are ended as failed, 1 to 99999.')
+  OVERDUE_MINUTES: string?
+
   @description('Days after which operations that have ended are deleted, 1 to 9999.')
   RETENTION_DAYS: string?
 

@@ -134,6 +134,11 @@ const variables = z.object({
     })
     .default('playPromptOperations'),
   KEEP_FINAL_STATUS: z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'true or false' }).default(false),
+  OVERDUE_MINUTES: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, { error: 'a whole number of minutes from 1 to 99999' })
+    .transform(Number)
+    .optional(),
   RETENTION_DAYS: z
     .string()
     .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
@@ -196,6 +201,7 @@ const environment = variables
       managedIdentityClientId: values.AZURE_CLIENT_ID,
     },
     keepsFinalStatus: values.KEEP_FINAL_STATUS,
+    overdue: { minutes: values.OVERDUE_MINUTES },
     retention: { days: values.RETENTION_DAYS },
     pages: [...new Set(values.PAGES)],
     publicUrl: values.PUBLIC_URL,

@@ -36,6 +36,9 @@ param maximumInstanceCount int
 @description('Whether the app sends change notifications, and so has a timer that runs every minute.')
 param notifies bool
 
+@description('Whether the app ends operations that are overdue.')
+param endsOverdue bool
+
 @description('Tags of the resources.')
 param tags Tags
 
@@ -127,6 +130,17 @@ var queryAlerts = [
           threshold: 0
           // What is late by some minutes in the logs is no fault.
           periods: 2
+        }
+      ]
+    : [])
+  ...(endsOverdue
+    ? [
+        {
+          name: 'overdue'
+          severity: 2
+          description: 'More than 10 operations were ended as overdue: workers fail, or do not reach the service.'
+          query: 'AppMetrics | where Name == "playpromptoperation.overdue" | summarize value = sum(Sum)'
+          threshold: 10
         }
       ]
     : [])

@@ -47,11 +47,17 @@ export interface RemovableVersion extends StoredVersion {
   readonly operation: PlayPromptOperation | undefined;
 }
 
-/** The keys of an operation that has ended, and its ETag. */
-export interface EndedOperation {
+/** The keys of an operation that was found, and its ETag. */
+export interface FoundOperation {
   readonly tenant: string;
   readonly id: string;
   readonly etag: string;
+}
+
+/** A page of operations that were found, and the continuation token of the next one, if there may be one. */
+export interface FoundPage {
+  readonly found: readonly FoundOperation[];
+  readonly next: string | undefined;
 }
 
 /** The operations of a tenant that match `filter`, from a continuation token on; all of them without either. */
@@ -120,11 +126,10 @@ export interface OperationRepository {
   ): Promise<{ readonly count: number; readonly next: string | undefined }>;
 
   /** Lists a page of the operations of all tenants that have ended and were last changed before a time. */
-  listEnded(
-    before: Date,
-    from: string | undefined,
-    signal: AbortSignal,
-  ): Promise<{ readonly ended: readonly EndedOperation[]; readonly next: string | undefined }>;
+  listEnded(before: Date, from: string | undefined, signal: AbortSignal): Promise<FoundPage>;
+
+  /** Lists a page of the operations of all tenants that have not ended and were last changed before a time. */
+  listOverdue(before: Date, from: string | undefined, signal: AbortSignal): Promise<FoundPage>;
 
   /** A random key that all instances share. The first instance that asks creates it. */
   sharedKey(signal: AbortSignal): Promise<Uint8Array>;

@@ -7,7 +7,7 @@ import {
   playPromptOperation,
 } from '../operation/playPromptOperation.ts';
 import { type RepeatableHistory, repeatableHistory } from '../operation/repeatability.ts';
-import type { EndedOperation, StoredOperation } from '../operation/repository.ts';
+import type { FoundOperation, StoredOperation } from '../operation/repository.ts';
 import { json } from './columns.ts';
 
 /**
@@ -166,7 +166,7 @@ const keyRow = z.object({
 });
 
 /** The operation of a row with only KEY_COLUMNS. */
-export function fromEndedEntity(row: unknown): EndedOperation {
+export function fromKeyEntity(row: unknown): FoundOperation {
   const { partitionKey: tenant, rowKey: id, etag } = keyRow.parse(row);
   return { tenant, id, etag };
 }

@@ -1,6 +1,11 @@
 // Queries in the filter language of Table Storage.
-import type { Comparison, Filter, FilterProperty } from '../operation/filter.ts';
-import { finalStatuses, isId, MAX_CLIENT_CONTEXT_LENGTH } from '../operation/playPromptOperation.ts';
+import { type Comparison, type Filter, type FilterProperty, toSortable } from '../operation/filter.ts';
+import {
+  finalStatuses,
+  isId,
+  MAX_CLIENT_CONTEXT_LENGTH,
+  type operationStatuses,
+} from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';
 import { toColumn } from './tableEntity.ts';
 
@@ -9,9 +14,22 @@ import { toColumn } from './tableEntity.ts';
  * never ends after its last write, so that no column is needed for it.
  */
 export function toEndedFilter(before: Date): string {
-  const isFinal = finalStatuses.map((status) => `status eq '${status}'`).join(' or ');
-  return `Timestamp lt datetime'${before.toISOString()}' and (${isFinal})`;
+  return `${isWrittenBefore(before)} and (${hasStatus(finalStatuses)})`;
 }
+
+/**
+ * The query of the operations that have not ended and were last changed before a time: by their own time, or, if they were stored
+ * before they had one, by that of their last write.
+ */
+export function toOverdueFilter(before: Date): string {
+  const isOld = `lastActionDateTime lt '${toSortable(before.toISOString())}' or ${isWrittenBefore(before)}`;
+  return `(${isOld}) and (${hasStatus(['NotStarted', 'Running'])})`;
+}
+
+const isWrittenBefore = (time: Date) => `Timestamp lt datetime'${time.toISOString()}'`;
+
+const hasStatus = (statuses: readonly (typeof operationStatuses)[number][]) =>
+  statuses.map((status) => `status eq '${status}'`).join(' or ');
 
 /**
  * The longest query, in characters as it is sent: percent-encoded. Azurite and common proxies accept 16 KiB of request

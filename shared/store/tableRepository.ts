@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { type Filter, idsOf, matches } from '../operation/filter.ts';
 import { isId } from '../operation/playPromptOperation.ts';
 import {
+  type FoundPage,
   KEPT_WRITES,
   type OperationPage,
   type OperationRepository,
@@ -15,7 +16,7 @@ import type { TablesSettings } from '../settings.ts';
 import { CACHE_LOOKUPS, DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { connectTable, type Keys, LARGEST_PAGE, type Page } from './table.ts';
 import {
-  fromEndedEntity,
+  fromKeyEntity,
   fromTableEntity,
   fromVersionEntity,
   KEY_COLUMNS,
@@ -29,8 +30,8 @@ import {
 /** The cache of operations holds up to twice as many; most take about 2 KB, the largest about 100 KB. */
 const CACHED_OPERATIONS = 500;
 
-/** The size of a page of operations that have ended. */
-const ENDED_PAGE = 100;
+/** The size of a page of operations of all tenants. */
+const FOUND_PAGE = 100;
 
 /** Loaded with the first list: an update does not need it. */
 const filters = () => import('./tableFilter.ts');
@@ -118,8 +119,12 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
 
     async listEnded(before, from, signal) {
       const { toEndedFilter } = await filters();
-      const page = await query(toEndedFilter(before), KEY_COLUMNS, from, ENDED_PAGE, signal);
-      return { ended: page.rows.map(fromEndedEntity), next: page.next };
+      return findAll(toEndedFilter(before), from, signal);
+    },
+
+    async listOverdue(before, from, signal) {
+      const { toOverdueFilter } = await filters();
+      return findAll(toOverdueFilter(before), from, signal);
     },
 
     async sharedKey(signal) {
@@ -149,6 +154,11 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     if (damaged > 0) damagedRows.add(damaged);
     const operations = readable.filter(({ operation }) => matches(operation, filter));
     return { operations, next: end < wanted.length ? String(end) : undefined, damaged };
+  }
+
+  async function findAll(filter: string, from: string | undefined, signal: AbortSignal): Promise<FoundPage> {
+    const { rows, next } = await query(filter, KEY_COLUMNS, from, FOUND_PAGE, signal);
+    return { found: rows.map(fromKeyEntity), next };
   }
 
   /** A page of a query that may be known to match nothing. */

@@ -22,6 +22,7 @@ const chosen = {
   AUTH_V1_ISSUER: 'https://sts.windows.net/{tenantid}/',
   AUTH_ALGORITHMS: 'RS256,PS256',
   KEEP_FINAL_STATUS: 'true',
+  OVERDUE_MINUTES: '15',
   RETENTION_DAYS: '30',
   PAGES: 'board',
   PUBLIC_URL: 'https://gateway.example/prompts',
@@ -79,10 +80,24 @@ const refused: readonly (readonly [parameters: string, ...named: string[]])[] = 
   [
     main(
       "param cosmosMaxThroughput = 1500\nparam alertEmails = ['on-call']",
-      { ...chosen, AUTH_TENANTS: `${TENANT},contoso.com`, KEEP_FINAL_STATUS: 'yes', RETENTION_DAYS: 'thirty' },
+      {
+        ...chosen,
+        AUTH_TENANTS: `${TENANT},contoso.com`,
+        KEEP_FINAL_STATUS: 'yes',
+        OVERDUE_MINUTES: '5m',
+        RETENTION_DAYS: 'thirty',
+      },
       'Production',
     ),
-    ...['environmentName', 'AUTH_TENANTS', 'KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'cosmosMaxThroughput', 'alertEmails'],
+    ...[
+      'environmentName',
+      'AUTH_TENANTS',
+      'KEEP_FINAL_STATUS',
+      'OVERDUE_MINUTES',
+      'RETENTION_DAYS',
+      'cosmosMaxThroughput',
+      'alertEmails',
+    ],
   ],
   [main('', { ...chosen, AUTH_TENANTS: TENANT.slice(1) }, 'test-'), 'environmentName', 'AUTH_TENANTS'],
   [main('', { ...chosen, AUTH_TENANTS: '' }), 'AUTH_TENANTS'],
@@ -446,7 +461,13 @@ describeWithBicep('what infra/ deploys', () => {
 
     test('gets everything that a deployment chooses, and nothing for what it leaves empty', () => {
       expect(settingsOf('cosmos')).toMatchObject({ ...chosen, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' });
-      const empty = ['KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'NOTIFICATION_HOSTS', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
+      const empty = [
+        'KEEP_FINAL_STATUS',
+        'OVERDUE_MINUTES',
+        'RETENTION_DAYS',
+        'NOTIFICATION_HOSTS',
+        'OTEL_EXPORTER_OTLP_PROTOCOL',
+      ];
       for (const name of empty) expect(Object.keys(settingsOf('production'))).not.toContain(name);
       const { properties } = z
         .object({
@@ -538,7 +559,7 @@ describeWithBicep('what infra/ deploys', () => {
 
     test('on logs have valid queries, with the column that is compared with the threshold', () => {
       const queries = queriesIn(textOf('cosmos', 'Insights/scheduledQueryRules'));
-      expect(queries.length).toBe(10);
+      expect(queries.length).toBe(11);
       for (const query of queries) {
         const { columns, faults } = analyze(query);
         const value = expect.stringMatching(/^value: (?:real|int|long)$/);
@@ -546,10 +567,10 @@ describeWithBicep('what infra/ deploys', () => {
       }
     });
 
-    test('on notifications are for those who send any', () => {
+    test('on notifications and on what is overdue are for those who have any', () => {
       const names = (name: Deployment) => rulesOf(name).map((rule) => rule.name);
-      expect(names('cosmos')).toEqual(expect.arrayContaining(['notifications', 'timer']));
-      expect(names('production')).not.toContain('timer');
+      expect(names('cosmos')).toEqual(expect.arrayContaining(['notifications', 'timer', 'overdue']));
+      for (const name of ['timer', 'overdue']) expect(names('production')).not.toContain(name);
     });
   });
 });

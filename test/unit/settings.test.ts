@@ -37,6 +37,7 @@ test('what is not set, or empty, has the default; what is no setting of the serv
     },
     tables: { name: 'playPromptOperations', connection: 'UseDevelopmentStorage=true' },
     keepsFinalStatus: false,
+    overdue: {},
     retention: {},
     pages: [],
     notifications: { hosts: [] },
@@ -85,6 +86,7 @@ describe('a good value is taken', () => {
     ['TABLES_CONNECTION', 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x%3D', connection],
     ['KEEP_FINAL_STATUS', 'True', ({ keepsFinalStatus }) => keepsFinalStatus, true],
     ['KEEP_FINAL_STATUS', 'false', ({ keepsFinalStatus }) => keepsFinalStatus, false],
+    ['OVERDUE_MINUTES', '99999', ({ overdue }) => overdue.minutes, 99_999],
     ['RETENTION_DAYS', '1', ({ retention }) => retention.days, 1],
     ['RETENTION_DAYS', '9999', ({ retention }) => retention.days, 9999],
     ['PAGES', 'board', ({ pages }) => pages, ['board']],
@@ -132,6 +134,7 @@ describe('a bad value is refused, by the name of the setting and what it got', (
     AUTH_ALGORITHMS: ['none', 'HS256', 'RS256,HS512', 'rs256', ','],
     TABLES_NAME: ['ab', 'a'.repeat(64), '1abc', 'play-prompt', 'abc\n', 'Tables'],
     KEEP_FINAL_STATUS: ['yes', '1'],
+    OVERDUE_MINUTES: ['0', '100000', '5m'],
     RETENTION_DAYS: ['0', '-1', '1.5', '10000', '30d', ' 30', '1e2'],
     PAGES: ['true', 'board;docs', 'Board', ','],
     AZURE_CLIENT_ID: ['my-identity'],
@@ -219,9 +222,12 @@ describe('local.settings.sample.json', () => {
   });
 
   test('holds every setting but TABLES_ENDPOINT, which excludes TABLES_CONNECTION', () => {
-    expect(Object.keys(values).filter((name) => /^(?:AUTH_|TABLES_|KEEP_|RETENTION_|PAGES)/.test(name))).toEqual([
+    expect(
+      Object.keys(values).filter((name) => /^(?:AUTH_|TABLES_|KEEP_|OVERDUE_|RETENTION_|PAGES)/.test(name)),
+    ).toEqual([
       ...['AUTH_AUTHORITY', 'AUTH_TENANTS', 'AUTH_AUDIENCES', 'AUTH_APP_ROLES', 'AUTH_SCOPES', 'AUTH_V1_ISSUER'],
-      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'KEEP_FINAL_STATUS', 'RETENTION_DAYS', 'PAGES'],
+      ...['AUTH_ALGORITHMS', 'TABLES_CONNECTION', 'TABLES_NAME', 'KEEP_FINAL_STATUS', 'OVERDUE_MINUTES'],
+      ...['RETENTION_DAYS', 'PAGES'],
     ]);
   });
 

@@ -20,10 +20,17 @@ test('apps with different settings run in one process', async () => {
   const before = { ...process.env };
   const plain = await createApp(readSettings(required));
   const full = await createApp(
-    readSettings({ ...required, RETENTION_DAYS: '1', NOTIFICATION_HOSTS: 'bot.example', PAGES: 'board' }),
+    readSettings({
+      ...required,
+      RETENTION_DAYS: '1',
+      OVERDUE_MINUTES: '1',
+      NOTIFICATION_HOSTS: 'bot.example',
+      PAGES: 'board',
+    }),
   );
   const timers = (app: App) => app.timers.map(({ name }) => name);
-  expect([timers(plain), timers(full)]).toEqual([[], ['deliverNotifications', 'deleteEndedPlayPromptOperations']]);
+  const all = ['deliverNotifications', 'deleteEndedPlayPromptOperations', 'endOverduePlayPromptOperations'];
+  expect([timers(plain), timers(full)]).toEqual([[], all]);
   for (const [path, ...statuses] of [
     ['/health/live', 200, 200],
     ['/v1.0/playPromptOperation/a', 401, 401],

@@ -1,7 +1,7 @@
 import { InvocationContext, type TimerHandler } from '@azure/functions';
 import { expect, test } from '@jest/globals';
-import { createDeleteEndedPlayPromptOperations } from '../../../functions/deleteEndedPlayPromptOperations.ts';
 import { createDeliverNotifications } from '../../../functions/deliverNotifications.ts';
+import { deleteEnded } from '../../../functions/sweeps.ts';
 import { TENANT } from '../../support/operations.ts';
 
 const timer = {
@@ -30,7 +30,7 @@ test.each([
   [[], []],
   [['a', 'b'], ['{"deleted":2,"isDone":true}']],
 ])('a run that deletes %j writes %j into the log', async (ids, lines) => {
-  const ended = ids.map((id) => ({ tenant: TENANT, id, etag: '"1"' }));
-  const operations = { listEnded: async () => ({ ended, next: undefined }), remove: async () => true };
-  expect(await linesOf(createDeleteEndedPlayPromptOperations({ operations, days: 1 }))).toEqual(lines);
+  const found = ids.map((id) => ({ tenant: TENANT, id, etag: '"1"' }));
+  const operations = { listEnded: async () => ({ found, next: undefined }), remove: async () => true };
+  expect(await linesOf(deleteEnded({ operations, days: 1 }).handler)).toEqual(lines);
 });

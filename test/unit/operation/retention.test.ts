@@ -53,11 +53,11 @@ test('what ended longer ago than it is kept is removed, of every tenant; what di
   }
   await operations.sharedKey(signal);
   expect(await createDeleteEnded({ operations, days: DAYS, now: later(DAYS - 1) })(signal)).toEqual({
-    deleted: 0,
+    count: 0,
     isDone: true,
   });
   expect(await createDeleteEnded({ operations, days: DAYS, now: later(DAYS + 1) })(signal)).toEqual({
-    deleted: 4,
+    count: 4,
     isDone: true,
   });
   expect(await storedIds()).toEqual([
@@ -68,7 +68,7 @@ test('what ended longer ago than it is kept is removed, of every tenant; what di
 });
 
 test('an empty store, or none, is done at once', async () => {
-  expect(await createDeleteEnded({ operations, days: DAYS })(signal)).toEqual({ deleted: 0, isDone: true });
+  expect(await createDeleteEnded({ operations, days: DAYS })(signal)).toEqual({ count: 0, isDone: true });
 });
 
 describe('with more than the store answers at once', () => {
@@ -81,7 +81,7 @@ describe('with more than the store answers at once', () => {
     const runs = [operations, await open(), await open()].map((instance) =>
       createDeleteEnded({ operations: instance, days: DAYS, now: later(DAYS + 1) })(signal),
     );
-    const deleted = (await Promise.all(runs)).reduce((sum, run) => sum + run.deleted, 0);
+    const deleted = (await Promise.all(runs)).reduce((sum, run) => sum + run.count, 0);
     expect(deleted).toBe(ids.length);
     expect(await storedIds()).toEqual([]);
   });
@@ -97,8 +97,8 @@ describe('with more than the store answers at once', () => {
     });
     const first = await run(deadline.signal);
     expect(first.isDone).toBe(false);
-    expect(first.deleted).toBeGreaterThanOrEqual(90);
-    expect(first.deleted).toBeLessThan(ids.length);
+    expect(first.count).toBeGreaterThanOrEqual(90);
+    expect(first.count).toBeLessThan(ids.length);
     const second = await run(signal);
     expect([second.isDone, await storedIds()]).toEqual([true, []]);
   });
@@ -128,6 +128,6 @@ test('an operation that is changed in the meantime stays', async () => {
     days: DAYS,
     now: later(DAYS + 1),
   });
-  expect(await run(signal)).toEqual({ deleted: 0, isDone: true });
+  expect(await run(signal)).toEqual({ count: 0, isDone: true });
   expect(await storedIds()).toEqual(['a']);
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
 import {
-  fromEndedEntity,
+  fromKeyEntity,
   fromListedEntity,
   fromTableEntity,
   fromVersionEntity,
@@ -56,7 +56,7 @@ describe('a row', () => {
     expect(fromTableEntity(good)).toEqual({ operation: anOperation({ id: 'a' }), etag: 'W/"1"', writes: ['w2', 'w1'] });
   });
   test('that has ended is named by its tenant and its id', () => {
-    expect(fromEndedEntity(good)).toEqual({ tenant: TENANT, id: 'a', etag: 'W/"1"' });
+    expect(fromKeyEntity(good)).toEqual({ tenant: TENANT, id: 'a', etag: 'W/"1"' });
   });
   test.each(damages)('that is damaged is refused: %s', (_title, damage) => {
     expect(() => fromTableEntity({ ...good, ...damage })).toThrow(expect.objectContaining({ name: 'ZodError' }));

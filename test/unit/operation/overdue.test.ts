@@ -1,0 +1,156 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import type { ListenToChange } from '../../../shared/operation/changeListener.ts';
+import { createEndOverdue } from '../../../shared/operation/overdue.ts';
+import type { OperationRepository } from '../../../shared/operation/repository.ts';
+import { createSweep } from '../../../shared/operation/sweep.ts';
+import { createUpdateOperation } from '../../../shared/operation/update.ts';
+import { createTableRepository } from '../../../shared/store/tableRepository.ts';
+import { registerMetrics } from '../../support/metrics.ts';
+import { anOperation, TENANT } from '../../support/operations.ts';
+import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
+import { OTHER_TENANT } from '../../support/tokens.ts';
+
+const MINUTES = 10;
+/** What every instance is set up with. */
+const set = { minutes: MINUTES, tenants: [TENANT, OTHER_TENANT] };
+const { signal } = new AbortController();
+const recorded = registerMetrics();
+
+let table: string;
+let operations: OperationRepository;
+beforeEach(() => {
+  table = newTableName();
+  operations = open();
+});
+
+function open() {
+  const settings = { name: table, endpoint: undefined, managedIdentityClientId: undefined };
+  return createTableRepository({ ...settings, connection: azuriteConnection() });
+}
+
+type Change = Parameters<typeof anOperation>[0];
+
+/** Stores an operation that last changed so many minutes ago. */
+function store(id: string, minutes: number, changes: Change = {}, tenant = TENANT) {
+  const lastActionDateTime = new Date(Date.now() - minutes * 60_000).toISOString();
+  const operation = anOperation({ id, status: 'Running', completionReason: null, lastActionDateTime, ...changes });
+  return operations.put(tenant, operation, undefined, 'w', signal);
+}
+
+async function read(id: string, tenant = TENANT) {
+  const stored = await open().get(tenant, id, signal);
+  if (!stored) throw new Error(`There is no ${id}.`);
+  return stored;
+}
+
+/** The changes that were notified. */
+function listening() {
+  const changes: string[] = [];
+  const listen: ListenToChange = (tenant, id) => {
+    let last = '';
+    return {
+      async beforeWrite({ changeType, operation }) {
+        last = `${tenant} ${id} ${changeType} ${operation?.status}`;
+      },
+      afterWrite: () => void changes.push(last),
+      settled: () => {},
+    };
+  };
+  return { changes, listen };
+}
+
+test('what has not ended and not changed for too long is ended as failed, notified and counted; nothing else is', async () => {
+  const code = { code: 200, subcode: 7, message: 'playing' };
+  await store('running', 11, { resultInfo: code });
+  await store('notStarted', 11, { status: 'NotStarted' }, OTHER_TENANT);
+  await store('recent', 9);
+  await store('completed', 11, { status: 'Completed' });
+  await store('failed', 11, { status: 'Failed' });
+  await store('notServed', 11, {}, 'another');
+  // Stored before there were times, and written now.
+  await store('old', 0, { lastActionDateTime: null, createdDateTime: null });
+  const { changes, listen } = listening();
+  const collaborators = { operations, listen, keepsFinalStatus: true, ...set };
+  expect(await createEndOverdue(collaborators)(signal)).toEqual({ count: 2, isDone: true });
+  expect(changes.toSorted()).toEqual([`${TENANT} running updated Failed`, `${OTHER_TENANT} notStarted updated Failed`]);
+  const message = 'The operation did not change for 10 minutes, and was ended as overdue.';
+  expect((await read('running')).operation).toMatchObject({
+    ...{ status: 'Failed', completionReason: 'unknown' },
+    resultInfo: { code: 504, subcode: 0, message },
+  });
+  for (const id of ['recent', 'completed', 'failed', 'old']) expect((await read(id)).writes).toEqual(['w']);
+  expect((await read('notServed', 'another')).writes).toEqual(['w']);
+  expect(await recorded('playpromptoperation.overdue')).toEqual([{ value: 2, attributes: {} }]);
+  expect(await createEndOverdue(collaborators)(signal)).toEqual({ count: 0, isDone: true });
+
+  const now = () => Date.now() + (MINUTES + 1) * 60_000;
+  expect(await createEndOverdue({ ...collaborators, now })(signal)).toMatchObject({ count: 2 });
+  expect((await read('old')).operation).toMatchObject({ status: 'Failed', createdDateTime: null });
+});
+
+test('several instances at once end each once, also when there are more than the store answers at once', async () => {
+  const ids = Array.from({ length: 130 }, (_, n) => `op-${n}`);
+  await Promise.all(ids.map((id) => store(id, 11)));
+  const { changes, listen } = listening();
+  const runs = [operations, open(), open()].map((instance) =>
+    createEndOverdue({ operations: instance, listen, ...set })(signal),
+  );
+  const counts = (await Promise.all(runs)).map(({ count }) => count);
+  expect(counts.reduce((sum, count) => sum + count)).toBe(ids.length);
+  for (const id of ids) expect((await read(id)).writes).toHaveLength(2);
+  expect(changes).toHaveLength(ids.length);
+});
+
+test.each([true, false])(
+  'a worker that writes at the same moment wins, with an end or without one (%p)',
+  async (ends) => {
+    await store('raced', 11);
+    const elsewhere = createUpdateOperation({ operations: open() });
+    const patch = ends ? ({ status: 'Completed' } as const) : ({ clientContext: 'still playing' } as const);
+    const raced: OperationRepository = {
+      ...operations,
+      async put(...write) {
+        await elsewhere(TENANT, { id: 'raced', patch, preconditions: {} }, signal);
+        return operations.put(...write);
+      },
+    };
+    const { changes, listen } = listening();
+    const end = createEndOverdue({ operations: raced, listen, ...set });
+    expect(await end(signal)).toEqual({ count: 0, isDone: true });
+    expect((await read('raced')).operation).toMatchObject({ status: 'Running', completionReason: null, ...patch });
+    expect(changes).toEqual([]);
+  },
+);
+
+test('a damaged row keeps no other from its end, and what a run has no time for is left to the next', async () => {
+  for (const id of ['damaged', 'whole']) await store(id, 11);
+  const rows = await Array.fromAsync(tableClient(table).listEntities());
+  const row = rows.find(({ rowKey }) => rowKey === 'damaged');
+  await tableClient(table).updateEntity({ partitionKey: '', rowKey: '', ...row, completionReason: '{' }, 'Merge');
+  expect(await createEndOverdue({ operations: open(), ...set })(signal)).toMatchObject({ count: 1 });
+  expect((await read('whole')).operation.status).toBe('Failed');
+  await store('next', 11);
+  const over = AbortSignal.abort();
+  expect(await createEndOverdue({ operations, ...set })(over)).toEqual({ count: 0, isDone: false });
+});
+
+test('a run ends after so many changes, and the next one continues where it stopped, at the same time', async () => {
+  const asked: unknown[] = [];
+  const found = Array.from({ length: 25 }, (_, n) => ({ tenant: TENANT, id: `${n}`, etag: 'e' }));
+  let now = 100;
+  const run = createSweep({
+    ...{ ageMs: 1, most: 50, now: () => now++ },
+    change: async () => true,
+    async list(before, from) {
+      asked.push([before.getTime(), from]);
+      return { found, next: asked.length < 3 ? `page ${asked.length}` : undefined };
+    },
+  });
+  expect(await run(signal)).toEqual({ count: 50, isDone: false });
+  expect(await run(signal)).toEqual({ count: 25, isDone: true });
+  expect(asked).toEqual([
+    [99, undefined],
+    [99, 'page 1'],
+    [99, 'page 2'],
+  ]);
+});
