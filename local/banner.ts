@@ -31,13 +31,14 @@ export function banner(
   { pages, tokenSeconds, platform, isProxied, adminKey, runsTimers }: Surroundings,
 ): string {
   const isWindows = platform === 'win32';
+  const withKey = adminKey === undefined ? '' : `, with x-functions-key: ${adminKey}`;
   const lines = [
     '',
     `The service is at ${baseUrl}/v1.0/playPromptOperation`,
     ...pages.map((page) => `  a page at ${baseUrl}/${page}`),
     `  tokens from ${issuer}`,
     `  operations in ${tables}`,
-    `  a timer by POST of {} as application/json to ${baseUrl}/admin/functions/{name}${adminKey === undefined ? '' : `, with x-functions-key: ${adminKey}`}`,
+    `  a timer by POST of {} as application/json to ${baseUrl}/admin/functions/{name}${withKey}`,
     ...(runsTimers ? [] : ['  timers do not run by themselves: Core Tools need AzureWebJobsStorage for them']),
     '',
     ...(certificate === undefined ? [] : trust(certificate, platform)),

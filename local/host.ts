@@ -54,7 +54,7 @@ await serveUntilStopped(async () => {
     serve(request, response).catch((error: unknown) => {
       if (request.destroyed && !request.complete) return;
       console.error(inspect(error));
-      if (!response.headersSent) response.writeHead(500);
+      if (!response.headersSent) response.writeHead(500, { Server: 'Kestrel' });
       response.end();
     });
   });

@@ -68,19 +68,21 @@ const [LINE, , ...REST] = UPDATE;
 const withHost = (...hosts: readonly string[]) => `${head(LINE, ...hosts, ...REST, 'Content-Length: 2')}{}`;
 const RUN = '/admin/functions/deleteEndedPlayPromptOperations';
 const KEY = `x-functions-key: ${ADMIN_KEY}`;
+/** Core Tools ask for no key. */
+const WITHOUT_KEY = testHost() === 'func' ? '202 bare' : '401 bare';
+const PREFLIGHT = head(
+  'OPTIONS /v1.0 HTTP/1.1',
+  'Host: localhost',
+  'Origin: http://a',
+  'Access-Control-Request-Method: GET',
+);
 const PARSER = "Node.js's parser refuses it";
 const path = (bytes: number) => `/${'x'.repeat(bytes - 'GET / HTTP/1.1\r\n'.length)}`;
 
-/** Status, and `app` if the app responded, else `bare` if there is no body; what the embedded host does, and why. */
+/** Each row: status, and `app` if the app responded or `bare` if there is no body; what the embedded host does instead, and why. */
 test.each<[what: string, bytes: string, real: string, embedded?: string, why?: string]>([
   ['a body in chunks', `${head(...UPDATE, 'Transfer-Encoding: chunked')}2\r\n{}\r\n0\r\n\r\n`, '411 app'],
-  [
-    'a body in chunks, of a length',
-    `${patch('', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
-    '411 app',
-    '400 bare',
-    PARSER,
-  ],
+  ['chunks and a length', `${patch('', 'Transfer-Encoding: chunked')}0\r\n\r\n`, '411 app', '400 bare', PARSER],
   ['a body at the limit of the host', patch('x'.repeat(BODY_LIMIT)), '413 app'],
   ['a larger one', patch('x'.repeat(BODY_LIMIT + 1)), '500 bare'],
   ['a header in UTF-8', patch('{}', 'client-request-id: caf\u00e9'), '200 app'],
@@ -101,34 +103,29 @@ test.each<[what: string, bytes: string, real: string, embedded?: string, why?: s
   ['HTTP/2.0', patch('{}').replace('HTTP/1.1', 'HTTP/2.0'), '505 bare'],
   ['no Host', withHost(), '400 bare'],
   ['two of them', withHost('Host: a', 'Host: b'), '400 bare'],
-  ...['a:', 'a,b', 'a#b'].map((name): [string, string, string] => [
-    `Host: ${name}`,
-    withHost(`Host: ${name}`),
+  ['a Host that ends in a colon', withHost('Host: a:'), '400 bare'],
+  ['a Host with a comma', withHost('Host: a,b'), '400 bare'],
+  ['a Host with #', withHost('Host: a#b'), '400 bare'],
+  ['an empty Host', withHost('Host: '), '500 bare', '400 bare', 'one rule for every Host that is not valid'],
+  [
+    'port 99999',
+    withHost('Host: localhost:99999'),
+    '500 bare',
     '400 bare',
-  ]),
-  ...['', 'localhost:99999'].map((name): [string, string, string, string, string] => [
-    ...([`Host: ${name}`, withHost(`Host: ${name}`), '500 bare'] as const),
-    ...(['400 bare', 'one rule for every Host that is not valid'] as const),
-  ]),
+    'one rule for every Host that is not valid',
+  ],
   ['the URL of this host as target', get('http://localhost/v1.0'), '200 app'],
   ['that of another', get('http://elsewhere/v1.0'), '400 bare'],
   ['# in the target', get('/v1.0#a'), '404 app'],
-  ...['a%zz', 'a%', '%ff', 'a\\b'].map((id): [string, string, string] => [
-    `an id ${id}`,
-    get(`${ENTITIES}/${id}`),
-    '400 app',
-  ]),
+  ['a broken escape', get(`${ENTITIES}/a%zz`), '400 app'],
+  ['half an escape', get(`${ENTITIES}/a%`), '400 app'],
+  ['an escape that is not UTF-8', get(`${ENTITIES}/%ff`), '400 app'],
+  ['a backslash', get(`${ENTITIES}/a\\b`), '400 app'],
   ['%00 in the path', get(`${ENTITIES}/a%00`), '400 bare'],
   ['%00 in the query', get(`${ENTITIES}?$top=%00`), '400 app'],
   ['a path that begins with two slashes', get(`/${ENTITIES}/a`), '404 bare'],
   ['two schemes of a front end', get('/v1.0', 'X-Forwarded-Proto: https, http'), '500 bare'],
-  [
-    'a preflight',
-    get('/v1.0', 'Origin: http://a', 'Access-Control-Request-Method: GET').replace('GET', 'OPTIONS'),
-    '204 bare',
-    '405 app',
-    'it has the CORS of Core Tools instead',
-  ],
+  ['a preflight', PREFLIGHT, '204 bare', '405 app', 'it has the CORS of Core Tools instead'],
   ['/admin', get('/admin'), '404 app'],
   ['another path there', get('/admin/x'), '404 app'],
   ['a ping', get('/admin/host/ping'), '200 bare'],
@@ -137,19 +134,15 @@ test.each<[what: string, bytes: string, real: string, embedded?: string, why?: s
   ['a timer, not in JSON', post(RUN, KEY), '415 bare'],
   ['no timer', post('/admin/functions/unknown', JSON_TYPE, KEY), '404 bare'],
   ['a function of HTTP', post('/admin/functions/healthLive', JSON_TYPE, KEY), '202 bare', '404 bare', 'nobody sees it'],
-  // Core Tools ask for no key.
-  ['a timer without the key', post(RUN, JSON_TYPE), testHost() === 'func' ? '202 bare' : '401 bare'],
-  [
-    'a timer with another key',
-    post(RUN, JSON_TYPE, 'x-functions-key: x'),
-    testHost() === 'func' ? '202 bare' : '401 bare',
-  ],
+  ['a timer without the key', post(RUN, JSON_TYPE), WITHOUT_KEY],
+  ['a timer with another key', post(RUN, JSON_TYPE, 'x-functions-key: x'), WITHOUT_KEY],
 ])('%s', async (_what, bytes, real, embedded = real) => {
   const received = await sendRaw(bytes);
   const [, status, body] = /^HTTP\/1\.1 (\d{3}).*?\r\n\r\n(?:0\r\n\r\n$)?(.*)$/s.exec(received) ?? [];
   const sender = /^request-id: /im.test(received) ? 'app' : body === '' ? 'bare' : body;
   expect(`${status} ${sender}`).toBe(testHost() === 'func' ? real : embedded);
-  if (sender === 'app') expect(received).toMatch(/^Server: Kestrel\r$/im);
+  // Node.js answers some of these itself.
+  if (status !== '400' && status !== '431') expect(received).toMatch(/^Server: Kestrel\r$/im);
 });
 
 test('client-request-id is echoed, if it came twice too, but not what the host cannot send', async () => {

@@ -196,7 +196,7 @@ async function driveInProcess(environment: Environment, logged: string[], clock:
 async function driveHost(environment: Environment, logged: string[]): Promise<Driver> {
   const { facts, errors, end } = await startService({
     PAGES: '',
-    // There the host takes the scheme from the header below.
+    // There the host takes scheme and host from the headers below.
     WEBSITE_SKU: 'FlexConsumption',
     ...environment,
   });
@@ -205,7 +205,7 @@ async function driveHost(environment: Environment, logged: string[]): Promise<Dr
   const send: Driver['send'] = ({ method, url, headers, body }) => {
     const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Driver['send']>>>();
     const sized = {
-      host: url.host,
+      'disguised-host': url.host,
       'x-forwarded-proto': url.protocol.slice(0, -1),
       ...headers,
       ...(body.length > 0 && { 'content-length': String(body.length) }),

@@ -12,8 +12,13 @@ const facts = {
   host: 'embedded',
 };
 const certificate = '/keys/certificate.pem';
-const print = (platform: NodeJS.Platform, more: object = {}) =>
-  banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform, isProxied: false, runsTimers: true });
+const print = (platform: NodeJS.Platform, more: object = {}, runsTimers = true) =>
+  banner({ ...facts, ...more }, { pages: [], tokenSeconds: 3600, platform, isProxied: false, runsTimers });
+
+test('it says when timers will not run', () => {
+  expect(print('linux')).not.toContain('AzureWebJobsStorage');
+  expect(print('linux', {}, false)).toContain('timers do not run by themselves: Core Tools need AzureWebJobsStorage');
+});
 
 test.each<[platform: NodeJS.Platform, more: object, printed: string[], not: string]>([
   ['win32', {}, ['Invoke-RestMethod -Method Patch', '$TOKEN = npm run --silent token'], 'curl -'],
