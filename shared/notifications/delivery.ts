@@ -32,8 +32,9 @@ const LONGEST_RETRY_AFTER_MS = 60 * 60_000;
 /** The outcome of a delivery that was accepted. */
 const DELIVERED = 'delivered';
 
-/** How often the same outcome of deliveries to a subscription is stored. */
+/** How often the same outcome of deliveries to a subscription is stored, and a failure after a success. */
 const RECORD_INTERVAL_MS = 10_000;
+const RECORD_FAILURE_AFTER_MS = 1000;
 
 /**
  * After failing for so long, a subscription gets one attempt a second, which is not repeated; its other changes are added to
@@ -45,8 +46,8 @@ const FAILING_PAUSE_MS = 1000;
 const STORE_DEADLINE_MS = 10_000;
 
 /**
- * How much memory notifications take, in bytes, from the first attempt until they are accepted or in a backlog: in all, and
- * those of a tenant. Each counts as its operation, and a kibibyte for what surrounds it.
+ * How much memory notifications take, in bytes, while they are sent, and while they are added to backlogs: in all, and those of
+ * a tenant. Each counts as its operation, and a kibibyte for what surrounds it.
  */
 const MEMORY = { all: 8 * 2 ** 20, perTenant: 4 * 2 ** 20 };
 const OVERHEAD = 1024;
@@ -114,10 +115,11 @@ export interface Delivery {
   finish(stored: StoredEntry): Promise<void>;
 }
 
-/** The last attempt for a subscription, when its outcome was stored last, and since when all have failed. */
-interface Known extends LastDelivery {
-  readonly storedAt: number;
+/** When the last attempt for a subscription was, since when all have failed, and what was stored last. */
+interface Known {
+  readonly at: number;
   readonly failingSince: number | undefined;
+  readonly stored: LastDelivery;
 }
 
 export function createDelivery({
@@ -136,14 +138,14 @@ export function createDelivery({
   readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Delivery {
   const recorded = new QuickLRU<string, Known>({ maxSize: 1000 });
-  const hold = createMemory();
+  const memory = createMemory();
   const counter = metrics.getMeter(SCOPE).createCounter(NOTIFICATIONS.name, NOTIFICATIONS);
 
   return {
     send,
 
     async notify(subscription, made, leasedUntil, pauses) {
-      const release = hold(subscription, made.version);
+      const release = memory.hold(subscription, made.version);
       if (!release) return BUSY;
       try {
         return await sendChange(subscription, made, leasedUntil, pauses);
@@ -153,25 +155,25 @@ export function createDelivery({
     },
 
     async deliver(subscription, made, leasedUntil, pauses) {
-      const { backlog } = subscription;
-      let release = hold(subscription, made.version);
-      if (!release) return 'left';
+      const failedAt = lastOfFailures(subscription);
+      const quietUntil = Math.max(subscription.backlog?.quietUntil.getTime() ?? 0, (failedAt ?? 0) + FAILING_PAUSE_MS);
+      const isQuiet = quietUntil > now();
+      const release = isQuiet ? undefined : memory.hold(subscription, made.version);
+      // The outbox keeps it until its lease ends: by then, there is memory again, or its receivers are too slow.
+      const isLate = now() - made.createdAt.getTime() >= LEASE_MS;
+      if (!release && !isQuiet && !isLate) return 'left';
       try {
-        const failedAt = lastOfFailures(subscription);
-        const isQuiet = Math.max(backlog?.quietUntil.getTime() ?? 0, (failedAt ?? 0) + FAILING_PAUSE_MS) > now();
         const attempts = failedAt === undefined ? pauses : [0];
-        const failure = isQuiet ? BUSY : await sendChange(subscription, made, leasedUntil, attempts);
+        const sending = release && sendChange(subscription, made, leasedUntil, attempts).finally(release);
+        const failure = sending ? await sending : BUSY;
         if (!failure) return 'accepted';
-        release();
-        release = hold(subscription, undefined);
-        if (!release) return 'left';
-        await backlogs.add(subscription, made, failure.retryAfterMs);
+        const added = memory.holdAddition(subscription.tenant, made.version);
+        if (!added) return 'left';
+        await backlogs.add(subscription, made, failure.retryAfterMs).finally(added);
         return 'waiting';
       } catch (error) {
         if (isUnavailable(error)) return 'left';
         throw error;
-      } finally {
-        release?.();
       }
     },
 
@@ -246,25 +248,27 @@ export function createDelivery({
 
   /** When the last attempt was, if all have failed for so long that attempts are rare; undefined otherwise. */
   function lastOfFailures({ id }: Subscription): number | undefined {
-    const { at, failingSince } = recorded.get(id) ?? {};
-    const failedAt = at?.getTime() ?? 0;
-    return failingSince !== undefined && failedAt - failingSince >= FAILING_AFTER_MS ? failedAt : undefined;
+    const { at = 0, failingSince } = recorded.get(id) ?? {};
+    return failingSince !== undefined && at - failingSince >= FAILING_AFTER_MS ? at : undefined;
   }
 
   /** Stores how a delivery went, for people to see. */
   function record({ tenant, id }: Subscription, outcome: string) {
     const last = recorded.get(id);
-    const time = now();
-    const isKnown = last?.outcome === outcome && time - last.storedAt < RECORD_INTERVAL_MS;
-    const delivery = { at: new Date(time), outcome };
-    recorded.set(id, {
-      ...delivery,
-      storedAt: isKnown ? last.storedAt : time,
-      failingSince: outcome === DELIVERED ? undefined : (last?.failingSince ?? time),
-    });
-    if (isKnown) return;
+    const at = now();
+    const failingSince = outcome === DELIVERED ? undefined : (last?.failingSince ?? at);
+    const delivery = { at: new Date(at), outcome };
+    const isStored = last !== undefined && at - last.stored.at.getTime() < storedFor(last.stored, outcome);
+    recorded.set(id, { at, failingSince, stored: isStored ? last.stored : delivery });
+    if (isStored) return;
     void store((signal) => subscriptions.recordDelivery({ tenant, id }, delivery, signal)).catch(() => {});
   }
+}
+
+/** How long a stored outcome remains although there is another: a success after a failure is stored at once. */
+function storedFor(stored: LastDelivery, outcome: string): number {
+  if (stored.outcome === outcome) return RECORD_INTERVAL_MS;
+  return outcome === DELIVERED ? 0 : RECORD_FAILURE_AFTER_MS;
 }
 
 /** What was not sent, since there was no place for it in time. */
@@ -277,25 +281,46 @@ export function retryPause(failures: number): number {
 
 type Attempts = [leasedUntil: Date, pauses: readonly number[]];
 
-/** Makes a function that reserves memory for a notification. It returns the release, or undefined if no memory is left. */
+/** Reserves memory; each method returns the release, or undefined if no memory is left. */
 function createMemory() {
   const all = new Shares(MEMORY.all);
   const tenants = new Map<string, Shares>();
+  const additions = new Shares(MEMORY.all);
+  const holders = new Map<OperationVersion | undefined, number>();
 
-  return ({ tenant, notificationUrl }: Subscription, version: OperationVersion | undefined) => {
-    const { clientContext, resultInfo } = version?.operation ?? {};
-    const length = (clientContext?.length ?? 0) + (resultInfo?.message?.length ?? 0);
-    const bytes = OVERHEAD + 2 * length;
-    const receiver = receiverKey(notificationUrl);
-    const ofTenant = tenants.get(tenant) ?? new Shares(MEMORY.perTenant);
-    if (!all.hasRoom(tenant, bytes) || !ofTenant.take(receiver, bytes)) return undefined;
-    all.take(tenant, bytes);
-    tenants.set(tenant, ofTenant);
-    return () => {
-      all.release(tenant, bytes);
-      ofTenant.release(receiver, bytes);
-    };
+  return {
+    /** For a notification, as if it had an operation of its own: another one may be accepted much earlier. */
+    hold({ tenant, notificationUrl }: Subscription, version: OperationVersion | undefined) {
+      const bytes = OVERHEAD + sizeOf(version);
+      const receiver = receiverKey(notificationUrl);
+      const ofTenant = tenants.get(tenant) ?? new Shares(MEMORY.perTenant);
+      if (!all.hasRoom(tenant, bytes) || !ofTenant.take(receiver, bytes)) return undefined;
+      all.take(tenant, bytes);
+      tenants.set(tenant, ofTenant);
+      return () => {
+        all.release(tenant, bytes);
+        ofTenant.release(receiver, bytes);
+      };
+    },
+
+    /** For an addition to a backlog: those of one change end at about the same time, and share its operation. */
+    holdAddition(tenant: string, version: OperationVersion | undefined) {
+      const others = holders.get(version) ?? 0;
+      if (!additions.take(tenant, OVERHEAD + (others === 0 ? sizeOf(version) : 0))) return undefined;
+      holders.set(version, others + 1);
+      return () => {
+        const left = (holders.get(version) ?? 0) - 1;
+        if (left > 0) holders.set(version, left);
+        else holders.delete(version);
+        additions.release(tenant, OVERHEAD + (left > 0 ? 0 : sizeOf(version)));
+      };
+    },
   };
+}
+
+function sizeOf(version: OperationVersion | undefined): number {
+  const { clientContext, resultInfo } = version?.operation ?? {};
+  return 2 * ((clientContext?.length ?? 0) + (resultInfo?.message?.length ?? 0));
 }
 
 /** Between half of a pause and all of it, so that not everybody tries again at the same time. */

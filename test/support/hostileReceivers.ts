@@ -31,10 +31,10 @@ await serveUntilStopped(async () => {
       if (number !== undefined) behaviors[Number(number) % behaviors.length]?.(socket);
     });
   });
-  const friendly = createHttpServer((request, response) => {
+  const prompt = createHttpServer((request, response) => {
     request.resume().once('end', () => response.writeHead(202).end());
   });
   await new Promise<void>((resolve) => hostile.listen(0, '127.0.0.1', resolve));
-  const ports = { hostile: Object(hostile.address()).port, friendly: await listen(friendly, 0, 'PORT') };
+  const ports = { hostile: Object(hostile.address()).port, prompt: await listen(prompt, 0, 'PORT') };
   return { ready: ports, stop: async () => {} };
 });

@@ -143,6 +143,16 @@ describe('how the last delivery to a subscription went', () => {
     expect(updates).toEqual([update(NOW, 'status 500'), update(NOW, 'delivered'), update(NOW + 10_000, 'delivered')]);
   });
 
+  test('costs at most two requests of the store a second, however often it changes', async () => {
+    const { send, clock, updates } = deliveryTo(...Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? 202 : 500)));
+    for (let n = 0; n < 40; n++, clock.now += 50) await send(whole, leased, [0]);
+    expect(updates.map(([, delivery]) => delivery)).toEqual([
+      { at: new Date(NOW), outcome: 'delivered' },
+      { at: new Date(NOW + 1050), outcome: 'status 500' },
+      { at: new Date(NOW + 1100), outcome: 'delivered' },
+    ]);
+  });
+
   test('is not that nothing was sent', async () => {
     const { send, updates } = deliveryTo(new ReceiverError('busy'), new ReceiverError('timeout'));
     for (let n = 0; n < 2; n++) await send(whole, leased, [0]);
@@ -225,6 +235,30 @@ describe('a change', () => {
     const resultInfo = { code: 0, subcode: 0, message: 'x'.repeat(8192) };
     const large = { ...made, version: { etag: 'e', operation: anOperation({ resultInfo }) } };
     expect(await fill(deliveryTo('none'), TENANT, 1, large)).toBe(Math.floor((2 * 2 ** 20) / (17 * 1024)));
+  });
+
+  test('takes that much too while it is added to backlogs, but once for all of them', async () => {
+    const resultInfo = { code: 0, subcode: 0, message: 'x'.repeat(8192) };
+    const large = () => ({ ...made, version: { etag: 'e', operation: anOperation({ resultInfo }) } });
+    const delivery = deliveryTo(500);
+    delivery.backlogs.add = () => new Promise(() => {});
+    // A tenant alone takes half of 8 MiB, and the next one half of what is left.
+    expect(Math.floor((await fill(delivery, TENANT, 1, large())) / 100)).toBe(40);
+    let others = 0;
+    const outcomes = () => delivery.deliver(aSubscription({ tenant: OTHER_TENANT }), large(), leased, [0]);
+    for (; others < 1000; others++) {
+      if ((await Promise.race([outcomes(), new Promise(setImmediate)])) === 'left') break;
+    }
+    expect(others).toBe(Math.floor((2 * 2 ** 20) / (17 * 1024)));
+  });
+
+  test('is added to the backlog when there is still no memory at the end of its lease', async () => {
+    const delivery = deliveryTo('none');
+    await fill(delivery, TENANT, 1);
+    delivery.clock.now += LEASE_MS;
+    const one = aSubscription({ tenant: TENANT, notificationUrl: 'https://1.example/0' });
+    expect(await delivery.deliver(one, made, leased, [0])).toBe('waiting');
+    expect(delivery.added).toHaveLength(1);
   });
 
   test('gives its memory back, whatever becomes of it', async () => {
