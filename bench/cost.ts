@@ -6,8 +6,9 @@ const MEASURED = {
   requests: 1.8,
   /** The rows of the outbox that a notified change creates and removes. */
   outboxRows: 2,
-  updatesPerInstance: 500,
-  notifiedPerInstance: 300,
+  /** On the real host. */
+  updatesPerInstance: 250,
+  notifiedPerInstance: 150,
   logBytes: 5900,
   metricRowsPerMinute: 20,
 };
@@ -119,14 +120,14 @@ export function costTable(): string {
       const cells = (['instances', 'partitions', 'accounts', 'dollars'] as const).map((of) =>
         both(number(plain[of]), number(notified[of])),
       );
-      const nearest = `${plain.nearest}, ${both(percent(plain.use), percent(notified.use))}`;
-      return [perSecond.toLocaleString('en'), store, ...cells, nearest];
+      const [limit, other] = [plain, notified].map(({ nearest, use }) => `${nearest} ${percent(use)}`);
+      return [perSecond.toLocaleString('en'), store, ...cells, both(limit, other)];
     }),
   );
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-const both = (one: string, other: string) => (one === other ? one : `${one} (${other})`);
+const both = (one = '', other = '') => (one === other ? one : `${one} (${other})`);
 
 /** Two significant digits, or a whole number below 10,000 that is counted. */
 const number = (value: number) =>

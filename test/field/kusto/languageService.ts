@@ -1,9 +1,10 @@
 // The language service of Azure's portal, with the tables that the alerts and the workbook query.
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { runInNewContext } from 'node:vm';
 import * as z from 'zod';
 import { installPackages } from '../../../local/installPackages.ts';
+
+const FOLDER = 'test/field/kusto';
 
 /** Columns of the tables: https://learn.microsoft.com/azure/azure-monitor/reference/tables-category */
 const ofTelemetry = `TimeGenerated: datetime, OperationName: string, OperationId: string, ParentId: string, Properties: dynamic,
@@ -26,10 +27,9 @@ export type Analyze = (query: string) => { readonly columns: readonly string[]; 
 
 /** Installs and loads the language service: a script for browsers, whose collections are those of .NET. */
 export function loadLanguageService(): Analyze {
-  installPackages('test/field/kusto');
-  const { resolve } = createRequire(import.meta.url);
+  installPackages(FOLDER);
   const scripts = ['bridge.min.js', 'Kusto.Language.Bridge.min.js'].map((file) =>
-    readFileSync(resolve(`@kusto/language-service-next/${file}`), 'utf8'),
+    readFileSync(`${FOLDER}/node_modules/@kusto/language-service-next/${file}`, 'utf8'),
   );
   return runInNewContext(
     `${scripts.join('\n')}
