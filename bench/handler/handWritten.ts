@@ -9,7 +9,7 @@ import {
   newPlayPromptOperation,
   playPromptOperationPatch,
 } from '../../shared/operation/playPromptOperation.ts';
-import type { UpdatedOperations } from './memoryOperations.ts';
+import type { MemoryOperations } from '../../test/support/memoryOperations.ts';
 
 const ABSENT_HEADERS = [
   ...['odata-version', 'odata-maxversion', 'accept', 'if-match', 'if-none-match', 'prefer'],
@@ -19,7 +19,7 @@ const ABSENT_HEADERS = [
 export function createHandWritten(
   authenticate: Authenticate,
   keys: TenantKeys,
-  operations: UpdatedOperations,
+  operations: MemoryOperations,
 ): HttpHandler {
   const verified = new Map<string, { tenant: string; keysFetchedAt: number; until: number }>();
   const last = new Map<string, Promise<unknown>>();

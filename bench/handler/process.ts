@@ -8,11 +8,11 @@ import { startIssuer } from '../../local/issuer.ts';
 import { createAuthentication } from '../../shared/auth/authentication.ts';
 import { createTenantKeys } from '../../shared/auth/signingKeys.ts';
 import { readSettings } from '../../shared/settings.ts';
+import { memoryOperations } from '../../test/support/memoryOperations.ts';
 import { AUDIENCE, ROLE, TENANT } from '../environment.ts';
 import { bodyOf, operationIds } from '../load/updates.ts';
 import { interleave } from '../statistics.ts';
 import { createHandWritten } from './handWritten.ts';
-import { createMemoryOperations } from './memoryOperations.ts';
 
 /** Of a round; and of a turn, whose requests are made before its time counts. */
 const [TURNS, REQUESTS] = [20, 100];
@@ -34,10 +34,10 @@ await serveUntilStopped(async () => {
   });
   const authorization = `Bearer ${await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] })}`;
   const { authenticate } = createAuthentication(auth);
-  const update = createUpdatePlayPromptOperation({ authenticate, operations: createMemoryOperations() });
+  const update = createUpdatePlayPromptOperation({ authenticate, operations: memoryOperations().instance() });
   const route = { name: 'update', template: 'v1.0/playPromptOperation/{id}', find: () => update };
   const handler = toHttpHandler(route);
-  const handWritten = createHandWritten(authenticate, createTenantKeys(auth)(TENANT), createMemoryOperations());
+  const handWritten = createHandWritten(authenticate, createTenantKeys(auth)(TENANT), memoryOperations().instance());
 
   const takeRound = async () => {
     const turns = await interleave([handler, handWritten], TURNS, (each) =>

@@ -1,6 +1,6 @@
 // The subscriptions of applications: whose they are, how many there may be, and when a change of them is acknowledged.
 import { withDeadline } from '../bounds.ts';
-import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS } from '../operation/backoff.ts';
+import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS, type Sleep } from '../operation/backoff.ts';
 import type { Preconditions } from '../operation/preconditions.ts';
 import { isUnavailable, ServiceError } from '../serviceError.ts';
 import type { SubscriptionChanges } from './subscription.ts';
@@ -66,12 +66,14 @@ export function createOwnedSubscriptions({
   validateReceiver,
   knownAfter,
   now = Date.now,
+  sleep,
 }: {
   readonly subscriptions: Pick<SubscriptionRepository, 'list' | 'create' | 'update' | 'remove'>;
   readonly validateReceiver: ValidateReceiver;
   /** Resolves when every instance knows what was written before. */
   readonly knownAfter: () => Promise<unknown>;
   readonly now?: (() => number) | undefined;
+  readonly sleep?: Sleep | undefined;
 }): OwnedSubscriptions {
   return {
     list,
@@ -129,7 +131,7 @@ export function createOwnedSubscriptions({
     for (let attempt = 0; !(await subscriptions.update(known, changes, signal)); attempt++) {
       if (attempt === MAX_ATTEMPTS)
         throw new ServiceError('unavailable', 'The subscription changes too often. Try again.');
-      await backoff(attempt, CONFLICT_BACKOFF, signal);
+      await backoff(attempt, CONFLICT_BACKOFF, signal, sleep);
       known = await get(owner, first.id, signal);
     }
     return { ...known, ...changes };

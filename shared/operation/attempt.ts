@@ -1,5 +1,5 @@
 import { isUnavailable, ServiceError } from '../serviceError.ts';
-import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from './backoff.ts';
+import { backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS, type Sleep } from './backoff.ts';
 import type { Outcome } from './changeListener.ts';
 
 /** A failed attempt to change the version `base`. With `cause`, an error that hides the outcome, it may have taken effect. */
@@ -27,17 +27,18 @@ export async function attempt<Base, Result>(
   base: Base,
   change: () => Promise<Result | undefined>,
   signal: AbortSignal,
+  sleep: Sleep | undefined,
   isCached = false,
 ): Promise<Result | undefined> {
   try {
     const changed = await change();
     if (changed) return changed;
     attempts.push({ base });
-    if (!isCached) await backoff(attempts.length - 1, CONFLICT_BACKOFF, signal);
+    if (!isCached) await backoff(attempts.length - 1, CONFLICT_BACKOFF, signal, sleep);
   } catch (cause) {
     if (!isUnavailable(cause) || signal.aborted) throw cause;
     attempts.push({ base, cause });
-    await backoff(attempts.length - 1, FAILURE_BACKOFF, signal);
+    await backoff(attempts.length - 1, FAILURE_BACKOFF, signal, sleep);
   }
   return undefined;
 }

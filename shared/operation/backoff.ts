@@ -10,9 +10,21 @@ export const MAX_ATTEMPTS = 20;
 export const CONFLICT_BACKOFF = { first: 10, longest: 250 };
 export const FAILURE_BACKOFF = { first: 200, longest: 2000 };
 
+/** Waits as `setTimeout` of `node:timers/promises` does. */
+export type Sleep = (
+  milliseconds: number,
+  value: undefined,
+  options: { readonly signal: AbortSignal },
+) => Promise<unknown>;
+
 /** Waits with exponential backoff and jitter; no longer than until the deadline. */
-export async function backoff(attempt: number, { first, longest }: typeof CONFLICT_BACKOFF, signal: AbortSignal) {
+export async function backoff(
+  attempt: number,
+  { first, longest }: typeof CONFLICT_BACKOFF,
+  signal: AbortSignal,
+  sleep: Sleep = delay,
+) {
   const milliseconds = Math.min(longest, first * 2 ** attempt);
   // After the deadline the store refuses the next call, so that nothing is thrown here.
-  await delay(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal }).catch(() => {});
+  await sleep(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal }).catch(() => {});
 }

@@ -11,7 +11,7 @@ import type { Collaborators, RemovableVersion } from './repository.ts';
  * It throws ServiceError with an `OperationFailure`, or `unavailable` when the store cannot serve before `signal` is aborted:
  * the removal may then have taken effect.
  */
-export function createDeleteOperation({ operations, listen }: Collaborators<'getVersion' | 'remove'>) {
+export function createDeleteOperation({ operations, listen, sleep }: Collaborators<'getVersion' | 'remove'>) {
   return async (
     tenant: string,
     { id, preconditions }: { readonly id: string; readonly preconditions: Preconditions },
@@ -24,7 +24,7 @@ export function createDeleteOperation({ operations, listen }: Collaborators<'get
       const current = await operations.getVersion(tenant, id, signal);
       const decision = decideDelete(preconditions, current, attempts);
       if (decision.step === 'remove') {
-        const isRemoved = await attempt(attempts, decision.base, () => remove(decision.base), signal);
+        const isRemoved = await attempt(attempts, decision.base, () => remove(decision.base), signal, sleep);
         if (isRemoved) return listener?.afterWrite(undefined);
         continue;
       }

@@ -1,3 +1,4 @@
+import type { Sleep } from './backoff.ts';
 import type { ListenToChange } from './changeListener.ts';
 import type { Filter } from './filter.ts';
 import type { OperationVersion, PlayPromptOperation } from './playPromptOperation.ts';
@@ -135,9 +136,10 @@ export interface OperationRepository {
   sharedKey(signal: AbortSignal): Promise<Uint8Array>;
 }
 
-/** What a use case works with: some methods of the repository, a listener to changes, and a clock. */
+/** What a use case works with: some methods of the repository, a listener to changes, a clock, and pauses. */
 export interface Collaborators<Method extends keyof OperationRepository> {
   readonly operations: Pick<OperationRepository, Method>;
   readonly listen?: ListenToChange | undefined;
   readonly now?: (() => number) | undefined;
+  readonly sleep?: Sleep | undefined;
 }

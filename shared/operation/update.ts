@@ -26,6 +26,7 @@ export function createUpdateOperation({
   operations,
   listen,
   now = Date.now,
+  sleep,
   keepsFinalStatus = false,
 }: UpdateCollaborators) {
   const mutex = createKeyedMutex();
@@ -62,7 +63,7 @@ export function createUpdateOperation({
       const decision = decideUpdate(request, known);
       if (decision.step === 'read') continue;
       if (decision.step === 'write') {
-        const stored = await attempt(attempts, current, () => write(decision, current), signal, isCached);
+        const stored = await attempt(attempts, current, () => write(decision, current), signal, sleep, isCached);
         if (cached && isCached && !attempts[0]?.cause) freshness.learn(cached.ageMs, stored !== undefined);
         if (stored) return stored;
         const cause = isCached ? 'stale' : 'conflict';

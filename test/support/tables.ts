@@ -20,3 +20,11 @@ export const DEFAULT_TABLE = 'playPromptOperations';
 export function tableClient(name: string, port?: string | number): TableClient {
   return TableClient.fromConnectionString(azuriteConnection(port), name, { allowInsecureConnection: true });
 }
+
+/** The settings of a table that no other test uses, or of another one, at a port in front of the store if one is given. */
+export const newTableSettings = (name = newTableName(), port?: number) => ({
+  name,
+  connection: azuriteConnection(port),
+  endpoint: undefined,
+  managedIdentityClientId: undefined,
+});

@@ -26,6 +26,7 @@ function setUp(replaced: Partial<SubscriptionRepository> = {}) {
     subscriptions: { list: async () => others, create: async () => {}, update: async () => true, remove, ...replaced },
     validateReceiver: async (_owner, url) => void validated.push(url),
     knownAfter: async () => {},
+    sleep: async () => {},
   });
   return { remove, validated, update, create: () => create(owner, aSubscription(), signal) };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createCacheFreshness } from '../../../shared/operation/cacheFreshness.ts';
-import { KEPT_WRITES, type StoredOperation } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
+import { memoryOperations } from '../../support/memoryOperations.ts';
 import { TENANT } from '../../support/operations.ts';
 import { randomOf } from '../../support/random.ts';
 
@@ -13,34 +13,17 @@ const UPDATES = 6;
 /** How many requests an update sends to the store on average, if each goes to any of so many instances. */
 async function averageRequests(instances: number, concurrent: number) {
   const random = randomOf(7);
-  const rows = new Map<string, StoredOperation>();
   let [requests, now] = [0, 0];
-
+  const { instance } = memoryOperations(() => now);
   const updates = Array.from({ length: instances }, () => {
-    const cache = new Map<string, { stored: StoredOperation; at: number }>();
-    return createUpdateOperation({
-      operations: {
-        getCached(_tenant, id) {
-          const cached = cache.get(id);
-          return cached && { ...cached.stored, ageMs: now - cached.at };
-        },
-        async get(_tenant, id) {
-          requests += 1;
-          const stored = rows.get(id);
-          if (stored) cache.set(id, { stored, at: now });
-          return stored;
-        },
-        async put(_tenant, operation, current, writeId) {
-          requests += 1;
-          if (rows.get(operation.id)?.etag !== current?.etag) return undefined;
-          const writes = [writeId, ...(current?.writes ?? [])].slice(0, KEPT_WRITES);
-          const stored = { operation, writes, etag: crypto.randomUUID() };
-          rows.set(operation.id, stored);
-          cache.set(operation.id, { stored, at: now });
-          return stored;
-        },
-      },
-    });
+    const { getCached, get, put } = instance();
+    const counting =
+      <Args extends unknown[], Result>(method: (...args: Args) => Result) =>
+      (...args: Args) => {
+        requests += 1;
+        return method(...args);
+      };
+    return createUpdateOperation({ operations: { getCached, get: counting(get), put: counting(put) } });
   });
 
   const running: { id: string; left: number }[] = [];
@@ -50,11 +33,8 @@ async function averageRequests(instances: number, concurrent: number) {
     const update = updates[Math.floor(random() * instances)];
     if (!operation || !update) throw new RangeError('There is nothing to pick from.');
     now += 4 + random() * 12;
-    await update(
-      TENANT,
-      { id: operation.id, patch: { clientContext: `${operation.left--}` }, preconditions: {} },
-      signal,
-    );
+    const patch = { clientContext: `${operation.left--}` };
+    await update(TENANT, { id: operation.id, patch, preconditions: {} }, signal);
     if (operation.left === 0) running.splice(running.indexOf(operation), 1);
   }
   return requests / (OPERATIONS * UPDATES);

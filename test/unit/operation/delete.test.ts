@@ -1,171 +1,116 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+// What a deletion decides is a table in deleteDecision.test.ts; this is the loop around it.
+import { expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
 import { createDeleteOperation } from '../../../shared/operation/delete.ts';
-import type { Preconditions } from '../../../shared/operation/preconditions.ts';
-import type { OperationRepository } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
-import { createTableRepository } from '../../../shared/store/tableRepository.ts';
+import { memoryOperations } from '../../support/memoryOperations.ts';
 import { TENANT } from '../../support/operations.ts';
-import { azuriteConnection, newTableName } from '../../support/tables.ts';
 
 const lost = () => new ServiceError('unavailable', 'lost');
-const signal = new AbortController().signal;
 
-/** The store as two instances of the service have it. */
-let operations: OperationRepository;
-let elsewhere: OperationRepository;
-beforeAll(async () => {
-  const [name, connection] = [newTableName(), azuriteConnection()];
-  const settings = { name, connection, endpoint: undefined, managedIdentityClientId: undefined };
-  operations = createTableRepository(settings);
-  elsewhere = createTableRepository(settings);
-});
-
-const stored = (id: string) => operations.get(TENANT, id, signal);
-const update = (id: string, patch: object, store = operations) =>
-  createUpdateOperation({ operations: store })(TENANT, { id, patch, preconditions: {} }, signal);
-const remove = (id: string, preconditions: Preconditions = {}, store = operations, until = signal) =>
-  createDeleteOperation({ operations: store })(TENANT, { id, preconditions }, until);
-
-async function newOperation() {
-  const id = crypto.randomUUID();
-  return { id, ...(await update(id, { status: 'Running' })) };
-}
-
-/** The store, except that the first removal gets no answer: it is done or not, and then `after` happens. */
-function losingTheFirstAnswer({
-  isDone = true,
-  after = async () => {},
-}: {
-  isDone?: boolean;
-  after?: () => Promise<unknown>;
-}) {
-  let tries = 0;
-  const store: OperationRepository = {
-    ...operations,
-    async remove(...removal) {
-      tries += 1;
-      if (tries > 1) return operations.remove(...removal);
-      if (isDone) await operations.remove(...removal);
-      await after();
-      throw lost();
-    },
+/** An operation `a`, of which the n-th removal may fail, and another instance that updates it. */
+async function setUp(remove: (n: number, send: () => Promise<boolean>, deadline: AbortController) => Promise<boolean>) {
+  const steps: string[] = [];
+  const deadline = new AbortController();
+  const { signal } = deadline;
+  const { rows, instance } = memoryOperations();
+  const [own, elsewhere] = [instance(), instance()];
+  const update = (patch: object) =>
+    createUpdateOperation({ operations: elsewhere })(TENANT, { id: 'a', patch, preconditions: {} }, signal);
+  await update({ status: 'Running' });
+  const send = own.remove;
+  own.remove = (...args) => {
+    steps.push('remove');
+    return remove(steps.length, () => send(...args), deadline);
   };
-  return { store, tries: () => tries };
+  const listener = {
+    beforeWrite: async () => {},
+    afterWrite: () => void steps.push('after'),
+    settled: () => void steps.push('settled'),
+  };
+  const deleteIt = createDeleteOperation({ operations: own, listen: () => listener, sleep: async () => {} });
+  const request = { id: 'a', preconditions: {} };
+  return {
+    steps,
+    update,
+    context: () => rows.get(`${TENANT}/a`)?.operation.clientContext,
+    run: () => deleteIt(TENANT, request, signal),
+  };
 }
 
-describe('a removal', () => {
-  test('removes the operation, for other instances too, even if they have cached it', async () => {
-    const { id } = await newOperation();
-    await elsewhere.get(TENANT, id, signal);
-    await remove(id);
-    expect(await stored(id)).toBeUndefined();
-    expect(operations.getCached(TENANT, id)).toBeUndefined();
-    expect(elsewhere.getCached(TENANT, id)).toBeDefined();
-    // An update that begins with what is remembered finds out, and begins anew.
-    expect((await update(id, { clientContext: 'again' }, elsewhere)).operation).toMatchObject({
-      id,
-      clientContext: 'again',
-      resultInfo: null,
-      status: 'NotStarted',
-      completionReason: null,
-    });
-  });
+type Remove = Parameters<typeof setUp>[0];
 
-  test('that meets a change takes the operation as it then is, unless a precondition excludes that', async () => {
-    const interrupted = (id: string): OperationRepository => {
-      let tries = 0;
-      return {
-        ...operations,
-        async remove(...removal) {
-          tries += 1;
-          if (tries === 1) await update(id, { clientContext: 'changed' }, elsewhere);
-          return operations.remove(...removal);
-        },
-      };
-    };
-    const one = await newOperation();
-    await remove(one.id, {}, interrupted(one.id));
-    expect(await stored(one.id)).toBeUndefined();
-    const two = await newOperation();
-    await expect(remove(two.id, { ifMatch: [two.etag.replace('W/', '')] }, interrupted(two.id))).rejects.toMatchObject({
-      reason: 'versionChanged',
-    });
-    expect((await stored(two.id))?.operation.clientContext).toBe('changed');
-  });
-
-  test.concurrent('is a conflict when it never succeeds', async () => {
-    const { id } = await newOperation();
-    let tries = 0;
-    const store: OperationRepository = {
-      ...operations,
-      async remove() {
-        tries += 1;
-        return false;
-      },
-    };
-    await expect(remove(id, {}, store)).rejects.toMatchObject({ reason: 'conflict' });
-    expect(tries).toBe(MAX_ATTEMPTS);
-  });
+test.each<[string, Remove, outcome: object | undefined, steps: string[]]>([
+  ['that succeeds', (_n, send) => send(), undefined, ['remove', 'after']],
+  [
+    'that never succeeds',
+    async () => false,
+    { reason: 'conflict' },
+    [...Array(MAX_ATTEMPTS).fill('remove'), 'settled'],
+  ],
+  [
+    'whose response was lost, and that took effect',
+    (_n, send) => send().then(() => Promise.reject(lost())),
+    undefined,
+    ['remove', 'after'],
+  ],
+  [
+    'whose response was lost, and that did not take effect',
+    (n, send) => (n === 1 ? Promise.reject(lost()) : send()),
+    undefined,
+    ['remove', 'remove', 'after'],
+  ],
+  [
+    'whose response never comes',
+    () => Promise.reject(lost()),
+    { reason: 'unavailable' },
+    Array(MAX_ATTEMPTS).fill('remove'),
+  ],
+  [
+    'whose deadline passes',
+    (_n, send, deadline) =>
+      send()
+        .then(() => Promise.reject(lost()))
+        .finally(() => deadline.abort()),
+    { reason: 'unavailable' },
+    ['remove'],
+  ],
+  ['that the store denies', () => Promise.reject(new Error('denied')), { message: 'denied' }, ['remove']],
+  [
+    'that fails otherwise',
+    () => Promise.reject(new ServiceError('internal', 'denied')),
+    { reason: 'internal' },
+    ['remove'],
+  ],
+])('a removal %s', async (_, remove, outcome, expected) => {
+  const { run, steps } = await setUp(remove);
+  const error: unknown = await run().then(
+    () => undefined,
+    (reason) => reason,
+  );
+  if (outcome) expect(error).toMatchObject(outcome);
+  else expect(error).toBeUndefined();
+  expect(steps).toEqual(expected);
 });
 
-describe('a removal whose answer was lost', () => {
-  test('and that did not take effect is done again', async () => {
-    const { id } = await newOperation();
-    const { store, tries } = losingTheFirstAnswer({ isDone: false });
-    await remove(id, {}, store);
-    expect([tries(), await stored(id)]).toEqual([2, undefined]);
+test('a removal that meets a change takes the operation as it then is', async () => {
+  const { run, steps, context, update } = await setUp(async (n, send) => {
+    if (n === 1) await update({ clientContext: 'changed' });
+    return send();
   });
+  await run();
+  expect([steps, context()]).toEqual([['remove', 'remove', 'after'], undefined]);
+});
 
-  test('and that reaches the store when the operation is another leaves that one', async () => {
-    const { id } = await newOperation();
-    let late = async () => {};
-    const store: OperationRepository = {
-      ...operations,
-      async remove(...removal) {
-        late = async () => {
-          await elsewhere.remove(...removal);
-        };
-        store.remove = operations.remove;
-        throw lost();
-      },
-    };
-    await remove(id, {}, store);
-    await update(id, { clientContext: 'new' });
-    await late();
-    expect((await stored(id))?.operation.clientContext).toBe('new');
+test('a removal that reaches the store when the operation is another leaves that one', async () => {
+  let late: () => Promise<boolean> = async () => true;
+  const { run, context, update } = await setUp((n, send) => {
+    if (n > 1) return send();
+    late = send;
+    return Promise.reject(lost());
   });
-
-  test('is unavailable when there is no time left to find out', async () => {
-    const { id } = await newOperation();
-    const deadline = new AbortController();
-    const after = async () => deadline.abort();
-    const { store, tries } = losingTheFirstAnswer({ after });
-    await expect(remove(id, {}, store, deadline.signal)).rejects.toMatchObject({ reason: 'unavailable' });
-    expect(tries()).toBe(1);
-  });
-
-  test('is unavailable when none ever comes', async () => {
-    const { id } = await newOperation();
-    const store: OperationRepository = { ...operations, remove: () => Promise.reject(lost()) };
-    const deadline = AbortSignal.timeout(600);
-    await expect(remove(id, {}, store, deadline)).rejects.toMatchObject({ reason: 'unavailable' });
-  });
-
-  test('for a reason that will stay is not tried again', async () => {
-    const { id } = await newOperation();
-    for (const reason of [new Error('denied'), new ServiceError('internal', 'denied')]) {
-      let tries = 0;
-      const store: OperationRepository = {
-        ...operations,
-        async remove() {
-          tries += 1;
-          throw reason;
-        },
-      };
-      await expect(remove(id, {}, store)).rejects.toThrow('denied');
-      expect(tries).toBe(1);
-    }
-  });
+  await run();
+  await update({ clientContext: 'new' });
+  expect([await late(), context()]).toEqual([false, 'new']);
 });

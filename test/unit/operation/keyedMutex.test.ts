@@ -3,14 +3,13 @@ import * as fc from 'fast-check';
 import { createKeyedMutex } from '../../../shared/operation/keyedMutex.ts';
 
 const { signal } = new AbortController();
-const settled = () => new Promise(setImmediate);
+async function turns(count: number) {
+  for (let n = 0; n < count; n++) await new Promise(setImmediate);
+}
 
 describe('work of one key', () => {
-  test('is in the order in which it came, and never at the same time, whenever it comes and however long it lasts', () => {
-    const turns = async (count: number) => {
-      for (let n = 0; n < count; n++) await settled();
-    };
-    return fc.assert(
+  test('is in the order in which it came, and never at the same time, whenever it comes and however long it lasts', () =>
+    fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.nat(3), fc.nat(3)), { minLength: 2, maxLength: 6 }), async (all) => {
         const inTurn = createKeyedMutex();
         const log: string[] = [];
@@ -28,8 +27,7 @@ describe('work of one key', () => {
         expect(await Promise.all(results)).toEqual([...all.keys()]);
         expect(log).toEqual([...all.keys()].flatMap((n) => [`${n} begins`, `${n} ends`]));
       }),
-    );
-  });
+    ));
 
   test('continues after work that fails', async () => {
     const inTurn = createKeyedMutex();
@@ -38,29 +36,21 @@ describe('work of one key', () => {
     await expect(failing).rejects.toThrow('failed');
     expect(await following).toBe('done');
   });
-
-  test.each([
-    ['before it waits', true],
-    ['while it waits', false],
-  ])('waits no longer than until its deadline: %s', async (_title, before) => {
-    const inTurn = createKeyedMutex();
-    const deadline = new AbortController();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const first = inTurn('key', signal, () => promise);
-    if (before) deadline.abort();
-    const second = inTurn('key', deadline.signal, async () => 'let through');
-    deadline.abort();
-    expect(await second).toBe('let through');
-    resolve();
-    await first;
-  });
 });
 
-test('work of different keys does not wait', async () => {
+test.each([
+  ['work of another key does not wait', 'other', () => {}, () => {}],
+  ['work whose deadline is over does not wait', 'key', (deadline: AbortController) => deadline.abort(), () => {}],
+  ['work waits no longer than until its deadline', 'key', () => {}, (deadline: AbortController) => deadline.abort()],
+])('%s', async (_title, key, before, after) => {
   const inTurn = createKeyedMutex();
+  const deadline = new AbortController();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const first = inTurn('one', signal, () => promise);
-  expect(await inTurn('other', signal, async () => 'done')).toBe('done');
+  const first = inTurn('key', signal, () => promise);
+  before(deadline);
+  const second = inTurn(key, deadline.signal, async () => 'done');
+  after(deadline);
+  expect(await second).toBe('done');
   resolve();
   await first;
 });

@@ -1,6 +1,5 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Preconditions } from '../../../shared/operation/preconditions.ts';
 import {
   findRepetition,
   KEPT_FOR_MS,
@@ -16,11 +15,7 @@ import {
   repeatableHistory,
   repeatableRequest,
 } from '../../../shared/operation/repeatability.ts';
-import type { OperationRepository } from '../../../shared/operation/repository.ts';
-import { createUpdateOperation } from '../../../shared/operation/update.ts';
-import { createTableRepository } from '../../../shared/store/tableRepository.ts';
-import { anOperation, operations as anyOperation, TENANT } from '../../support/operations.ts';
-import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
+import { anOperation, operations as anyOperation } from '../../support/operations.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 17, 15, 52);
 const rejected = (reason: string) => expect.objectContaining({ reason });
@@ -126,16 +121,13 @@ describe('the history of an operation', () => {
     const current = afterRequests(many(3));
     expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1)).toBeDefined();
     expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
+    const full = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2));
+    expect(nextHistory(full, undefined, NOW + KEPT_FOR_MS - 1)?.requests).toHaveLength(1001 * 21);
+    expect(nextHistory(full, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
     const next = nextHistory(current, requestOf(9, NOW + KEPT_FOR_MS), NOW + KEPT_FOR_MS);
     const after = { ...versionOf(9), history: next };
     expect(findRepetition(after, requestOf(1)).isRepeated).toBe(false);
     expect(next?.requests).toHaveLength(21);
-  });
-
-  test('forgets in time that it dropped requests', () => {
-    const current = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2));
-    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1)?.requests).toHaveLength(1001 * 21);
-    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
   });
 
   test.each([
@@ -215,64 +207,10 @@ describe('the history of an operation', () => {
   });
 });
 
-describe('a request of the same id', () => {
+test.each([
+  ['asks for something else', requestOf(1, NOW, { status: 'Failed' })],
+  ['was first sent at another time', requestOf(1, NOW + 1000, { status: 'Running' })],
+])('a request of the same id is refused when it %s', (_title, request) => {
   const current = afterRequests([requestOf(1, NOW, { status: 'Running' })]);
-
-  test.each([
-    ['asks for something else', requestOf(1, NOW, { status: 'Failed' })],
-    ['was first sent at another time', requestOf(1, NOW + 1000, { status: 'Running' })],
-  ])('is refused when it %s', (_title, request) => {
-    expect(findRepetition(current, request)).toEqual({ isRepeated: false, refusal: rejected('repetitionDiffers') });
-  });
-});
-
-describe('an update', () => {
-  let table: string;
-  let operations: OperationRepository;
-  let elsewhere: OperationRepository;
-  beforeAll(async () => {
-    table = newTableName();
-    const settings = { name: table, endpoint: undefined, managedIdentityClientId: undefined };
-    operations = createTableRepository({ ...settings, connection: azuriteConnection() });
-    elsewhere = createTableRepository({ ...settings, connection: azuriteConnection() });
-  });
-
-  const { signal } = new AbortController();
-  const newId = () => crypto.randomUUID();
-  const now = () => NOW;
-  const update = (
-    store: OperationRepository,
-    id: string,
-    patch: object,
-    repeatable?: RepeatableRequest,
-    preconditions: Preconditions = {},
-    until = signal,
-  ) => createUpdateOperation({ operations: store, now })(TENANT, { id, patch, preconditions, repeatable }, until);
-  const columnsOf = async (id: string) => {
-    const rows = tableClient(table).listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } });
-    return Object.keys((await rows.next()).value);
-  };
-
-  test('that is sent many times at once is done once', async () => {
-    const id = newId();
-    await update(operations, id, { clientContext: 'before' });
-    const both = [operations, elsewhere].map((store) => createUpdateOperation({ operations: store, now }));
-    const request = { id, patch: { status: 'Running' }, preconditions: {}, repeatable: requestOf(1) } as const;
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => both[n % 2]?.(TENANT, request, signal)));
-    expect(new Set(answers.map((answer) => answer?.etag)).size).toBe(1);
-    expect((await operations.get(TENANT, id, signal))?.writes).toHaveLength(2);
-  });
-
-  test('that is not repeatable costs no column, and one that is costs one until the time is over', async () => {
-    const id = newId();
-    await update(operations, id, {});
-    expect(await columnsOf(id)).not.toContain('repeatability');
-    await update(operations, id, {}, requestOf(1));
-    expect(await columnsOf(id)).toContain('repeatability');
-    await update(operations, id, { status: 'Running' });
-    expect(await columnsOf(id)).toContain('repeatability');
-    const later = createUpdateOperation({ operations, now: () => NOW + KEPT_FOR_MS });
-    await later(TENANT, { id, patch: { status: 'Failed' }, preconditions: {} }, signal);
-    expect(await columnsOf(id)).not.toContain('repeatability');
-  });
+  expect(findRepetition(current, request)).toEqual({ isRepeated: false, refusal: rejected('repetitionDiffers') });
 });

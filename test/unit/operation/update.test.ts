@@ -1,205 +1,249 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
-import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
+// What an update decides is a table in updateDecision.test.ts; this is the loop around it.
+import { describe, expect, test } from '@jest/globals';
+import { CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
+import type { ListenToChange } from '../../../shared/operation/changeListener.ts';
 import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
-import type { Preconditions } from '../../../shared/operation/preconditions.ts';
-import type { OperationRepository } from '../../../shared/operation/repository.ts';
+import { repeatableRequest } from '../../../shared/operation/repeatability.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
-import { createTableRepository } from '../../../shared/store/tableRepository.ts';
+import { type MemoryOperations, memoryOperations } from '../../support/memoryOperations.ts';
 import { TENANT } from '../../support/operations.ts';
-import { azuriteConnection, newTableName } from '../../support/tables.ts';
 
 const lost = () => new ServiceError('unavailable', 'lost');
+const repeatable = repeatableRequest({ requestId: 'r', caller: 'me', firstSent: Date.now() }, 'content');
 
-/** The store as two instances of the service have it. */
-let operations: OperationRepository;
-let elsewhere: OperationRepository;
-beforeAll(async () => {
-  const [name, connection] = [newTableName(), azuriteConnection()];
-  const settings = { name, connection, endpoint: undefined, managedIdentityClientId: undefined };
-  operations = createTableRepository(settings);
-  elsewhere = createTableRepository(settings);
-});
+/** Does something in place of the n-th request of its kind to the store, which it may send. */
+type Fault<Method extends 'get' | 'put'> = (
+  n: number,
+  send: () => ReturnType<MemoryOperations[Method]>,
+  ...args: Parameters<MemoryOperations[Method]>
+) => ReturnType<MemoryOperations[Method]>;
 
-const signal = new AbortController().signal;
-const newId = () => crypto.randomUUID();
-const stored = (id: string) => operations.get(TENANT, id, signal);
-const update = (
-  store: OperationRepository,
-  id: string,
-  patch: object,
-  preconditions: Preconditions = {},
-  until: AbortSignal = signal,
-) => createUpdateOperation({ operations: store })(TENANT, { id, patch, preconditions }, until);
-
-/** The store, except for its writes, which are counted; `n` counts from 1. */
-function writing(
-  put: (n: number, write: () => ReturnType<OperationRepository['put']>) => ReturnType<OperationRepository['put']>,
-) {
-  let tries = 0;
-  const store: OperationRepository = {
-    ...operations,
-    async put(...write) {
-      tries += 1;
-      return put(tries, () => operations.put(...write));
-    },
+/** Two instances on one store; the steps of the first one, whose requests may fail, and its pauses. */
+function setUp({ put, get }: { put?: Fault<'put'>; get?: Fault<'get'> } = {}) {
+  const steps: string[] = [];
+  const pauses: number[] = [];
+  const deadline = new AbortController();
+  const { instance, rows } = memoryOperations();
+  const own = instance();
+  const [sendGet, sendPut] = [own.get, own.put];
+  const times = (step: string) => steps.filter((each) => each === step).length;
+  own.get = (...args) => {
+    steps.push('read');
+    return get ? get(times('read'), () => sendGet(...args), ...args) : sendGet(...args);
   };
-  return { store, tries: () => tries };
+  own.put = (...args) => {
+    steps.push('write');
+    return put ? put(times('write'), () => sendPut(...args), ...args) : sendPut(...args);
+  };
+  const listen: ListenToChange = () => ({
+    beforeWrite: async ({ changeType }) => void steps.push(`before ${changeType}`),
+    afterWrite: (_version, attempt = 'last') => void steps.push(`after ${attempt}`),
+    settled: () => void steps.push('settled'),
+  });
+  const sleep = async (milliseconds: number) => void pauses.push(milliseconds);
+  const update = createUpdateOperation({ operations: own, listen, sleep });
+  const elsewhere = createUpdateOperation({ operations: instance() });
+  return {
+    ...{ steps, pauses, deadline, own, instance },
+    stored: () => rows.get(`${TENANT}/a`),
+    update: (patch: object, changes: object = {}) =>
+      update(TENANT, { id: 'a', patch, preconditions: {}, ...changes }, deadline.signal),
+    elsewhere: (patch: object) => elsewhere(TENANT, { id: 'a', patch, preconditions: {} }, deadline.signal),
+  };
 }
 
-describe('a write whose answer was lost', () => {
-  test('and that took effect is not repeated', async () => {
-    const id = newId();
-    const { store, tries } = writing(async (_n, write) => {
-      await write();
-      throw lost();
-    });
-    const { operation, etag } = await update(store, id, { status: 'Running' });
-    expect([operation.status, tries(), (await stored(id))?.etag]).toEqual(['Running', 1, etag]);
-  });
+const created = ['before created', 'write'];
+const unknown = { reason: 'unavailable' };
+const denied = (reason: Error): Parameters<typeof setUp>[0] => ({ put: () => Promise.reject(reason) });
 
-  test('and that did not take effect is done', async () => {
-    const id = newId();
-    const { store } = writing((n, write) => (n === 1 ? Promise.reject(lost()) : write()));
-    expect((await update(store, id, { status: 'Running' })).operation.status).toBe('Running');
-    expect((await stored(id))?.operation.status).toBe('Running');
-  });
+test.each<[string, NonNullable<Parameters<typeof setUp>[0]>, outcome: object, steps: string[]]>([
+  ['that is acknowledged', {}, { operation: { status: 'Running' } }, ['read', ...created, 'after last']],
+  [
+    'whose response was lost, and that took effect, is not made again',
+    { put: (_n, send) => send().then(() => Promise.reject(lost())) },
+    { operation: { status: 'Running' } },
+    ['read', ...created, 'read', 'after unknown'],
+  ],
+  [
+    'whose response was lost, and that did not take effect, is made again',
+    { put: (n, send) => (n === 1 ? Promise.reject(lost()) : send()) },
+    { operation: { status: 'Running' } },
+    ['read', ...created, 'read', ...created, 'after last'],
+  ],
+  [
+    'that never succeeds is a conflict',
+    { put: async () => undefined },
+    { reason: 'conflict' },
+    [
+      ...Array(MAX_ATTEMPTS)
+        .fill(['read', ...created])
+        .flat(),
+      'read',
+      'settled',
+    ],
+  ],
+  ['before which nothing can be read', { get: () => Promise.reject(lost()) }, unknown, ['read']],
+  [
+    'after which nothing can be read',
+    { put: async () => undefined, get: (n, send) => (n === 1 ? send() : Promise.reject(lost())) },
+    unknown,
+    ['read', ...created, 'read'],
+  ],
+  [
+    'whose response was lost, and after which no read is allowed',
+    {
+      put: () => Promise.reject(lost()),
+      get: (n, send) => (n === 1 ? send() : Promise.reject(new Error('forbidden'))),
+    },
+    { message: 'forbidden' },
+    ['read', ...created, 'read'],
+  ],
+  ['that the store denies', denied(new Error('denied')) ?? {}, { message: 'denied' }, ['read', ...created]],
+  [
+    'that fails otherwise',
+    denied(new ServiceError('forbidden', 'no')) ?? {},
+    { reason: 'forbidden' },
+    ['read', ...created],
+  ],
+])('a write %s', async (_, faults, outcome, expected) => {
+  const { update, steps } = setUp(faults);
+  expect(await update({ status: 'Running' }).catch((error: unknown) => error)).toMatchObject(outcome);
+  expect(steps).toEqual(expected);
 });
 
-describe('an update that meets others', () => {
-  test.concurrent('is tried at least 10 times, and is a conflict when none succeeds', async () => {
-    const { store, tries } = writing(async () => undefined);
-    await expect(update(store, newId(), {})).rejects.toMatchObject({ reason: 'conflict' });
-    expect(tries()).toBe(MAX_ATTEMPTS);
-    expect(tries()).toBeGreaterThanOrEqual(10);
-  });
+test.each<[string, (deadline: AbortController) => ReturnType<MemoryOperations['put']>, steps: string[]]>([
+  ['while it is written', (deadline) => Promise.reject(lost()).finally(() => deadline.abort()), ['read', ...created]],
+  [
+    'between two attempts',
+    (deadline) => Promise.resolve(undefined).finally(() => deadline.abort()),
+    ['read', ...created, 'read'],
+  ],
+])('an update whose deadline passes %s is unavailable', async (_, put, expected) => {
+  const { update, steps, deadline } = setUp({ put: () => put(deadline) });
+  await expect(update({})).rejects.toMatchObject(unknown);
+  expect(steps).toEqual(expected);
 });
 
-describe('a store that cannot serve', () => {
-  test('when it is read from is unavailable at once', async () => {
-    const store: OperationRepository = { ...operations, get: () => Promise.reject(lost()) };
-    await expect(update(store, newId(), {})).rejects.toMatchObject({ reason: 'unavailable' });
-  });
-
-  test('until the deadline is unavailable', async () => {
-    const deadline = new AbortController();
-    const { store } = writing(async () => {
-      deadline.abort();
-      throw lost();
-    });
-    await expect(update(store, newId(), {}, {}, deadline.signal)).rejects.toMatchObject({ reason: 'unavailable' });
-  });
-
-  test('whose deadline passes between two attempts is unavailable', async () => {
-    const deadline = new AbortController();
-    const { store } = writing(async () => {
-      setImmediate(() => deadline.abort());
-      return undefined;
-    });
-    await expect(update(store, newId(), {}, {}, deadline.signal)).rejects.toMatchObject({ reason: 'unavailable' });
-  });
-
-  test.each([
-    ['an error', new Error('denied')],
-    ['an error of another kind', new ServiceError('forbidden', 'denied')],
-  ])('for a reason that does not pass is not asked again: %s', async (_title, reason) => {
-    const { store, tries } = writing(() => Promise.reject(reason));
-    await expect(update(store, newId(), {})).rejects.toThrow('denied');
-    expect(tries()).toBe(1);
-  });
-});
-
-describe('what an update costs', () => {
-  /** What is asked of the store. */
-  async function callsOf(work: (store: OperationRepository) => Promise<unknown>) {
-    const calls: string[] = [];
-    const get: OperationRepository['get'] = (...read) => {
-      calls.push('read');
-      return operations.get(...read);
-    };
-    const put: OperationRepository['put'] = (...write) => {
-      calls.push('write');
-      return operations.put(...write);
-    };
-    await work({ ...operations, get, put });
-    return calls;
+test.each([
+  ['a conflict', async () => undefined, CONFLICT_BACKOFF],
+  ['a failure', () => Promise.reject(lost()), FAILURE_BACKOFF],
+])('after %s there is a pause, which doubles up to a bound, with jitter', async (_, put, { first, longest }) => {
+  const { update, pauses } = setUp({ put });
+  await expect(update({})).rejects.toThrow();
+  expect(pauses).toHaveLength(MAX_ATTEMPTS);
+  for (const [n, pause] of pauses.entries()) {
+    const most = Math.min(longest, first * 2 ** n);
+    expect(pause).toBeGreaterThanOrEqual(most / 2);
+    expect(pause).toBeLessThanOrEqual(most);
   }
+  expect(new Set(pauses.slice(-10)).size).toBeGreaterThan(1);
+  expect(MAX_ATTEMPTS).toBeGreaterThanOrEqual(10);
+});
 
-  test('is a read and a write where nothing is known of the operation', async () => {
-    expect(await callsOf((store) => update(store, newId(), { status: 'Running' }))).toEqual(['read', 'write']);
-  });
+describe('what an update asks of the store, and tells its listener', () => {
+  const updated = ['before updated', 'write'];
 
-  test('is one write where the operation was lately seen, also with its ETag', async () => {
-    const id = newId();
-    const { etag } = await update(operations, id, { status: 'Running' });
-    const ifMatch = [etag.replace('W/', '')];
-    expect(await callsOf((store) => update(store, id, { status: 'Completed' }, { ifMatch }))).toEqual(['write']);
-    expect(await callsOf((store) => update(store, id, { status: 'Failed' }))).toEqual(['write']);
+  test.each<[string, patch: object, changes: object, elsewhere: object | undefined, steps: string[]]>([
+    ['of an operation that was lately seen', { status: 'Failed' }, {}, undefined, [...updated, 'after last']],
+    [
+      'with its ETag',
+      { status: 'Failed' },
+      { preconditions: { ifMatch: ['"0"'] } },
+      undefined,
+      [...updated, 'after last'],
+    ],
+    [
+      'where what was seen is stale',
+      { status: 'Failed' },
+      {},
+      { clientContext: 'other' },
+      [...updated, 'read', ...updated, 'after last'],
+    ],
+    ['that changes nothing', { status: 'Running' }, {}, undefined, ['read', 'settled']],
+    ['that changes nothing, and is repeatable', { status: 'Running' }, { repeatable }, undefined, ['write', 'settled']],
+    [
+      'that is repeatable, and that another caller made in the meantime',
+      { status: 'Failed' },
+      { repeatable },
+      { status: 'Failed' },
+      [...updated, 'read', 'write', 'settled'],
+    ],
+  ])('%s', async (_, patch, changes, otherPatch, expected) => {
+    const { update, elsewhere, steps, pauses, stored } = setUp();
+    await update({ status: 'Running' });
+    steps.length = 0;
+    if (otherPatch) await elsewhere(otherPatch);
+    await update(patch, changes);
+    // A stale version in the cache is no conflict with others: nothing is waited for.
+    expect([steps, pauses]).toEqual([expected, []]);
+    expect(stored()?.operation).toMatchObject({ ...otherPatch, ...patch });
   });
+});
 
-  test('is one read more where what was seen is stale', async () => {
-    const id = newId();
-    await update(operations, id, { status: 'Running' });
-    await update(elsewhere, id, { clientContext: 'other' });
-    expect(await callsOf((store) => update(store, id, { status: 'Failed' }))).toEqual(['write', 'read', 'write']);
-    expect((await stored(id))?.operation).toMatchObject({ status: 'Failed', clientContext: 'other' });
-  });
+test('a repeatable update that is sent many times at once, to two instances, is made once', async () => {
+  const { instance, rows } = memoryOperations();
+  const both = [instance(), instance()].map((operations) =>
+    createUpdateOperation({ operations, sleep: async () => {} }),
+  );
+  const request = { id: 'a', patch: { status: 'Running' }, preconditions: {}, repeatable } as const;
+  const { signal } = new AbortController();
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => both[n % 2]?.(TENANT, request, signal)));
+  expect(new Set(answers.map((answer) => answer?.etag)).size).toBe(1);
+  expect(rows.get(`${TENANT}/a`)?.writes).toHaveLength(1);
 });
 
 test('updates of one operation by one instance wait for each other', async () => {
-  const id = newId();
   let [running, most] = [0, 0];
-  const { store } = writing(async (_n, write) => {
-    running += 1;
-    most = Math.max(most, running);
-    const written = await write();
-    running -= 1;
-    return written;
+  const { update, stored } = setUp({
+    put: async (_n, send) => {
+      most = Math.max(most, ++running);
+      await new Promise(setImmediate);
+      running -= 1;
+      return send();
+    },
   });
-  const updateIt = createUpdateOperation({ operations: store });
-  const patches = Array.from({ length: 50 }, (_, n) => ({ id, patch: { clientContext: `${n}` }, preconditions: {} }));
-  await Promise.all(patches.map((request) => updateIt(TENANT, request, signal)));
-  expect(most).toBe(1);
-  expect((await stored(id))?.operation.clientContext).toBe('49');
+  await Promise.all(Array.from({ length: 50 }, (_, n) => update({ clientContext: `${n}` })));
+  expect([most, stored()?.operation.clientContext]).toEqual([1, '49']);
 });
 
 describe('the times of an operation', () => {
   const NOW = Date.UTC(2026, 10, 23);
   const iso = (time: number) => new Date(time).toISOString();
-  /** An update by an instance, by whose clock it is so many milliseconds later than it is. */
-  const updateAt = (store: OperationRepository, id: string, patch: object, ahead: number) =>
-    createUpdateOperation({ operations: store, now: () => NOW + ahead })(
-      TENANT,
-      { id, patch, preconditions: {} },
-      signal,
-    );
-  const timesOf = async (id: string) => {
-    const { createdDateTime, lastActionDateTime } = (await stored(id))?.operation ?? newPlayPromptOperation(id);
-    return [createdDateTime, lastActionDateTime];
+  const { signal } = new AbortController();
+  const setUpClocks = () => {
+    const { rows, instance } = memoryOperations();
+    const [one, other] = [instance(), instance()];
+    /** An update by an instance, by whose clock it is so many milliseconds later than it is; the times afterwards. */
+    const updateAt = async (operations: MemoryOperations, ahead: number, patch: object) => {
+      const request = { id: 'a', patch, preconditions: {} };
+      await createUpdateOperation({ operations, now: () => NOW + ahead })(TENANT, request, signal);
+      const { createdDateTime, lastActionDateTime } = rows.get(`${TENANT}/a`)?.operation ?? {};
+      return [createdDateTime, lastActionDateTime];
+    };
+    return { one, other, updateAt };
   };
 
   test('of the last change increases strictly, whichever instance makes it, and stays where nothing changes', async () => {
-    const id = newId();
-    const changes = [
-      [operations, 0, 0],
-      [elsewhere, -60_000, 1],
-      [operations, 1, 2],
-      [elsewhere, 60_000, 60_000],
-      [operations, 5, 60_001],
-    ] as const;
-    for (const [n, [store, ahead, at]] of changes.entries()) {
-      await updateAt(store, id, { resultInfo: { code: n } }, ahead);
-      expect(await timesOf(id)).toEqual([iso(NOW), iso(NOW + at)]);
+    const { one, other, updateAt } = setUpClocks();
+    for (const [n, [operations, ahead, at]] of (
+      [
+        [one, 0, 0],
+        [other, -60_000, 1],
+        [one, 1, 2],
+        [other, 60_000, 60_000],
+        [one, 5, 60_001],
+      ] as const
+    ).entries()) {
+      expect(await updateAt(operations, ahead, { resultInfo: { code: n } })).toEqual([iso(NOW), iso(NOW + at)]);
     }
-    await updateAt(elsewhere, id, { resultInfo: { code: changes.length - 1 } }, 90_000);
-    expect(await timesOf(id)).toEqual([iso(NOW), iso(NOW + 60_001)]);
+    expect(await updateAt(other, 90_000, { resultInfo: { code: 4 } })).toEqual([iso(NOW), iso(NOW + 60_001)]);
   });
 
   test('are null where it was stored before it had them, until it changes', async () => {
-    const id = newId();
-    await operations.put(TENANT, newPlayPromptOperation(id), undefined, 'w', signal);
-    expect(await timesOf(id)).toEqual([null, null]);
-    await updateAt(operations, id, { status: 'Running' }, 0);
-    expect(await timesOf(id)).toEqual([null, iso(NOW)]);
+    const { one, updateAt } = setUpClocks();
+    await one.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
+    expect(await updateAt(one, 0, {})).toEqual([null, null]);
+    expect(await updateAt(one, 0, { status: 'Running' })).toEqual([null, iso(NOW)]);
   });
 });
