@@ -10,18 +10,11 @@ import { createSubscriptionRepository } from '../../../shared/store/subscription
 import { startFaultProxy } from '../../support/faultProxy.ts';
 import { filters, textOf } from '../../support/filters.ts';
 import { aSubscription, changeEntry } from '../../support/notifications.ts';
-import { azuriteConnection, newTableName, tableClient } from '../../support/tables.ts';
+import { newTableName, newTableSettings, tableClient } from '../../support/tables.ts';
 
 const signal = new AbortController().signal;
 /** Everything is due. */
 const LATER = new Date('2200-01-01T00:00:00Z');
-const settings = (name = newTableName(), port?: number) => ({
-  name,
-  connection: azuriteConnection(port),
-  endpoint: undefined,
-  managedIdentityClientId: undefined,
-});
-
 const text = fc.string({ unit: 'binary', maxLength: 128 }).filter((value) => !value.includes('\0'));
 const date = fc.date({ min: new Date('2000-01-01'), max: new Date('2100-01-01'), noInvalidDate: true });
 const changeTypes = fc.subarray(['created', 'updated', 'deleted'] as const, { minLength: 1 });
@@ -66,7 +59,7 @@ const entries: fc.Arbitrary<OutboxEntry> = fc.record({
 
 describe('a subscription', () => {
   test('is read as it was stored', async () => {
-    const repository = createSubscriptionRepository(settings());
+    const repository = createSubscriptionRepository(newTableSettings());
     const isReadAsStored = async (subscription: Subscription) => {
       await repository.create(subscription, signal);
       const listed = await repository.list(subscription.tenant, signal);
@@ -81,7 +74,7 @@ describe('a subscription', () => {
     ['whose filter is none', { resource: 'playPromptOperation?$filter=x' }],
     ['whose expiration is no date', { expiration: '0' }],
   ])('%s is left out, and the others are found', async (_title, columns) => {
-    const known = settings();
+    const known = newTableSettings();
     const repository = createSubscriptionRepository(known);
     const [whole, damaged] = [aSubscription(), aSubscription()];
     for (const each of [whole, damaged]) await repository.create(each, signal);
@@ -92,19 +85,14 @@ describe('a subscription', () => {
       'Replace',
     );
     expect(await repository.list(whole.tenant, signal)).toMatchObject([{ id: whole.id }]);
+    expect(await repository.list('another', signal)).toEqual([]);
     const expired = await repository.listExpired(new Date('2200-01-01'), signal);
     expect(expired.map(({ id }) => id)).toEqual([whole.id]);
   });
 
-  test('belongs to one tenant', async () => {
-    const repository = createSubscriptionRepository(settings());
-    await repository.create(aSubscription(), signal);
-    expect(await repository.list('another', signal)).toEqual([]);
-  });
-
   test('is found on a later page too, even after an empty one', async () => {
     const table = newTableName();
-    const direct = createSubscriptionRepository(settings(table));
+    const direct = createSubscriptionRepository(newTableSettings(table));
     const subscription = aSubscription({ expiration: new Date(0) });
     await direct.create(subscription, signal);
     const proxy = await startFaultProxy();
@@ -112,7 +100,7 @@ describe('a subscription', () => {
     proxy.fault = ({ url }) =>
       url.includes('NextPartitionKey') ? 'pass' : { status: 200, body: '{"value":[]}', headers: next };
     try {
-      const repository = createSubscriptionRepository(settings(table, proxy.port));
+      const repository = createSubscriptionRepository(newTableSettings(table, proxy.port));
       expect(await repository.list(subscription.tenant, signal)).toMatchObject([{ id: subscription.id }]);
       expect(await repository.listExpired(new Date(1), signal)).toMatchObject([{ id: subscription.id }]);
     } finally {
@@ -120,47 +108,28 @@ describe('a subscription', () => {
     }
   });
 
-  test('that is damaged does not keep others from being removed after they have expired', async () => {
-    const table = newTableName();
-    const repository = createSubscriptionRepository(settings(table));
-    const expired = aSubscription({ expiration: new Date(0) });
-    await repository.create(expired, signal);
-    const row = { partitionKey: 'subscriptions_another', rowKey: 'damaged', expiration: new Date(0).toISOString() };
-    await tableClient(table).createEntity(row);
-    expect(await repository.listExpired(new Date(1), signal)).toMatchObject([{ id: expired.id }]);
-  });
-
   test('that was renewed since it was listed is not removed', async () => {
-    const repository = createSubscriptionRepository(settings());
+    const repository = createSubscriptionRepository(newTableSettings());
     const subscription = aSubscription({ expiration: new Date(0) });
     await repository.create(subscription, signal);
-    const [listed] = await repository.listExpired(new Date(1), signal);
-    if (!listed) throw new Error('It was not listed.');
-    expect(await repository.update(listed, { expiration: new Date(10) }, signal)).toBe(true);
-    expect(await repository.removeExpired(listed, signal)).toBe(false);
-    expect(await repository.remove(subscription, signal)).toBe(true);
-    expect(await repository.remove(subscription, signal)).toBe(false);
-    expect(await repository.update(listed, { expiration: new Date(20) }, signal)).toBe(false);
+    const [listed = subscription] = await repository.listExpired(new Date(1), signal);
+    const renew = () => repository.update(listed, { expiration: new Date(10) }, signal);
+    const remove = () => repository.remove(subscription, signal);
+    expect([await renew(), await repository.removeExpired(listed, signal)]).toEqual([true, false]);
+    expect([await remove(), await remove(), await renew()]).toEqual([true, false, false]);
   });
 
   test('is updated only as it was listed, and its last delivery is stored in any case', async () => {
-    const repository = createSubscriptionRepository(settings());
+    const repository = createSubscriptionRepository(newTableSettings());
     const subscription = aSubscription();
     await repository.create(subscription, signal);
-    const listed = async () => {
-      const [only] = await repository.list(subscription.tenant, signal);
-      if (!only) throw new Error('It was not listed.');
-      return only;
-    };
-    const first = await listed();
-    const urls = ['https://bot.example/a', 'https://bot.example/b'];
-    expect(await repository.update(first, { notificationUrl: urls[1] ?? '' }, signal)).toBe(true);
-    expect(await repository.update(first, { notificationUrl: urls[0] ?? '' }, signal)).toBe(false);
+    const list = () => repository.list(subscription.tenant, signal);
+    const [first = subscription] = await list();
+    const update = (notificationUrl: string) => repository.update(first, { notificationUrl }, signal);
+    expect([await update('https://bot.example/a'), await update('https://bot.example/b')]).toEqual([true, false]);
     const lastDelivery = { at: new Date(1), outcome: 'delivered' };
-    await repository.recordDelivery(first, lastDelivery, signal);
-    expect(await listed()).toMatchObject({ notificationUrl: urls[1], lastDelivery });
-    await repository.recordDelivery(aSubscription(), lastDelivery, signal);
-    expect(await repository.list(subscription.tenant, signal)).toHaveLength(1);
+    for (const each of [first, aSubscription()]) await repository.recordDelivery(each, lastDelivery, signal);
+    expect(await list()).toMatchObject([{ notificationUrl: 'https://bot.example/a', lastDelivery }]);
   });
 });
 
@@ -172,24 +141,25 @@ describe('an entry of the outbox', () => {
       expect(listed).toEqual({ entries: [stored], next: undefined });
       if (stored) await repository.remove(stored, signal);
     };
-    const repository = createOutboxRepository(settings());
+    const repository = createOutboxRepository(newTableSettings());
     await fc.assert(fc.asyncProperty(entries, date, isReadAsStored), { numRuns: 40 });
   });
 
   test('is in one range of ids only', async () => {
-    const repository = createOutboxRepository(settings());
-    for (let n = 0; n < 20; n++) await repository.create(changeEntry(), new Date(0), signal);
-    const [low, high] = await Promise.all(
-      [{ below: '80' }, { least: '80' }].map((range) => repository.listDue(LATER, range, undefined, signal)),
-    );
-    const ids = [low, high].map((page) => page?.entries.map(({ entry }) => entry.id) ?? []);
-    expect(new Set(ids.flat()).size).toBe(20);
-    expect(ids[0]?.every((id) => id < '80')).toBe(true);
-    expect(ids[1]?.every((id) => id >= '80')).toBe(true);
+    const repository = createOutboxRepository(newTableSettings());
+    const ids = ['00-a', '7f-b', '80-c', 'ff-d'];
+    for (const id of ids) await repository.create({ ...changeEntry(), id }, new Date(0), signal);
+    for (const [range, expected] of [
+      [{ below: '80' }, ids.slice(0, 2)],
+      [{ least: '80' }, ids.slice(2)],
+    ] as const) {
+      const { entries: found } = await repository.listDue(LATER, range, undefined, signal);
+      expect(found.map(({ entry }) => entry.id)).toEqual(expected);
+    }
   });
 
   test.each(['{', '{}', '[]', ''])('whose content is %s is left out, and the others are found', async (content) => {
-    const known = settings();
+    const known = newTableSettings();
     const repository = createOutboxRepository(known);
     const whole = await repository.create(changeEntry(), new Date(0), signal);
     const damaged = changeEntry();
@@ -204,7 +174,7 @@ describe('an entry of the outbox', () => {
   test.each<OutboxEntry>([changeEntry(), { ...changeEntry(), content: lifecycle }])(
     'is created once, and taken over by one of several: $content.kind',
     async (entry) => {
-      const repository = createOutboxRepository(settings());
+      const repository = createOutboxRepository(newTableSettings());
       const stored = await repository.create(entry, new Date(0), signal);
       if (!stored) throw new Error('It was not created.');
       expect(await repository.create(entry, new Date(0), signal)).toBeUndefined();
@@ -221,7 +191,7 @@ describe('an entry of the outbox', () => {
     const table = newTableName();
     const proxy = await startFaultProxy();
     try {
-      const repository = createOutboxRepository(settings(table, proxy.port));
+      const repository = createOutboxRepository(newTableSettings(table, proxy.port));
       const [newId, dueAt] = [createEntryIds(), new Date(0)];
       const create = (ids: readonly string[]) =>
         Promise.all(ids.map((id) => repository.create({ ...changeEntry(), id }, dueAt, signal)));
@@ -241,33 +211,23 @@ describe('an entry of the outbox', () => {
 
       const again = [newId(), exists, newId(), exists];
       await create([exists]);
-      expect((await create(again)).map((stored) => stored?.entry.id)).toEqual([
-        again[0],
-        undefined,
-        again[2],
-        undefined,
-      ]);
+      const created = (await create(again)).map((stored) => stored?.entry.id);
+      expect(created).toEqual([again[0], undefined, again[2], undefined]);
     } finally {
       await proxy.close();
     }
   });
-});
 
-test('an entry of the outbox is listed when it is due, not before', async () => {
-  const repository = createOutboxRepository(settings());
-  const dueAt = [new Date(999), new Date(1000), new Date(1001)];
-  for (const each of dueAt) await repository.create(changeEntry(), each, signal);
-  const { entries: found } = await repository.listDue(new Date(1000), {}, undefined, signal);
-  expect(found.map((stored) => stored.dueAt.getTime()).toSorted()).toEqual([1000, 999].toSorted());
-});
-
-test('an entry of the outbox can be kept for some of its subscriptions', async () => {
-  const repository = createOutboxRepository(settings());
-  const stored = await repository.create(changeEntry({ subscriptions: ['a', 'b'] }), new Date(0), signal);
-  if (stored?.entry.content.kind !== 'change') throw new Error('It was not created.');
-  const content = { ...stored.entry.content, subscriptions: ['b'] };
-  const kept = await repository.replace(stored, { dueAt: new Date(0), content }, signal);
-  expect((await repository.listDue(LATER, {}, undefined, signal)).entries).toEqual([kept]);
+  test('is listed when it is due, and can be kept for some of its subscriptions', async () => {
+    const repository = createOutboxRepository(newTableSettings());
+    const list = async (at: number) => (await repository.listDue(new Date(at), {}, undefined, signal)).entries;
+    const stored = await repository.create(changeEntry({ subscriptions: ['a', 'b'] }), new Date(1000), signal);
+    if (stored?.entry.content.kind !== 'change') throw new Error('It was not created.');
+    expect([await list(999), await list(1000)]).toEqual([[], [stored]]);
+    const content = { ...stored.entry.content, subscriptions: ['b'] };
+    const kept = await repository.replace(stored, { dueAt: new Date(2000), content }, signal);
+    expect([await list(1999), await list(2000)]).toEqual([[], [kept]]);
+  });
 });
 
 describe('a backlog', () => {
@@ -279,13 +239,13 @@ describe('a backlog', () => {
     ...changes,
   });
   const knownBacklog = async () => {
-    const repository = createBacklogRepository(settings());
+    const repository = createBacklogRepository(newTableSettings());
     await repository.touch({ tenant: 'tenant', subscriptionId: 's' }, { touchedAt: date(0) }, signal);
     return repository;
   };
 
   test('is created, changed and removed, and listed with its subscription', async () => {
-    const known = settings();
+    const known = newTableSettings();
     const repository = createBacklogRepository(known);
     const subscriptions = createSubscriptionRepository(known);
     const [subscription, other] = [aSubscription(), aSubscription()];

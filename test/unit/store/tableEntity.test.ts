@@ -25,6 +25,8 @@ describe('a row', () => {
     expect(Object.keys(entity)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(id|etag|rid)$/i)]));
     expect(Object.values(entity)).not.toContain(null);
     expect(Object.values(entity)).not.toContain(undefined);
+    // What is not repeatable costs no column.
+    expect(Object.keys(entity)).not.toContain('repeatability');
   });
 
   const good = { ...toTableEntity(TENANT, anOperation({ id: 'a' }), ['w2', 'w1']), etag: 'W/"1"' };
