@@ -13,58 +13,45 @@ const NO_HOSTS = '/no/such/file';
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 
-/** A resolver whose answers are those that are given: addresses, or an error's code. */
-const resolver = (four: string[] | string, six: string[] | string) => () => ({
-  resolve4: async () => {
-    if (typeof four === 'string') throw failure(four);
-    return four;
-  },
-  resolve6: async () => {
-    if (typeof six === 'string') throw failure(six);
-    return six;
-  },
-  cancel() {},
-});
+type Addresses = string[] | string;
 
-/** Resolves every name to an address that no name server knows, and records which. */
-function recordingLookup() {
+/** Resolves names by answers of DNS, which are addresses or an error's code; the names that the system resolves. */
+function setUp(four: Addresses, six: Addresses = four, hostsFile: string | undefined = NO_HOSTS) {
+  const answer = (addresses: Addresses) => async () => {
+    if (typeof addresses === 'string') throw failure(addresses);
+    return addresses;
+  };
   const names: string[] = [];
   const lookup = async (hostname: string) => {
     names.push(hostname);
     return [{ address: '192.0.2.1', family: 4 }];
   };
-  return { names, lookup };
+  const createResolver = () => ({ resolve4: answer(four), resolve6: answer(six), cancel() {} });
+  return { names, lookup, resolveName: createResolveName({ createResolver, lookup, ...(hostsFile && { hostsFile }) }) };
 }
 
-test.each([
-  ['of both families', ['192.0.2.7'], ['2001:db8::7'], ['192.0.2.7', '2001:db8::7']],
-  ['of one family', ['192.0.2.7'], 'ENODATA', ['192.0.2.7']],
-  ['of one family, when the other fails', 'ETIMEOUT', ['2001:db8::7'], ['2001:db8::7']],
-] satisfies [string, string[] | string, string[] | string, string[]][])(
-  'a name has the addresses %s',
-  async (_, four, six, expected) => {
-    const { names, lookup } = recordingLookup();
-    const resolveName = createResolveName({ createResolver: resolver(four, six), lookup, hostsFile: NO_HOSTS });
-    expect((await resolveName('bot.example', signal)).map(({ address }) => address)).toEqual(expected);
-    expect(names).toEqual([]);
-  },
-);
-
-test.each(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED'])(
-  'the system resolves a name that DNS does not know: %s',
-  async (code) => {
-    const { names, lookup } = recordingLookup();
-    const resolveName = createResolveName({ createResolver: resolver(code, code), lookup, hostsFile: NO_HOSTS });
-    expect(await resolveName('bot', signal)).toEqual([{ address: '192.0.2.1', family: 4 }]);
-    expect(names).toEqual(['bot']);
-  },
-);
-
-test('the system resolves a name of which DNS knows no address', async () => {
-  const { names, lookup } = recordingLookup();
-  const resolveName = createResolveName({ createResolver: resolver([], 'ENODATA'), lookup, hostsFile: NO_HOSTS });
-  await resolveName('bot', signal);
-  expect(names).toEqual(['bot']);
+test.each<[string, Addresses, Addresses, expected: Addresses, bySystem: string[]]>([
+  ['has the addresses of both families', ['192.0.2.7'], ['2001:db8::7'], ['192.0.2.7', '2001:db8::7'], []],
+  ['has the addresses of one family', ['192.0.2.7'], 'ENODATA', ['192.0.2.7'], []],
+  ['has the addresses of one family, when the other fails', 'ETIMEOUT', ['2001:db8::7'], ['2001:db8::7'], []],
+  ...['ENOTFOUND', 'ENODATA', 'ECONNREFUSED'].map((code): [string, Addresses, Addresses, Addresses, string[]] => [
+    `that DNS does not know (${code}) is resolved by the system`,
+    code,
+    code,
+    ['192.0.2.1'],
+    ['bot.example'],
+  ]),
+  ['of which DNS knows no address is resolved by the system', [], 'ENODATA', ['192.0.2.1'], ['bot.example']],
+  ['whose name server fails is not asked for through the system', 'ENOTFOUND', 'ESERVFAIL', 'ESERVFAIL', []],
+])('a name %s', async (_, four, six, expected, bySystem) => {
+  const { names, resolveName } = setUp(four, six);
+  const { signal: request } = new AbortController();
+  const resolved = resolveName('bot.example', request).then(
+    (all) => all.map(({ address, family }) => (isIP(address) === family ? address : 'wrong')),
+    ({ code }) => code,
+  );
+  expect([await resolved, names]).toEqual([expected, bySystem]);
+  expect(getEventListeners(request, 'abort')).toEqual([]);
 });
 
 test('the queries of a request that has ended are cancelled', async () => {
@@ -79,25 +66,12 @@ test('the queries of a request that has ended are cancelled', async () => {
   await expect(asked).rejects.toMatchObject({ code: 'ECANCELLED' });
 });
 
-test('a name server that fails is not asked again through the system', async () => {
-  const { names, lookup } = recordingLookup();
-  const resolveName = createResolveName({
-    createResolver: resolver('ENOTFOUND', 'ESERVFAIL'),
-    lookup,
-    hostsFile: NO_HOSTS,
-  });
-  await expect(resolveName('bot.example', signal)).rejects.toMatchObject({ code: 'ESERVFAIL' });
-  expect(names).toEqual([]);
-});
-
 test('the file of hosts comes before DNS', async () => {
   const folder = newFolder();
   const hostsFile = join(folder.path, 'hosts');
   writeFileSync(hostsFile, '127.0.0.1 localhost\n192.0.2.1\tBot.example other.example # local\n');
   try {
-    const { names, lookup } = recordingLookup();
-    const createResolver = resolver(['192.0.2.7'], 'ENODATA');
-    const resolveName = createResolveName({ createResolver, lookup, hostsFile });
+    const { names, resolveName } = setUp(['192.0.2.7'], 'ENODATA', hostsFile);
     for (const name of ['bot.example', 'example', 'other.example']) await resolveName(name, signal);
     expect(names).toEqual(['bot.example', 'other.example']);
   } finally {
@@ -106,8 +80,7 @@ test('the file of hosts comes before DNS', async () => {
 });
 
 test('a name of the file of hosts of this machine is resolved by the system', async () => {
-  const { names, lookup } = recordingLookup();
-  const resolveName = createResolveName({ createResolver: resolver('ESERVFAIL', 'ESERVFAIL'), lookup });
+  const { names, resolveName } = setUp('ESERVFAIL', 'ESERVFAIL', '');
   await resolveName('localhost', signal);
   expect(names).toEqual(['localhost']);
   // By default, that is what the system says.
@@ -116,19 +89,11 @@ test('a name of the file of hosts of this machine is resolved by the system', as
   for (const { address, family } of addresses) expect(isIP(address)).toBe(family);
 });
 
-test('a name that is resolved leaves nothing on the signal of its request', async () => {
-  const { signal: request } = new AbortController();
-  const createResolver = resolver(['192.0.2.7'], 'ENODATA');
-  const resolveName = createResolveName({ createResolver, hostsFile: NO_HOSTS });
-  expect(await resolveName('bot.example', request)).toEqual([{ address: '192.0.2.7', family: 4 }]);
-  expect(getEventListeners(request, 'abort')).toEqual([]);
-});
-
 test('a name server that does not respond occupies no thread, and its queries end with the request', async () => {
   const silent = createSocket('udp4');
   silent.bind(0, '127.0.0.1');
   await once(silent, 'listening');
-  const { names, lookup } = recordingLookup();
+  const { names, lookup } = setUp([]);
   const createResolver = () => {
     const made = new promises.Resolver({ timeout: 60_000, tries: 1 });
     made.setServers([`127.0.0.1:${silent.address().port}`]);
@@ -156,11 +121,9 @@ test('the system resolves one name at a time, and none whose request has ended',
     begun.push(hostname);
     return hostname === 'hangs' ? first.promise : Promise.resolve([]);
   };
-  const resolveName = createResolveName({
-    createResolver: resolver('ENOTFOUND', 'ENOTFOUND'),
-    lookup,
-    hostsFile: NO_HOSTS,
-  });
+  const resolve = () => Promise.reject(failure('ENOTFOUND'));
+  const createResolver = () => ({ resolve4: resolve, resolve6: resolve, cancel() {} });
+  const resolveName = createResolveName({ createResolver, lookup, hostsFile: NO_HOSTS });
   const controller = new AbortController();
   const hanging = resolveName('hangs', signal);
   while (begun.length === 0) await new Promise(setImmediate);

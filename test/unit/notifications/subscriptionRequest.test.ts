@@ -50,6 +50,9 @@ function faultsOf(work: () => unknown): readonly { target: string; message: stri
   }
 }
 
+/** Validates a subscription that is good but for these properties. */
+const validate = (changes: object) => validateSubscription(schemas, { ...good, ...changes });
+
 /** The properties at fault, or undefined where there are none. */
 const targetsOf = (work: () => unknown) =>
   faultsOf(work)
@@ -58,7 +61,7 @@ const targetsOf = (work: () => unknown) =>
 
 describe('a subscription to create', () => {
   test('is read, with its defaults', () => {
-    expect(validateSubscription(schemas, { ...good, changeType: ' Deleted,CREATED, created' })).toMatchObject({
+    expect(validate({ changeType: ' Deleted,CREATED, created' })).toMatchObject({
       changeTypes: ['created', 'deleted'],
       resource: { text: 'playPromptOperation', operationId: undefined, filter: undefined },
       notificationUrl: 'https://bot.example/',
@@ -72,37 +75,44 @@ describe('a subscription to create', () => {
     ['changeType', ['created', 'created,updated,deleted'], ['', 'created,', 'changed', 'created;deleted', null, 1]],
     [
       'resource',
-      ['/playPromptOperation/a', "PLAYPROMPTOPERATION?$filter=status eq 'Running'", 'playPromptOperation?'],
-      ['', 'playPromptOperations', 'playPromptOperation/', 'playPromptOperation/a/b', '//playPromptOperation', null],
-    ],
-    [
-      'resource',
-      ["playPromptOperation/a?$filter=clientContext eq '#'", 'playPromptOperation?$filter=not(status eq null)'],
-      ['playPromptOperation?$top=1', 'playPromptOperation?$filter=', 'playPromptOperation?$filter=x eq 1', 'x?y'],
-    ],
-    [
-      'resource',
-      ["playPromptOperation?$filter=status eq 'Running'".padEnd(MAX_RESOURCE_LENGTH, '&')],
       [
-        "playPromptOperation?$filter=clientContext eq '\0'",
-        "playPromptOperation?$filter=clientContext eq '\ud800'",
-        'playPromptOperation/\0',
-        `playPromptOperation?${'&'.repeat(MAX_RESOURCE_LENGTH)}`,
+        ...['/playPromptOperation/a', "PLAYPROMPTOPERATION?$filter=status eq 'Running'", 'playPromptOperation?'],
+        ...["playPromptOperation/a?$filter=clientContext eq '#'", 'playPromptOperation?$filter=not(status eq null)'],
+        "playPromptOperation?$filter=status eq 'Running'".padEnd(MAX_RESOURCE_LENGTH, '&'),
+      ],
+      [
+        ...[
+          '',
+          'playPromptOperations',
+          'playPromptOperation/',
+          'playPromptOperation/a/b',
+          '//playPromptOperation',
+          null,
+        ],
+        ...['playPromptOperation?$top=1', 'playPromptOperation?$filter=', 'playPromptOperation?$filter=x eq 1', 'x?y'],
+        ...['\0', '\ud800'].map((text) => `playPromptOperation?$filter=clientContext eq '${text}'`),
+        ...['playPromptOperation/\0', `playPromptOperation?${'&'.repeat(MAX_RESOURCE_LENGTH)}`],
+        // One fault, although it is wrong in several ways.
+        `\0${'?'.repeat(MAX_RESOURCE_LENGTH)}`,
+        ...["'", '(', 'not '].map((part) => `playPromptOperation?$filter=${part.repeat(20_000)}`),
+        `playPromptOperation?$filter=status in (${"'Running',".repeat(20_000)}'Running')`,
+        `playPromptOperation?$filter=clientContext eq '${'é'.repeat(20_000)}'`,
       ],
     ],
     [
       'notificationUrl',
-      [ofLength(MAX_URL_LENGTH, 'https://bot.example/')],
+      [ofLength(MAX_URL_LENGTH, 'https://bot.example/'), 'https://bot.example/a?b'],
       [
-        ofLength(MAX_URL_LENGTH + 1, 'https://bot.example/'),
-        'https://bot.example/\0',
-        'https://bot.example/\udfff',
-        'https://bot.example/?\ud800',
+        ...['https://bot.example/\0', 'https://bot.example/\udfff', 'https://bot.example/?\ud800'],
+        ...['https://evil.example/', 'http://bot.example/', 'http://evil.example/\0', '', null],
+        ...['https://bot.example/', 'http://evil.example/\0'].map((url) => ofLength(MAX_URL_LENGTH + 1, url)),
       ],
     ],
-    ['lifecycleNotificationUrl', [null], ['https://bot.example/\0', 'https://bot.example/\ud800']],
-    ['notificationUrl', ['https://bot.example/a?b'], ['https://evil.example/', 'http://bot.example/', '', null]],
-    ['lifecycleNotificationUrl', ['https://bot.example/', null], ['https://evil.example/', 1]],
+    [
+      'lifecycleNotificationUrl',
+      ['https://bot.example/', null],
+      ['https://bot.example/\0', 'https://bot.example/\ud800', 'https://evil.example/', 1],
+    ],
     [
       'expirationDateTime',
       [at(1), at(MAX_LIFETIME_MS), '2026-01-01T03:00:00+02:00'],
@@ -125,25 +135,15 @@ describe('a subscription to create', () => {
         ],
         'a'.repeat(MAX_CLIENT_STATE_LENGTH + 1),
         `${'\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2)}x`,
-        '\ud800',
-        'a\0',
-        1,
+        ...['\ud800', 'a\0', 1],
+        ofLength(MAX_CLIENT_STATE_LENGTH + 1, '\0'),
       ],
     ],
     ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', 5]],
   ])('has a %s', (property, accepted, refused) => {
-    for (const value of accepted) {
-      expect([value, targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))]).toEqual([
-        value,
-        undefined,
-      ]);
-    }
-    for (const value of refused) {
-      expect([value, targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))]).toEqual([
-        value,
-        [property],
-      ]);
-    }
+    const faults = (value: unknown) => [value, targetsOf(() => validate({ [property]: value }))];
+    expect(accepted.map(faults)).toEqual(accepted.map((value) => [value, undefined]));
+    expect(refused.map(faults)).toEqual(refused.map((value) => [value, [property]]));
   });
 
   test.each([
@@ -157,18 +157,9 @@ describe('a subscription to create', () => {
     ['expirationDateTime', at(MAX_LIFETIME_MS + 1), 'at most 1 day ahead'],
     ['clientState', secretOf(23), 'must be whsec_ and the base64 of 24 to 64 bytes'],
   ])('whose %s is %j is refused with what it must be', (property, value, expected) => {
-    const [fault, ...others] = faultsOf(() => validateSubscription(schemas, { ...good, [property]: value })) ?? [];
+    const [fault, ...others] = faultsOf(() => validate({ [property]: value })) ?? [];
     expect([fault?.target, fault?.message, others]).toEqual([property, expect.stringContaining(expected), []]);
     expect(fault?.message).toMatch(/[^.!]\.$/);
-  });
-
-  test.each([
-    ['notificationUrl', ofLength(MAX_URL_LENGTH + 1, 'http://evil.example/\0')],
-    ['notificationUrl', 'http://evil.example/\0'],
-    ['resource', `\0${'?'.repeat(MAX_RESOURCE_LENGTH)}`],
-    ['clientState', ofLength(MAX_CLIENT_STATE_LENGTH + 1, '\0')],
-  ])('whose %s is wrong in several ways has one fault', (property, value) => {
-    expect(targetsOf(() => validateSubscription(schemas, { ...good, [property]: value }))).toEqual([property]);
   });
 
   test("may have what Graph's clients send and ask nothing with, and no more of it", () => {
@@ -177,15 +168,13 @@ describe('a subscription to create', () => {
       ...{ encryptionCertificateId: null, notificationUrlAppId: null, notificationQueryOptions: null },
       ...{ '@odata.type': null, 'lifecycleNotificationUrl@com.example.note': 1, id: null, creatorId: null },
     };
-    expect(validateSubscription(schemas, { ...good, ...nothing })).toEqual(validateSubscription(schemas, good));
+    expect(validate(nothing)).toEqual(validate({}));
     const something = {
       ...{ latestSupportedTlsVersion: 'v1_1', includeResourceData: true, encryptionCertificate: 'MII' },
       ...{ encryptionCertificateId: 'a', notificationUrlAppId: 'b', notificationQueryOptions: 'c' },
     };
-    expect(targetsOf(() => validateSubscription(schemas, { ...good, ...something }))).toEqual(
-      Object.keys(something).toSorted(),
-    );
-    const [fault] = faultsOf(() => validateSubscription(schemas, { ...good, encryptionCertificate: 'MII' })) ?? [];
+    expect(targetsOf(() => validate(something))).toEqual(Object.keys(something).toSorted());
+    const [fault] = faultsOf(() => validate({ encryptionCertificate: 'MII' })) ?? [];
     expect(fault?.message).toBe('encryptionCertificate is not supported.');
   });
 
@@ -195,7 +184,7 @@ describe('a subscription to create', () => {
     );
     const required = ['changeType', 'expirationDateTime', 'notificationUrl', 'resource'];
     expect(targetsOf(() => validateSubscription(schemas, {}))).toEqual(required);
-    expect(targetsOf(() => validateSubscription(schemas, { ...good, extra: 1, id: 'a' }))).toEqual(['extra', 'id']);
+    expect(targetsOf(() => validate({ extra: 1, id: 'a' }))).toEqual(['extra', 'id']);
   });
 
   test('is either read or refused for its faults, whatever it is; a URL that is read may be notified', () => {
@@ -217,17 +206,6 @@ describe('a subscription to create', () => {
         expect(targets?.length ?? 0).toBeLessThanOrEqual(MAX_DETAILS + 1);
       }),
     );
-  });
-
-  test.each([
-    ["'".repeat(20_000), 'quotes'],
-    ['('.repeat(20_000), 'parentheses'],
-    ['not '.repeat(20_000), 'negations'],
-    [`status in (${"'Running',".repeat(20_000)}'Running')`, 'values'],
-    [`clientContext eq '${'é'.repeat(20_000)}'`, 'characters'],
-  ])('with a filter of too many %#', (filter) => {
-    const resource = `playPromptOperation?$filter=${filter}`;
-    expect(targetsOf(() => validateSubscription(schemas, { ...good, resource }))).toEqual(['resource']);
   });
 });
 
