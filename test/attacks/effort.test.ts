@@ -106,9 +106,8 @@ const headers = [...names, ...others].flatMap((name) => values.map(([what, value
 describe('a long header', () => {
   test.each(headers)('%s of %s is bounded', async (name, _what, value) => {
     await expectBounded({ headers: { [name]: value }, body: { status: 'Running' }, path: `${PATH}/a` });
-    const inBatch = { id: '1', method: 'GET', url: '/playPromptOperation/a', headers: { [name]: value } };
-    if (name !== 'authorization')
-      await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests: [inBatch] } });
+    const batch = batchOf({ headers: { [name]: value } });
+    if (name !== 'authorization') await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: batch });
   });
 
   test.each(values)('Accept of %s is bounded without a token', async (_what, accept) => {
@@ -126,9 +125,7 @@ describe('a long header', () => {
   });
 
   test('Host, which URLs in responses repeat, is bounded', async () => {
-    const batch = {
-      requests: [request({ method: 'PATCH', body: {}, headers: { 'content-type': 'application/json' } })],
-    };
+    const batch = batchOf({ method: 'PATCH', body: {}, headers: { 'content-type': 'application/json' } });
     const requests: TestRequest[] = [
       ...['/', '/v1.0', '/openapi.json', PATH].map((path) => ({ method: 'GET', path })),
       { path: `${PATH}/of-a-long-host`, body: {} },
@@ -172,73 +169,45 @@ describe('a body', () => {
   test.each(bodies)('of %s is bounded, alone and in a batch', async (_what, body) => {
     await expectBounded({ path: `${PATH}/a`, body });
     const base64 = Buffer.from(body).toString('base64');
-    const one = (id: number) => ({
-      id: `${id}`,
-      method: 'PATCH',
-      url: '/playPromptOperation/a',
-      headers: { 'content-type': 'application/json' },
-      body: base64,
-    });
-    await expectBounded({
-      method: 'POST',
-      path: '/v1.0/$batch',
-      body: { requests: Array.from({ length: 10 }, (_, n) => one(n)) },
-    });
+    const one = { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: base64 };
+    const batch = batchOf(...Array.from({ length: 10 }, (_, n) => ({ ...one, id: `${n}` })));
+    await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: batch });
   });
 });
 
 const million = 1_000_000;
 const request = (rest: object) => ({ id: '1', method: 'GET', url: '/playPromptOperation/a', ...rest });
+const batchOf = (...requests: object[]) => JSON.stringify({ requests: requests.map(request) });
+const membersOf = (count: number, nameOf: (n: number) => string | number) =>
+  `{${Array.from({ length: count }, (_, n) => `"${nameOf(n)}":1`).join()}}`;
+const headersOf = (count: number, nameOf: (n: number) => string) => ({
+  headers: Object.fromEntries(Array.from({ length: count }, (_, n) => [nameOf(n), ''])),
+});
 const batches: [string, string][] = [
   ['ones', `{"requests":[${'1,'.repeat(500_000)}1]}`],
   ['objects', `{"requests":[${'{},'.repeat(330_000)}{}]}`],
-  ['unknown members', `{${Array.from({ length: 90_000 }, (_, n) => `"${n}":1`).join()}}`],
-  ['a member that is repeated', `{${repeatedMember('a', 170_000)}}`],
-  [
-    'a $select of commas',
-    JSON.stringify({ requests: [request({ url: `/playPromptOperation?$select=${','.repeat(million)}` })] }),
-  ],
-  ['query options', JSON.stringify({ requests: [request({ url: `/playPromptOperation?${'a&'.repeat(500_000)}` })] })],
-  ['a long method', JSON.stringify({ requests: [request({ method: 'A'.repeat(million) })] })],
-  [
-    'a long id, twice',
-    JSON.stringify({ requests: [request({ id: 'x'.repeat(million / 2) }), request({ id: 'x'.repeat(million / 2) })] }),
-  ],
-  [
-    'a header of spaces',
-    JSON.stringify({ requests: [request({ headers: { accept: `a/b;q=1${' '.repeat(100_000)}x` } })] }),
-  ],
-  [
-    'many headers',
-    JSON.stringify({
-      requests: [request({ headers: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`x-${n}`, ''])) })],
-    }),
-  ],
+  ['unknown members', membersOf(90_000, (n) => n)],
+  ['a member that is repeated', membersOf(170_000, () => 'a')],
+  ['members that are all different', membersOf(80_000, (n) => n.toString(36))],
+  ['members that are all there twice', membersOf(90_000, (n) => n >> 1)],
+  ['a $select of commas', batchOf({ url: `/playPromptOperation?$select=${','.repeat(million)}` })],
+  ['query options', batchOf({ url: `/playPromptOperation?${'a&'.repeat(500_000)}` })],
+  ['a long method', batchOf({ method: 'A'.repeat(million) })],
+  ['a long id, twice', batchOf({ id: 'x'.repeat(million / 2) }, { id: 'x'.repeat(million / 2) })],
+  ['a header of spaces', batchOf({ headers: { accept: `a/b;q=1${' '.repeat(100_000)}x` } })],
+  ['many headers', batchOf(headersOf(60_000, (n) => `x-${n}`))],
   [
     'headers whose names are none',
-    JSON.stringify({
-      requests: Array.from({ length: 10 }, (_, id) =>
-        request({
-          id: `${id}`,
-          headers: Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`${n.toString(36)} `, ''])),
-        }),
-      ),
-    }),
+    batchOf(
+      ...Array.from({ length: 10 }, (_, id) => ({ id: `${id}`, ...headersOf(6000, (n) => `${n.toString(36)} `) })),
+    ),
   ],
-  ['a header that is no text', JSON.stringify({ requests: [request({ headers: { a: { toString: 1 } } })] })],
-  ['members that are all different', `{${Array.from({ length: 80_000 }, (_, n) => `"${n.toString(36)}":1`).join()}}`],
-  ['members that are all there twice', `{${Array.from({ length: 90_000 }, (_, n) => `"${n >> 1}":1`).join()}}`],
+  ['a header that is no text', batchOf({ headers: { a: { toString: 1 } } })],
   ['open brackets', '['.repeat(million)],
   ['quotes and colons', `{"a":"${'\\":'.repeat(million / 3)}"}`],
-  ['dependencies', JSON.stringify({ requests: [request({ dependsOn: Array.from({ length: 200_000 }, () => '') })] })],
-  [
-    'a body of arrays',
-    `{"requests":[{"id":"1","method":"PATCH","url":"/a","body":${'['.repeat(12)}${'1,'.repeat(500_000)}1${']'.repeat(12)}}]}`,
-  ],
-  [
-    'a base64 body that is not one',
-    JSON.stringify({ requests: [request({ method: 'PATCH', body: `${'A'.repeat(million)}!` })] }),
-  ],
+  ['dependencies', batchOf({ dependsOn: Array.from({ length: 200_000 }, () => '') })],
+  ['a body of arrays', `{"requests":[{"body":${'['.repeat(12)}${'1,'.repeat(500_000)}1${']'.repeat(12)}}]}`],
+  ['a base64 body that is not one', batchOf({ method: 'PATCH', body: `${'A'.repeat(million)}!` })],
 ];
 
 describe('a batch', () => {

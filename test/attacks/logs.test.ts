@@ -12,30 +12,23 @@ const planted = `${MARKER}\n    at ${MARKER} (file:///${MARKER}.ts:1:1)\n    at 
 const PATH = '/v1.0/playPromptOperation';
 
 /** How a store refuses a request. */
-type Refusal = (received: string) => { readonly status: number; readonly type: string; readonly body: string };
+type Refusal = (received: string) => readonly [status: number, type: string, body: unknown];
 const refusals: Record<string, Refusal> = {
-  'as OData': (received) => ({
-    status: 400,
-    type: 'application/json',
-    body: JSON.stringify({ 'odata.error': { code: 'InvalidInput', message: { lang: 'en', value: received } } }),
-  }),
-  'as an error of another shape': (received) => ({
-    status: 400,
-    type: 'application/json',
-    body: JSON.stringify({ error: { code: 'InvalidInput', message: received } }),
-  }),
-  'as text': (received) => ({ status: 403, type: 'text/plain', body: received }),
-  'as broken JSON': (received) => ({ status: 200, type: 'application/json', body: `{"value":[${received}` }),
-  'as a failure': (received) => ({ status: 501, type: 'text/html', body: `<pre>${received}</pre>` }),
+  'as OData': (value) => [400, 'application/json', { 'odata.error': { code: 'A', message: { lang: 'en', value } } }],
+  'as an error of another shape': (message) => [400, 'application/json', { error: { code: 'A', message } }],
+  'as text': (received) => [403, 'text/plain', received],
+  'as broken JSON': (received) => [200, 'application/json', `{"value":[${received}`],
+  'as a failure': (received) => [501, 'text/html', `<pre>${received}</pre>`],
 };
 
-let refuse: Refusal = () => ({ status: 404, type: 'text/plain', body: '' });
+let refuse: Refusal = () => [404, 'text/plain', ''];
 let store: Server;
 let app: TestApp;
 beforeAll(async () => {
   store = createServer(async (request, response) => {
-    const { status, type, body } = refuse(`${planted} ${decodeURIComponent(request.url ?? '')} ${await text(request)}`);
-    response.writeHead(status, { 'content-type': type }).end(body);
+    const [status, type, body] = refuse(`${planted} ${decodeURIComponent(request.url ?? '')} ${await text(request)}`);
+    const content = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'content-type': type }).end(content);
   });
   await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
   const { port } = store.address() as AddressInfo;

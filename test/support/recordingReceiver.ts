@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect } from '@jest/globals';
 import * as z from 'zod';
@@ -24,10 +24,9 @@ const notifications = z.object({ value: z.array(notification) });
 /** A change that was notified. */
 export type Received = z.infer<typeof notification>;
 
-/** How a request is answered: with a response, with one whose body never ends, or never. */
+/** How a request is answered: with a response, or never. */
 export type Reply =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
-  | 'endless'
   | 'never';
 
 export interface RecordingReceiver {
@@ -59,7 +58,8 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     if (token !== null) validated.push(pathname);
     else sent.push({ path: pathname, body, headers: request.headers });
     const reply = await receiver.reply?.(pathname, token);
-    if (reply !== undefined) return respond(response, reply);
+    if (reply === 'never') return undefined;
+    if (reply) return response.writeHead(reply.status, reply.headers).end(reply.body);
     if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
     const at = performance.now();
     const { value } = notifications.parse(JSON.parse(body));
@@ -82,13 +82,6 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     },
   };
   return receiver;
-}
-
-function respond(response: ServerResponse, reply: Reply) {
-  if (reply === 'never') return;
-  if (reply !== 'endless') return response.writeHead(reply.status, reply.headers).end(reply.body);
-  const timer = setInterval(() => response.write('x'.repeat(65_536)), 5);
-  return response.writeHead(200).on('close', () => clearInterval(timer));
 }
 
 type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> };

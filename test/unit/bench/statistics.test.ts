@@ -1,52 +1,33 @@
 // What the goals of the bench rest on.
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { figuresOf } from '../../../bench/load/turns.ts';
 import { estimate, exactly, inRounds, interleave, judge, median, quantile, width } from '../../../bench/statistics.ts';
-import { randomOf } from '../../support/random.ts';
 
-test('the median has as many values below as above', () => {
-  expect([median([3, 1, 2]), median([4, 1, 3, 2])]).toEqual([2, 2.5]);
-  expect(() => median([])).toThrow(RangeError);
-});
-
-test('at least the share of the values does not exceed a quantile', () => {
-  expect([0, 0.5, 0.51, 0.99, 1].map((share) => quantile([40, 10, 30, 20], share))).toEqual([10, 20, 30, 40, 40]);
-});
-
-describe('the interval of an estimate', () => {
-  test('has the ranks of the tables of the sign test', () => {
-    const oneTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
-    expect([5, 6, 10, 20, 50].map((count) => estimate(oneTo(count)).interval)).toEqual([
-      undefined,
-      [1, 6],
-      [2, 9],
-      [6, 15],
-      [18, 33],
-    ]);
-  });
-
-  test('holds the true median in at least 95 of 100 experiments, to within chance', () => {
-    const random = randomOf(1);
-    const hits = Array.from({ length: 2000 }, () => {
-      // Log-logistic, a distribution with a heavy tail, whose median is 1.
-      const draw = Array.from({ length: 24 }, random).map((share) => share / (1 - share));
-      const { interval: [low, high] = [0, 0] } = estimate(draw);
-      return low <= 1 && 1 <= high;
-    }).filter(Boolean);
-    expect(hits.length / 2000).toBeGreaterThan(0.94);
-  });
-});
+test.each([
+  ['the median', median([3, 1, 2]), 2],
+  ['the median of an even number', median([4, 1, 3, 2]), 2.5],
+  ['quantiles', [0, 0.5, 0.51, 0.99, 1].map((share) => quantile([40, 10, 30, 20], share)), [10, 20, 30, 40, 40]],
+  [
+    'intervals, which have the ranks of the tables of the sign test',
+    [5, 6, 10, 20, 50].map((count) => estimate(Array.from({ length: count }, (_, n) => n + 1)).interval),
+    [undefined, [1, 6], [2, 9], [6, 15], [18, 33]],
+  ],
+  [
+    'the figures of a round, which are of all responses of its turns',
+    figuresOf([
+      { latencies: [1, 2, 3], seconds: 2, failed: 1, cpuMs: 6 },
+      { latencies: [4, 100], seconds: 1, failed: 0, cpuMs: 4 },
+    ]),
+    { perSecond: 4 / 3, p50: 3, cpu: 2 },
+  ],
+])('the bench computes %s', (_title, actual, expected) => expect(actual).toEqual(expected));
 
 test('a goal is met or not only by the whole interval, and without one nothing is decided', () => {
   const figure = { median: 0.95, interval: [0.9, 1] as const, rounds: 10 };
-  expect(judge(figure, { most: 1 })).toBe('met');
-  expect(judge(figure, { most: 0.95 })).toBe('undecided');
-  expect(judge(figure, { most: 0.89 })).toBe('not met');
-  expect(judge(figure, { least: 0.9 })).toBe('met');
-  expect(judge(figure, { least: 0.95 })).toBe('undecided');
-  expect(judge(figure, { least: 1.01 })).toBe('not met');
-  expect(judge(exactly(1), { most: 1 })).toBe('met');
-  expect(judge(estimate([1, 1, 1]), { most: 2 })).toBe('undecided');
+  const bounds = [{ most: 1 }, { most: 0.95 }, { most: 0.89 }, { least: 0.9 }, { least: 0.95 }, { least: 1.01 }];
+  const verdicts = ['met', 'undecided', 'not met'];
+  expect(bounds.map((bound) => judge(figure, bound))).toEqual([...verdicts, ...verdicts]);
+  expect([judge(exactly(1), { most: 1 }), judge(estimate([1, 1, 1]), { most: 2 })]).toEqual(['met', 'undecided']);
   expect([width(estimate([1, 1, 1])), width(figure)]).toEqual([Number.POSITIVE_INFINITY, expect.closeTo(0.105, 3)]);
 });
 
@@ -79,12 +60,4 @@ test('contenders take their turns one after the other, each once before any take
   for (const pass of passes) expect(pass.toSorted()).toEqual(contenders);
   expect(new Set(passes.map((pass) => pass.join(''))).size).toBeGreaterThan(1);
   expect([...results.values()].map((orders) => orders.length)).toEqual([40, 40, 40]);
-});
-
-test('the figures of a round are of all responses of its turns, however many each turn has', () => {
-  const turns = [
-    { latencies: [1, 2, 3], seconds: 2, failed: 1, cpuMs: 6 },
-    { latencies: [4, 100], seconds: 1, failed: 0, cpuMs: 4 },
-  ];
-  expect(figuresOf(turns)).toEqual({ perSecond: 4 / 3, p50: 3, cpu: 2 });
 });

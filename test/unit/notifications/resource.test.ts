@@ -11,12 +11,8 @@ describe('the filter of a resource', () => {
   test.each(['\t', '\n', '\r', '\u0001', '\u007f'])(
     'has no raw control character, which a URL would lose: %j',
     (value) => {
-      expect(() => resourceOf(value)).toThrow(
-        expect.objectContaining({
-          reason: 'invalidRequest',
-          details: [expect.objectContaining({ target: 'resource' })],
-        }),
-      );
+      const details = [expect.objectContaining({ target: 'resource' })];
+      expect(() => resourceOf(value)).toThrow(expect.objectContaining({ reason: 'invalidRequest', details }));
       expect(() => resourceOf(encodeURIComponent(value))).not.toThrow();
     },
   );
