@@ -1,11 +1,9 @@
-import { metrics } from '@opentelemetry/api';
 import * as z from 'zod';
 import type { BacklogRepository, WaitingChange } from '../notifications/backlog.ts';
 import type { Backlog, BacklogKey } from '../notifications/subscription.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
-import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
-import { date } from './columns.ts';
+import { createRowReader, date } from './columns.ts';
 import { connectTable, LARGEST_PAGE } from './table.ts';
 
 /** The partitions of subscriptions and of what is known of their backlogs, one for each tenant. */
@@ -66,20 +64,13 @@ const waitingRow = z
 /** Stores backlogs in the table of the operations. */
 export function createBacklogRepository(settings: TablesSettings): BacklogRepository {
   const table = connectTable(settings);
-  const damagedRows = metrics.getMeter(SCOPE).createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
+  const readRows = createRowReader();
 
   return {
     async list(signal) {
       const range = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt '${SUBSCRIPTIONS_END}'`;
       const filter = `${range} and RowKey ge '${BACKLOG}' and RowKey lt '${BACKLOG_END}'`;
-      const all: Backlog[] = [];
-      let from: string | undefined;
-      do {
-        const { rows, next } = await table.query({ filter, from }, signal);
-        all.push(...readAll(rows, readBacklog));
-        from = next;
-      } while (from !== undefined);
-      return all;
+      return readRows(await table.queryAll(filter, signal), readBacklog);
     },
 
     async touch(backlog, columns, signal) {
@@ -121,19 +112,13 @@ export function createBacklogRepository(settings: TablesSettings): BacklogReposi
       const partition = `PartitionKey eq '${WAITING}${subscriptionId}'`;
       const filter = before ? `${partition} and RowKey lt '${before.toISOString()}'` : partition;
       const { rows, next } = await table.query({ filter, from, top: PAGE }, signal);
-      return { changes: readAll(rows, (row) => waitingRow.safeParse(row).data), next };
+      return { changes: readRows(rows, (row) => waitingRow.safeParse(row).data), next };
     },
 
     async removeWaiting(subscriptionId, waiting, signal) {
       await table.remove(waitingKeys(subscriptionId, waiting), '*', signal);
     },
   };
-
-  function readAll<Value>(rows: readonly unknown[], read: (row: unknown) => Value | undefined): Value[] {
-    const values = rows.flatMap((row) => read(row) ?? []);
-    if (values.length < rows.length) damagedRows.add(rows.length - values.length);
-    return values;
-  }
 }
 
 const keysOf = ({ tenant, subscriptionId }: BacklogKey) => ({

@@ -1,10 +1,8 @@
-import { metrics } from '@opentelemetry/api';
 import * as z from 'zod';
 import type { OutboxEntry, OutboxRepository, StoredEntry } from '../notifications/outboxEntry.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import type { TablesSettings } from '../settings.ts';
-import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
-import { date, json } from './columns.ts';
+import { createRowReader, date, json } from './columns.ts';
 import { createRowGroups } from './rowGroups.ts';
 import { connectTable } from './table.ts';
 
@@ -53,7 +51,7 @@ const outboxRow = z.object({
 export function createOutboxRepository(settings: TablesSettings): OutboxRepository {
   const table = connectTable(settings);
   const groups = createRowGroups(table);
-  const damagedRows = metrics.getMeter(SCOPE).createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
+  const readRows = createRowReader();
 
   return {
     async create(entry, dueAt, signal) {
@@ -76,9 +74,7 @@ export function createOutboxRepository(settings: TablesSettings): OutboxReposito
       const range = `PartitionKey ge '${PREFIX}${least}' and PartitionKey lt '${below ? PREFIX + below : END}'`;
       const filter = `${range} and dueAt le '${at.toISOString()}'`;
       const { rows, next } = await table.query({ filter, from, top: PAGE }, signal);
-      const entries = rows.flatMap((row) => readableEntry(row) ?? []);
-      if (entries.length < rows.length) damagedRows.add(rows.length - entries.length);
-      return { entries, next };
+      return { entries: readRows(rows, readableEntry), next };
     },
   };
 }

@@ -1,4 +1,3 @@
-import { metrics } from '@opentelemetry/api';
 import QuickLRU from 'quick-lru';
 import * as z from 'zod';
 import { readResource } from '../notifications/resource.ts';
@@ -6,9 +5,8 @@ import type { Resource, Subscription, SubscriptionRepository } from '../notifica
 import { changeTypes } from '../operation/changeListener.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
-import { DAMAGED_ROWS, SCOPE } from '../tracing.ts';
 import { isBacklog, readBacklog, SUBSCRIPTIONS, SUBSCRIPTIONS_END } from './backlogRepository.ts';
-import { date } from './columns.ts';
+import { createRowReader, date } from './columns.ts';
 import { connectTable } from './table.ts';
 
 /** How many resources are kept at least, of at most 8,192 characters and 13 comparisons each: parsing one takes 0.3 ms. */
@@ -58,11 +56,12 @@ const createSubscriptionRow = (resources: QuickLRU<string, Resource>) =>
 export function createSubscriptionRepository(settings: TablesSettings): SubscriptionRepository {
   const table = connectTable(settings);
   const subscriptionRow = createSubscriptionRow(new QuickLRU({ maxSize: KEPT_RESOURCES }));
-  const damagedRows = metrics.getMeter(SCOPE).createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
+  const readRows = createRowReader();
+  const readable = (rows: readonly unknown[]) => readRows(rows, (row) => subscriptionRow.safeParse(row).data);
 
   return {
     async list(tenant, signal) {
-      const rows = await queryAll(`PartitionKey eq '${SUBSCRIPTIONS}${tenant}'`, signal);
+      const rows = await table.queryAll(`PartitionKey eq '${SUBSCRIPTIONS}${tenant}'`, signal);
       const backlogs = new Map(
         rows.flatMap((row) => readBacklog(row) ?? []).map((each) => [each.subscriptionId, each]),
       );
@@ -74,7 +73,7 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
 
     async listExpired(before, signal) {
       const range = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt '${SUBSCRIPTIONS_END}'`;
-      const rows = await queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal);
+      const rows = await table.queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal);
       return readable(rows);
     },
 
@@ -100,28 +99,6 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
 
     removeExpired: ({ tenant, id, etag }, signal) => table.remove(keysOf(tenant, id), etag, signal),
   };
-
-  /**
-   * The rows that can be parsed. A damaged subscription is left out, because it must not stop the notifications of others or
-   * the operations of the tenant.
-   */
-  function readable(rows: readonly unknown[]) {
-    const subscriptions = rows.flatMap((row) => subscriptionRow.safeParse(row).data ?? []);
-    if (subscriptions.length < rows.length) damagedRows.add(rows.length - subscriptions.length);
-    return subscriptions;
-  }
-
-  /** The rows of all pages: a page may hold few rows, or none, although more follow. */
-  async function queryAll(filter: string, signal: AbortSignal) {
-    const all: unknown[] = [];
-    let from: string | undefined;
-    do {
-      const { rows, next } = await table.query({ filter, from }, signal);
-      all.push(...rows);
-      from = next;
-    } while (from !== undefined);
-    return all;
-  }
 }
 
 const keysOf = (tenant: string, id: string) => ({ partitionKey: SUBSCRIPTIONS + tenant, rowKey: id });

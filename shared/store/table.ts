@@ -62,6 +62,9 @@ export interface Table {
 
   /** Reads a page of rows; an empty one when there is no table. */
   query(query: Query, signal: AbortSignal): Promise<Page>;
+
+  /** Reads the rows of all pages: one may hold few rows, or none, although more follow. */
+  queryAll(filter: string, signal: AbortSignal): Promise<readonly unknown[]>;
 }
 
 export interface RowChange {
@@ -76,6 +79,13 @@ export function connectTable(settings: TablesSettings): Table {
   });
   // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it.
   const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
+
+  const update = async (row: Keys, mode: 'Replace' | 'Merge', etag: string, signal: AbortSignal) => {
+    const updated = await callStore(signal, [404, 412], (options) =>
+      writing.updateEntity(row, mode, { ...options, etag }),
+    );
+    return updated && etagOf(updated);
+  };
 
   return {
     get: ({ partitionKey, rowKey }, signal, select) =>
@@ -96,12 +106,7 @@ export function connectTable(settings: TablesSettings): Table {
       return created && etagOf(created);
     },
 
-    async replace(row, etag, signal) {
-      const replaced = await callStore(signal, [404, 412], (options) =>
-        writing.updateEntity(row, 'Replace', { ...options, etag }),
-      );
-      return replaced && etagOf(replaced);
-    },
+    replace: (row, etag, signal) => update(row, 'Replace', etag, signal),
 
     async putAll(rows, signal) {
       await callStore(signal, [], (options) =>
@@ -112,12 +117,7 @@ export function connectTable(settings: TablesSettings): Table {
       );
     },
 
-    async merge(columns, etag, signal) {
-      const merged = await callStore(signal, [404, 412], (options) =>
-        writing.updateEntity(columns, 'Merge', { ...options, etag }),
-      );
-      return merged && etagOf(merged);
-    },
+    merge: (columns, etag, signal) => update(columns, 'Merge', etag, signal),
 
     async remove({ partitionKey, rowKey }, etag, signal) {
       const removed = await callStore(signal, [404, 412], (options) =>
@@ -135,18 +135,31 @@ export function connectTable(settings: TablesSettings): Table {
       return done?.subResponses.map(({ etag }) => etag);
     },
 
-    async query({ filter, select, from, top = LARGEST_PAGE }, signal) {
-      const read = async (options: { abortSignal: AbortSignal }) => {
-        const queryOptions = { filter, ...(select && { select }) };
-        const pages = reading
-          .listEntities({ ...options, queryOptions })
-          .byPage({ maxPageSize: top, ...(from !== undefined && { continuationToken: from }) });
-        return (await pages.next()).value;
-      };
-      const page = await callStore(signal, [404], read, QUERY_DEADLINE_MS);
-      return { rows: page ?? [], next: page?.continuationToken };
+    query,
+
+    async queryAll(filter, signal) {
+      const all: unknown[] = [];
+      let from: string | undefined;
+      do {
+        const { rows, next } = await query({ filter, from }, signal);
+        all.push(...rows);
+        from = next;
+      } while (from !== undefined);
+      return all;
     },
   };
+
+  async function query({ filter, select, from, top = LARGEST_PAGE }: Query, signal: AbortSignal): Promise<Page> {
+    const read = async (options: { abortSignal: AbortSignal }) => {
+      const queryOptions = { filter, ...(select && { select }) };
+      const pages = reading
+        .listEntities({ ...options, queryOptions })
+        .byPage({ maxPageSize: top, ...(from !== undefined && { continuationToken: from }) });
+      return (await pages.next()).value;
+    };
+    const page = await callStore(signal, [404], read, QUERY_DEADLINE_MS);
+    return { rows: page ?? [], next: page?.continuationToken };
+  }
 }
 
 const etagHeader = z.string();

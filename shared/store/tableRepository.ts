@@ -13,7 +13,8 @@ import {
   type StoredOperation,
 } from '../operation/repository.ts';
 import type { TablesSettings } from '../settings.ts';
-import { CACHE_LOOKUPS, DAMAGED_ROWS, SCOPE } from '../tracing.ts';
+import { CACHE_LOOKUPS, SCOPE } from '../tracing.ts';
+import { createRowReader } from './columns.ts';
 import { connectTable, type Keys, LARGEST_PAGE, type Page } from './table.ts';
 import {
   fromKeyEntity,
@@ -51,9 +52,8 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
   const cache = new QuickLRU<string, { readonly stored: StoredOperation; readonly at: number }>({
     maxSize: CACHED_OPERATIONS,
   });
-  const meter = metrics.getMeter(SCOPE);
-  const lookups = meter.createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
-  const damagedRows = meter.createCounter(DAMAGED_ROWS.name, DAMAGED_ROWS);
+  const lookups = metrics.getMeter(SCOPE).createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
+  const readRows = createRowReader();
 
   return {
     getCached(tenant, id) {
@@ -100,10 +100,8 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
       if (filter && ids) return listByKey(tenant, ids, { filter, from, top }, signal);
       const { toTableFilter } = await filters();
       const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
-      const operations = page.rows.flatMap((row) => tryFromListedEntity(row) ?? []);
-      const damaged = page.rows.length - operations.length;
-      if (damaged > 0) damagedRows.add(damaged);
-      return { operations, next: page.next, damaged };
+      const operations = readRows(page.rows, tryFromListedEntity);
+      return { operations, next: page.next, damaged: page.rows.length - operations.length };
     },
 
     async count(tenant, { filter, from }, signal) {
@@ -149,11 +147,10 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
       wanted.slice(Number(from), end).map((id) => table.get(keysOf(tenant, id), signal, OPERATION_COLUMNS)),
     );
     const found = rows.filter((row) => row !== undefined);
-    const readable = found.flatMap((row) => tryFromListedEntity(row) ?? []);
-    const damaged = found.length - readable.length;
-    if (damaged > 0) damagedRows.add(damaged);
+    const readable = readRows(found, tryFromListedEntity);
     const operations = readable.filter(({ operation }) => matches(operation, filter));
-    return { operations, next: end < wanted.length ? String(end) : undefined, damaged };
+    const next = end < wanted.length ? String(end) : undefined;
+    return { operations, next, damaged: found.length - readable.length };
   }
 
   async function findAll(filter: string, from: string | undefined, signal: AbortSignal): Promise<FoundPage> {

@@ -57,22 +57,6 @@ const acknowledged = new Set<string>();
 const deleted = new Set<string>();
 
 const entity = z.looseObject({ '@odata.type': z.literal('#microsoft.graph.playPromptOperation'), id: z.string() });
-const graphError = z.strictObject({
-  error: z.strictObject({
-    code: z.string().min(1),
-    message: z.string().min(1),
-    details: z
-      .array(z.strictObject({ code: z.string(), message: z.string(), target: z.string() }))
-      .min(1)
-      .optional(),
-    innerError: z.strictObject({
-      date: z.string(),
-      'request-id': z.string().regex(/^[\da-f-]{36}(\.\d+)?$/),
-      'client-request-id': z.string().optional(),
-    }),
-  }),
-});
-
 interface Hit {
   readonly status: number;
   readonly headers: Headers;
@@ -98,21 +82,11 @@ async function shoot(whole: Shot): Promise<Hit> {
   return promise;
 }
 
-const health = z.strictObject({ status: z.enum(['live', 'ready']) });
+/** What is read of a batch: the description of the service says what else there must be. */
 const batched = z.object({
-  responses: z.array(
-    z.object({
-      id: z.string(),
-      status: z.int(),
-      headers: z.record(z.string(), z.string()),
-      body: z.unknown().optional(),
-    }),
-  ),
+  responses: z.array(z.looseObject({ id: z.string(), status: z.int(), headers: z.record(z.string(), z.string()) })),
 });
-
-const batchRequests = z.object({
-  requests: z.array(z.looseObject({ id: z.unknown(), method: z.string(), url: z.string() })),
-});
+const batchRequests = z.object({ requests: z.array(z.looseObject({ id: z.unknown(), method: z.string() })) });
 
 /** The id at the end of an address, or in its parentheses. */
 function idOf(url: unknown): string {
@@ -122,10 +96,12 @@ function idOf(url: unknown): string {
 
 /** Holds an answer against what every answer must be. */
 function judge({ status, headers, body }: Hit, { method, path: address, body: content }: Shot) {
-  // The host's own answers have no such header.
   if (headers.has('odata-version')) {
     const sent = status === 200 && method === 'POST' ? JSON.parse(Buffer.from(content).toString()) : undefined;
     checkAnswer({ method, url: service.facts.baseUrl + address, sent, status, headers, body });
+  } else {
+    // The host answers a broken address or header itself, and redirects to a page, without a body.
+    expect([body, method === 'HEAD' || [308, 400, 404, 421, 431].includes(status)]).toEqual(['', true]);
   }
   expect(status).toBeGreaterThanOrEqual(200);
   expect(status).toBeLessThan(500);
@@ -135,20 +111,16 @@ function judge({ status, headers, body }: Hit, { method, path: address, body: co
     for (const { id, status: inner, headers: answered, body: innerBody } of batched.parse(JSON.parse(body)).responses) {
       const request = requests.find((one) => one.id === id);
       expect(inner).toBeLessThan(500);
-      if (inner >= 400) graphError.parse(innerBody);
-      else if (request?.method.toUpperCase() === 'DELETE') deleted.add(idOf(request.url));
+      if (inner >= 400) continue;
+      if (request?.method.toUpperCase() === 'DELETE') deleted.add(idOf(request.url));
       else if (inner === 204) acknowledged.add(idOf(answered['OData-EntityId']));
       else if (entity.safeParse(innerBody).success) acknowledged.add(entity.parse(innerBody).id);
     }
-  } else if (status === 200 && method === 'GET' && address.startsWith('/health')) health.parse(JSON.parse(body));
-  else if (status === 200 && method === 'GET') expect(body).not.toBe('');
-  else if (status === 200 && method === 'PATCH') acknowledged.add(entity.parse(JSON.parse(body)).id);
+  } else if (status === 200 && method === 'PATCH') acknowledged.add(entity.parse(JSON.parse(body)).id);
   else if (status === 204 && method === 'PATCH') acknowledged.add(idOf(headers.get('odata-entityid')));
   else if (status === 204) deleted.add(idOf(address));
   else if (status === 304 || status === 308 || (status === 200 && method === 'HEAD')) expect(body).toBe('');
-  // The host answers a broken address or header itself, without a body.
-  else if (body !== '' || (method !== 'HEAD' && ![400, 404, 421, 431].includes(status)))
-    graphError.parse(JSON.parse(body));
+  else expect(body !== '' || method === 'HEAD' || !headers.has('odata-version')).toBe(true);
 }
 
 const bytes = fc.uint8Array({ maxLength: 300 });
