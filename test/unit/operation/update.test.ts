@@ -2,7 +2,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
 import type { ListenToChange } from '../../../shared/operation/changeListener.ts';
-import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
 import { repeatableRequest } from '../../../shared/operation/repeatability.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
@@ -205,45 +204,4 @@ test('updates of one operation by one instance wait for each other', async () =>
   });
   await Promise.all(Array.from({ length: 50 }, (_, n) => update({ clientContext: `${n}` })));
   expect([most, stored()?.operation.clientContext]).toEqual([1, '49']);
-});
-
-describe('the times of an operation', () => {
-  const NOW = Date.UTC(2026, 10, 23);
-  const iso = (time: number) => new Date(time).toISOString();
-  const { signal } = new AbortController();
-  const setUpClocks = () => {
-    const { rows, instance } = memoryOperations();
-    const [one, other] = [instance(), instance()];
-    /** An update by an instance, by whose clock it is so many milliseconds later than it is; the times afterwards. */
-    const updateAt = async (operations: MemoryOperations, ahead: number, patch: object) => {
-      const request = { id: 'a', patch, preconditions: {} };
-      await createUpdateOperation({ operations, now: () => NOW + ahead })(TENANT, request, signal);
-      const { createdDateTime, lastActionDateTime } = rows.get(`${TENANT}/a`)?.operation ?? {};
-      return [createdDateTime, lastActionDateTime];
-    };
-    return { one, other, updateAt };
-  };
-
-  test('of the last change increases strictly, whichever instance makes it, and stays where nothing changes', async () => {
-    const { one, other, updateAt } = setUpClocks();
-    for (const [n, [operations, ahead, at]] of (
-      [
-        [one, 0, 0],
-        [other, -60_000, 1],
-        [one, 1, 2],
-        [other, 60_000, 60_000],
-        [one, 5, 60_001],
-      ] as const
-    ).entries()) {
-      expect(await updateAt(operations, ahead, { resultInfo: { code: n } })).toEqual([iso(NOW), iso(NOW + at)]);
-    }
-    expect(await updateAt(other, 90_000, { resultInfo: { code: 4 } })).toEqual([iso(NOW), iso(NOW + 60_001)]);
-  });
-
-  test('are null where it was stored before it had them, until it changes', async () => {
-    const { one, updateAt } = setUpClocks();
-    await one.put(TENANT, newPlayPromptOperation('a'), undefined, 'w', signal);
-    expect(await updateAt(one, 0, {})).toEqual([null, null]);
-    expect(await updateAt(one, 0, { status: 'Running' })).toEqual([null, iso(NOW)]);
-  });
 });

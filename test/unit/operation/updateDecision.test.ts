@@ -166,6 +166,25 @@ test('a repeatable write records its request', () => {
   expect(decideUpdate(request, { ...fixed, current: base })).toMatchObject({ history: { latest: repeatable.key } });
 });
 
+const iso = (ms: number) => new Date(NOW + ms).toISOString();
+const [before, now, ahead] = [iso(-1), iso(0), iso(60_000)];
+
+test.each([
+  ['is that of the service', before, {}, now],
+  ['is later than the last one', now, {}, iso(1)],
+  ['is later than the last one, which was made by a faster clock', ahead, {}, iso(60_001)],
+  ['is the first one, if the operation was stored before it had one', null, {}, now],
+  ['stays, if nothing changes', before, { ...same, repeatable }, before],
+])('the time of a change %s', (_title, last, request, expected) => {
+  const times = { createdDateTime: last && before, lastActionDateTime: last };
+  const current = stored({ operation: { ...base.operation, ...times } });
+  const whole = { id: 'a', patch: { status: 'Completed' }, preconditions: {}, ...request } as const;
+  const next = { createdDateTime: times.createdDateTime, lastActionDateTime: expected };
+  expect(decideUpdate(whole, { ...fixed, current })).toMatchObject({ next });
+  const created = { createdDateTime: now, lastActionDateTime: now };
+  expect(decideUpdate(whole, fixed)).toMatchObject({ next: created });
+});
+
 test.each([
   ['NotStarted', 'answer', 'write', 'write', 'write'],
   ['Running', 'write', 'answer', 'write', 'write'],
