@@ -12,25 +12,17 @@ import { until } from '../support/until.ts';
 
 const PATH = '/v1.0/subscriptions';
 const OPERATION = '/v1.0/playPromptOperation';
-/** Tenants that one test uses. */
-const [FULL_TENANT, STRANGER] = [crypto.randomUUID(), crypto.randomUUID()];
+const STRANGER = crypto.randomUUID();
 
-/** How receivers answer a handshake. */
-const handshakes: Readonly<Record<string, (token: string) => Reply>> = {
-  '/refuses': () => ({ status: 500, body: 'secret of the inside' }),
-  '/redirects': () => ({ status: 302, headers: { Location: '/good' } }),
-  '/html': (body) => ({ status: 200, headers: { 'Content-Type': 'text/html' }, body }),
-  '/encoded': (token) => ({ status: 200, headers: { 'Content-Type': 'text/plain' }, body: encodeURIComponent(token) }),
-};
-
-const tenants = { AUTH_TENANTS: [TENANT, OTHER_TENANT, FULL_TENANT, STRANGER].join() };
+const tenants = { AUTH_TENANTS: [TENANT, OTHER_TENANT, STRANGER].join() };
 const app = useApp({ ...tenants, NOTIFICATION_HOSTS: '127.0.0.1' }, skippingClock());
 const without = useApp();
 let receiver: RecordingReceiver;
 let base = '';
 beforeAll(async () => {
   receiver = await startRecordingReceiver();
-  receiver.reply = (path, token) => (token === null ? refuseFirst(path) : handshakes[path]?.(token));
+  const refusal = { status: 500, body: 'secret of the inside' };
+  receiver.reply = (path, token) => (token === null ? refuseFirst(path) : path === '/refuses' ? refusal : undefined);
   base = receiver.url;
 });
 afterAll(() => receiver.close());
@@ -96,6 +88,7 @@ test('has a new notificationUrl only once that is validated, and is notified the
 
   const refused = await app.send({ method: 'PATCH', path, body: { notificationUrl: `${base}/refuses` } });
   expect([refused.status, refused.json.error.code]).toEqual([400, 'ValidationError']);
+  expect(refused.text).not.toContain('secret');
   expect((await app.send({ method: 'GET', path })).json.notificationUrl).toBe(`${base}/before`);
 
   const moved = await app.send({ method: 'PATCH', path, body: { notificationUrl: `${base}/after` } });
@@ -132,19 +125,6 @@ test('is notified of changes in its own tenant only', async () => {
   expect(await notificationsAt('/other')).toMatchObject([
     { tenantId: OTHER_TENANT, subscriptionId: other.json.id, resourceData: { id, clientContext: 'other' } },
   ]);
-});
-
-test('is refused where the application has 50, before anything is sent to a receiver', async () => {
-  const token = await tokenOf(FULL_TENANT);
-  const { json } = await subscribe({}, { token });
-  const table = tableClient(app.table);
-  const partitionKey = `subscriptions_${FULL_TENANT}`;
-  const row = await table.getEntity(partitionKey, json.id);
-  const copies = Array.from({ length: 49 }, (_, n) => ({ ...row, partitionKey, rowKey: `copy-${n}` }));
-  await table.submitTransaction(copies.map((copy) => ['create', copy]));
-  const { status, json: refusal } = await subscribe({ notificationUrl: `${base}/refused` }, { token });
-  expect([status, refusal.error.code]).toEqual([403, expect.any(String)]);
-  expect(receiver.validated).not.toContain('/refused');
 });
 
 test('does not exist for a token whose application has no name, and neither does any other', async () => {
@@ -238,21 +218,8 @@ test('with a signing secret signs each attempt, and the secret is in the row of 
 });
 
 test('names every fault of a body at once', async () => {
-  const { status, json } = await subscribe({
-    changeType: 'renamed',
-    resource: 'users',
-    notificationUrl: 'https://169.254.169.254/',
-    lifecycleNotificationUrl: 'https://elsewhere.example/',
-    expirationDateTime: inHours(25),
-    clientState: 'x'.repeat(129),
-    includeResourceData: true,
-  });
-  expect(status).toBe(400);
-  const targets = json.error.details.map((detail: { target: string }) => detail.target).toSorted();
-  expect(targets).toEqual([
-    ...['changeType', 'clientState', 'expirationDateTime', 'includeResourceData', 'lifecycleNotificationUrl'],
-    ...['notificationUrl', 'resource'],
-  ]);
+  const { status, json } = await subscribe({ changeType: 'renamed', notificationUrl: 'https://169.254.169.254/' });
+  expect([status, json.error.details]).toMatchObject([400, [{ target: 'changeType' }, { target: 'notificationUrl' }]]);
 });
 
 // The embedded host answers to no such name.
@@ -275,12 +242,6 @@ test('ignores annotations; @type is @odata.type in OData 4.01 alone', async () =
   expect((await app.send({ method: 'PATCH', path, body: changes })).status).toBe(200);
   // As it was read.
   expect((await app.send({ method: 'PATCH', path, body: json })).status).toBe(200);
-});
-
-test.each(Object.keys(handshakes))('a receiver that %s is refused, and its response is not repeated', async (path) => {
-  const { status, json } = await subscribe({ notificationUrl: base + path });
-  expect([status, json.error.code]).toEqual([400, 'ValidationError']);
-  expect(JSON.stringify(json)).not.toContain('secret');
 });
 
 test('without NOTIFICATION_HOSTS there are no subscriptions', async () => {

@@ -68,15 +68,9 @@ function installBot() {
 
 function startBot(port = new URL(webhookUrl).port) {
   const { baseUrl, token } = service.facts;
+  const ofBot = { ACCESS_TOKEN: token ?? '', WEBHOOK_URL: webhookUrl, CLIENT_STATE, WEBHOOK_PORT: port };
   const child: ChildProcess = spawn(process.execPath, [join(folder.path, 'bot.ts')], {
-    env: {
-      ...process.env,
-      SERVICE_URL: baseUrl,
-      ACCESS_TOKEN: token ?? '',
-      WEBHOOK_URL: webhookUrl,
-      CLIENT_STATE,
-      WEBHOOK_PORT: port,
-    },
+    env: { ...process.env, SERVICE_URL: baseUrl, ...ofBot },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');
@@ -105,26 +99,16 @@ function startBot(port = new URL(webhookUrl).port) {
 /** A token of another application. */
 async function tokenFor(application: string) {
   const { tokenEndpoint, audience } = service.facts;
-  const response = await fetch(tokenEndpoint, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'client_credentials',
-      client_id: application,
-      client_secret: 'any',
-      scope: `${audience}/.default`,
-    }),
-  });
+  const client = { grant_type: 'client_credentials', client_id: application, client_secret: 'any' };
+  const body = new URLSearchParams({ ...client, scope: `${audience}/.default` });
+  const response = await fetch(tokenEndpoint, { method: 'POST', body });
   return z.object({ access_token: z.string() }).parse(await response.json()).access_token;
 }
 
 /** Another application starts a prompt and ends it. */
 async function end(id: string, status: 'Completed' | 'Failed') {
   const worker = { facts: { ...service.facts, token: workerToken } };
-  for (const body of [
-    { id, status: 'Running' },
-    { id, status },
-  ])
-    expect((await patch(worker, body)).status).toBe(200);
+  for (const each of ['Running', status]) expect((await patch(worker, { id, status: each })).status).toBe(200);
 }
 
 const clientOfBot = () =>
@@ -132,13 +116,8 @@ const clientOfBot = () =>
 
 /** Sends the bot a lifecycle notification of its subscription, as the service does. */
 async function sendLifecycle(lifecycleEvent: 'missed' | 'subscriptionRemoved') {
-  const notification = {
-    lifecycleEvent,
-    subscriptionId: crypto.randomUUID(),
-    subscriptionExpirationDateTime: new Date().toISOString(),
-    clientState: CLIENT_STATE,
-    tenantId: service.facts.tenant,
-  };
+  const ended = { subscriptionId: crypto.randomUUID(), subscriptionExpirationDateTime: new Date().toISOString() };
+  const notification = { lifecycleEvent, ...ended, clientState: CLIENT_STATE, tenantId: service.facts.tenant };
   return (await fetch(webhookUrl, { method: 'POST', body: JSON.stringify({ value: [notification] }) })).status;
 }
 

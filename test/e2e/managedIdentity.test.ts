@@ -61,13 +61,9 @@ async function startWithIdentity(behavior: 'responds' | 'refuses' | 'hangs') {
       return;
     }
     const now = Math.floor(Date.now() / 1000);
-    const access_token = await issuer.sign({
-      aud: 'https://storage.azure.com',
-      iss: `https://sts.windows.net/${TENANT}/`,
-      iat: now,
-      nbf: now,
-      exp: now + 3600,
-    });
+    const iss = `https://sts.windows.net/${TENANT}/`;
+    const times = { iat: now, nbf: now, exp: now + 3600 };
+    const access_token = await issuer.sign({ aud: 'https://storage.azure.com', iss, ...times });
     response.end(JSON.stringify({ access_token, expires_on: now + 3600, token_type: 'Bearer' }));
   });
   const service = await startService({

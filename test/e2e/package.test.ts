@@ -28,9 +28,9 @@ function sourcesOf(file: string) {
   return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(map)).sources;
 }
 
-function packagesOf(file: string) {
-  return sourcesOf(file).flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
-}
+const packagesOf = (file: string) =>
+  sourcesOf(file).flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
+const modules = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name));
 
 describe('the zip', () => {
   test('holds the bundle, what the host reads, the board, and nothing else', () => {
@@ -44,18 +44,16 @@ describe('the zip', () => {
 
   test('has the license of every package whose code is in it', () => {
     const text = textOf('THIRD_PARTY_LICENSES.txt');
-    const packages = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name)).flatMap(packagesOf);
+    const packages = modules.flatMap(packagesOf);
     expect(new Set(packages).size).toBeGreaterThan(20);
     for (const name of packages) expect(text).toMatch(new RegExp(`^${name} \\d\\S+ \\(`, 'm'));
   });
 
   test('has a bill of materials of every package whose code is in it, and of no other', () => {
-    const { components } = z
-      .object({
-        components: z.array(z.object({ name: z.string(), hashes: z.tuple([z.object({ content: z.string() })]) })),
-      })
-      .parse(JSON.parse(readFileSync('dist/sbom.cdx.json', 'utf8')));
-    const packages = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name)).flatMap(packagesOf);
+    const component = z.object({ name: z.string(), hashes: z.tuple([z.object({ content: z.string() })]) });
+    const bill = z.object({ components: z.array(component) });
+    const { components } = bill.parse(JSON.parse(readFileSync('dist/sbom.cdx.json', 'utf8')));
+    const packages = modules.flatMap(packagesOf);
     expect([...new Set(components.map(({ name }) => name))].sort()).toEqual([...new Set(packages)].sort());
     for (const { hashes } of components) expect(hashes[0].content).toMatch(/^[\da-f]{128}$/);
   });
@@ -76,8 +74,7 @@ describe('what is loaded before the first request', () => {
 
   test('includes no module that describes the service', () => {
     const isDescription = (source: string) => source.includes('/shared/description/');
-    const all = [...files.keys()].filter((name) => /^[\w-]+\.js$/.test(name));
-    expect(all.flatMap(sourcesOf).filter(isDescription)).not.toEqual([]);
+    expect(modules.flatMap(sourcesOf).filter(isDescription)).not.toEqual([]);
     expect(loaded.flatMap(sourcesOf).filter(isDescription)).toEqual([]);
   });
 

@@ -34,25 +34,12 @@ afterAll(async () => {
 });
 
 async function patchWith(connection: string) {
-  const host = await startChild(
-    'host.ts',
-    {
-      ...process.env,
-      PORT: '0',
-      AUTH_AUTHORITY: issuer.authority,
-      AUTH_TENANTS: TENANT,
-      AUTH_AUDIENCES: AUDIENCE,
-      TABLES_CONNECTION: connection,
-      TABLES_NAME: newTableName(),
-      HTTP_PROXY: proxyUrl,
-      http_proxy: proxyUrl,
-      // Node.js then uses the variables itself.
-      NODE_USE_ENV_PROXY: '1',
-      NO_PROXY: '',
-      no_proxy: 'intranet.example',
-    },
-    { cwd: APP_FOLDER },
-  );
+  const auth = { AUTH_AUTHORITY: issuer.authority, AUTH_TENANTS: TENANT, AUTH_AUDIENCES: AUDIENCE };
+  const tables = { TABLES_CONNECTION: connection, TABLES_NAME: newTableName() };
+  const proxies = { HTTP_PROXY: proxyUrl, http_proxy: proxyUrl, NO_PROXY: '', no_proxy: 'intranet.example' };
+  // Node.js then uses the variables itself.
+  const env = { ...process.env, PORT: '0', ...auth, ...tables, ...proxies, NODE_USE_ENV_PROXY: '1' };
+  const host = await startChild('host.ts', env, { cwd: APP_FOLDER });
   const { port } = z.object({ port: z.number() }).parse(host.ready);
   const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
   const { status } = await patch({ facts: { baseUrl: `http://127.0.0.1:${port}`, token } }, { id: 'proxied' });

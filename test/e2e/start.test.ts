@@ -11,6 +11,7 @@ import { decodeJwt } from 'jose';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
 import { close, listen } from '../../local/loopback.ts';
+import { TENANT } from '../support/operations.ts';
 import { environmentFor } from '../support/receiver.ts';
 import {
   APP_FOLDER,
@@ -25,16 +26,13 @@ import {
   testHost,
 } from '../support/service.ts';
 import { azuriteConnection } from '../support/tables.ts';
+import { useService } from '../support/useService.ts';
 
 // For what only the embedded host has.
 const testEmbedded = testHost() === 'embedded' ? test : test.skip;
 
 const run = promisify(execFile);
-const isFree = (url: string) =>
-  fetch(url).then(
-    () => false,
-    () => true,
-  );
+const isFree = async (url: string) => (await Promise.allSettled([fetch(url)]))[0]?.status === 'rejected';
 
 /** Reads an answer of the issuer. */
 async function json(answer: Response) {
@@ -42,15 +40,7 @@ async function json(answer: Response) {
 }
 
 describe('a service that was started', () => {
-  const folder = newFolder();
-  let service: TestService;
-  beforeAll(async () => {
-    service = await startService({ AZURITE_LOCATION: folder.path });
-  });
-  afterAll(async () => {
-    await service.end('SIGINT');
-    folder.remove();
-  });
+  const service = useService();
 
   test('prints where everything is, in one line of JSON', () => {
     const { baseUrl, issuer, tokenEndpoint, tenant, tables, host } = service.facts;
@@ -144,55 +134,24 @@ describe('a service that was started', () => {
     });
   });
 
-  test.each(['POST', 'PUT', 'OPTIONS'])('%s on the resource answers 405 over HTTP, with Allow', async (method) => {
-    const response = await fetch(`${service.facts.baseUrl}/v1.0/playPromptOperation/a`, { method });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PATCH']);
-  });
-
-  test('takes an address in any casing and with a slash at its end, as the real host does', async () => {
-    const { baseUrl, token } = service.facts;
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const init = { method: 'PATCH', headers, body: '{"id":"cased"}' };
-    for (const path of [
-      '/V1.0/PLAYPROMPTOPERATION',
-      '/v1.0/playPromptOperation/',
-      '/v1.0/playPromptOperation/cased/',
-    ]) {
-      expect((await fetch(baseUrl + path, init)).status).toBe(200);
-    }
-  });
-
   const token = async (...flags: string[]) =>
     (await run(process.execPath, ['local/token.ts', ...flags], { env: environmentFor(service) })).stdout.trim();
 
-  test('gives tokens by npm run token, with the role, tenant and lifetime asked for', async () => {
+  test('gives tokens by npm run token, with the role, tenant and lifetime asked for, or the default', async () => {
     const tenant = crypto.randomUUID();
-    const { roles, tid, exp, iat } = decodeJwt(
-      await token('--role', 'Some.Role', '--tenant', tenant, '--expires-in', '60'),
-    );
-    expect({ roles, tid, lifetime: (exp ?? 0) - (iat ?? 0) }).toEqual({
-      roles: ['Some.Role'],
-      tid: tenant,
-      lifetime: 60,
-    });
-    await expect(token('--expires-in', '86401')).rejects.toMatchObject({
-      stderr: expect.stringContaining('expires_in'),
-    });
-  });
-
-  test('gives a token with the default role by npm run token', async () => {
+    const claims = decodeJwt(await token('--role', 'Some.Role', '--tenant', tenant, '--expires-in', '60'));
+    expect(claims).toMatchObject({ roles: ['Some.Role'], tid: tenant, exp: (claims.iat ?? 0) + 60 });
+    const stderr = expect.stringContaining('expires_in');
+    await expect(token('--expires-in', '86401')).rejects.toMatchObject({ stderr });
     const facts = { ...service.facts, token: await token() };
     expect((await patch({ facts }, { id: 'by-token' })).status).toBe(200);
   });
 
   test('npm run token and npm run listen report that no service of this folder is running', async () => {
-    const env = { ...process.env, KEYS_LOCATION: join(folder.path, 'of-another-checkout') };
-    for (const script of ['token', 'listen']) {
-      await expect(run(process.execPath, [`local/${script}.ts`], { env })).rejects.toMatchObject({
-        code: 1,
-        stderr: 'No service of this folder is running: run npm start first.\n',
-      });
-    }
+    const env = { ...process.env, KEYS_LOCATION: join(service.keys, 'of-another-checkout') };
+    const stderr = 'No service of this folder is running: run npm start first.\n';
+    for (const script of ['token', 'listen'])
+      await expect(run(process.execPath, [`local/${script}.ts`], { env })).rejects.toMatchObject({ code: 1, stderr });
   });
 
   testEmbedded.each(['app', 'issuer'])('has an %s that answers to names of this machine only', async (part) => {
@@ -211,28 +170,28 @@ describe('a service that was started', () => {
 
   test('keeps every one of 200 concurrent updates of one operation, or answers 409 or 503', async () => {
     const path = `/${crypto.randomUUID()}`;
-    const members = ['clientContext', 'code', 'subcode', 'message'] as const;
-    const sent = Array.from({ length: 200 }, (_, n) => {
-      const member = members[n % members.length] ?? 'code';
-      const value = member === 'code' || member === 'subcode' ? n : `${n}`;
-      return {
-        member,
-        value,
-        body: member === 'clientContext' ? { [member]: value } : { resultInfo: { [member]: value } },
-      };
-    });
-    const answers = await Promise.all(sent.map(({ body }) => patch(service, body, { path })));
+    const bodyOf = [
+      (n: number) => ({ clientContext: `${n}` }),
+      (n: number) => ({ resultInfo: { code: n } }),
+      (n: number) => ({ resultInfo: { subcode: n } }),
+      (n: number) => ({ resultInfo: { message: `${n}` } }),
+    ];
+    const sent = Array.from({ length: 200 }, (_, n) => bodyOf[n % bodyOf.length]?.(n) ?? {});
+    const answers = await Promise.all(sent.map((body) => patch(service, body, { path })));
     expect(answers.filter(({ status }) => ![200, 409, 503].includes(status))).toEqual([]);
-    const accepted = sent.filter((_, n) => answers[n]?.status === 200);
-    for (const [n, { status, json }] of answers.entries()) {
-      if (status === 200) expect(json).toMatchObject(sent[n]?.body ?? {});
-    }
+    for (const [n, { status, json }] of answers.entries())
+      if (status === 200) expect(json).toMatchObject(sent[n] ?? {});
     // The last word on each member is that of an update that was answered 200.
-    const { json: last } = await patch(service, {}, { path });
-    for (const member of members) {
-      const value = member === 'clientContext' ? last[member] : last.resultInfo[member];
-      expect(accepted).toContainEqual(expect.objectContaining({ member, value }));
-    }
+    const { clientContext, resultInfo } = (await patch(service, {}, { path })).json;
+    const { code, subcode, message } = resultInfo;
+    const accepted = sent.filter((_, n) => answers[n]?.status === 200);
+    for (const last of [
+      { clientContext },
+      { resultInfo: { code } },
+      { resultInfo: { subcode } },
+      { resultInfo: { message } },
+    ])
+      expect(accepted).toContainEqual(last);
   });
 });
 
@@ -421,21 +380,25 @@ describe('a start that fails reports why, exits with 1 and leaves nothing runnin
     expect(errors).toContain(`ISSUER_PORT: port ${port} is in use, as PORT.`);
   });
 
-  test('when the app was not packaged', async () => {
-    expect(await failing({}, ['--app', 'dist/none'])).toContain('npm run package');
+  const folder = resolve('package.json/folder');
+  const readOnly = (variable: string) => `${folder} cannot be written to. Set ${variable} to another folder.\n`;
+  test.each<[string, NodeJS.ProcessEnv, string[], string | RegExp]>([
+    ['the app was not packaged', {}, ['--app', 'dist/none'], 'npm run package'],
+    ['an option is unknown', {}, ['--prot', '1'], '--prot'],
+    ['a setting is bad, before anything is started', { AUTH_TENANTS: 'contoso' }, [], /AUTH_TENANTS.*contoso/],
+    ['the store cannot be written to', { AZURITE_LOCATION: folder }, [], readOnly('AZURITE_LOCATION')],
+    ['the keys cannot be written to', { KEYS_LOCATION: folder }, [], readOnly('KEYS_LOCATION')],
+    ['a port is none', { PORT: 'http' }, [], 'PORT'],
+    ['the host is none', {}, ['--host', 'iis'], '--host must be func or embedded'],
+    ['Core Tools are asked for and are not there', { PATH: '/nonexistent' }, ['--host', 'func'], /Core Tools/],
+  ])('when %s', async (_title, env, flags, sentence) => {
+    expect(await failing(env, flags.length > 0 ? flags : undefined)).toMatch(sentence);
   });
 
-  test('when an option is unknown, and --help lists the options', async () => {
-    expect(await failing({}, ['--prot', '1'])).toContain('--prot');
+  test('--help lists the options', async () => {
     const { stdout } = await run(process.execPath, ['local/start.ts', '--help']);
     for (const option of ['--port', '--https', '--json', '--quiet', '--host', '--app'])
       expect(stdout).toContain(option);
-  });
-
-  test('when a setting is bad, before anything is started', async () => {
-    const errors = await failing({ AUTH_TENANTS: 'contoso' });
-    expect(errors).toContain('AUTH_TENANTS');
-    expect(errors).toContain('contoso');
   });
 
   test('when the file of the store is damaged, with its name', async () => {
@@ -447,42 +410,14 @@ describe('a start that fails reports why, exits with 1 and leaves nothing runnin
     );
     folder.remove();
   });
-
-  test.each(['AZURITE_LOCATION', 'KEYS_LOCATION'])(
-    'when %s cannot be written to, in one sentence',
-    async (variable) => {
-      const folder = resolve('package.json/folder');
-      expect(await failing({ [variable]: folder })).toBe(
-        `${folder} cannot be written to. Set ${variable} to another folder.\n`,
-      );
-    },
-  );
-
-  test('when a port is none', async () => {
-    expect(await failing({ PORT: 'http' })).toContain('PORT');
-  });
-
-  test('when the host is none', async () => {
-    expect(await failing({}, ['--host', 'iis'])).toContain('--host must be func or embedded');
-  });
-
-  test('when Core Tools are asked for and are not there', async () => {
-    const [PORT] = await freePorts(1);
-    expect(await failing({ PORT, PATH: '/nonexistent' }, ['--host', 'func'])).toMatch(/Core Tools/);
-  });
 });
 
 describe('the built entry point', () => {
   const registered = z.object({
     functions: z.array(z.object({ name: z.string(), route: z.string(), methods: z.array(z.string()) })),
   });
-  const env = {
-    ...process.env,
-    PORT: '0',
-    AUTH_TENANTS: '11111111-1111-4111-8111-111111111111',
-    AUTH_AUDIENCES: 'a',
-    TABLES_CONNECTION: azuriteConnection(),
-  };
+  const required = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'a', TABLES_CONNECTION: azuriteConnection() };
+  const env = { ...process.env, PORT: '0', ...required };
 
   test('is the file that package.json names, and registers a function for each address, in the order in which the host tries them', async () => {
     const host = await startChild('host.ts', env);
@@ -508,9 +443,8 @@ describe('the built entry point', () => {
 
   test('registers the timer of retention only where that is set', async () => {
     const host = await startChild('host.ts', { ...env, RETENTION_DAYS: '30' });
-    expect(host.ready).toMatchObject({
-      timers: [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *' }],
-    });
+    const timers = [{ name: 'deleteEndedPlayPromptOperations', schedule: '0 0 * * * *' }];
+    expect(host.ready).toMatchObject({ timers });
     await host.stop();
   });
 

@@ -24,44 +24,29 @@ async function run({ isDryRun = false } = {}) {
   return `${lines.join('\n')}\n`;
 }
 
-const registration = z.looseObject({
-  id: z.string(),
-  appId: z.string(),
-  appRoles: z.array(z.looseObject({})).default([]),
-});
-const named = (name: string) =>
-  registration.parse(az.objects.applications?.find(({ displayName }) => displayName === name));
+const registration = z.looseObject({ id: z.string(), appId: z.string(), appRoles: z.array(z.looseObject({})) });
+const service = () =>
+  registration.parse(az.objects.applications?.find(({ displayName }) => displayName === 'playpromptoperation'));
 
 test('it registers the service and gives callers its app role, without a secret', async () => {
   const printed = await run();
 
-  const service = named('playpromptoperation');
-  expect(service).toMatchObject({
+  const { appId, appRoles } = service();
+  expect(service()).toMatchObject({
     signInAudience: 'AzureADMyOrg',
-    identifierUris: [`api://${service.appId}`],
+    identifierUris: [`api://${appId}`],
     api: { requestedAccessTokenVersion: 2 },
     optionalClaims: { accessToken: [{ name: 'idtyp' }] },
   });
-  expect(service.appRoles).toEqual(
-    ['Calls.Initiate.All', 'Calls.AccessMedia.All'].map((value) =>
-      expect.objectContaining({ value, allowedMemberTypes: ['Application'], isEnabled: true }),
-    ),
-  );
+  const role = { allowedMemberTypes: ['Application'], isEnabled: true };
+  expect(appRoles).toMatchObject(['Calls.Initiate.All', 'Calls.AccessMedia.All'].map((value) => ({ ...role, value })));
 
   const { objects } = az;
-  expect(objects[`servicePrincipals/${DEPLOYER}/appRoleAssignments`]).toMatchObject([
-    {
-      principalId: DEPLOYER,
-      resourceId: objects.servicePrincipals?.find(({ appId }) => appId === service.appId)?.id,
-      appRoleId: service.appRoles[0]?.id,
-    },
-  ]);
-  expect(Object.keys(objects).sort()).toEqual([
-    'applications',
-    'servicePrincipals',
-    `servicePrincipals/${DEPLOYER}/appRoleAssignments`,
-  ]);
-  expect(printed).toContain(`AUTH_AUDIENCES=${service.appId}\n`);
+  const { applications: _, servicePrincipals, ...others } = objects;
+  const resourceId = servicePrincipals?.find((one) => one.appId === appId)?.id;
+  const assigned = expect.objectContaining({ principalId: DEPLOYER, resourceId, appRoleId: appRoles[0]?.id });
+  expect(others).toEqual({ [`servicePrincipals/${DEPLOYER}/appRoleAssignments`]: [assigned] });
+  expect(printed).toContain(`AUTH_AUDIENCES=${appId}\n`);
   expect(JSON.stringify(objects)).not.toMatch(/passwordCredential|keyCredential|secretText/);
 });
 
@@ -90,7 +75,7 @@ test('what others have added to the registration stays, and what they have taken
     optionalClaims: { idToken: [], accessToken: [{ name: 'email' }] },
   });
   await run();
-  expect(named('playpromptoperation')).toMatchObject({
+  expect(service()).toMatchObject({
     identifierUris: ['https://contoso.example', expect.stringMatching(/^api:/)],
     api: { requestedAccessTokenVersion: 2, knownClientApplications: ['a'] },
     appRoles: [

@@ -62,11 +62,7 @@ export const filters: fc.Arbitrary<Filter> = fc
       comparison,
       startsWith,
       fc.record({ operator: fc.constant('not' as const), operand: tie('filter') }),
-      fc.record({
-        operator: fc.constantFrom('and' as const, 'or' as const),
-        left: tie('filter'),
-        right: tie('filter'),
-      }),
+      fc.record({ operator: fc.constantFrom('and', 'or'), left: tie('filter'), right: tie('filter') }),
     ),
   }))
   .filter.filter((filter) => comparisonsOf(filter) <= MAX_COMPARISONS);

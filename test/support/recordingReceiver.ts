@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from '@jest/globals';
 import * as z from 'zod';
 import { close, listen } from '../../local/loopback.ts';
-import { ADMIN_KEY, type TestService } from './service.ts';
+import { send } from './service.ts';
 import { tableClient } from './tables.ts';
 import { until } from './until.ts';
 
@@ -13,11 +13,7 @@ const notification = z.looseObject({
   clientState: z.string().nullable(),
   tenantId: z.string(),
   resource: z.string(),
-  resourceData: z.looseObject({
-    id: z.string(),
-    '@odata.etag': z.string().optional(),
-    status: z.string().optional(),
-  }),
+  resourceData: z.looseObject({ id: z.string(), '@odata.etag': z.string().optional(), status: z.string().optional() }),
 });
 const notifications = z.object({ value: z.array(notification) });
 
@@ -84,37 +80,22 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   return receiver;
 }
 
-type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> };
-
 /** Subscribes a path of a receiver with the service's own token. */
 export async function subscribe(
-  { facts: { baseUrl, token } }: Facts,
+  service: Parameters<typeof send>[0],
   { url }: Pick<RecordingReceiver, 'url'>,
   path: string,
   resource = 'playPromptOperation',
   changeType = 'created,updated',
 ) {
-  const response = await fetch(`${baseUrl}/v1.0/subscriptions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      changeType,
-      resource,
-      notificationUrl: url + path,
-      expirationDateTime: new Date(Date.now() + 3_600_000).toISOString(),
-    }),
-  });
-  expect({ status: response.status, text: await response.text() }).toMatchObject({ status: 201 });
+  const expirationDateTime = new Date(Date.now() + 3_600_000).toISOString();
+  const body = { changeType, resource, notificationUrl: url + path, expirationDateTime };
+  expect(await send(service, 'POST', '/v1.0/subscriptions', { body })).toMatchObject({ status: 201 });
 }
 
 /** Starts the timer that delivers what is due. */
-export async function runTimer({ facts: { baseUrl } }: Pick<TestService, 'facts'>) {
-  const response = await fetch(`${baseUrl}/admin/functions/deliverNotifications`, {
-    method: 'POST',
-    headers: { 'x-functions-key': ADMIN_KEY, 'content-type': 'application/json' },
-    body: '{}',
-  });
-  expect(response.status).toBe(202);
+export async function runTimer(service: Parameters<typeof send>[0]) {
+  expect((await send(service, 'POST', '/admin/functions/deliverNotifications', { body: {} })).status).toBe(202);
 }
 
 /** What waits to be delivered: entries of the outbox, and changes in backlogs. */

@@ -61,14 +61,14 @@ test('rows that come while one is created are one request when that is done, or 
 });
 
 test('a row waits for none that is removed, nor for one of another partition; a removal waits for others for 5 ms', async () => {
-  const { requests, create, remove, elapse } = setUp();
-  void remove('x');
+  const { requests, create, remove, answer, elapse } = setUp();
+  const all: Promise<unknown>[] = [remove('x')];
   expect(requests).toEqual([]);
   await elapse();
-  void remove('y');
-  void create('a');
-  void create('b', 'q');
+  all.push(remove('y'), create('a'), create('b', 'q'));
   expect(requests).toEqual(['delete x', 'delete y, create a', 'create b']);
+  for (const response of [[], [undefined, 'A'], ['B']]) await answer(response);
+  await Promise.all(all);
 });
 
 test('a transaction that is refused fails none but the row that is refused', async () => {

@@ -16,45 +16,29 @@ const common = {
 };
 const entity = toEntityBody(ROOT, anOperation(), '"1"');
 
+type Changes = Partial<Omit<Exchange, 'headers'>> & { headers?: Record<string, string | undefined>; json?: unknown };
+
 /** A good answer to a PATCH, except for the changes of a test. */
-function exchange({
-  headers = {},
-  json = entity,
-  ...rest
-}: Partial<Omit<Exchange, 'headers'>> & {
-  headers?: Record<string, string | undefined>;
-  json?: unknown;
-} = {}): Exchange {
+function exchange({ headers = {}, json = entity, ...rest }: Changes = {}): Exchange {
   const all = Object.entries({ ...common, etag: '"1"', ...headers }).filter(([, value]) => value !== undefined);
   return {
-    method: 'PATCH',
-    url: `${ROOT}/playPromptOperation`,
-    status: 200,
-    body: JSON.stringify(json),
+    ...{ method: 'PATCH', url: `${ROOT}/playPromptOperation`, status: 200, body: JSON.stringify(json) },
     headers: new Headers(all.map(([name, value]) => [name, String(value)])),
     ...rest,
   };
 }
 
 const refused = (reason: ErrorReason) => toErrorResponse(new ServiceError(reason, 'x'), { requestId: 'a' }, new Date());
-const error = (reason: ErrorReason, rest: Parameters<typeof exchange>[0] = {}) => {
+const error = (reason: ErrorReason, rest: Changes = {}) => {
   const { status, headers, body } = refused(reason);
-  return exchange({
-    status,
-    json: body,
-    ...rest,
-    headers: { etag: undefined, ...headers, ...rest.headers },
-  });
+  return exchange({ status, json: body, ...rest, headers: { etag: undefined, ...headers, ...rest.headers } });
 };
 
 describe('an answer is not as described', () => {
   const { status: _, ...withoutStatus } = entity;
   test.each([
     ['a status', exchange({ status: 201 })],
-    [
-      'a status of another method',
-      exchange({ method: 'GET', url: `${ROOT}/playPromptOperation/a`, status: 204, body: '' }),
-    ],
+    ['a status of another method', exchange({ method: 'GET', url: `${ROOT}/playPromptOperation/a`, status: 204 })],
     ['a property that is not described', exchange({ json: { ...entity, createdDateTime: 'x' } })],
     ['a property that is missing', exchange({ json: withoutStatus })],
     ['a value of another type', exchange({ json: { ...entity, clientContext: 7 } })],
