@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { PlayPromptClient, type PlayPromptOperationPatch } from '../client/index.ts';
+import { ancestorsEnd } from './ancestors.ts';
 import { readCommandLine } from './commandLine.ts';
 import { requestToken } from './requestToken.ts';
 import { runningService, trustService } from './running.ts';
@@ -77,6 +78,7 @@ else report(new Error(options.error.issues[0]?.message));
 
 async function playAll({ context, count, end, after }: z.infer<typeof optionsSchema>) {
   const service = runningService();
+  void ancestorsEnd().then(() => process.exit(1));
   trustService(service);
   const token = await requestToken(service, { expiresInSeconds: TOKEN_SECONDS });
   const limit = pLimit(MAX_REQUESTS);

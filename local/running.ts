@@ -21,6 +21,9 @@ export type RunningService = z.infer<typeof facts>;
 
 const note = z.object({ pid: z.number(), ...facts.shape });
 
+/** The folder of the keys, where `npm start` also writes down that it runs. */
+export const keysFolder = (): string => readLocalSettings(process.env).named.KEYS_LOCATION ?? KEYS_FOLDER;
+
 const fileIn = (folder: string) => join(folder, 'running.json');
 
 /** Writes down, in the folder of the keys, that this process runs a service. */
@@ -39,8 +42,7 @@ export function noteStopped(folder: string): void {
  * @throws Error with one sentence when there is none
  */
 export function runningService(): RunningService {
-  const folder = readLocalSettings(process.env).named.KEYS_LOCATION ?? KEYS_FOLDER;
-  const running = readNote(folder);
+  const running = readNote(keysFolder());
   if (!running || !isRunning(running.pid))
     throw new Error('No service of this folder is running: run npm start first.');
   return running;

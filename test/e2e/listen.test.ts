@@ -1,10 +1,11 @@
 // `npm run listen` and `npm run play`, as a newcomer uses them: paste the command that the first prints, play, read the lines.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { environmentFor, startReceiver } from '../support/receiver.ts';
-import { newFolder, patch, send, startService, type TestService, testHost } from '../support/service.ts';
+import { freePorts, newFolder, patch, send, startService, type TestService, testHost } from '../support/service.ts';
 import { useService } from '../support/useService.ts';
 
 const service = useService();
@@ -93,7 +94,7 @@ test('an interrupt ends a prompt that plays for long', async () => {
 
 const testWithHttps = testHost() === 'embedded' ? test : test.skip;
 
-testWithHttps('the command for a service with https subscribes there, and prompts are played there', async () => {
+testWithHttps('over https, the command subscribes, prompts are played, and the bot is notified of them', async () => {
   const folder = newFolder();
   const secure = await startService({ AZURITE_LOCATION: folder.path }, ['--https']);
   const receiver = startReceiver(secure);
@@ -101,8 +102,14 @@ testWithHttps('the command for a service with https subscribes there, and prompt
   expect(command).toContain(` --cacert '${secure.facts.certificate}' 'https://127.0.0.1:`);
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(secure) });
   expect(JSON.parse(stdout)).toMatchObject({ resource: 'playPromptOperation' });
-  await play(secure, '--context', 'call 7', '--after', '0s');
-  await receiver.printed(/ Completed "call 7"$/m);
+  const [WEBHOOK_PORT] = await freePorts(1);
+  const bot = spawn(process.execPath, ['local/bot.ts'], { env: { ...environmentFor(secure), WEBHOOK_PORT } });
+  const lines = createInterface(bot.stdout)[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toContain("waits for npm run play -- --context 'call 7/1'");
+  await play(secure, '--context', 'call 7/1', '--after', '0s');
+  await receiver.printed(/ Completed "call 7\/1"$/m);
+  expect((await lines.next()).value).toContain('Completed signed ');
+  bot.kill();
   expect(await receiver.stop()).toBe(0);
   await secure.end('SIGINT');
   folder.remove();
