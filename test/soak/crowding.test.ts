@@ -174,7 +174,7 @@ test(`the changes of others are notified at once beside one that does its worst,
     for (const third of ['none', 'prompt', 'hostile'] as const) {
       const times = await arrivalsBeside(thirds[third], random);
       p99[third] = quantile(0.99, times);
-      console.log(`p99 of ${times.length} deliveries, receivers of the third tenant ${third}: ${p99[third]} ms`);
+      console.log(`p99 of ${times.length} deliveries, receivers of the third tenant ${third}: ${p99[third].toFixed(0)} ms`);
     }
     ratios.push(p99.hostile / p99.prompt);
     const outbox = "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'";
