@@ -174,12 +174,15 @@ test(`the changes of others are notified at once beside one that does its worst,
     for (const third of ['none', 'prompt', 'hostile'] as const) {
       const times = await arrivalsBeside(thirds[third], random);
       p99[third] = quantile(0.99, times);
-      console.log(`p99 of ${times.length} deliveries, receivers of the third tenant ${third}: ${p99[third].toFixed(0)} ms`);
+      console.log(
+        `p99 of ${times.length} deliveries, receivers of the third tenant ${third}: ${p99[third].toFixed(0)} ms`,
+      );
     }
     ratios.push(p99.hostile / p99.prompt);
     const outbox = "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'";
     const before = new Date(Date.now() - LONGEST_IN_OUTBOX).toISOString();
-    expect(await count(`${outbox} and createdAt lt '${before}'`)).toBe(0);
+    // What a run was working on when it was killed, 16 entries of a tenant, waits for the end of another lease.
+    expect(await count(`${outbox} and createdAt lt '${before}'`)).toBeLessThanOrEqual(16 * tenants.length);
     // An entry for each change, however many receivers it is for.
     if (soakFor === undefined) expect(await count(outbox)).toBeLessThanOrEqual(2 * (CHANGES + 1));
     const partition = pick(
