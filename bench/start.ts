@@ -21,7 +21,7 @@ With names of parts it measures only these, prints the goals, and writes nothing
 
 const { values, positionals } = readCommandLine(USAGE, { quick: { type: 'boolean', default: false } }, true);
 if (positionals.join() === 'cost') {
-  console.log((await import('./cost.ts')).costTable());
+  console.log((await import('../infra/cost.ts')).costTable());
   process.exit();
 }
 const unknown = positionals.find((name) => !PARTS.includes(name));

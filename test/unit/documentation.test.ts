@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { costTable } from '../../bench/cost.ts';
+import { costTable } from '../../infra/cost.ts';
 import { wireErrors } from '../../shared/odata/errorResponse.ts';
 import { propertyNames } from '../../shared/operation/playPromptOperation.ts';
 import { settingNames } from '../../shared/settings.ts';
