@@ -31,9 +31,13 @@ function storeOf(sizes: readonly number[], steps: readonly number[] = [1000], st
     etag: `"${n}"`,
   }));
   const asked: number[] = [];
+  const foundAt = new Set<number>();
   const take = (from: string | undefined, top: number) => {
     const begin = Number(from ?? 0);
-    const end = Math.min(begin + Math.min(top, steps[asked.length % steps.length] ?? 1), all.length);
+    // What was found once is found again, by a query for fewer too.
+    const step = Math.max(steps[asked.length % steps.length] ?? 1, Number(foundAt.has(begin)));
+    const end = Math.min(begin + Math.min(top, step), all.length);
+    if (end > begin) foundAt.add(begin);
     asked.push(top);
     return { found: all.slice(begin, end), next: end < all.length ? String(end) : undefined };
   };
