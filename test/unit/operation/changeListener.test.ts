@@ -8,7 +8,7 @@ test.each([
   ['written', [['afterWrite', version, 'unknown']]],
   ['refused', [['settled']]],
   ['unknown', []],
-] as const)('of a change that is %s a listener is told: %j', (outcome, expected) => {
+] as const)('the listener of a change that is %s gets %j', (outcome, expected) => {
   const calls: unknown[] = [];
   const listener = {
     beforeWrite: async () => {},
