@@ -88,6 +88,12 @@ describeInChromium('the board', () => {
     expect(opened?.complaints.splice(0)).toEqual(expect.arrayContaining([expect.stringMatching(pattern)]));
   }
 
+  /** A time zone in which it is between ten and eleven in the morning. */
+  function timezoneAtTen(): string {
+    const behind = new Date().getUTCHours() - 10;
+    return behind > 12 ? `Etc/GMT-${24 - behind}` : `Etc/GMT${behind < 0 ? '' : '+'}${behind}`;
+  }
+
   const openerOf = (page: Page, id: string) => page.locator(`[data-id="${id}"]`);
   const rowOf = (page: Page, id: string) => page.getByRole('row').filter({ has: openerOf(page, id) });
   /** Lets the page look again, however long it would wait. */
@@ -506,7 +512,8 @@ describeInChromium('the board', () => {
       const long = 'x'.repeat(128);
       const resultInfo = { message: 'm'.repeat(2000) };
       await patch(service, { id: long, clientContext: 'w'.repeat(256), status: 'Running', resultInfo });
-      const page = await open('', { colorScheme, reducedMotion: 'reduce' });
+      const timeZone = timezoneAtTen();
+      const page = await open('', { colorScheme, reducedMotion: 'reduce', timezoneId: timeZone });
       const check = async () => {
         for (const width of [1440, 760, 390, 320]) {
           await page.setViewportSize({ width, height: 640 });
@@ -518,7 +525,7 @@ describeInChromium('the board', () => {
       await signIn(page);
       await rowOf(page, long).waitFor();
       await check();
-      // A time is on one line today, and fits as a date on another day.
+      // The widest time (10:00:00 AM) is on one line today, and fits as a date on another day.
       await page.setViewportSize({ width: 390, height: 640 });
       const lines = await page.evaluate(
         `[...document.querySelectorAll('#rows time')].map((time) => time.getClientRects().length)`,
@@ -529,7 +536,7 @@ describeInChromium('the board', () => {
       await page.getByRole('tab', { name: 'Operations' }).click();
       await page.clock.setSystemTime(Date.now() + 3 * 24 * 3_600_000);
       await lookAgain(page);
-      const date = new Date().toLocaleDateString('en-US', { month: 'short', day: 'numeric' });
+      const date = new Date().toLocaleDateString('en-US', { month: 'short', day: 'numeric', timeZone });
       await rowOf(page, long).getByText(date).waitFor();
       await check();
       await openerOf(page, long).click();
