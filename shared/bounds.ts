@@ -44,11 +44,15 @@ export async function untilAborted<Result>(signal: AbortSignal, work: Promise<Re
 export async function readBounded(stream: ReadableStream<Uint8Array> | null, limit: number) {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // Leaving the loop early cancels the stream.
-  for await (const chunk of stream ?? []) {
-    length += chunk.byteLength;
-    if (length > limit) return undefined;
-    chunks.push(chunk);
+  // A reader: `for await` costs a request half as much again.
+  const reader = stream?.getReader();
+  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+    length += read.value.byteLength;
+    if (length > limit) {
+      await reader?.cancel();
+      return undefined;
+    }
+    chunks.push(read.value);
   }
   return Buffer.concat(chunks, length);
 }

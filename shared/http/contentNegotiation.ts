@@ -30,8 +30,7 @@ export function checkODataHeaders(headers: Headers): '4.0' | '4.01' {
  */
 export function chooseMediaType(headers: Headers, offered: readonly string[], format?: string): string {
   const ranges = format === undefined ? listMembers(readHeader(headers, 'Accept') ?? '') : [toMediaType(format)];
-  if (ranges.length === 0) ranges.push('*/*');
-  const weights = offered.map((mediaType) => weightOf(mediaType, ranges));
+  const weights = offered.map((mediaType) => (ranges.length === 0 ? 1 : weightOf(mediaType, ranges)));
   const best = Math.max(...weights);
   const preferred = best > 0 ? offered[weights.indexOf(best)] : undefined;
   if (preferred !== undefined) return preferred;

@@ -52,9 +52,11 @@ function checkMediaType(headers: Headers) {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decodeUtf8(bytes: Uint8Array) {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new ServiceError('invalidRequest', 'The body is not valid UTF-8.');
   }

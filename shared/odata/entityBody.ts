@@ -1,9 +1,4 @@
-import {
-  defaultProperties,
-  type OperationVersion,
-  type PlayPromptOperation,
-  type PropertyName,
-} from '../operation/playPromptOperation.ts';
+import type { OperationVersion, PlayPromptOperation, PropertyName } from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';
 
 /** The longest origin, in characters: that of any header which is looked into. */
@@ -58,16 +53,15 @@ function contextUrl(root: string, selected: readonly PropertyName[] | undefined)
 export function toEntity({ operation, etag }: OperationVersion, selected: readonly PropertyName[] | undefined) {
   const { id, clientContext, resultInfo, status, completionReason, createdDateTime, lastActionDateTime } = operation;
   const annotations = { '@odata.type': '#microsoft.graph.playPromptOperation', '@odata.etag': etag };
-  const properties = {
+  const byDefault = {
     id,
     clientContext,
     resultInfo: resultInfo && { '@odata.type': 'microsoft.graph.resultInfo', ...resultInfo },
     status,
     completionReason,
-    createdDateTime,
-    lastActionDateTime,
-  } satisfies Record<PropertyName, unknown>;
-  return { ...annotations, ...pick(properties, selected ?? defaultProperties) };
+  };
+  const properties = { ...byDefault, createdDateTime, lastActionDateTime } satisfies Record<PropertyName, unknown>;
+  return { ...annotations, ...(selected ? pick(properties, selected) : byDefault) };
 }
 
 function pick<Value extends object>(value: Value, names: readonly string[]): Partial<Value>;

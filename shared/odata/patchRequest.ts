@@ -57,19 +57,16 @@ export type ODataVersion = '4.0' | '4.01';
 
 /** Only `@odata.type` has a meaning here, which 4.01 spells `@type` too. A type that is null is as absent. */
 function withoutIgnoredAnnotations(value: object, version: ODataVersion): Record<string, unknown> {
-  const isType = (name: string) => name === '@odata.type' || (version === '4.01' && name === '@type');
-  const members = Object.entries(value).filter(([name, member]) =>
-    isType(name) ? member !== null : !annotation.test(name),
-  );
-  if (members.filter(([name]) => isType(name)).length > 1) {
+  const kept: Record<string, unknown> = { ...value };
+  const alias = version === '4.01' ? kept['@type'] : null;
+  if ((alias ?? null) !== null && (kept['@odata.type'] ?? null) !== null) {
     throw invalidRequest('DuplicateProperty', '@type', 'is the same as @odata.type: send one of them');
   }
-  return Object.fromEntries(
-    members.map(([name, member]) => [
-      isType(name) ? '@odata.type' : name,
-      isObject(member) ? withoutIgnoredAnnotations(member, version) : member,
-    ]),
-  );
+  for (const [name, member] of Object.entries(value)) {
+    if (isObject(member)) kept[name] = withoutIgnoredAnnotations(member, version);
+    if (annotation.test(name) && (name !== '@odata.type' || member === null)) delete kept[name];
+  }
+  return (alias ?? null) === null ? kept : { ...kept, '@odata.type': alias };
 }
 
 const HOW_TO_NAME =
