@@ -1,4 +1,5 @@
-import type { BacklogRepository, WaitingChange } from '../../shared/notifications/backlog.ts';
+import { type BacklogRepository, createBacklogs, type WaitingChange } from '../../shared/notifications/backlog.ts';
+import { createDelivery } from '../../shared/notifications/delivery.ts';
 import {
   type ChangeEntry,
   type LifecycleEntry,
@@ -7,6 +8,7 @@ import {
   type OutboxRepository,
   type StoredEntry,
 } from '../../shared/notifications/outboxEntry.ts';
+import type { OutgoingMessage, OutgoingNotification, Receivers } from '../../shared/notifications/receiver.ts';
 import { readResource } from '../../shared/notifications/resource.ts';
 import type { Backlog, StoredSubscription } from '../../shared/notifications/subscription.ts';
 import { TENANT } from './operations.ts';
@@ -61,7 +63,7 @@ export function lifecycleEntryOf(of: StoredSubscription, event: LifecycleEntry['
 }
 
 /** An outbox in memory, with the ETags of the table's, and its pages, of at most `pageSize` entries. */
-export function memoryOutbox({ pageSize = 1000 } = {}) {
+export function memoryOutbox(pageSize = 1000) {
   const rows = new Map<string, StoredEntry>();
   const etag = () => crypto.randomUUID();
   const repository: OutboxRepository = {
@@ -139,4 +141,41 @@ export function memoryBacklogs({ pageSize = 64 } = {}) {
     },
   };
   return { ...repository, backlogs, changesOf };
+}
+
+/** A response: its status, and Retry-After. */
+export type Reply = number | { readonly status: number; readonly retryAfter: string };
+
+/** What was sent: the notifications of the message too. */
+interface Posted extends OutgoingNotification {
+  readonly message: OutgoingMessage;
+  readonly value: readonly Record<string, unknown>[];
+}
+
+/** Receivers that respond to the n-th request as a test says, and what was sent to them. */
+export function memoryReceivers(respond: (url: string, n: number) => Reply | Promise<Reply> = () => 200) {
+  const posted: Posted[] = [];
+  const notify: Receivers['notify'] = async (outgoing) => {
+    const message = outgoing.toMessage();
+    const reply = await respond(outgoing.url, posted.push({ ...outgoing, message, ...JSON.parse(message.body) }));
+    const { status, retryAfter } = typeof reply === 'number' ? { status: reply, retryAfter: undefined } : reply;
+    return { status, headers: { 'retry-after': retryAfter }, body: '' };
+  };
+  return { posted, notify };
+}
+
+/** An outbox, backlogs and receivers in memory, and what delivers of the instances that use them. */
+export function memoryDelivery(now: () => number, respond?: Parameters<typeof memoryReceivers>[0], pageSize?: number) {
+  const entries = memoryOutbox(pageSize);
+  const backlogRepository = memoryBacklogs();
+  const { posted, notify } = memoryReceivers(respond);
+  const subscriptions = { recordDelivery: async () => {} };
+  return {
+    ...{ entries, backlogRepository, posted },
+    newInstance() {
+      const shared = { entries, now, sleep: async () => {} };
+      const backlogs = createBacklogs({ ...shared, repository: backlogRepository });
+      return { backlogs, delivery: createDelivery({ ...shared, backlogs, subscriptions, receivers: { notify } }) };
+    },
+  };
 }

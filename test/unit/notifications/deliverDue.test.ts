@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
-import { CAUGHT_UP_AFTER_MS, createBacklogs, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
+import { CAUGHT_UP_AFTER_MS, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
 import { createDeliverDue, GIVE_UP_AFTER_MS, RUN_MS } from '../../../shared/notifications/deliverDue.ts';
-import { createDelivery, LEASE_MS } from '../../../shared/notifications/delivery.ts';
-import type { OutboxRepository } from '../../../shared/notifications/outboxEntry.ts';
-import { type OutgoingMessage, ReceiverError, type Receivers } from '../../../shared/notifications/receiver.ts';
+import { LEASE_MS } from '../../../shared/notifications/delivery.ts';
+import { ReceiverError } from '../../../shared/notifications/receiver.ts';
 import {
   type Backlog,
   EXPIRATION_GRACE_MS,
@@ -19,8 +18,8 @@ import {
   change,
   changeEntry,
   lifecycleEntryOf,
-  memoryBacklogs,
-  memoryOutbox,
+  memoryDelivery,
+  type Reply,
   SIGNING_SECRET,
 } from '../../support/notifications.ts';
 import { anOperation, TENANT } from '../../support/operations.ts';
@@ -39,8 +38,7 @@ async function turns(count: number) {
   for (let n = 0; n < count; n++) await turn();
 }
 
-/** A response: its status, and Retry-After. */
-type Reply = number | { readonly status: number; readonly retryAfter: string };
+const versionOf = (...writes: string[]) => ({ operation: anOperation({ id: 'o' }), etag: 'e', writes });
 
 interface Options {
   subscriptions?: StoredSubscription[];
@@ -51,34 +49,20 @@ interface Options {
   pageSize?: number;
   tenants?: string[];
   list?: (tenant: string) => Promise<StoredSubscription[]>;
-  /** The response to a URL, which is the n-th. */
-  respond?: (url: string, n: number) => Promise<Reply>;
+  respond?: (url: string, n: number) => Reply | Promise<Reply>;
 }
-
-const versionOf = (...writes: string[]) => ({ operation: anOperation({ id: 'o' }), etag: 'e', writes });
 
 /** An outbox and backlogs, what instances run on them, and what their receivers get. */
 function setUp(options: Options = {}) {
-  const { subscriptions = [aSubscription({ id: 's' })], expired = [], isRemovable = true, pageSize = 1000 } = options;
-  const { tenants = [TENANT, OTHER_TENANT, 'broken'], respond = async () => 200 } = options;
+  const { subscriptions = [aSubscription({ id: 's' })], expired = [], isRemovable = true } = options;
+  const { tenants = [TENANT, OTHER_TENANT, 'broken'] } = options;
   const { list = async (tenant: string) => subscriptions.filter((each) => each.tenant === tenant) } = options;
   const operation = 'operation' in options ? options.operation : versionOf('w', 'v');
-  const entries = memoryOutbox({ pageSize });
-  const backlogRepository = memoryBacklogs();
-  const { backlogs, changesOf } = backlogRepository;
   const clock = { now: NOW };
   const now = () => clock.now;
-  const posted: { url: string; body: { value: Record<string, unknown>[] }; startBy: number; sent: OutgoingMessage }[] =
-    [];
-  const receivers: Pick<Receivers, 'notify'> = {
-    async notify({ url, toMessage, startBy }) {
-      const sent = toMessage();
-      posted.push({ url, body: JSON.parse(sent.body), startBy, sent });
-      const reply = await respond(url, posted.length);
-      if (typeof reply === 'number') return { status: reply, headers: {}, body: '' };
-      return { status: reply.status, headers: { 'retry-after': reply.retryAfter }, body: '' };
-    },
-  };
+  const memory = memoryDelivery(now, options.respond, options.pageSize);
+  const { entries, backlogRepository } = memory;
+  const { backlogs } = backlogRepository;
   const [expiredBefore, removed, pauses]: [Date[], string[], number[]] = [[], [], []];
   const repository = {
     list: async (tenant: string) =>
@@ -111,19 +95,21 @@ function setUp(options: Options = {}) {
     await turn();
   };
   const createRun = () => {
-    const instance = createBacklogs({ repository: backlogRepository, entries, now, sleep: async () => {} });
-    const delivering = { entries, subscriptions: repository, backlogs: instance, now, sleep };
-    const delivery = createDelivery({ ...delivering, receivers });
-    return createDeliverDue({ ...delivering, backlogRepository, operations: { get }, delivery, tenants });
+    const instance = { entries, backlogRepository, ...memory.newInstance() };
+    return createDeliverDue({ ...instance, subscriptions: repository, operations: { get }, tenants, now, sleep });
   };
   const run = createRun();
   /** Changes the backlog of a subscription. */
   const touch = (changes: Partial<Backlog>, subscriptionId = 's', tenant = TENANT) =>
     backlogRepository.touch({ tenant, subscriptionId }, { touchedAt: due, ...changes }, signal);
   return {
-    ...{ entries, clock, posted, pauses, expiredBefore, removed, changesOf, backlogs, backlogRepository, createRun },
-    reads: () => reads,
-    touch,
+    ...{ ...memory, clock, pauses, expiredBefore, removed, changesOf: backlogRepository.changesOf, backlogs },
+    ...{ createRun, touch, reads: () => reads },
+    /** Puts an entry into the outbox that is due. */
+    create: (entry = changeEntry()) => entries.create(entry, due, signal),
+    async createMany(count: number, ...ids: string[]) {
+      for (let n = 0; n < count; n++) await entries.create(changeEntry({ subscriptions: ids }), due, signal);
+    },
     /** Puts changes into the backlog of a subscription. */
     async wait(subscriptionId: string, count: number, { createdAt = new Date(NOW), tenant = TENANT } = {}) {
       for (let n = 0; n < count; n++) {
@@ -144,27 +130,26 @@ function setUp(options: Options = {}) {
 const subscriptionsOf = (...ids: string[]) =>
   ids.map((id) => aSubscription({ id, notificationUrl: `https://bot.example/${id}` }));
 
-async function createMany(entries: OutboxRepository, count: number, ...subscriptions: string[]) {
-  for (let n = 0; n < count; n++) await entries.create(changeEntry({ subscriptions }), due, signal);
-}
-
 /** A subscription to lifecycle notifications too. */
-const wanting = aSubscription({ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle' });
+const wanting = aSubscription({
+  ...{ id: 's', lifecycleNotificationUrl: 'https://bot.example/lifecycle', clientState: SIGNING_SECRET },
+});
 
 describe('what is due', () => {
   test('is delivered and removed; what is not stays', async () => {
-    const { entries, posted, run } = setUp();
-    for (const at of [due, new Date(NOW)]) await entries.create(changeEntry(), at, signal);
+    const { entries, create, posted, run } = setUp();
+    await create();
+    await entries.create(changeEntry(), new Date(NOW), signal);
     const later = await entries.create(changeEntry(), new Date(NOW + 1), signal);
     expect(await run()).toEqual({ sent: 2, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 60 });
     expect(entries.only()).toEqual(later);
-    expect(posted.map(({ body }) => body.value[0]?.subscriptionId)).toEqual(['s', 's']);
+    expect(posted.map(({ value }) => value[0]?.subscriptionId)).toEqual(['s', 's']);
   });
 
   test('and is not accepted waits in the backlog of its subscription, which a later run delivers', async () => {
     let status = 500;
-    const { entries, changesOf, run } = setUp({ respond: async () => status });
-    await createMany(entries, 1, 's');
+    const { entries, create, changesOf, run } = setUp({ respond: () => status });
+    await create();
     expect(await run()).toMatchObject({ sent: 0, failed: 1 });
     expect([entries.all(), changesOf('s').length]).toEqual([[], 1]);
     status = 200;
@@ -173,27 +158,25 @@ describe('what is due', () => {
   });
 
   test('joins the backlog of its subscription, if its receiver has failed, and costs that nothing', async () => {
-    const { entries, changesOf, posted, wait, touch, run } = setUp();
+    const { entries, changesOf, posted, wait, touch, createMany, run } = setUp();
     await wait('s', 1);
     await touch({ retryAt: new Date(NOW + 1), failures: 1 });
-    await createMany(entries, 3, 's');
+    await createMany(3, 's');
     await run();
     expect([entries.all(), changesOf('s').length, posted]).toEqual([[], 4, []]);
   });
 
   test('is found on every page of the outbox, and wherever the listing begins', async () => {
-    const { entries, run } = setUp({ pageSize: 2 });
-    for (let n = 0; n < 256; n += 8) {
-      await entries.create({ ...changeEntry(), id: `${n.toString(16).padStart(2, '0')}-id` }, due, signal);
-    }
+    const { entries, create, run } = setUp({ pageSize: 2 });
+    for (let n = 0; n < 256; n += 8) await create({ ...changeEntry(), id: `${n.toString(16).padStart(2, '0')}-id` });
     expect(await run()).toMatchObject({ sent: 32 });
     expect(entries.all()).toEqual([]);
   });
 
   test('is delivered once by several instances', async () => {
-    const { entries, posted, wait, createRun } = setUp({ subscriptions: subscriptionsOf('a', 'b', 'c') });
-    await createMany(entries, 20, 'a');
-    await createMany(entries, 20, 'a', 'b');
+    const { entries, posted, wait, createMany, createRun } = setUp({ subscriptions: subscriptionsOf('a', 'b', 'c') });
+    await createMany(20, 'a');
+    await createMany(20, 'a', 'b');
     await wait('c', 100);
     const reports = await Promise.all([createRun()(signal), createRun()(signal), createRun()(signal)]);
     expect(reports.reduce((sum, { sent }) => sum + sent, 0)).toBe(160);
@@ -202,15 +185,15 @@ describe('what is due', () => {
 
   test('belongs to an instance for its lease: longer than a request takes, even by a clock a minute ahead', async () => {
     const dueAt: number[] = [];
-    const { entries, run, wait, backlogs } = setUp({
+    const { entries, run, wait, createMany, backlogs } = setUp({
       subscriptions: subscriptionsOf('a', 'b'),
-      respond: async (url) => {
+      respond(url) {
         if (url.endsWith('/a')) dueAt.push(...entries.all().map((stored) => stored.dueAt.getTime()));
         else dueAt.push(...[...backlogs.values()].map(({ retryAt }) => retryAt.getTime()));
         return 200;
       },
     });
-    await createMany(entries, 1, 'a');
+    await createMany(1, 'a');
     await wait('b', 1);
     await run();
     expect(dueAt).toEqual([NOW + LEASE_MS, NOW + LEASE_MS]);
@@ -234,7 +217,7 @@ describe('what is due', () => {
 
   test('is not listed further when the run is over, and what was not begun stays', async () => {
     const until = new AbortController();
-    const { entries, run } = setUp({ pageSize: 1 });
+    const { entries, createMany, run } = setUp({ pageSize: 1 });
     const { listDue } = entries;
     let pages = 0;
     entries.listDue = (...args) => {
@@ -242,7 +225,7 @@ describe('what is due', () => {
       until.abort();
       return listDue(...args);
     };
-    await createMany(entries, 20, 's');
+    await createMany(20, 's');
     await run(until.signal);
     // One page of each of the two ranges.
     expect([pages, entries.all().length]).toEqual([2, 20]);
@@ -251,7 +234,7 @@ describe('what is due', () => {
   test('is sent although a page before it was read when its subscription did not exist', async () => {
     let pages = 0;
     const list = async () => (pages < 2 ? [] : [aSubscription({ id: 's' })]);
-    const { entries, run } = setUp({ list, pageSize: 1 });
+    const { entries, createMany, run } = setUp({ list, pageSize: 1 });
     const { listDue } = entries;
     entries.listDue = async (...range) => {
       const page = await listDue(...range);
@@ -260,14 +243,14 @@ describe('what is due', () => {
       if (page.entries.length > 0) pages += 1;
       return page;
     };
-    await createMany(entries, 2, 's');
+    await createMany(2, 's');
     expect(await run()).toMatchObject({ sent: 1, discarded: 1 });
   });
 
   test('for several subscriptions is delivered to each that is live', async () => {
     const ended = aSubscription({ id: 'c', expiration: new Date(NOW) });
-    const { entries, posted, run } = setUp({ subscriptions: [...subscriptionsOf('a', 'b'), ended] });
-    await createMany(entries, 1, 'a', 'b', 'c', 'd');
+    const { entries, posted, createMany, run } = setUp({ subscriptions: [...subscriptionsOf('a', 'b'), ended] });
+    await createMany(1, 'a', 'b', 'c', 'd');
     expect(await run()).toMatchObject({ sent: 2, discarded: 2 });
     expect(posted.map(({ url }) => url).toSorted()).toEqual(['https://bot.example/a', 'https://bot.example/b']);
     expect(entries.all()).toEqual([]);
@@ -275,8 +258,8 @@ describe('what is due', () => {
 });
 
 test('the age of the oldest that is due or in a backlog is measured, unless the outbox cannot be listed', async () => {
-  const { entries, wait, touch, run } = setUp();
-  await entries.create({ ...changeEntry(), createdAt: new Date(NOW - 90_000) }, due, signal);
+  const { entries, create, wait, touch, run } = setUp();
+  await create({ ...changeEntry(), createdAt: new Date(NOW - 90_000) });
   expect(await run()).toMatchObject({ oldestSeconds: 90 });
   await wait('s', 1);
   await touch({ since: new Date(NOW - 120_000), retryAt: new Date(NOW + 1) });
@@ -311,8 +294,8 @@ describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
     const all = setUp(options);
     await store(all, changeEntry({ changeType }));
     expect(await all.run()).toMatchObject({ sent: count, dropped: 0, discarded: 1 - count });
-    const found = all.posted.map(({ body, startBy }) => {
-      const data = Object(body.value[0]).resourceData;
+    const found = all.posted.map(({ value, startBy }) => {
+      const data = Object(value[0]).resourceData;
       return [data.id, '@odata.etag' in data, startBy];
     });
     // Before the run ends, or not by this run.
@@ -341,31 +324,21 @@ describe.each(['outbox', 'backlog'])('a change in the %s', (place) => {
       { value: 1, attributes: { result: 'dropped', cause: 'too old' } },
     ]);
     expect(await run()).toMatchObject({ sent: 1 });
-    const body = { value: [{ lifecycleEvent: 'missed' }] };
-    expect(posted.at(-1)).toMatchObject({ url: 'https://bot.example/lifecycle', body });
+    const value = [{ lifecycleEvent: 'missed' }];
+    expect(posted.at(-1)).toMatchObject({ url: 'https://bot.example/lifecycle', value });
     expect(entries.all()).toEqual([]);
   });
 });
 
 describe('a lifecycle notification', () => {
-  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l', clientState: SIGNING_SECRET });
   const expired = { ...wanting, expiration: new Date(NOW) };
   const entryOf = (event: 'missed' | 'subscriptionRemoved', at = new Date(NOW)) => lifecycleEntryOf(wanting, event, at);
 
-  test('that is not accepted is due again later, for 4 hours', async () => {
-    const { entries, run } = setUp({ subscriptions: [wanting], respond: async () => 500 });
-    await entries.create(entryOf('missed'), due, signal);
-    expect(await run()).toMatchObject({ sent: 0, failed: 1 });
-    expect(entries.only().entry.attempts).toBe(1);
-    expect(entries.only().dueAt.getTime()).toBeGreaterThan(NOW);
-  });
-
   test('that is too old is dropped, with the subscription that has expired', async () => {
-    const { entries, posted, removed, run } = setUp({ subscriptions: [expired] });
-    for (const event of ['missed', 'subscriptionRemoved'] as const)
-      await entries.create(entryOf(event, tooOld), due, signal);
+    const { entries, create, posted, removed, run } = setUp({ subscriptions: [expired] });
+    for (const event of ['missed', 'subscriptionRemoved'] as const) await create(entryOf(event, tooOld));
     expect(await run()).toMatchObject({ sent: 0, dropped: 2 });
-    expect([entries.all(), posted, removed]).toEqual([[], [], [wanting.id]]);
+    expect([entries.all(), posted, removed]).toEqual([[], [], ['s']]);
   });
 
   test.each([
@@ -377,49 +350,52 @@ describe('a lifecycle notification', () => {
     ['what was missed', 'missed', 'that has expired', [expired], true, 0],
     ['what was missed', 'missed', 'that is gone', [], false, 0],
   ] as const)('of %s (%s) of a subscription %s', async (_, event, _title, subscriptions, isSent, left) => {
-    const { entries, posted, removed, run } = setUp({ subscriptions: [...subscriptions], isRemovable: left === 0 });
-    await entries.create(entryOf(event), due, signal);
-    expect(await run()).toMatchObject({ sent: Number(isSent), discarded: Number(!isSent) });
+    const all = setUp({ subscriptions: [...subscriptions], isRemovable: left === 0 });
+    await all.create(entryOf(event));
+    expect(await all.run()).toMatchObject({ sent: Number(isSent), discarded: Number(!isSent) });
     const isRemoved = isSent && event === 'subscriptionRemoved' && left === 0;
-    expect([removed, entries.all().length]).toEqual([isRemoved ? [wanting.id] : [], left]);
-    expect(posted.length).toBe(Number(isSent));
+    expect([all.removed, all.entries.all().length]).toEqual([isRemoved ? ['s'] : [], left]);
+    expect(all.posted.length).toBe(Number(isSent));
   });
 
-  test('is signed, and has one id in every attempt, but another than that of the next one', async () => {
+  test('that is not accepted is due again later; each attempt is signed, with an id of the notification', async () => {
     let status = 500;
-    const { entries, posted, clock, run } = setUp({ subscriptions: [wanting], respond: async () => status });
+    const { entries, create, posted, clock, run } = setUp({ subscriptions: [wanting], respond: () => status });
     clock.now = Date.now();
-    await entries.create(entryOf('missed', new Date(clock.now)), due, signal);
-    await run();
+    await create(entryOf('missed', new Date(clock.now)));
+    expect(await run()).toMatchObject({ sent: 0, failed: 1 });
+    expect(entries.only().entry.attempts).toBe(1);
+    expect(entries.only().dueAt.getTime()).toBeGreaterThan(clock.now);
     clock.now += 2 * MINUTE;
     status = 200;
     await run();
-    await entries.create(entryOf('missed', new Date(clock.now)), due, signal);
+    await create(entryOf('missed', new Date(clock.now)));
     await run();
-    const ids = posted.map(({ sent }) => sent.headers['webhook-id']);
+    const ids = posted.map(({ message }) => message.headers['webhook-id']);
     expect([ids.length, ids[0] === ids[1], ids[1] === ids[2]]).toEqual([3, true, false]);
-    const { value } = Object(
-      new Webhook(SIGNING_SECRET).verify(posted[1]?.sent.body ?? '', { ...posted[1]?.sent.headers }),
-    );
+    const { body = '', headers = {} } = posted[1]?.message ?? {};
+    const { value } = Object(new Webhook(SIGNING_SECRET).verify(body, headers));
     expect(value).toMatchObject([{ lifecycleEvent: 'missed', clientState: null }]);
   });
-});
 
-test('a tenant that is not served any more is sent no lifecycle notification either', async () => {
-  const { entries, removed, posted, run } = setUp({ tenants: [], expired: [wanting], subscriptions: [wanting] });
-  await entries.create(lifecycleEntryOf(wanting, 'missed', due), due, signal);
-  await run();
-  expect([entries.all(), removed, posted]).toEqual([[], [wanting.id], []]);
+  test('is not sent to a tenant that is not served any more', async () => {
+    const { entries, create, removed, posted, run } = setUp({
+      tenants: [],
+      expired: [wanting],
+      subscriptions: [wanting],
+    });
+    await create(entryOf('missed'));
+    await run();
+    expect([entries.all(), removed, posted]).toEqual([[], ['s'], []]);
+  });
 });
 
 describe('a failure of the store', () => {
   test('for one tenant is reported after the others have their notifications', async () => {
-    const { entries, posted, wait, run } = setUp({
+    const { entries, create, posted, wait, run } = setUp({
       list: (tenant) => (tenant === 'broken' ? Promise.reject(down) : Promise.resolve([aSubscription({ id: 's' })])),
     });
-    for (const tenant of ['broken', TENANT, 'broken', TENANT]) {
-      await entries.create({ ...changeEntry(), tenant }, due, signal);
-    }
+    for (const tenant of ['broken', TENANT, 'broken', TENANT]) await create({ ...changeEntry(), tenant });
     await wait('other', 1, { tenant: 'broken' });
     await expect(run()).rejects.toMatchObject({ reason: 'unavailable' });
     expect(posted).toHaveLength(2);
@@ -432,19 +408,19 @@ describe('a failure of the store', () => {
       until.abort();
       throw down;
     };
-    const { entries, run } = setUp({ list });
-    await createMany(entries, 1, 's');
+    const { entries, create, run } = setUp({ list });
+    await create();
     expect(await run(until.signal)).toMatchObject({ sent: 0, discarded: 0 });
     expect(entries.all()).toHaveLength(1);
   });
 });
 
 test('a subscription that has expired is removed, or first notified of that, once no renewal of it can be under way', async () => {
-  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l', expiration: new Date(0) });
+  const ended = { ...wanting, expiration: new Date(0) };
   const other = aSubscription();
   const { entries, expiredBefore, removed, posted, clock, run } = setUp({
-    expired: [wanting, other],
-    subscriptions: [wanting],
+    expired: [ended, other],
+    subscriptions: [ended],
   });
   await run();
   await run();
@@ -453,15 +429,14 @@ test('a subscription that has expired is removed, or first notified of that, onc
   expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
   clock.now = dueAt.getTime();
   await run();
-  expect(posted).toMatchObject([
-    { url: 'https://bot.example/l', body: { value: [{ lifecycleEvent: 'subscriptionRemoved' }] } },
-  ]);
-  expect([removed.includes(wanting.id), entries.all()]).toEqual([true, []]);
+  const value = [{ lifecycleEvent: 'subscriptionRemoved' }];
+  expect(posted).toMatchObject([{ url: 'https://bot.example/lifecycle', value }]);
+  expect([removed.includes('s'), entries.all()]).toEqual([true, []]);
 });
 
 describe('a backlog', () => {
   test('of a receiver that fails costs three attempts, and one the next times, which are ever further apart', async () => {
-    const { posted, reads, wait, clock, backlogOf, changesOf, run } = setUp({ respond: async () => 500 });
+    const { posted, reads, wait, clock, backlogOf, changesOf, run } = setUp({ respond: () => 500 });
     await wait('s', 500);
     const attempts: number[] = [];
     for (let visit = 1; visit <= 8; visit++) {
@@ -483,8 +458,7 @@ describe('a backlog', () => {
   });
 
   test('is left alone for as long as the receiver asks', async () => {
-    const respond = async () => ({ status: 503, retryAfter: '3600' });
-    const { wait, backlogOf, posted, clock, run } = setUp({ respond });
+    const { wait, backlogOf, posted, clock, run } = setUp({ respond: () => ({ status: 503, retryAfter: '3600' }) });
     await wait('s', 5);
     await run();
     const until = new Date(NOW + 60 * MINUTE);
@@ -514,7 +488,7 @@ describe('a backlog', () => {
   });
 
   test('in which one change is never accepted holds up none of the others, and is attempted again in a minute', async () => {
-    const { wait, changesOf, backlogOf, run } = setUp({ respond: async (_, n) => (n % 10 === 0 ? 500 : 200) });
+    const { wait, changesOf, backlogOf, run } = setUp({ respond: (_, n) => (n % 10 === 0 ? 500 : 200) });
     await wait('s', 100);
     expect(await run()).toMatchObject({ sent: 90, failed: 10 });
     expect([changesOf('s').length, backlogOf('s').failures]).toEqual([10, 0]);
@@ -573,7 +547,7 @@ describe('a backlog', () => {
 
 describe('a subscription that is saturated', () => {
   const setUpSaturated = async (status = 200) => {
-    const all = setUp({ subscriptions: [wanting], respond: async () => status });
+    const all = setUp({ subscriptions: [wanting], respond: () => status });
     await all.wait('s', 100);
     await all.touch({ isSaturated: true });
     return all;
@@ -616,16 +590,15 @@ describe('a tenant', () => {
     const until = new AbortController();
     const over = new Promise<Reply>((resolve) => until.signal.addEventListener('abort', () => resolve(500)));
     const ids = Array.from({ length: 100 }, (_, n) => `hostile-${n}`);
-    const { entries, posted, wait, run } = setUp({
+    const { create, createMany, posted, wait, run } = setUp({
       subscriptions: [...subscriptionsOf(...ids), other],
-      respond: async (url) => (url === other.notificationUrl ? 200 : over),
+      respond: (url) => (url === other.notificationUrl ? 200 : over),
       pageSize: 50,
     });
     for (const id of ids) await wait(id, 20);
     for (let n = 0; n < 300; n++) {
-      await createMany(entries, 1, ids[n % 90] ?? '');
-      if (n % 5 > 0) continue;
-      await entries.create({ ...changeEntry({ subscriptions: ['other'] }), tenant: OTHER_TENANT }, due, signal);
+      await createMany(1, ids[n % 90] ?? '');
+      if (n % 5 === 0) await create({ ...changeEntry({ subscriptions: ['other'] }), tenant: OTHER_TENANT });
     }
     await wait('other', 30, { tenant: OTHER_TENANT });
     const ended = run(until.signal);
@@ -638,27 +611,22 @@ describe('a tenant', () => {
 
   test('whose entries have no room is looked at again when it has room for half as many, and each is taken once', async () => {
     const leased: string[] = [];
-    const room: number[] = [];
-    const respond = async () => {
-      await turn();
-      return 200;
-    };
-    const { entries, pauses, run } = setUp({ respond });
+    const passes: number[] = [];
+    const { entries, createMany, pauses, run } = setUp({ respond: () => turn().then(() => 200) });
     const { replace, listDue } = entries;
     entries.replace = (stored, ...rest) => {
       leased.push(stored.entry.id);
       return replace(stored, ...rest);
     };
     entries.listDue = (at, range, ...rest) => {
-      if (range.least !== undefined) room.push(leased.length);
+      if (range.least !== undefined) passes.push(leased.length);
       return listDue(at, range, ...rest);
     };
-    await createMany(entries, 300, 's');
+    await createMany(300, 's');
     expect(await run()).toMatchObject({ sent: 300 });
-    expect(entries.all()).toEqual([]);
-    expect([leased.length, new Set(leased).size]).toEqual([300, 300]);
+    expect([entries.all(), leased.length, new Set(leased).size]).toEqual([[], 300, 300]);
     expect(new Set(pauses)).toEqual(new Set([100]));
-    const between = room.slice(1).map((at, pass) => at - (room[pass] ?? 0));
+    const between = passes.slice(1).map((at, pass) => at - (passes[pass] ?? 0));
     expect(between.length).toBeGreaterThan(1);
     expect(Math.min(...between.slice(0, -1))).toBeGreaterThanOrEqual(32);
   });
