@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { readBounded, untilAborted, withDeadline } from '../../shared/bounds.ts';
+import { streamOf } from '../support/streams.ts';
 
 /** Work that ignores its signal. */
 const ignoring = (signal: AbortSignal) => untilAborted(signal, new Promise<never>(() => {}));
@@ -42,25 +43,8 @@ test('what is waited for until a signal is aborted gives its result, or what it 
   expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
-/** A stream of chunks of these sizes, each filled with its number, that records how it was read. */
-function streamOf(sizes: readonly number[]) {
-  const asked = { pulls: 0, cancelled: false };
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        const size = sizes[asked.pulls];
-        if (size === undefined) controller.close();
-        else controller.enqueue(new Uint8Array(size).fill(asked.pulls));
-        asked.pulls += 1;
-      },
-      cancel() {
-        asked.cancelled = true;
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return { stream, asked };
-}
+/** A stream of chunks of these sizes, each filled with its number. */
+const streamOfSizes = (sizes: readonly number[]) => streamOf(sizes.map((size, n) => new Uint8Array(size).fill(n)));
 
 test.each([
   ['empty', [], 0],
@@ -68,7 +52,7 @@ test.each([
   ['as long as the limit', [2, 1, 1], 4],
   ['as long as the limit, with empty chunks', [0, 4, 0], 4],
 ])('a stream that is %s is read to its end, in order', async (_title, sizes, limit) => {
-  const { stream, asked } = streamOf(sizes);
+  const { stream, asked } = streamOfSizes(sizes);
   const bytes = await readBounded(stream, limit);
   expect([...(bytes ?? [])]).toEqual(sizes.flatMap((size, index) => Array(size).fill(index)));
   expect(asked).toEqual({ pulls: sizes.length + 1, cancelled: false });
@@ -80,7 +64,7 @@ test.each([
   ['in a later chunk', [2, 2, 1, 1, 1], 4, 3],
   ['with no byte allowed', [1, 1], 0, 1],
 ])('a stream that is longer than the limit %s is given up and cancelled', async (_title, sizes, limit, pulls) => {
-  const { stream, asked } = streamOf(sizes);
+  const { stream, asked } = streamOfSizes(sizes);
   expect(await readBounded(stream, limit)).toBeUndefined();
   expect(asked).toEqual({ pulls, cancelled: true });
 });

@@ -1,9 +1,8 @@
-// What no ordinary issuer signs: tokens made by hand, under a clock and keys that a test moves. The tokens of an issuer, good
-// and bad, are in test/contract/tokens.test.ts.
-import { generateKeyPairSync, sign as signBytes } from 'node:crypto';
+// Tokens made by hand, under a clock and keys that a test moves. What a caller gets for them is in test/contract/tokens.test.ts.
+import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createLocalJWKSet, type JWK, type JWTPayload } from 'jose';
+import { createLocalJWKSet, type JWK } from 'jose';
 import { CLOCK_SKEW_SECONDS, createVerifyAccessToken, MAX_TOKEN_LENGTH } from '../../../shared/auth/accessToken.ts';
 import type { FindTenantKeys } from '../../../shared/auth/signingKeys.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
@@ -30,7 +29,8 @@ const signedParts = (header: string, payload: string, { privateKey } = signing) 
   return `${input}.${signBytes('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
 };
 const signed = (header: unknown, claims: unknown = goodClaims) => signedParts(base64url(header), base64url(claims));
-const signedClaims = (changes: JWTPayload = {}) => signed(goodHeader, { ...goodClaims, ...changes });
+const signedClaims = (changes: Readonly<Record<string, unknown>> = {}) =>
+  signed(goodHeader, { ...goodClaims, ...changes });
 
 const publishedKeys: FindTenantKeys = () => ({
   load: async () => 1,
@@ -56,6 +56,10 @@ const outcome = async (answer: Promise<unknown>) =>
     () => 'good',
     (error: unknown) => (error instanceof ServiceError ? error.reason : error),
   );
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+/** The same bytes, if the text has spare bits, in another encoding. */
+const strayBits = (text: string) => text.slice(0, -1) + ALPHABET[ALPHABET.indexOf(text.at(-1) ?? '') + 1];
+
 /** A row for each value of each name. */
 const rowsOf = (values: Readonly<Record<string, readonly unknown[]>>) =>
   Object.entries(values).flatMap(([name, all]) => all.map((value): [string, unknown] => [name, value]));
@@ -99,6 +103,7 @@ test.each([
   ['exp at the skew', { exp: NOW - CLOCK_SKEW_SECONDS }, 'tokenInvalid'],
   ['nbf at the skew', { nbf: NOW + CLOCK_SKEW_SECONDS }, 'good'],
   ['nbf beyond the skew', { nbf: NOW + CLOCK_SKEW_SECONDS + 1 }, 'tokenInvalid'],
+  ['no nbf', { nbf: undefined }, 'good'],
 ])('the clock: %s', async (_title, changes, expected) => {
   expect(await check(signedClaims(changes))).toBe(expected);
 });
@@ -106,6 +111,15 @@ test.each([
 test('the algorithm may be any that is configured, and no other, though the key would fit', async () => {
   expect(await check(signedClaims(), { algorithms: ['ES256', 'RS256'] })).toBe('good');
   expect(await check(signedClaims(), { algorithms: ['PS256'] })).toBe('tokenInvalid');
+});
+
+test('a token without a signature, or whose secret is the published key, is refused by its algorithm', async () => {
+  const claims = base64url(goodClaims);
+  expect(await check(`${base64url({ ...goodHeader, alg: 'none' })}.${claims}.`)).toBe('tokenInvalid');
+  const input = `${base64url({ ...goodHeader, alg: 'HS256' })}.${claims}`;
+  const secret = signing.publicKey.export({ type: 'spki', format: 'pem' });
+  const signature = createHmac('sha256', secret).update(input).digest('base64url');
+  expect(await check(`${input}.${signature}`)).toBe('tokenInvalid');
 });
 
 test('a signature by an RSA key of less than 2,048 bits is refused, although the issuer publishes the key', async () => {
@@ -159,10 +173,12 @@ describe('a token that was found good', () => {
   });
 });
 
-test('when the keys are unavailable, a token is neither accepted nor refused', async () => {
+test('when the keys are unavailable, a token is neither accepted nor refused, unless it is bad without them', async () => {
   const unavailable = () => Promise.reject(new ServiceError('unavailable', 'no keys'));
   const failing = verifier({}, () => ({ load: unavailable, find: unavailable }));
   expect(await outcome(failing(`Bearer ${signedClaims()}`))).toBe('unavailable');
+  for (const bad of [signedClaims({ tid: OTHER_TENANT }), `${signedClaims()}.`])
+    expect(await outcome(failing(`Bearer ${bad}`))).toBe('tokenInvalid');
 });
 
 test('keys are asked for by the token’s own tenant, if it is admitted', async () => {
@@ -178,39 +194,21 @@ test('keys are asked for by the token’s own tenant, if it is admitted', async 
 });
 
 describe('the form, of a token whose signature is good for its text', () => {
-  test.each<[string, (token: string) => string | null]>([
-    ['tokenMissing', () => null],
-    ['tokenMissing', () => ''],
-    ['tokenMissing', () => 'Bearer   '],
-    ['tokenMissing', () => 'Basic YTpi'],
-    ['tokenMissing', (token) => token],
-    ['tokenMissing', (token) => `Bearer\t${token}`],
-    ['tokenMissing', (token) => `Bearer${token}`],
-    ['tokenMissing', (token) => `Bearer: ${token}`],
-    ['tokenMissing', (token) => `Basic YTpi, Bearer ${token}`],
-    ['tokenInvalid', (token) => `Bearer Bearer ${token}`],
-    ['tokenInvalid', (token) => `Bearer "${token}"`],
-    ['tokenInvalid', (token) => `Bearer ${token},`],
-    ['tokenInvalid', (token) => `Bearer ${token} x`],
-    ['tokenInvalid', (token) => `Bearer ${token},Bearer ${token}`],
-    ['tokenInvalid', (token) => `Bearer ${token.replace('.', '\n.')}`],
-    ['tokenInvalid', (token) => `Bearer ${token}\nBearer ${token}`],
-    ['tokenInvalid', (token) => `Bearer ${token}.`],
-    ['tokenInvalid', (token) => `Bearer ${token}..`],
-    ['tokenInvalid', (token) => `Bearer ${token}==`],
-    ['tokenInvalid', (token) => `Bearer ${strayBits(token)}`],
-    ['tokenInvalid', (token) => `Bearer ${token.replace(/[^.]*$/, '')}`],
-    ['good', (token) => `bEaReR ${token}`],
-    ['good', (token) => `Bearer   ${token}`],
-  ])('%s: %s', async (expected, authorization) => {
-    expect(await outcome(verifier()(authorization(signedClaims())))).toBe(expected);
+  const token = signedClaims();
+  test.each<[reason: string, headers: readonly (string | null)[]]>([
+    ['tokenMissing', [null, '', 'Bearer   ', 'Basic YTpi', token, `Bearer\t${token}`, `Bearer${token}`]],
+    ['tokenMissing', [`Bearer: ${token}`, `Basic YTpi, Bearer ${token}`]],
+    ['tokenInvalid', [`Bearer Bearer ${token}`, `Bearer "${token}"`, `Bearer ${token},`, `Bearer ${token} x`]],
+    ['tokenInvalid', [`Bearer ${token},Bearer ${token}`, `Bearer ${token}, Bearer ${token}`]],
+    ['tokenInvalid', [`Bearer ${token}\nBearer ${token}`, `Bearer ${token.replace('.', '\n.')}`]],
+    ['tokenInvalid', [`Bearer ${token}.`, `Bearer ${token}..`, `Bearer ${token}==`, `Bearer ${strayBits(token)}`]],
+    ['tokenInvalid', [`Bearer ${token.replace(/[^.]*$/, '')}`]],
+    ['good', [`bEaReR ${token}`, `Bearer   ${token}`]],
+  ])('%s, row %#', async (expected, headers) => {
+    for (const each of headers) expect([each, await outcome(verifier()(each))]).toEqual([each, expected]);
   });
 
   const padded = (text: string) => text.padEnd(Math.ceil(text.length / 4) * 4, '=');
-  const strayBits = (text: string) => {
-    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-    return text.slice(0, -1) + alphabet[alphabet.indexOf(text.at(-1) ?? '') + 1];
-  };
   const base64 = (text: string) => text.replaceAll('-', '+').replaceAll('_', '/');
   // Of one byte more than three, so that the text has spare bits; with characters that base64 and base64url write apart.
   const header = base64url(`{"alg":"RS256","kid":"one","a":"~~~???"}`.padEnd(43));
@@ -340,8 +338,7 @@ describe('the issuer', () => {
 
 test('no character of a good token can be changed', async () => {
   const token = signedClaims();
-  const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=';
-  const change = fc.tuple(fc.nat({ max: token.length - 1 }), fc.constantFrom(...characters));
+  const change = fc.tuple(fc.nat({ max: token.length - 1 }), fc.constantFrom(...ALPHABET, '.', '='));
   await fc.assert(
     fc.asyncProperty(change, async ([at, character]) => {
       fc.pre(token[at] !== character);

@@ -21,20 +21,23 @@ const START = 1_000_000;
 /** What the issuer under test answers, and how often it was asked for its keys. */
 let published: unknown[];
 let answerKeys: (response: ServerResponse) => unknown;
-let answerDiscovery: (response: ServerResponse, authority: string, tenant: string) => unknown;
+let answerDiscovery: (response: ServerResponse, tenant: string) => unknown;
 let keyRequests: number;
 let time: number;
 let authority: string;
 let findTenantKeys: FindTenantKeys;
 
-const json = (response: ServerResponse, body: unknown) => response.end(JSON.stringify(body));
+/** Answers with a body, of at least this length, in which AUTHORITY stands for the address of the issuer. */
+const json = (response: ServerResponse, body: unknown, length = 0) =>
+  response.end(JSON.stringify(body).replaceAll('AUTHORITY', authority).padEnd(length));
+const discoveryOf = (tenant: string) => ({ issuer: `AUTHORITY/${tenant}/v2.0`, jwks_uri: 'AUTHORITY/keys' });
 const down = (response: ServerResponse) => response.writeHead(500).end();
 let server: Server;
 
 beforeEach(async () => {
   server = createServer(({ url = '' }, response) => {
     const tenant = url.split('/')[1] ?? '';
-    if (url.endsWith('/openid-configuration')) return answerDiscovery(response, authority, tenant);
+    if (url.endsWith('/openid-configuration')) return answerDiscovery(response, tenant);
     keyRequests += 1;
     return answerKeys(response);
   });
@@ -44,8 +47,7 @@ beforeEach(async () => {
   time = START;
   jest.spyOn(Date, 'now').mockImplementation(() => time);
   answerKeys = (response) => json(response, { keys: published });
-  answerDiscovery = (response, base, tenant) =>
-    json(response, { issuer: `${base}/${tenant}/v2.0`, jwks_uri: `${base}/${tenant}/keys` });
+  answerDiscovery = (response, tenant) => json(response, discoveryOf(tenant));
   findTenantKeys = createTenantKeys({ authority });
 });
 afterEach(async () => {
@@ -139,9 +141,7 @@ describe('the keys of a tenant', () => {
   });
 
   test('have outages of their own', async () => {
-    const answerAll = answerDiscovery;
-    answerDiscovery = (response, base, tenant) =>
-      tenant === TENANT ? down(response) : answerAll(response, base, tenant);
+    answerDiscovery = (response, tenant) => (tenant === TENANT ? down(response) : json(response, discoveryOf(tenant)));
     await expect(find('one')).rejects.toMatchObject(unavailable);
     expect(await has('one', { tenant: OTHER_TENANT })).toBe(true);
   });
@@ -266,37 +266,42 @@ describe('an issuer that does not answer', () => {
   });
 });
 
-test('a document of 512 KiB is read, and one of a byte more is refused', async () => {
-  const padded = (body: object, more: number) => (response: ServerResponse) =>
-    response.end(JSON.stringify(body).padEnd(512 * 1024 + more));
-  const discovery = { issuer: `${authority}/${TENANT}/v2.0`, jwks_uri: `${authority}/keys` };
-  answerKeys = padded({ keys: published }, 0);
-  answerDiscovery = padded(discovery, 0);
+test('documents of 512 KiB are read, and one of a byte more is refused', async () => {
+  const answer = (keysLength: number, discoveryLength: number) => {
+    answerKeys = (response) => json(response, { keys: published }, keysLength);
+    answerDiscovery = (response) => json(response, discoveryOf(TENANT), discoveryLength);
+  };
+  const most = 512 * 1024;
+  answer(most, most);
   expect(await has('one')).toBe(true);
   time += KEYS_MAX_AGE_MS;
-  answerKeys = padded({ keys: published }, 1);
+  answer(most + 1, most);
   await isUnavailable(2);
   time += FIRST_FETCH_COOLDOWN_MS;
-  answerDiscovery = padded(discovery, 1);
+  answer(most, most + 1);
   await isUnavailable(2);
 });
 
 describe('the discovery document', () => {
   test('may have a template for the tenant', async () => {
-    answerDiscovery = (response, base, tenant) =>
-      json(response, { issuer: `${base}/{tenantid}/v2.0`, jwks_uri: `${base}/${tenant}/keys` });
+    answerDiscovery = (response) => json(response, discoveryOf('{tenantid}'));
     expect(await has('one')).toBe(true);
   });
 
-  test.each<[string, (issuer: string) => string | undefined]>([
-    ['no issuer', () => undefined],
-    ['an empty issuer', () => ''],
-    ['another issuer', () => 'https://login.example/v2.0'],
-    ['the issuer of another tenant', (issuer) => issuer.replace(TENANT, OTHER_TENANT)],
-    ['its issuer with a slash more', (issuer) => `${issuer}/`],
-  ])('with %s is refused, and gets no further request', async (_title, change) => {
-    const issuer = change(`${authority}/${TENANT}/v2.0`);
-    answerDiscovery = (response) => json(response, { issuer, jwks_uri: `${authority}/keys` });
+  test.each([
+    { issuer: undefined },
+    { issuer: '' },
+    { issuer: 'https://login.example/v2.0' },
+    { issuer: `AUTHORITY/${OTHER_TENANT}/v2.0` },
+    { issuer: `AUTHORITY/${TENANT}/v2.0/` },
+    ...['http://keys.example/keys', 'ftp://127.0.0.1/keys', 'file:///etc/keys', 'not an address', undefined].map(
+      (jwks_uri) => ({ jwks_uri }),
+    ),
+    // Not loopback by name, though these reach this machine.
+    { jwks_uri: 'http://0.0.0.0/keys' },
+    { jwks_uri: 'http://[::ffff:127.0.0.1]/keys' },
+  ])('with %j is refused, and gets no further request', async (change) => {
+    answerDiscovery = (response) => json(response, { ...discoveryOf(TENANT), ...change });
     await isUnavailable(0);
   });
 
@@ -308,26 +313,6 @@ describe('the discovery document', () => {
     expect(await has('one')).toBe(true);
     expect(keyRequests).toBe(1);
   });
-
-  test.each(['http://keys.example/keys', 'ftp://127.0.0.1/keys', 'file:///etc/keys', 'not an address', undefined])(
-    'that leads to keys at %s is refused',
-    async (jwks_uri) => {
-      answerDiscovery = (response) => json(response, { issuer: `${authority}/${TENANT}/v2.0`, jwks_uri });
-      await isUnavailable(0);
-    },
-  );
-
-  // Addresses that reach this very server, so that a request that did leave would be counted.
-  test.each(['0.0.0.0', '[::ffff:127.0.0.1]'])(
-    'that leads to http on %s is refused: not loopback by name',
-    async (to) => {
-      const jwks_uri = `${authority.replace('127.0.0.1', to)}/keys`;
-      await fetch(jwks_uri);
-      expect(keyRequests).toBe(1);
-      answerDiscovery = (response) => json(response, { issuer: `${authority}/${TENANT}/v2.0`, jwks_uri });
-      await isUnavailable(1);
-    },
-  );
 });
 
 describe('a key', () => {
@@ -340,7 +325,7 @@ describe('a key', () => {
     ['of any tenant', rsa('x', { issuer: 'AUTHORITY/{tenantid}/v2.0' }), 'RS256'],
     ['of this tenant', rsa('x', { issuer: `AUTHORITY/${TENANT}/v2.0` }), 'RS256'],
   ])('%s is used', async (_title, key, alg) => {
-    published = [JSON.parse(JSON.stringify(key).replace('AUTHORITY', authority))];
+    published = [key];
     expect(await has('x', { alg })).toBe(true);
   });
 
@@ -363,7 +348,7 @@ describe('a key', () => {
   test.each(ignored.map((key) => ({ key })))(
     'that cannot verify is ignored, and the others are not: $key',
     async ({ key }) => {
-      published = [JSON.parse(JSON.stringify(key).replace('AUTHORITY', authority)), rsa('one')];
+      published = [key, rsa('one')];
       expect(await has('x')).toBe(false);
       expect(await has('x', { alg: 'ES256' })).toBe(false);
       expect(await has('one')).toBe(true);

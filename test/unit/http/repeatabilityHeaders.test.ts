@@ -35,20 +35,24 @@ describe('the headers', () => {
     expect(JSON.stringify(one && repeatableRequest(one, {}))).not.toContain(ID);
   });
 
-  const [noId, noDate] = ['Repeatability-Request-ID', 'Repeatability-First-Sent'].map(
-    (name) => `InvalidHeader ${name}`,
-  );
-  test.each<[string | undefined, string | undefined, ...(string | undefined)[]]>([
-    [ID, undefined, noDate],
-    ...[undefined, 'my-request', ''].map((id): [typeof id, string, typeof noId] => [id, dateOf(NOW), noId]),
-    ['x', 'x', noId, noDate],
-    ...[
-      ...['', '2026-11-23T17:15:52Z', '1795454152', 'Monday, 23-Nov-26 17:15:52 GMT', 'Mon Nov 23 17:15:52 2026'],
-      ...['Mon, 23 Nov 2026 17:15:52 UTC', 'Mon, 23 Nov 2026 17:15:52 +0000', 'Tue, 23 Nov 2026 17:15:52 GMT'],
-      ...['Mon, 31 Feb 2026 17:15:52 GMT', 'mon, 23 nov 2026 17:15:52 gmt'],
-    ].map((date): [string, string, typeof noDate] => [ID, date, noDate]),
-  ])('are rejected with 400: the id %s with the date %s', (id, date, ...faults) => {
-    expect(faultsOf(() => read(id, date))).toEqual(faults);
+  const noId = 'InvalidHeader Repeatability-Request-ID';
+  const noDate = 'InvalidHeader Repeatability-First-Sent';
+  const badDates = [
+    ...['', '2026-11-23T17:15:52Z', '1795454152', 'Monday, 23-Nov-26 17:15:52 GMT', 'Mon Nov 23 17:15:52 2026', 'x'],
+    ...['Mon, 23 Nov 2026 17:15:52 UTC', 'Mon, 23 Nov 2026 17:15:52 +0000', 'Tue, 23 Nov 2026 17:15:52 GMT'],
+    ...['Mon, 31 Feb 2026 17:15:52 GMT', 'mon, 23 nov 2026 17:15:52 gmt', undefined],
+  ];
+
+  test('are rejected with 400 when one is missing or malformed, and the message says what is right', () => {
+    for (const id of [undefined, 'my-request', '']) expect(faultsOf(() => read(id, dateOf(NOW)))).toEqual([noId]);
+    for (const date of badDates) expect([date, faultsOf(() => read(ID, date))]).toEqual([date, [noDate]]);
+    expect(faultsOf(() => read('x', 'x'))).toEqual([noId, noDate]);
+    const messages = [
+      'Repeatability-Request-ID must be a UUID, and is needed with Repeatability-First-Sent.',
+      'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT, and is needed with Repeatability-Request-ID.',
+    ];
+    const details = messages.map((message) => expect.objectContaining({ message }));
+    expect(() => read('x', 'x')).toThrow(expect.objectContaining({ details }));
   });
 
   test('are rejected with 412 when the request was first sent too long ago, or will be', () => {
@@ -63,20 +67,12 @@ describe('the headers', () => {
   });
 
   test('are rejected with 501 where no request can be repeatable, if they are well', () => {
-    expect(() => readRepeatability(headersOf(ID, dateOf(NOW)), undefined, NOW)).toThrow(refused('notImplemented'));
-    expect(() => readRepeatability(headersOf(ID, undefined), undefined, NOW)).toThrow(refused('invalidRequest'));
+    const message =
+      'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.';
+    const readAnonymous = (date?: string) => () => readRepeatability(headersOf(ID, date), undefined, NOW);
+    expect(readAnonymous(dateOf(NOW))).toThrow(expect.objectContaining({ reason: 'notImplemented', message }));
+    expect(readAnonymous()).toThrow(refused('invalidRequest'));
   });
-});
-
-test('the message of a refusal names what is wrong', () => {
-  const id = 'Repeatability-Request-ID must be a UUID, and is needed with Repeatability-First-Sent.';
-  const date =
-    'Repeatability-First-Sent must be a date such as Mon, 23 Nov 2026 17:15:52 GMT, and is needed with Repeatability-Request-ID.';
-  const details = [id, date].map((message) => expect.objectContaining({ message }));
-  expect(() => read('x', 'x')).toThrow(expect.objectContaining({ details }));
-  expect(() => readRepeatability(headersOf(ID, dateOf(NOW)), undefined, NOW)).toThrow(
-    'This request cannot be repeatable: send it without Repeatability-Request-ID and Repeatability-First-Sent.',
-  );
 });
 
 test('the result is in the response to a repeatable request, unless it may have been executed nevertheless', () => {

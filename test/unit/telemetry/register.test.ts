@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createTracingClient, type OperationTracingOptions } from '@azure/core-tracing';
 import { HttpRequest, InvocationContext } from '@azure/functions';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import {
   context,
   DiagLogLevel,
@@ -19,6 +19,7 @@ import * as z from 'zod';
 import { toHttpHandler } from '../../../functions/httpHandler.ts';
 import { log } from '../../../functions/log.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
+import type { TelemetrySettings } from '../../../shared/settings.ts';
 import { registerTelemetry } from '../../../shared/telemetry/register.ts';
 import { withChildSpan, withSpan } from '../../../shared/tracing.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlpReceiver.ts';
@@ -32,14 +33,25 @@ const settings = {
   traceRatio: undefined,
 } as const;
 
+/** Registers the telemetry for a receiver of its own; `end` sends what is pending. */
+async function register(changes: Partial<TelemetrySettings> = {}) {
+  const receiver = await startOtlpReceiver();
+  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint, ...changes });
+  const end = async () => {
+    await shutdown();
+    await receiver.close();
+    for (const api of [context, metrics, propagation, trace]) api.disable();
+  };
+  return { receiver, end };
+}
+
 let collector: OtlpReceiver;
 beforeAll(async () => {
-  collector = await startOtlpReceiver();
-  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: collector.endpoint });
+  const { receiver, end } = await register();
+  collector = receiver;
   await recordTelemetry();
-  await shutdown();
+  await end();
 });
-afterAll(() => collector.close());
 
 const the = (name: string): Partial<ReceivedSpan> => collector.spans.find((span) => span.name === name) ?? {};
 const none: { tracingOptions?: OperationTracingOptions } = {};
@@ -108,9 +120,8 @@ test('a step is a child of the active span, and has no span where there is none'
 });
 
 test('a refusal is not a failure', () => {
-  const name = 'refused';
-  expect(the(name)).toMatchObject({ attributes: { 'playpromptoperation.refusal': 'notFound' }, status: {} });
-  expect(the(name).status?.code ?? 0).toBe(0);
+  expect(the('refused').attributes).toMatchObject({ 'playpromptoperation.refusal': 'notFound' });
+  expect(the('refused').status?.code ?? 0).toBe(0);
 });
 
 test.each([
@@ -177,10 +188,8 @@ test('the resource names the service, its version and this one process', () => {
 });
 
 test('a trace that is not sampled leaves no span and no line of the log, but its calls of the store are measured', async () => {
-  for (const api of [context, metrics, propagation, trace]) api.disable();
-  const receiver = await startOtlpReceiver();
   // The sampler of Application Insights: the traces of a hash below 50 %.
-  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint, traceRatio: 0.5 });
+  const { receiver, end } = await register({ traceRatio: 0.5 });
   const sdk = createTracingClient({ namespace: 'Microsoft.Data.Tables', packageName: 'p' });
   const traceIds = Array.from({ length: 40 }, () => randomBytes(16).toString('hex'));
   for (const traceId of traceIds) {
@@ -193,17 +202,17 @@ test('a trace that is not sampled leaves no span and no line of the log, but its
         attempt.span.setAttribute('http.status_code', 200);
         attempt.span.end();
       });
-    const request = (span: Span) => {
+    const request = async (span: Span) => {
       log(new InvocationContext({ logHandler: () => {} }), 'info', { traceId });
-      return withChildSpan('step', async () => {
+      await withChildSpan('step', async () => {
         expect(trace.getActiveSpan() === span).toBe(!span.isRecording());
         await callStore();
-      }).finally(() => span.end());
+      });
+      span.end();
     };
     await trace.getTracer('tried').startActiveSpan('request', {}, trace.setSpanContext(ROOT_CONTEXT, caller), request);
   }
-  await shutdown();
-  await receiver.close();
+  await end();
   expect(receiver.total('db.client.operation.duration')).toBe(40);
   expect(receiver.total('http.client.request.duration', { 'http.response.status_code': 200 })).toBe(40);
   const kept = new Set(receiver.spans.map(({ traceId }) => traceId));
@@ -215,47 +224,38 @@ test('a trace that is not sampled leaves no span and no line of the log, but its
 });
 
 test('all is exported in protobuf if that is the protocol', async () => {
-  for (const api of [context, metrics, propagation, trace]) api.disable();
-  const receiver = await startOtlpReceiver();
-  const otlpProtocol = 'http/protobuf';
-  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint, otlpProtocol });
+  const { receiver, end } = await register({ otlpProtocol: 'http/protobuf' });
   trace.getTracer('t').startSpan('a span').end();
   metrics.getMeter('m').createCounter('a counter').add(1);
   log(new InvocationContext({ logHandler: () => {} }), 'info', { a: 'line' });
-  await shutdown();
-  await receiver.close();
+  await end();
   expect([...receiver.protobuf].sort()).toEqual(['/v1/logs', '/v1/metrics', '/v1/traces']);
   for (const name of ['a span', 'a counter', '{"a":"line"}']) expect(receiver.bodies.join()).toContain(name);
 });
 
 test('calls that an exporter makes are neither traced nor measured', async () => {
-  for (const api of [context, metrics, propagation, trace]) api.disable();
-  const receiver = await startOtlpReceiver();
-  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: receiver.endpoint });
+  const { receiver, end } = await register();
   const sdk = createTracingClient({ namespace: 'Microsoft.Insights', packageName: 'p' });
   context.with(suppressTracing(ROOT_CONTEXT), () => {
     const { span } = sdk.startSpan('HTTP POST', {}, { spanKind: 'client' });
     expect(span.isRecording()).toBe(false);
     span.end();
   });
-  await shutdown();
-  await receiver.close();
+  await end();
   expect(receiver.spans).toEqual([]);
   expect(receiver.total('http.client.request.duration')).toBe(0);
 });
 
 test('nothing fails when the collector cannot be reached; the log reports it', async () => {
-  for (const api of [context, metrics, propagation, trace]) api.disable();
-  const shutdown = await registerTelemetry({ ...settings, otlpEndpoint: 'http://127.0.0.1:1' });
+  const { end } = await register({ otlpEndpoint: 'http://127.0.0.1:1' });
   const logged: string[] = [];
   const write = (message: string) => logged.push(message);
   diag.setLogger(
     { error: write, warn: write, info: write, debug: write, verbose: write },
     { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
   );
-  const tracer = trace.getTracer('test');
-  tracer.startSpan('unsent').end();
+  trace.getTracer('test').startSpan('unsent').end();
   metrics.getMeter('test').createCounter('unsent').add(1);
-  await shutdown();
+  await end();
   expect(logged.join()).toContain('ECONNREFUSED');
 });
