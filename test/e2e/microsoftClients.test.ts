@@ -1,106 +1,185 @@
 // Microsoft's own client libraries, unmodified, against `npm start -- --https`. They refuse plain http.
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { createServer } from 'node:http';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { ClientSecretCredential } from '@azure/identity';
+import { ConfidentialClientApplication } from '@azure/msal-node';
+import { getRequestListener } from '@hono/node-server';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import {
+  BatchRequestContent,
+  BatchResponseContent,
+  Client,
+  GraphError,
+  PageIterator,
+} from '@microsoft/microsoft-graph-client';
+import type { Subscription } from '@microsoft/microsoft-graph-types';
 import { decodeJwt } from 'jose';
-import * as z from 'zod';
 import { PlayPromptClient } from '../../client/index.ts';
-import { runClient } from '../support/microsoft/report.ts';
+import { type ChangeNotification, createWebhook } from '../../client/webhook.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { trustService } from '../../local/running.ts';
+import { patch } from '../support/service.ts';
 import { useService } from '../support/useService.ts';
 
 const service = useService({}, ['--host', 'embedded', '--https']);
-
-const entity = z.record(z.string(), z.unknown());
-const subscribed = z.object({
-  asked: z.looseObject({ expirationDateTime: z.string() }),
-  created: entity,
-  all: z.array(entity),
-  notification: entity,
-  renewed: entity,
-  read: entity,
-  none: z.array(entity),
-});
-
-describe('@microsoft/microsoft-graph-client', () => {
-  let seen: Readonly<Record<string, unknown>>;
-  beforeAll(async () => {
-    seen = await runClient('graphClient.ts', service);
-  });
-
-  test('updates an operation, reads it and finds it in a list', () => {
-    expect(seen.updated).toMatchObject({ clientContext: 'from the Graph client', status: 'Completed' });
-    expect(seen.read).toMatchObject({ status: 'Completed' });
-    expect(seen.listed).toMatchObject({ '@odata.count': 1, value: [{ clientContext: 'from the Graph client' }] });
-  });
-
-  test('reads three pages with its PageIterator', () => {
-    const { baseUrl } = service.facts;
-    expect(seen.paged).toEqual({
-      firstPage: 3,
-      nextLink: expect.stringContaining(`${baseUrl}/v1.0/playPromptOperation?`),
-      seen: Array.from({ length: 7 }, (_, n) => `page-${n}`),
-      isComplete: true,
-    });
-  });
-
-  test('sends a batch and finds each response by its id', () => {
-    expect(seen.batch).toEqual([
-      { status: 200, body: expect.objectContaining({ id: 'batched', status: 'Running' }) },
-      { status: 200, body: expect.objectContaining({ status: 'Running' }) },
-      { status: 200, body: expect.objectContaining({ id: 'batched' }) },
-    ]);
-  });
-
-  test('creates, lists, reads, renews and deletes a subscription, and is notified', () => {
-    const { asked, created, all, notification, renewed, read, none } = subscribed.parse(seen.subscription);
-    const { id } = created;
-    expect(created).toMatchObject({ ...asked, id: expect.any(String), clientState: null });
-    expect(created.applicationId).toEqual(expect.any(String));
-    expect(all).toMatchObject([{ ...asked, id, clientState: null }]);
-    expect(notification).toEqual({
-      subscriptionId: id,
-      subscriptionExpirationDateTime: asked.expirationDateTime,
-      changeType: 'created',
-      clientState: asked.clientState,
-      tenantId: service.facts.tenant,
-      resource: 'playPromptOperation/notified',
-      resourceData: expect.objectContaining({ id: 'notified', status: 'Completed', '@odata.etag': expect.any(String) }),
-    });
-    expect(Date.parse(String(renewed.expirationDateTime))).toBeGreaterThan(Date.parse(asked.expirationDateTime));
-    expect(read).toMatchObject({ id, expirationDateTime: renewed.expirationDateTime });
-    expect(none).toEqual([]);
-  });
-
-  test('turns errors into GraphError, with status, code, request id and details', () => {
-    const requestId = expect.stringMatching(/^[0-9a-f-]{36}$/);
-    expect(seen.errors).toMatchObject({
-      bad: {
-        statusCode: 400,
-        code: 'BadRequest',
-        requestId,
-        body: { details: [{ target: 'status' }, { target: 'id' }] },
-      },
-      missing: { statusCode: 404, code: 'ResourceNotFound', requestId },
-      stale: { statusCode: 412, code: 'PreconditionFailed', requestId },
-      anonymous: { statusCode: 401, code: 'InvalidAuthenticationToken', requestId },
-    });
-  });
-});
-
-test('ClientSecretCredential of @azure/identity gets a token with the default role', async () => {
-  const { token, secondsLeft, status } = await runClient('identity.ts', service);
-  expect(status).toBe(200);
-  expect(decodeJwt(String(token))).toMatchObject({ roles: ['Calls.Initiate.All'], aud: service.facts.audience });
-  expect(secondsLeft).toBeGreaterThan(3000);
-});
-
-test('client credentials of @azure/msal-node get a token with the default role, and cache it', async () => {
-  const { token, isCached, status } = await runClient('msal.ts', service);
-  expect({ isCached, status }).toEqual({ isCached: true, status: 200 });
-  expect(decodeJwt(String(token))).toMatchObject({ roles: ['Calls.Initiate.All'] });
-});
 
 test('a process that does not trust the certificate gets no answer, and the typed client does not try again', async () => {
   const send = jest.fn((request: Request) => fetch(request));
   const client = new PlayPromptClient({ baseUrl: service.facts.baseUrl, getToken: () => 'none', fetch: send });
   await expect(client.read('a')).rejects.toThrow('fetch failed');
   expect(send).toHaveBeenCalledTimes(1);
+});
+
+describe('a process that trusts it:', () => {
+  const others = getCACertificates();
+  beforeAll(() => trustService(service.facts));
+  afterAll(() => setDefaultCACertificates(others));
+
+  describe('@microsoft/microsoft-graph-client', () => {
+    const connect = (token = service.facts.token) =>
+      Client.init({
+        baseUrl: service.facts.baseUrl,
+        customHosts: new Set(['127.0.0.1']),
+        authProvider: (done) => done(null, token),
+      });
+    let client: Client;
+    beforeAll(() => {
+      client = connect();
+    });
+
+    test('updates an operation, reads it and finds it in a list', async () => {
+      const clientContext = 'from the Graph client';
+      const updated = await client.api('/playPromptOperation').update({ clientContext, status: 'completed' });
+      expect(updated).toMatchObject({ clientContext, status: 'Completed' });
+      const read = await client.api(`/playPromptOperation/${updated.id}`).select(['id', 'status']).get();
+      expect(read).toMatchObject({ status: 'Completed' });
+      const listed = await client.api('/playPromptOperation').filter("status eq 'Completed'").top(10).count(true).get();
+      expect(listed).toMatchObject({ '@odata.count': 1, value: [{ clientContext }] });
+    });
+
+    test('reads three pages with its PageIterator', async () => {
+      const ids = Array.from({ length: 7 }, (_, n) => `page-${n}`);
+      for (const id of ids) await client.api(`/playPromptOperation/${id}`).update({ clientContext: 'paged' });
+      const first = await client.api('/playPromptOperation').filter("clientContext eq 'paged'").top(3).get();
+      expect(first.value).toHaveLength(3);
+      expect(first['@odata.nextLink']).toContain(`${service.facts.baseUrl}/v1.0/playPromptOperation?`);
+      const seen: string[] = [];
+      const pages = new PageIterator(client, first, ({ id }) => seen.push(id) > 0);
+      await pages.iterate();
+      expect(seen.sort()).toEqual(ids);
+    });
+
+    test('sends a batch and finds each response by its id', async () => {
+      const update = new Request('https://graph.microsoft.com/playPromptOperation/batched', {
+        method: 'PATCH',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ status: 'Running' }),
+      });
+      const read = new Request('https://graph.microsoft.com/playPromptOperation/batched?$select=status');
+      // Of an absolute URL of another host, the client writes the path with its version.
+      const own = new Request(`${service.facts.baseUrl}/v1.0/playPromptOperation/batched`);
+      const content = new BatchRequestContent([
+        { id: 'create', request: update },
+        { id: 'read', request: read },
+        { id: 'own', request: own },
+      ]);
+      content.addDependency('read', 'create');
+      content.addDependency('own', 'read');
+      const answers = new BatchResponseContent(await client.api('/$batch').post(await content.getContent()));
+      const { id, status } = { id: 'batched', status: 'Running' };
+      for (const [request, entity] of Object.entries({ create: { id, status }, read: { status }, own: { id } })) {
+        const response = answers.getResponseById(request);
+        expect([response.status, await response.json()]).toEqual([200, expect.objectContaining(entity)]);
+      }
+    });
+
+    test('creates, lists, reads, renews and deletes a subscription, and is notified', async () => {
+      const clientState = 'a secret';
+      const { promise: notified, resolve: onChange, reject: onError } = Promise.withResolvers<ChangeNotification>();
+      const webhook = createWebhook({ clientState, onChange, onLifecycle: () => {}, onError });
+      const receiver = createServer(getRequestListener(webhook));
+      const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+      const asked: Subscription = {
+        changeType: 'created',
+        resource: 'playPromptOperation/notified',
+        notificationUrl: `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}/`,
+        expirationDateTime: inHours(1),
+      };
+      const subscriptions = client.api('/subscriptions');
+      const created: Subscription = await subscriptions.post({ ...asked, clientState });
+      const { id } = created;
+      expect(created).toMatchObject({ ...asked, id: expect.any(String), applicationId: expect.any(String) });
+      expect(created.clientState).toBeNull();
+      expect((await subscriptions.get()).value).toMatchObject([{ ...asked, id, clientState: null }]);
+
+      await client.api('/playPromptOperation/notified').update({ status: 'completed' });
+      expect(await notified).toEqual({
+        subscriptionId: id,
+        subscriptionExpirationDateTime: asked.expirationDateTime,
+        changeType: 'created',
+        clientState,
+        tenantId: service.facts.tenant,
+        resource: 'playPromptOperation/notified',
+        resourceData: expect.objectContaining({
+          id: 'notified',
+          status: 'Completed',
+          '@odata.etag': expect.any(String),
+        }),
+      });
+      await close(receiver);
+
+      const one = client.api(`/subscriptions/${id}`);
+      const later = { id, expirationDateTime: inHours(2) };
+      expect(await one.update({ expirationDateTime: later.expirationDateTime })).toMatchObject(later);
+      expect(await one.get()).toMatchObject(later);
+      await one.delete();
+      expect((await subscriptions.get()).value).toEqual([]);
+    });
+
+    test.each<[number, string, targets: string[], () => Promise<unknown>]>([
+      [400, 'BadRequest', ['status', 'id'], () => client.api('/playPromptOperation').update({ status: 'String' })],
+      [401, 'InvalidAuthenticationToken', [], () => connect('no.token.atall').api('/playPromptOperation').get()],
+      [404, 'ResourceNotFound', [], () => client.api('/playPromptOperation/missing').get()],
+      [
+        412,
+        'PreconditionFailed',
+        [],
+        () => client.api('/playPromptOperation/page-0').header('If-Match', '"1"').update({}),
+      ],
+    ])('turns a %d into a GraphError with the code %s, the request id and details', async (...row) => {
+      const [statusCode, code, targets, send] = row;
+      const error: unknown = await send().catch((thrown: unknown) => thrown);
+      if (!(error instanceof GraphError)) throw error;
+      expect(error).toMatchObject({ statusCode, code, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+      const { details = [] } = JSON.parse(error.body);
+      expect(details).toMatchObject(targets.map((target) => ({ target })));
+    });
+  });
+
+  const isAccepted = async (token: string) =>
+    (await patch({ facts: { ...service.facts, token } }, { id: 'by-token' })).status === 200;
+
+  test('ClientSecretCredential of @azure/identity gets a token with the default role', async () => {
+    const { audience, issuer, tenant } = service.facts;
+    const authorityHost = new URL(issuer).origin;
+    const options = { authorityHost, disableInstanceDiscovery: true };
+    const credential = new ClientSecretCredential(tenant, 'my-bot', 'any secret', options);
+    const { token, expiresOnTimestamp } = await credential.getToken(`${audience}/.default`);
+    expect(expiresOnTimestamp - Date.now()).toBeGreaterThan(3_000_000);
+    expect(decodeJwt(token)).toMatchObject({ roles: ['Calls.Initiate.All'], aud: audience });
+    expect(await isAccepted(token)).toBe(true);
+  });
+
+  test('client credentials of @azure/msal-node get a token with the default role, and cache it', async () => {
+    const { audience, issuer, tenant } = service.facts;
+    const { origin, host } = new URL(issuer);
+    const clientId = '00001111-aaaa-2222-bbbb-3333cccc4444';
+    const authority = { authority: `${origin}/${tenant}`, knownAuthorities: [host] };
+    const application = new ConfidentialClientApplication({ auth: { clientId, clientSecret: 'any', ...authority } });
+    const scopes = [`${audience}/.default`];
+    const { accessToken = '' } = (await application.acquireTokenByClientCredential({ scopes })) ?? {};
+    expect(await application.acquireTokenByClientCredential({ scopes })).toMatchObject({ fromCache: true });
+    expect(decodeJwt(accessToken)).toMatchObject({ roles: ['Calls.Initiate.All'] });
+    expect(await isAccepted(accessToken)).toBe(true);
+  });
 });
