@@ -1,6 +1,6 @@
 // The app registration of the service, set up against a stand-in for the Azure CLI.
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -93,41 +93,32 @@ test('two registrations of one name are left alone', async () => {
   expect(az.changes).toEqual([]);
 });
 
-// The command that stands in for the Azure CLI is a shell script.
+/** Runs Node with a shell script in the place of the Azure CLI, and returns what it printed. */
+async function runWithAz(script: string, ...args: string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));
+  writeFileSync(join(folder, 'az'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const env = { PATH: `${folder}${delimiter}${process.env.PATH}` };
+  try {
+    return (await promisify(execFile)(process.execPath, args, { env })).stdout;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 const testWithShell = process.platform === 'win32' ? test.skip : test;
 
 testWithShell('JSON reaches the Azure CLI in a file, which is there as long as it runs', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));
-  writeFileSync(join(folder, 'az'), '#!/bin/sh\necho "$3"\ncat "$(echo "$3" | tr -d @)"\n', { mode: 0o755 });
   const args = JSON.stringify(['rest', '--body', '{"a":"\\"b\\" & %c%"}']);
   const program = `import { az } from './infra/azureCli.ts'; console.log(await az(${args}));`;
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
-      env: { PATH: `${folder}${delimiter}${process.env.PATH}` },
-    });
-    const [file = '', content] = stdout.split('\n');
-    expect([content, existsSync(file.slice(1))]).toEqual(['{"a":"\\"b\\" & %c%"}', false]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const script = 'echo "$3"\ncat "$(echo "$3" | tr -d @)"';
+  const [file = '', content] = (await runWithAz(script, '--input-type=module', '--eval', program)).split('\n');
+  expect([content, existsSync(file.slice(1))]).toEqual(['{"a":"\\"b\\" & %c%"}', false]);
 });
 
 testWithShell('the command runs the Azure CLI of the path, and takes object ids only', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));
-  const command = join(folder, 'az');
-  const answers = `case "$1 $2" in "account show") echo '{"id":"s","tenantId":"t"}';; "rest --method") echo '{"value":[]}';; *) echo '[]';; esac`;
-  writeFileSync(command, `#!/bin/sh\n${answers}\n`);
-  chmodSync(command, 0o755);
-  const start = (...args: string[]) =>
-    promisify(execFile)(process.execPath, ['infra/entra.ts', '--dry-run', ...args], {
-      env: { PATH: `${folder}${delimiter}${process.env.PATH}` },
-    });
-  try {
-    const { stdout } = await start('--grant', DEPLOYER);
-    expect(stdout).toContain('Tenant t: nothing is changed');
-    expect(stdout).toContain(`  + give ${DEPLOYER} the app role Calls.Initiate.All`);
-    await expect(start('--grant', 'my-bot')).rejects.toThrow('--grant takes the object id');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const script = `case "$1 $2" in "account show") echo '{"id":"s","tenantId":"t"}';; "rest --method") echo '{"value":[]}';; *) echo '[]';; esac`;
+  const grant = (id: string) => runWithAz(script, 'infra/entra.ts', '--dry-run', '--grant', id);
+  const printed = await grant(DEPLOYER);
+  expect(printed).toContain('Tenant t: nothing is changed');
+  expect(printed).toContain(`  + give ${DEPLOYER} the app role Calls.Initiate.All`);
+  await expect(grant('my-bot')).rejects.toThrow('--grant takes the object id');
 });

@@ -1,7 +1,9 @@
+import { parseArgs } from 'node:util';
+
 type Item = Record<string, unknown>;
 
 /**
- * Stands in for the Azure CLI: keeps the objects of Microsoft Entra ID and refuses every command it does not
+ * Stands in for the Azure CLI: keeps the objects of Microsoft Entra ID and refuses every command and option it does not
  * know. Like Entra, it does not know an object at the first request for it.
  */
 export function createFakeAz() {
@@ -11,26 +13,17 @@ export function createFakeAz() {
   return { objects, changes, run };
 
   async function run(args: readonly string[]): Promise<string> {
-    const options = args.findIndex((arg) => arg.startsWith('--'));
-    const given: Record<string, string> = {};
-    for (let at = options; at < args.length; at += 2) given[args[at]?.slice(2) ?? ''] = args[at + 1] ?? '';
-    return JSON.stringify(answer(args.slice(0, options).join(' '), given)) ?? '';
+    const text = { type: 'string', default: '' } as const;
+    const options = { method: text, url: text, body: text, headers: text, output: text };
+    const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const command = positionals.join(' ');
+    if (command === 'account show') return '{"tenantId":"bbbbbbbb-0000-4000-8000-000000000000"}';
+    if (command !== 'rest') throw new Error(`${command} is not known here`);
+    return JSON.stringify(rest(values.method, values.url, JSON.parse(values.body || '{}'))) ?? '';
   }
 
-  function answer(command: string, given: Record<string, string>): unknown {
-    switch (command) {
-      case 'account show':
-        return { tenantId: 'bbbbbbbb-0000-4000-8000-000000000000' };
-      case 'rest':
-        return rest(given);
-      default:
-        throw new Error(`${command} is not known here`);
-    }
-  }
-
-  function rest({ method, url = '', body = '{}' }: Record<string, string>): unknown {
+  function rest(method: string, url: string, sent: Item): unknown {
     const [path = '', query] = url.replace('https://graph.microsoft.com/v1.0/', '').split('?');
-    const sent: Item = JSON.parse(body);
     const [, named] = /^\w+\/([^/]+)/.exec(path) ?? [];
     if (named !== undefined && !known.has(`${method} ${named}`)) {
       known.add(`${method} ${named}`);
@@ -40,21 +33,18 @@ export function createFakeAz() {
       const [, property = '', value] = /^\$filter=(\w+) eq '(.*)'$/.exec(query ?? '') ?? [];
       return { value: of(path).filter((one) => query === undefined || one[property] === value) };
     }
-    if (method === 'post')
-      return create(path, { ...(path === 'applications' && { appId: crypto.randomUUID() }), ...sent });
+    if (method === 'post') {
+      const made = { id: crypto.randomUUID(), ...(path === 'applications' && { appId: crypto.randomUUID() }), ...sent };
+      changes.push(`create ${path}`);
+      of(path).push(made);
+      return made;
+    }
     const [, parent = '', id] = /^(.*)\/([^/]+)$/.exec(path) ?? [];
     const found = of(parent).find((one) => one.id === id);
     if (method !== 'patch' || !found) throw new Error(`${method} ${path} is not known here`);
     changes.push(`update ${parent}`);
     Object.assign(found, sent);
     return undefined;
-  }
-
-  function create(path: string, item: Item) {
-    changes.push(`create ${path}`);
-    const made = { id: crypto.randomUUID(), ...item };
-    of(path).push(made);
-    return made;
   }
 
   function of(path: string) {
