@@ -72,11 +72,9 @@ export interface RowChange {
 
 /** Connects to a table of Azure Table Storage, Azurite, or Azure Cosmos DB for Table. */
 export function connectTable(settings: TablesSettings): Table {
-  const reading = connect(settings, {
-    retryOptions: { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 },
-  });
+  const reading = connect(settings, { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 });
   // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it.
-  const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
+  const writing = connect(settings, { maxRetries: 0 });
 
   const update = async (row: Keys, mode: 'Replace' | 'Merge', etag: string, signal: AbortSignal) => {
     const updated = await callStore(signal, [404, 412], (options) =>
@@ -157,10 +155,10 @@ const etagOf = (response: { readonly etag?: string | undefined }) => etagHeader.
 
 function connect(
   { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
-  options: TableServiceClientOptions,
+  retryOptions: NonNullable<TableServiceClientOptions['retryOptions']>,
 ) {
   const all: TableServiceClientOptions = {
-    ...options,
+    retryOptions,
     additionalPolicies: [{ policy: asciiBodies, position: 'perCall' }],
   };
   if (connection !== undefined) {
@@ -210,15 +208,9 @@ const TRANSIENT = ['AbortError', 'TimeoutError'];
 /** Whether a failure of the store, of the network or of the managed identity may be over at the next attempt. */
 function isTransient(error: unknown) {
   if (!(error instanceof RestError)) return error instanceof Error && TRANSIENT.includes(error.name);
-  const { statusCode } = error;
-  return (
-    statusCode === undefined ||
-    statusCode < 400 ||
-    statusCode === 408 ||
-    statusCode === 429 ||
-    statusCode >= 500 ||
-    isBeingDeleted(error)
-  );
+  // Without a status, there was no response.
+  const { statusCode = 0 } = error;
+  return statusCode < 400 || [408, 429].includes(statusCode) || statusCode >= 500 || isBeingDeleted(error);
 }
 
 const beingDeleted = z.object({
