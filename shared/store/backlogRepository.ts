@@ -99,7 +99,8 @@ export function createBacklogRepository(settings: TablesSettings): BacklogReposi
         ...(replaces !== undefined && { replaces }),
       }));
       // One that exists was added by an instance that died before it took the change out of the outbox.
-      await table.putAll(rows, signal);
+      const changes = rows.map((row) => ({ change: 'put', row }) as const);
+      if (!(await table.transact(changes, signal))) throw new Error('The store refuses changes that wait.');
     },
 
     async count(subscriptionId, signal) {

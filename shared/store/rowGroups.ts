@@ -8,6 +8,9 @@ const WAIT_MS = 5;
 /** The rows of a transaction at most; they must be small, since a transaction may have 2 MB on Cosmos DB, and 4 MiB elsewhere. */
 const LARGEST_GROUP = 100;
 
+/** A transaction is for all who wait: the signal of one of them does not end it. */
+const never = new AbortController().signal;
+
 interface Waiting extends RowChange {
   readonly signal: AbortSignal;
   readonly resolve: (etag: string | undefined | Promise<string | undefined>) => void;
@@ -60,7 +63,7 @@ export function createRowGroups(table: Pick<Table, 'create' | 'remove' | 'transa
     const created = group.filter(({ change }) => change === 'create').length;
     partition.creating += created;
     try {
-      const etags = group.length > 1 ? await table.transact(group) : undefined;
+      const etags = group.length > 1 ? await table.transact(group, never) : undefined;
       // If the transaction is refused, each row is written alone, so that one of them does not fail the others.
       const written = group.map((each, n) => (etags ? Promise.resolve(etags[n]) : writeAlone(each)));
       for (const [n, { resolve }] of group.entries()) resolve(written[n]);

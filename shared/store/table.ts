@@ -44,9 +44,6 @@ export interface Table {
   /** Replaces a row; its new ETag, or undefined when it has another ETag than `etag` or does not exist. */
   replace(row: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
-  /** Creates or replaces up to 100 rows of one partition, all or none of them. */
-  putAll(rows: readonly Keys[], signal: AbortSignal): Promise<void>;
-
   /** Sets some columns of a row; its new ETag, or undefined when it has another than `etag` (`*`: any) or does not exist. */
   merge(columns: Keys, etag: string, signal: AbortSignal): Promise<string | undefined>;
 
@@ -54,11 +51,11 @@ export interface Table {
   remove(keys: Keys, etag: string, signal: AbortSignal): Promise<boolean>;
 
   /**
-   * Creates and removes rows of one partition, at most 100: all of them, whatever the ETags of those to remove, or none.
+   * Changes rows of one partition, at most 100: all of them, whatever the ETags of those that exist, or none.
    *
-   * @returns the ETags of those that were created; undefined when the store refuses one of the rows
+   * @returns the ETags of those that were not removed; undefined when the store refuses one of the changes
    */
-  transact(changes: readonly RowChange[]): Promise<readonly (string | undefined)[] | undefined>;
+  transact(changes: readonly RowChange[], signal: AbortSignal): Promise<readonly (string | undefined)[] | undefined>;
 
   /** Reads a page of rows; an empty one when there is no table. */
   query(query: Query, signal: AbortSignal): Promise<Page>;
@@ -68,17 +65,16 @@ export interface Table {
 }
 
 export interface RowChange {
-  readonly change: 'create' | 'delete';
+  /** `put` creates a row, or replaces the one that exists. */
+  readonly change: 'create' | 'put' | 'delete';
   readonly row: Keys;
 }
 
 /** Connects to a table of Azure Table Storage, Azurite, or Azure Cosmos DB for Table. */
 export function connectTable(settings: TablesSettings): Table {
-  const reading = connect(settings, {
-    retryOptions: { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 },
-  });
+  const reading = connect(settings, { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 });
   // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it.
-  const writing = connect(settings, { retryOptions: { maxRetries: 0 } });
+  const writing = connect(settings, { maxRetries: 0 });
 
   const update = async (row: Keys, mode: 'Replace' | 'Merge', etag: string, signal: AbortSignal) => {
     const updated = await callStore(signal, [404, 412], (options) =>
@@ -108,15 +104,6 @@ export function connectTable(settings: TablesSettings): Table {
 
     replace: (row, etag, signal) => update(row, 'Replace', etag, signal),
 
-    async putAll(rows, signal) {
-      await callStore(signal, [], (options) =>
-        writing.submitTransaction(
-          rows.map((row) => ['upsert', row, 'Replace']),
-          options,
-        ),
-      );
-    },
-
     merge: (columns, etag, signal) => update(columns, 'Merge', etag, signal),
 
     async remove({ partitionKey, rowKey }, etag, signal) {
@@ -126,10 +113,11 @@ export function connectTable(settings: TablesSettings): Table {
       return removed !== undefined;
     },
 
-    async transact(changes) {
-      const actions = changes.map(({ change, row }): TransactionAction => [change, row]);
-      const never = new AbortController().signal;
-      const done = await callStore(never, [400, 404, 409, 412, 413], (options) =>
+    async transact(changes, signal) {
+      const actions = changes.map(
+        ({ change, row }): TransactionAction => (change === 'put' ? ['upsert', row, 'Replace'] : [change, row]),
+      );
+      const done = await callStore(signal, [400, 404, 409, 412, 413], (options) =>
         writing.submitTransaction(actions, options),
       );
       return done?.subResponses.map(({ etag }) => etag);
@@ -167,10 +155,10 @@ const etagOf = (response: { readonly etag?: string | undefined }) => etagHeader.
 
 function connect(
   { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
-  options: TableServiceClientOptions,
+  retryOptions: NonNullable<TableServiceClientOptions['retryOptions']>,
 ) {
   const all: TableServiceClientOptions = {
-    ...options,
+    retryOptions,
     additionalPolicies: [{ policy: asciiBodies, position: 'perCall' }],
   };
   if (connection !== undefined) {
@@ -220,15 +208,9 @@ const TRANSIENT = ['AbortError', 'TimeoutError'];
 /** Whether a failure of the store, of the network or of the managed identity may be over at the next attempt. */
 function isTransient(error: unknown) {
   if (!(error instanceof RestError)) return error instanceof Error && TRANSIENT.includes(error.name);
-  const { statusCode } = error;
-  return (
-    statusCode === undefined ||
-    statusCode < 400 ||
-    statusCode === 408 ||
-    statusCode === 429 ||
-    statusCode >= 500 ||
-    isBeingDeleted(error)
-  );
+  // Without a status, there was no response.
+  const { statusCode = 0 } = error;
+  return statusCode < 400 || [408, 429].includes(statusCode) || statusCode >= 500 || isBeingDeleted(error);
 }
 
 const beingDeleted = z.object({
