@@ -7,6 +7,7 @@ import { metrics, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import QuickLRU from 'quick-lru';
 import type { Authenticate } from '../../shared/auth/authentication.ts';
 import type { TenantKeys } from '../../shared/auth/signingKeys.ts';
+import { createCacheFreshness } from '../../shared/operation/cacheFreshness.ts';
 import {
   applyPatch,
   newPlayPromptOperation,
@@ -26,6 +27,7 @@ export function createHandWritten(
   operations: MemoryOperations,
 ): HttpHandler {
   const verified = new QuickLRU<string, { tenant: string; keysFetchedAt: number; until: number }>({ maxSize: 1000 });
+  const freshness = createCacheFreshness();
   const last = new Map<string, Promise<unknown>>();
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   const tracer = trace.getTracer('hand-written');
@@ -72,7 +74,8 @@ export function createHandWritten(
       if (before) await before.catch(() => {});
       const writeId = crypto.randomUUID();
       for (let attempt = 0; attempt < 20; attempt++) {
-        const recalled = attempt === 0 ? operations.getCached(tenant, id) : undefined;
+        const cached = attempt === 0 ? operations.getCached(tenant, id) : undefined;
+        const recalled = cached && freshness.isLikely(cached.ageMs) ? cached : undefined;
         const current = recalled ?? (await operations.get(tenant, id, deadline.signal));
         const operation = current?.operation ?? newPlayPromptOperation(id);
         const next = applyPatch(operation, patch);
@@ -89,6 +92,7 @@ export function createHandWritten(
         }
         const timed = withTimes(next, current?.operation, Date.now());
         const stored = await operations.put(tenant, timed, current, writeId, deadline.signal);
+        if (recalled) freshness.learn(recalled.ageMs, stored !== undefined);
         if (stored) return stored;
       }
       throw new Error('Others kept changing it.');

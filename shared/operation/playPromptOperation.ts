@@ -160,6 +160,13 @@ export function applyPatch(operation: PlayPromptOperation, patch: PlayPromptOper
   };
 }
 
+/** Whether two operations have the same properties: in a tenth of the time that `isDeepStrictEqual` takes. */
+export function isSameOperation(one: PlayPromptOperation, other: PlayPromptOperation): boolean {
+  const [a, b] = [one.resultInfo, other.resultInfo];
+  const isSameResult = a === b || (a?.code === b?.code && a?.subcode === b?.subcode && a?.message === b?.message);
+  return isSameResult && propertyNames.every((name) => name === 'resultInfo' || one[name] === other[name]);
+}
+
 /**
  * An operation with the times of a change from `current`, or of its creation if there is none. `lastActionDateTime` increases
  * strictly, although the clocks of instances differ.

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../serviceError.ts';
 import { type Attempt, exhausted, failure } from './attempt.ts';
 import type { ChangeType, Outcome } from './changeListener.ts';
 import {
   applyPatch,
   finalStatuses,
+  isSameOperation,
   newPlayPromptOperation,
   type OperationVersion,
   type PlayPromptOperation,
@@ -76,7 +76,7 @@ export function decideUpdate(
     repetition.refusal ??
     failedPrecondition(preconditions, current?.etag) ??
     (keepsFinalStatus && current ? statusConflict(current.operation, patched) : undefined);
-  const isSame = current !== undefined && isDeepStrictEqual(patched, current.operation);
+  const isSame = current !== undefined && isSameOperation(patched, current.operation);
   const isUnchanged = isSame && !repeatable;
   if (isCached) {
     const isPresumed = current !== undefined || preconditions.ifNoneMatch === '*';
