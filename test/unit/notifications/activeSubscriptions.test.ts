@@ -17,8 +17,11 @@ function setUp(list: (n: number) => Promise<StoredSubscription[]> = async (n) =>
     monotonicNow: () => time.monotonic,
     now: () => time.wall,
   });
-  const setTime = (monotonic: number, wall = monotonic) => Object.assign(time, { monotonic, wall });
-  return { seen, setTime, find: (signal?: AbortSignal) => find(TENANT, signal) };
+  return {
+    seen,
+    setTime: (monotonic: number, wall = monotonic) => Object.assign(time, { monotonic, wall }),
+    find: (signal?: AbortSignal) => find(TENANT, signal),
+  };
 }
 
 describe('the list of subscriptions', () => {
@@ -38,9 +41,10 @@ describe('the list of subscriptions', () => {
   });
 
   test('that cannot be read again is used until it is too old; then requests fail, until it is read', async () => {
-    const { seen, setTime, find } = setUp((n) =>
-      n % 3 === 1 ? Promise.resolve([]) : Promise.reject(new Error('down')),
-    );
+    const { seen, setTime, find } = setUp(async (n) => {
+      if (n % 3 !== 1) throw new Error('down');
+      return [];
+    });
     expect(await find()).toEqual([]);
     setTime(KNOWN_AFTER_MS - 1);
     expect([await find(), seen.reads]).toEqual([[], 2]);
@@ -51,26 +55,22 @@ describe('the list of subscriptions', () => {
   });
 
   test('whose read began too long ago is not waited for by new requests, whichever read ends first', async () => {
-    const reads: PromiseWithResolvers<StoredSubscription[]>[] = [];
-    const { setTime, find } = setUp((n) => {
-      reads.push(Promise.withResolvers());
-      return reads[n - 1]?.promise ?? Promise.reject();
-    });
+    const reads = [Promise.withResolvers<StoredSubscription[]>(), Promise.withResolvers<StoredSubscription[]>()];
+    const { seen, setTime, find } = setUp((n) => reads[n - 1]?.promise ?? Promise.reject());
     const first = find();
     setTime(KNOWN_AFTER_MS - 1);
     const second = find();
     setTime(KNOWN_AFTER_MS);
     const third = find();
-    expect(reads).toHaveLength(2);
+    expect(seen.reads).toBe(2);
     reads[0]?.resolve([]);
     expect([await first, await second]).toEqual([[], []]);
     await settled();
     // The second read goes on, and serves whoever asks now.
     const fourth = find();
-    expect(reads).toHaveLength(2);
     const subscriptions = [aSubscription()];
     reads[1]?.resolve(subscriptions);
-    expect([await third, await fourth]).toEqual([subscriptions, subscriptions]);
+    expect([await third, await fourth, seen.reads]).toEqual([subscriptions, subscriptions, 2]);
   });
 
   test.each([

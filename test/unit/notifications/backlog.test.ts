@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { createBacklogs, MOST_WAITING, type WaitingChange } from '../../../shared/notifications/backlog.ts';
 import { registerMetrics } from '../../support/metrics.ts';
 import { aSubscription, change, memoryBacklogs, memoryOutbox } from '../../support/notifications.ts';
@@ -17,27 +17,22 @@ function setUp() {
   const repository = memoryBacklogs();
   const entries = memoryOutbox();
   const clock = { now: NOW };
-  const steps: string[] = [];
-  const noting =
-    <Args extends unknown[], Result>(step: string, method: (...args: Args) => Result) =>
-    (...args: Args) => {
-      steps.push(step);
-      return method(...args);
-    };
-  for (const step of ['add', 'count', 'touch'] as const) {
-    Object.assign(repository, { [step]: noting<never[], unknown>(step, repository[step]) });
-  }
+  const requests = {
+    count: jest.spyOn(repository, 'count'),
+    touch: jest.spyOn(repository, 'touch'),
+    add: jest.spyOn(repository, 'add'),
+  };
   const instance = () => {
     const { add } = createBacklogs({ repository, entries, now: () => clock.now, sleep: turn });
-    return (n: number, retryAfterMs = 0, to = subscription) => add(to, waiting(n), retryAfterMs);
+    return (n: number, retryAfterMs = 0) => add(subscription, waiting(n), retryAfterMs);
   };
   const backlog = () => {
     const [only, ...others] = repository.backlogs.values();
     if (!only || others.length > 0) throw new Error(`There are ${repository.backlogs.size} backlogs.`);
     return only;
   };
-  const times = (step: string) => steps.filter((each) => each === step).length;
-  return { repository, entries, clock, steps, times, instance, add: instance(), backlog };
+  const waitingNow = () => repository.changesOf('s').length;
+  return { repository, entries, clock, requests, instance, add: instance(), backlog, waitingNow };
 }
 
 async function fill(add: (n: number) => Promise<void>, from: number, to: number) {
@@ -46,9 +41,10 @@ async function fill(add: (n: number) => Promise<void>, from: number, to: number)
 
 describe('a change that is added', () => {
   test('waits in the backlog of its subscription, which is made known first, and is due at once', async () => {
-    const { add, repository, backlog, entries, steps } = setUp();
+    const { add, repository, backlog, entries, requests } = setUp();
     await add(1);
-    expect(steps).toEqual(['count', 'touch', 'add']);
+    const order = [requests.count, requests.touch, requests.add].map(({ mock }) => mock.invocationCallOrder);
+    expect(order.flat()).toEqual(order.flat().toSorted((a, b) => a - b));
     expect(repository.changesOf('s')).toEqual([waiting(1)]);
     const at = new Date(NOW);
     expect(backlog()).toMatchObject({ retryAt: at, touchedAt: at, isSaturated: false, failures: 0 });
@@ -66,16 +62,17 @@ describe('a change that is added', () => {
   });
 
   test('makes known that changes are added, once a minute for each instance', async () => {
-    const { add, times, clock, backlog, instance } = setUp();
+    const { add, requests, clock, backlog, instance } = setUp();
     await add(1);
     clock.now += 59_999;
     await add(2);
-    expect(times('touch')).toBe(1);
+    expect(requests.touch).toHaveBeenCalledTimes(1);
     await instance()(3);
-    expect(times('touch')).toBe(2);
+    expect(requests.touch).toHaveBeenCalledTimes(2);
     clock.now += 60_000;
     await add(4);
-    expect([times('touch'), backlog().touchedAt]).toEqual([3, new Date(clock.now)]);
+    expect(requests.touch).toHaveBeenCalledTimes(3);
+    expect(backlog().touchedAt).toEqual(new Date(clock.now));
   });
 
   test('makes the backlog known again although another instance has removed it, which was empty for minutes', async () => {
@@ -88,27 +85,24 @@ describe('a change that is added', () => {
   });
 
   test('is not added while the others cannot be counted, which is attempted again', async () => {
-    const { add, repository } = setUp();
-    const { count } = repository;
-    repository.count = () => Promise.reject(new Error('down'));
+    const { add, requests, waitingNow } = setUp();
+    requests.count.mockRejectedValueOnce(new Error('down'));
     await expect(add(1)).rejects.toThrow('down');
-    expect(repository.changesOf('s')).toEqual([]);
-    repository.count = count;
+    expect(waitingNow()).toBe(0);
     await add(1);
-    expect(repository.changesOf('s')).toHaveLength(1);
+    expect(waitingNow()).toBe(1);
   });
 });
 
 describe('a full backlog', () => {
   test('takes nothing more, of any instance: its subscription is saturated, and gets missed', async () => {
-    const { add, instance, repository, backlog, entries } = setUp();
+    const { add, instance, waitingNow, backlog, entries } = setUp();
     await fill(add, 0, MOST_WAITING);
     expect(backlog().isSaturated).toBe(false);
     await recorded('');
     await fill(add, MOST_WAITING, MOST_WAITING + 10);
     await fill(instance(), MOST_WAITING + 10, MOST_WAITING + 15);
-    expect(repository.changesOf('s')).toHaveLength(MOST_WAITING);
-    expect(backlog().isSaturated).toBe(true);
+    expect([waitingNow(), backlog().isSaturated]).toEqual([MOST_WAITING, true]);
     expect(entries.only().entry.content).toMatchObject({ lifecycleEvent: 'missed', subscriptionId: 's' });
     expect(await recorded('playpromptoperation.notifications')).toEqual([
       { value: 15, attributes: { result: 'dropped', cause: 'saturated' } },
@@ -116,20 +110,20 @@ describe('a full backlog', () => {
   });
 
   test('has at most 100 more for each instance that adds at the same time, and counting costs a request for as many', async () => {
-    const { add, instance, repository, times } = setUp();
+    const { add, instance, waitingNow, requests } = setUp();
     const instances = [add, instance(), instance()];
     for (let n = 0; n < 2 * MOST_WAITING; n++) await instances[n % 3]?.(n);
-    expect(repository.changesOf('s').length).toBeLessThanOrEqual(MOST_WAITING + 300);
-    expect(times('count')).toBeLessThan(30);
+    expect(waitingNow()).toBeLessThanOrEqual(MOST_WAITING + 300);
+    expect(requests.count.mock.calls.length).toBeLessThan(30);
   });
 
   test('takes changes again some seconds after it has been delivered', async () => {
-    const { add, repository, clock } = setUp();
+    const { add, repository, clock, waitingNow } = setUp();
     await fill(add, 0, MOST_WAITING + 1);
     for (const each of repository.changesOf('s')) await repository.removeWaiting('s', each, signal);
     clock.now += 10_001;
     await add(MOST_WAITING + 2);
-    expect(repository.changesOf('s')).toHaveLength(1);
+    expect(waitingNow()).toBe(1);
   });
 });
 

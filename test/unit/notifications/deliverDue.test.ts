@@ -166,13 +166,6 @@ describe('what is due', () => {
     expect([entries.all(), changesOf('s').length, posted]).toEqual([[], 4, []]);
   });
 
-  test('is found on every page of the outbox, and wherever the listing begins', async () => {
-    const { entries, create, run } = setUp({ pageSize: 2 });
-    for (let n = 0; n < 256; n += 8) await create({ ...changeEntry(), id: `${n.toString(16).padStart(2, '0')}-id` });
-    expect(await run()).toMatchObject({ sent: 32 });
-    expect(entries.all()).toEqual([]);
-  });
-
   test('is delivered once by several instances', async () => {
     const { entries, posted, wait, createMany, createRun } = setUp({ subscriptions: subscriptionsOf('a', 'b', 'c') });
     await createMany(20, 'a');
@@ -438,23 +431,18 @@ describe('a backlog', () => {
   test('of a receiver that fails costs three attempts, and one the next times, which are ever further apart', async () => {
     const { posted, reads, wait, clock, backlogOf, changesOf, run } = setUp({ respond: () => 500 });
     await wait('s', 500);
-    const attempts: number[] = [];
-    for (let visit = 1; visit <= 8; visit++) {
-      const before = posted.length;
+    for (const [visit, attempts] of [3, 4, 5, 6].entries()) {
       await run();
-      attempts.push(posted.length - before);
       const { retryAt, failures } = backlogOf('s');
-      const pause = Math.min(MINUTE * 2 ** (visit - 1), 30 * MINUTE);
-      expect(failures).toBe(visit);
-      expect(retryAt.getTime() - clock.now).toBeGreaterThanOrEqual(pause / 2);
-      expect(retryAt.getTime() - clock.now).toBeLessThanOrEqual(pause);
+      expect([posted.length, failures]).toEqual([attempts, visit + 1]);
+      expect(retryAt.getTime() - clock.now).toBeGreaterThanOrEqual((MINUTE / 2) * 2 ** visit);
+      expect(retryAt.getTime() - clock.now).toBeLessThanOrEqual(MINUTE * 2 ** visit);
       clock.now = retryAt.getTime() - 1;
       await run();
-      expect(posted).toHaveLength(before + (attempts.at(-1) ?? 0));
+      expect(posted).toHaveLength(attempts);
       clock.now += 1;
     }
-    expect(attempts).toEqual([3, 1, 1, 1, 1, 1, 1, 1]);
-    expect([reads(), changesOf('s').length]).toEqual([10, 500]);
+    expect([reads(), changesOf('s').length]).toEqual([6, 500]);
   });
 
   test('is left alone for as long as the receiver asks', async () => {

@@ -4,11 +4,7 @@ import { aSubscription, lifecycleEntryOf } from '../../support/notifications.ts'
 
 const subscription = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
 
-test('a subscription without an address for them has no lifecycle notifications', () => {
-  expect(lifecycleEntry(aSubscription(), 'missed', new Date())).toBeUndefined();
-});
-
-test('a lifecycle notification leaves all but the id to the row of its subscription, which has one removal', () => {
+test('a lifecycle notification has the id of its subscription, if that has an address; there is one removal', () => {
   const { id, tenant } = subscription;
   const createdAt = new Date('2026-01-01T04:00:00Z');
   const lifecycleEvent = 'subscriptionRemoved';
@@ -16,15 +12,11 @@ test('a lifecycle notification leaves all but the id to the row of its subscript
     ...{ id: `${id}.subscriptionRemoved.2100-01-01T00`, tenant, createdAt, attempts: 0 },
     content: { kind: 'lifecycle', lifecycleEvent, subscriptionId: id },
   });
+  expect(lifecycleEntry(aSubscription(), lifecycleEvent, createdAt)).toBeUndefined();
 });
 
 test('each hour has a missed of its own, so that none is lost to an earlier one', () => {
-  const times = [
-    '2026-01-01T04:00:00.000Z',
-    '2026-01-01T04:59:59.999Z',
-    '2026-01-01T05:00:00Z',
-    '2026-01-02T04:00:00Z',
-  ];
+  const times = ['2026-01-01T04:00:00Z', '2026-01-01T04:59:59.999Z', '2026-01-01T05:00:00Z', '2026-01-02T04:00:00Z'];
   const [first, ...others] = times.map((time) => lifecycleEntryOf(subscription, 'missed', new Date(time)).id);
   expect(others.map((id) => id === first)).toEqual([true, false, false]);
 });

@@ -1,7 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import * as fc from 'fast-check';
 import * as z from 'zod';
-import { refusedUrl } from '../../../shared/notifications/receiverPolicy.ts';
 import { MAX_LIFETIME_MS } from '../../../shared/notifications/subscription.ts';
 import { toSubscriptionBody } from '../../../shared/notifications/subscriptionBody.ts';
 import {
@@ -14,7 +12,7 @@ import {
   validateSubscription,
   validateSubscriptionUpdate,
 } from '../../../shared/notifications/subscriptionRequest.ts';
-import { MAX_DETAILS, ServiceError } from '../../../shared/serviceError.ts';
+import { ServiceError } from '../../../shared/serviceError.ts';
 import { aSubscription } from '../../support/notifications.ts';
 
 const HOSTS = ['bot.example'];
@@ -35,8 +33,6 @@ const ofLength = (length: number, start: string) => start.padEnd(length, 'a');
 /** A signing secret of so many bytes. */
 const secretOf = (bytes: number, encoding: BufferEncoding = 'base64') =>
   `whsec_${Buffer.alloc(bytes, 0xff).toString(encoding)}`;
-
-const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The faults, or undefined where there are none. */
 function faultsOf(work: () => unknown): readonly { target: string; message: string }[] | undefined {
@@ -71,32 +67,27 @@ describe('a subscription to create', () => {
     });
   });
 
+  const filtered = (filter: string) => `playPromptOperation?$filter=${filter}`;
+
   test.each([
     ['changeType', ['created', 'created,updated,deleted'], ['', 'created,', 'changed', 'created;deleted', null, 1]],
     [
       'resource',
       [
         ...['/playPromptOperation/a', "PLAYPROMPTOPERATION?$filter=status eq 'Running'", 'playPromptOperation?'],
-        ...["playPromptOperation/a?$filter=clientContext eq '#'", 'playPromptOperation?$filter=not(status eq null)'],
-        "playPromptOperation?$filter=status eq 'Running'".padEnd(MAX_RESOURCE_LENGTH, '&'),
+        ...["playPromptOperation/a?$filter=clientContext eq '#'", filtered('not(status eq null)')],
+        filtered("status eq 'Running'").padEnd(MAX_RESOURCE_LENGTH, '&'),
       ],
       [
-        ...[
-          '',
-          'playPromptOperations',
-          'playPromptOperation/',
-          'playPromptOperation/a/b',
-          '//playPromptOperation',
-          null,
-        ],
-        ...['playPromptOperation?$top=1', 'playPromptOperation?$filter=', 'playPromptOperation?$filter=x eq 1', 'x?y'],
-        ...['\0', '\ud800'].map((text) => `playPromptOperation?$filter=clientContext eq '${text}'`),
-        ...['playPromptOperation/\0', `playPromptOperation?${'&'.repeat(MAX_RESOURCE_LENGTH)}`],
+        ...['', 'playPromptOperations', 'playPromptOperation/', 'playPromptOperation/a/b', '//playPromptOperation'],
+        ...[null, 'playPromptOperation?$top=1', filtered(''), filtered('x eq 1'), 'x?y', 'playPromptOperation/\0'],
+        ...[filtered("clientContext eq '\0'"), filtered("clientContext eq '\ud800'")],
+        `playPromptOperation?${'&'.repeat(MAX_RESOURCE_LENGTH)}`,
         // One fault, although it is wrong in several ways.
         `\0${'?'.repeat(MAX_RESOURCE_LENGTH)}`,
-        ...["'", '(', 'not '].map((part) => `playPromptOperation?$filter=${part.repeat(20_000)}`),
-        `playPromptOperation?$filter=status in (${"'Running',".repeat(20_000)}'Running')`,
-        `playPromptOperation?$filter=clientContext eq '${'é'.repeat(20_000)}'`,
+        ...["'", '(', 'not '].map((part) => filtered(part.repeat(20_000))),
+        filtered(`status in (${"'Running',".repeat(20_000)}'Running')`),
+        filtered(`clientContext eq '${'é'.repeat(20_000)}'`),
       ],
     ],
     [
@@ -111,7 +102,7 @@ describe('a subscription to create', () => {
     [
       'lifecycleNotificationUrl',
       ['https://bot.example/', null],
-      ['https://bot.example/\0', 'https://bot.example/\ud800', 'https://evil.example/', 1],
+      ['https://bot.example/\0', 'https://evil.example/', 1],
     ],
     [
       'expirationDateTime',
@@ -125,18 +116,9 @@ describe('a subscription to create', () => {
         ...['whsec', 'Whsec_x', secretOf(24), secretOf(25), secretOf(64)],
       ],
       [
-        ...[
-          'whsec_',
-          secretOf(23),
-          secretOf(65),
-          secretOf(25).slice(0, -1),
-          `${secretOf(24)} `,
-          secretOf(24, 'base64url'),
-        ],
-        'a'.repeat(MAX_CLIENT_STATE_LENGTH + 1),
-        `${'\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2)}x`,
-        ...['\ud800', 'a\0', 1],
-        ofLength(MAX_CLIENT_STATE_LENGTH + 1, '\0'),
+        ...['whsec_', secretOf(23), secretOf(65), secretOf(25).slice(0, -1), `${secretOf(24)} `],
+        ...[secretOf(24, 'base64url'), `${'\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2)}x`, '\ud800', 'a\0', 1],
+        ...['a', '\0'].map((start) => ofLength(MAX_CLIENT_STATE_LENGTH + 1, start)),
       ],
     ],
     ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', 5]],
@@ -186,40 +168,15 @@ describe('a subscription to create', () => {
     expect(targetsOf(() => validateSubscription(schemas, {}))).toEqual(required);
     expect(targetsOf(() => validate({ extra: 1, id: 'a' }))).toEqual(['extra', 'id']);
   });
-
-  test('is either read or refused for its faults, whatever it is; a URL that is read may be notified', () => {
-    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl(), fc.jsonValue({ maxDepth: 2 }));
-    const names = fc.oneof(fc.constantFrom(...Object.keys(good), 'clientState', '__proto__', 'id'), fc.string());
-    const body = fc.oneof(
-      fc.jsonValue(),
-      fc.dictionary(names, value).map((changes) => ({ ...good, ...changes })),
-    );
-    void fc.assert(
-      fc.property(body, (content) => {
-        const targets = targetsOf(() => {
-          const { notificationUrl, expiration } = validateSubscription(schemas, content);
-          expect(refusedUrl(notificationUrl, HOSTS)).toBeUndefined();
-          expect(expiration.getTime()).toBeGreaterThan(NOW);
-        });
-        // What is not an object has no property at fault.
-        if (isObject(content)) expect(targets?.length).not.toBe(0);
-        expect(targets?.length ?? 0).toBeLessThanOrEqual(MAX_DETAILS + 1);
-      }),
-    );
-  });
 });
 
 describe('a subscription to change', () => {
-  test('has a new end, or a new URL', () => {
-    expect(validateSubscriptionUpdate(schemas, { expirationDateTime: at(5) })).toEqual({
-      expiration: new Date(NOW + 5),
-    });
-    expect(validateSubscriptionUpdate(schemas, { notificationUrl: 'https://bot.example/b' })).toEqual({
-      notificationUrl: 'https://bot.example/b',
-    });
-    // toEqual would take a property that is undefined for none: the store would write it.
-    expect(validateSubscriptionUpdate(schemas, {})).toStrictEqual({});
-    expect(Object.keys(validateSubscriptionUpdate(schemas, { expirationDateTime: at(5) }))).toEqual(['expiration']);
+  test('has a new end, or a new URL, and nothing else, which the store would write', () => {
+    const notificationUrl = 'https://bot.example/b';
+    const read = [{}, { expirationDateTime: at(5) }, { notificationUrl }].map((body) =>
+      validateSubscriptionUpdate(schemas, body),
+    );
+    expect(read).toStrictEqual([{}, { expiration: new Date(NOW + 5) }, { notificationUrl }]);
   });
 
   const shown = toSubscriptionBody('root', aSubscription());

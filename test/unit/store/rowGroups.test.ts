@@ -10,31 +10,30 @@ const unavailable = () => new ServiceError('unavailable', 'The store is down.');
 /** A table whose requests wait for `answer`, in their order, and a pause of 5 ms that `elapse` ends. */
 function setUp() {
   const requests: string[] = [];
-  const answers: ((response: object | undefined) => void)[] = [];
+  const answers: PromiseWithResolvers<never>[] = [];
   const pauses: (() => void)[] = [];
-  const request = (text: string): Promise<never> => {
-    requests.push(text);
-    return new Promise<object | undefined>((resolve) => answers.push(resolve)).then((response) => {
-      if (response instanceof Error) throw response;
-      return response as never;
-    });
+  const request = (...changes: Pick<RowChange, 'change' | 'row'>[]) => {
+    requests.push(changes.map(({ change, row }) => `${change} ${row.rowKey}`).join(', '));
+    const answer = Promise.withResolvers<never>();
+    answers.push(answer);
+    return answer.promise;
   };
-  const text = ({ change, row }: RowChange) => `${change} ${row.rowKey}`;
   const groups = createRowGroups(
     {
-      create: (row) => request(text({ change: 'create', row })),
-      remove: (row) => request(text({ change: 'delete', row })),
-      transact: (changes) => request(changes.map(text).join(', ')),
+      create: (row) => request({ change: 'create', row }),
+      remove: (row) => request({ change: 'delete', row }),
+      transact: (changes) => request(...changes),
     },
     (() => new Promise<void>((resolve) => pauses.push(resolve))) as never,
   );
-  const keys = (rowKey: string, partitionKey = 'p') => ({ partitionKey, rowKey });
   return {
     requests,
-    create: (rowKey: string, partition?: string, signal = live) => groups.create(keys(rowKey, partition), signal),
-    remove: (rowKey: string) => groups.remove(keys(rowKey), live),
-    answer(response: object | undefined, index = 0) {
-      answers.splice(index, 1)[0]?.(response);
+    create: (rowKey: string, partitionKey = 'p', signal = live) => groups.create({ partitionKey, rowKey }, signal),
+    remove: (rowKey: string) => groups.remove({ partitionKey: 'p', rowKey }, live),
+    answer(response: object | undefined) {
+      const answer = answers.shift();
+      if (response instanceof Error) answer?.reject(response);
+      else answer?.resolve(response as never);
       return settled();
     },
     elapse() {
