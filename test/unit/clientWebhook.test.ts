@@ -1,5 +1,4 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import fc from 'fast-check';
 import { createWebhook, type WebhookOptions } from '../../client/webhook.ts';
 import { toChangeNotification, toLifecycleNotification } from '../../shared/notifications/notification.ts';
 import { toMessage } from '../../shared/notifications/signature.ts';
@@ -118,18 +117,6 @@ describe('nothing is called', () => {
       expect(calls).toEqual([]);
     },
   );
-
-  test('unless clientState is equal, for any value', async () => {
-    const texts = fc.string({ unit: 'grapheme', minLength: 1 });
-    await fc.assert(
-      fc.asyncProperty(texts, fc.option(texts), async (clientState, sent) => {
-        const { statusOf, calls } = webhook({ clientState });
-        const isEqual = (sent ?? clientState) === clientState;
-        expect(await statusOf(bodyOf({ ...deleted, clientState: sent ?? clientState }))).toBe(isEqual ? 202 : 403);
-        expect(calls).toHaveLength(isEqual ? 1 : 0);
-      }),
-    );
-  });
 
   test.each([
     ['no JSON', 'value'],

@@ -41,12 +41,6 @@ test('notifications are not described where they are off', () => {
   expect(Object.keys(plain.components.responses)).not.toContain('ValidationError');
 });
 
-test('no two operations have the same id', () => {
-  const ids = [...JSON.stringify(document.paths).matchAll(/"operationId":"(\w+)","summary"/g)].map(([, id]) => id);
-  expect(ids.length).toBeGreaterThan(10);
-  expect(new Set(ids).size).toBe(ids.length);
-});
-
 const ajv = new Ajv2020({ strictTypes: false, validateFormats: false, keywords: ['components'] });
 const compile = (schema: object) => ajv.compile({ components: document.components, allOf: [schema] });
 const accepts = (model: () => unknown) => {
@@ -91,16 +85,11 @@ describe('the body of an update', () => {
   const short = fc.string({ unit: 'grapheme-ascii', maxLength: 300 });
   const any = fc.string({ unit: 'binary', maxLength: 300 });
 
-  test.each([
-    ['which names its operation', isNamed, undefined],
-    ['at the address of its operation', isPatch, 'a'],
-  ])('is accepted by its schema if the service accepts it, %s', async (_title, isValid, addressedId) => {
+  test('is accepted by its schema if the service accepts it, with any text', async () => {
     await fc.assert(
-      fc.property(bodies(any), (body) => {
-        const { id: _, ...anonymous } = body;
-        const sent = addressedId === undefined ? body : anonymous;
-        fc.pre(accepts(() => validatePatch(sent, addressedId, TENANT)));
-        expect([isValid(sent), isValid.errors]).toEqual([true, null]);
+      fc.property(bodies(any), ({ id: _, ...body }) => {
+        fc.pre(accepts(() => validatePatch(body, 'a', TENANT)));
+        expect([isPatch(body), isPatch.errors]).toEqual([true, null]);
       }),
       { numRuns: 500 },
     );
