@@ -13,21 +13,15 @@ import { TENANT } from '../../support/operations.ts';
 const document = openApi('http://127.0.0.1:7071', { notifications: true });
 const plain = openApi('http://127.0.0.1:7071', { notifications: false });
 
-describe('Redocly', () => {
-  const lint = async (described: object) => {
-    // A health check has no parameters that could be wrong, so that it is never answered 4xx.
-    const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
-    const problems = await lintFromString({ source: JSON.stringify(described), absoluteRef: 'openapi.json', config });
-    return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`);
-  };
-
-  test.each([
-    ['with notifications', document],
-    ['without', plain],
-    ['in OpenAPI 3.0', toOpenApi30(document)],
-  ])('finds no fault in the document, examples included, %s', async (_title, described) => {
-    expect(await lint(described)).toEqual([]);
-  });
+test.each([
+  ['with notifications', document],
+  ['without', plain],
+  ['in OpenAPI 3.0', toOpenApi30(document)],
+])('Redocly finds no fault in the document, examples included, %s', async (_title, described) => {
+  // A health check has no parameters that could be wrong, so that it is never answered 4xx.
+  const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
+  const problems = await lintFromString({ source: JSON.stringify(described), absoluteRef: 'openapi.json', config });
+  expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
 });
 
 test('every code of the table of causes is described, except those that every service has or that occur only within others', () => {
@@ -152,10 +146,14 @@ describe('the body of a batch', () => {
   });
 
   test('is refused by its schema for as many as the service refuses', () => {
-    for (const count of [0, 1, 20, 21]) {
+    for (const [count, isGood] of [
+      [0, false],
+      [1, true],
+      [20, true],
+      [21, false],
+    ] as const) {
       const requests = Array.from({ length: count }, (_, n) => ({ id: `${n}`, method: 'GET', url: '/' }));
-      expect(isBatch({ requests })).toBe(accepts(() => validateBatch({ requests })));
-      expect(isBatch({ requests })).toBe(count === 1 || count === 20);
+      expect([isBatch({ requests }), accepts(() => validateBatch({ requests }))]).toEqual([isGood, isGood]);
     }
   });
 });
