@@ -79,15 +79,6 @@ test('the last answer is answered, the last failure thrown', async () => {
   );
 });
 
-test('an abort ends the pause', async () => {
-  const controller = new AbortController();
-  const send = withRetries(async () => {
-    setTimeout(() => controller.abort(new Error('enough')));
-    return busy(503, '120');
-  });
-  await expect(send(new Request('http://host/', { signal: controller.signal }))).rejects.toThrow('enough');
-});
-
 test('each attempt is authorized anew, and is not made when that fails', async () => {
   const tokens = ['one', 'two'];
   const sent: (string | null)[] = [];
@@ -107,13 +98,16 @@ test('each attempt is authorized anew, and is not made when that fails', async (
   expect(sent).toEqual(['one', 'two']);
 });
 
-test('what is aborted is not sent again', async () => {
+test.each([
+  ['before the pause, which is not waited for', (abort: () => void) => abort()],
+  ['in the pause, which ends', (abort: () => void) => void setTimeout(abort)],
+])('what is aborted is not sent again: %s', async (_title, when) => {
   const controller = new AbortController();
   const fetch = jest.fn<Fetch>(async () => {
-    controller.abort(new Error('enough'));
-    return busy(503);
+    when(() => controller.abort(new Error('enough')));
+    return busy(503, '120');
   });
-  const send = withRetries(fetch, { wait: async () => {} });
-  await expect(send(new Request('http://host/', { signal: controller.signal }))).rejects.toThrow('enough');
+  const sent = withRetries(fetch)(new Request('http://host/', { signal: controller.signal }));
+  await expect(sent).rejects.toThrow('enough');
   expect(fetch).toHaveBeenCalledTimes(1);
 });

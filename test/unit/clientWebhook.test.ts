@@ -1,5 +1,4 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import fc from 'fast-check';
 import { createWebhook, type WebhookOptions } from '../../client/webhook.ts';
 import { toChangeNotification, toLifecycleNotification } from '../../shared/notifications/notification.ts';
 import { toMessage } from '../../shared/notifications/signature.ts';
@@ -75,14 +74,10 @@ describe('a notification', () => {
   test('is answered when the callback has finished, and no sooner', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { statusOf } = webhook({ onChange: () => promise });
-    let isAnswered = false;
-    const status = statusOf(deletion).finally(() => {
-      isAnswered = true;
-    });
-    // More turns of the event loop than the answer takes without the callback.
-    await webhook().statusOf(deletion);
-    await webhook().statusOf(deletion);
-    expect(isAnswered).toBe(false);
+    const status = statusOf(deletion);
+    // The answer of another webhook, which was asked later, comes before.
+    const another = webhook().statusOf(deletion);
+    expect(await Promise.race([status, another.then(() => 'another')])).toBe('another');
     resolve();
     expect(await status).toBe(202);
   });
@@ -118,18 +113,6 @@ describe('nothing is called', () => {
       expect(calls).toEqual([]);
     },
   );
-
-  test('unless clientState is equal, for any value', async () => {
-    const texts = fc.string({ unit: 'grapheme', minLength: 1 });
-    await fc.assert(
-      fc.asyncProperty(texts, fc.option(texts), async (clientState, sent) => {
-        const { statusOf, calls } = webhook({ clientState });
-        const isEqual = (sent ?? clientState) === clientState;
-        expect(await statusOf(bodyOf({ ...deleted, clientState: sent ?? clientState }))).toBe(isEqual ? 202 : 403);
-        expect(calls).toHaveLength(isEqual ? 1 : 0);
-      }),
-    );
-  });
 
   test.each([
     ['no JSON', 'value'],

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { AccessTokenClaims } from '../../../shared/auth/accessToken.ts';
 import { authorize } from '../../../shared/auth/permission.ts';
 import { TENANT } from '../../support/operations.ts';
@@ -55,25 +54,4 @@ test.each([
 ])('an empty name of the caller is none: of %j, its id is the first other', (names, id, applicationId) => {
   const caller = ask({ idtyp: 'app', roles: ['Role.A'], ...names });
   expect(caller).toEqual({ tenant: TENANT, id, applicationId });
-});
-
-test('with any claims, only a role admits an application and only a scope admits a user', () => {
-  const text = fc.constantFrom(undefined, 'app', 'user', 'a', 'b', '');
-  const all = (...values: string[]) =>
-    fc.option(fc.array(fc.constantFrom(...values), { maxLength: 3 }), { nil: undefined });
-  const anyClaims = fc.record({
-    ...{ idtyp: text, oid: text, sub: text },
-    roles: all('Role.A', 'Role.B', 'Scope.A', 'Other', ''),
-    scp: all('Scope.A', 'Scope.B', 'Role.A', 'Other'),
-  });
-  fc.assert(
-    fc.property(anyClaims, ({ idtyp, oid, sub, roles, scp }) => {
-      const isApp = idtyp === 'app' || (idtyp === undefined && Boolean(oid) && oid === sub && scp === undefined);
-      const permitted = isApp ? roles?.some((role) => /^Role/.test(role)) : scp?.some((scope) => /^Scope/.test(scope));
-      const run = () => ask({ idtyp, oid, sub, roles, scp: scp?.join(' ') });
-      if (permitted) expect(run()).toMatchObject({ tenant: TENANT });
-      else expect(run).toThrow(forbidden);
-    }),
-    { numRuns: 1000 },
-  );
 });

@@ -13,21 +13,15 @@ import { TENANT } from '../../support/operations.ts';
 const document = openApi('http://127.0.0.1:7071', { notifications: true });
 const plain = openApi('http://127.0.0.1:7071', { notifications: false });
 
-describe('Redocly', () => {
-  const lint = async (described: object) => {
-    // A health check has no parameters that could be wrong, so that it is never answered 4xx.
-    const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
-    const problems = await lintFromString({ source: JSON.stringify(described), absoluteRef: 'openapi.json', config });
-    return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`);
-  };
-
-  test.each([
-    ['with notifications', document],
-    ['without', plain],
-    ['in OpenAPI 3.0', toOpenApi30(document)],
-  ])('finds no fault in the document, examples included, %s', async (_title, described) => {
-    expect(await lint(described)).toEqual([]);
-  });
+test.each([
+  ['with notifications', document],
+  ['without', plain],
+  ['in OpenAPI 3.0', toOpenApi30(document)],
+])('Redocly finds no fault in the document, examples included, %s', async (_title, described) => {
+  // A health check has no parameters that could be wrong, so that it is never answered 4xx.
+  const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
+  const problems = await lintFromString({ source: JSON.stringify(described), absoluteRef: 'openapi.json', config });
+  expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
 });
 
 test('every code of the table of causes is described, except those that every service has or that occur only within others', () => {
@@ -39,12 +33,6 @@ test('every code of the table of causes is described, except those that every se
 test('notifications are not described where they are off', () => {
   expect(JSON.stringify(plain)).not.toMatch(/subscription|changeNotification|Location/i);
   expect(Object.keys(plain.components.responses)).not.toContain('ValidationError');
-});
-
-test('no two operations have the same id', () => {
-  const ids = [...JSON.stringify(document.paths).matchAll(/"operationId":"(\w+)","summary"/g)].map(([, id]) => id);
-  expect(ids.length).toBeGreaterThan(10);
-  expect(new Set(ids).size).toBe(ids.length);
 });
 
 const ajv = new Ajv2020({ strictTypes: false, validateFormats: false, keywords: ['components'] });
@@ -91,16 +79,11 @@ describe('the body of an update', () => {
   const short = fc.string({ unit: 'grapheme-ascii', maxLength: 300 });
   const any = fc.string({ unit: 'binary', maxLength: 300 });
 
-  test.each([
-    ['which names its operation', isNamed, undefined],
-    ['at the address of its operation', isPatch, 'a'],
-  ])('is accepted by its schema if the service accepts it, %s', async (_title, isValid, addressedId) => {
+  test('is accepted by its schema if the service accepts it, with any text', async () => {
     await fc.assert(
-      fc.property(bodies(any), (body) => {
-        const { id: _, ...anonymous } = body;
-        const sent = addressedId === undefined ? body : anonymous;
-        fc.pre(accepts(() => validatePatch(sent, addressedId, TENANT)));
-        expect([isValid(sent), isValid.errors]).toEqual([true, null]);
+      fc.property(bodies(any), ({ id: _, ...body }) => {
+        fc.pre(accepts(() => validatePatch(body, 'a', TENANT)));
+        expect([isPatch(body), isPatch.errors]).toEqual([true, null]);
       }),
       { numRuns: 500 },
     );
@@ -163,10 +146,14 @@ describe('the body of a batch', () => {
   });
 
   test('is refused by its schema for as many as the service refuses', () => {
-    for (const count of [0, 1, 20, 21]) {
+    for (const [count, isGood] of [
+      [0, false],
+      [1, true],
+      [20, true],
+      [21, false],
+    ] as const) {
       const requests = Array.from({ length: count }, (_, n) => ({ id: `${n}`, method: 'GET', url: '/' }));
-      expect(isBatch({ requests })).toBe(accepts(() => validateBatch({ requests })));
-      expect(isBatch({ requests })).toBe(count === 1 || count === 20);
+      expect([isBatch({ requests }), accepts(() => validateBatch({ requests }))]).toEqual([isGood, isGood]);
     }
   });
 });

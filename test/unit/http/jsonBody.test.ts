@@ -111,18 +111,13 @@ describe('a text nested to the limit is read, and one level more is refused', ()
   ])('%s', (open, close, inside, most) => {
     const text = nested(most, open, close, inside);
     expect(isReadAsJson(text)).toBe(true);
-    for (const deeper of [`[${text}]`, `{"a":${text}}`])
-      expect(() => parseJson(deeper)).toThrow('The body is nested deeper than 16 levels.');
+    const message = 'The body is nested deeper than 16 levels.';
+    const refusal = expect.objectContaining({ reason: 'invalidRequest', message });
+    for (const deeper of [`[${text}]`, `{"a":${text}}`]) expect(() => parseJson(deeper)).toThrow(refusal);
   });
 
   test('though many stand side by side', () => {
     expect(isReadAsJson(`[${Array(60).fill(nested(MAX_DEPTH - 1))}]`)).toBe(true);
-  });
-
-  test('however many there are, closed or not', () => {
-    const open = '['.repeat(60_000);
-    for (const text of [nested(30_000), open, nested(10_000, '{"a":', '}', '0'), `${open}}}`])
-      expect(() => parseJson(text)).toThrow(badRequest);
   });
 });
 
@@ -149,7 +144,9 @@ describe('tokens', () => {
   });
 
   test.each([
-    ['brackets', '['.repeat(60_000)],
+    ['brackets', nested(30_000)],
+    ['open brackets', '['.repeat(60_000)],
+    ['open objects', '{"a":'.repeat(10_000)],
     ['quotes', '"'.repeat(60_000)],
     ['repeated members', `{${'"a":1,'.repeat(9000)}"a":1}`],
   ])('are refused before anything else is, where they are too many: %s', (_title, text) => {

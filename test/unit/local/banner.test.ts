@@ -20,26 +20,16 @@ test('it says when timers will not run', () => {
   expect(print('linux', {}, false)).toContain('timers do not run by themselves: Core Tools need AzureWebJobsStorage');
 });
 
+const forAll = [`export NODE_EXTRA_CA_CERTS='${certificate}' CURL_CA_BUNDLE='${certificate}'`, '--cacert'];
+const plain = [`curl -sS -X PATCH '${facts.baseUrl}/v1.0/`, 'TOKEN=$(npm run --silent token)'];
+const windows = [`$env:NODE_EXTRA_CA_CERTS = '${certificate}'`, `Import-Certificate -FilePath '${certificate}'`];
 test.each<[platform: NodeJS.Platform, more: object, printed: string[], not: string]>([
   ['win32', {}, ['Invoke-RestMethod -Method Patch', '$TOKEN = npm run --silent token'], 'curl -'],
-  [
-    ...(['win32', { certificate }] as const),
-    [`$env:NODE_EXTRA_CA_CERTS = '${certificate}'`, `Import-Certificate -FilePath '${certificate}'`],
-    'CURL_CA_BUNDLE',
-  ],
-  ...(['linux', 'darwin'] as const).flatMap((platform): [NodeJS.Platform, object, string[], string][] => [
-    [platform, {}, [`curl -sS -X PATCH '${facts.baseUrl}/v1.0/`, 'TOKEN=$(npm run --silent token)'], 'CURL_CA_BUNDLE'],
-    [
-      platform,
-      { certificate },
-      [
-        `curl -sS --cacert '${certificate}' -X PATCH`,
-        `export NODE_EXTRA_CA_CERTS='${certificate}' CURL_CA_BUNDLE='${certificate}'`,
-        platform === 'linux' ? `SSL_CERT_FILE='${certificate}'` : 'security add-trusted-cert',
-      ],
-      'Invoke-RestMethod',
-    ],
-  ]),
+  ['win32', { certificate }, windows, 'CURL_CA_BUNDLE'],
+  ['linux', {}, plain, 'CURL_CA_BUNDLE'],
+  ['darwin', {}, plain, 'CURL_CA_BUNDLE'],
+  ['linux', { certificate }, [...forAll, `SSL_CERT_FILE='${certificate}'`], 'Invoke-RestMethod'],
+  ['darwin', { certificate }, [...forAll, 'security add-trusted-cert'], 'Invoke-RestMethod'],
   ['linux', { token: null }, ['Bearer {token}'], 'npm run --silent token'],
 ])('on %s with %j, the request and what it needs are those of the platform', (platform, more, printed, not) => {
   for (const part of printed) expect(print(platform, more)).toContain(part);

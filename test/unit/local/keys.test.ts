@@ -14,18 +14,18 @@ beforeEach(() => {
 });
 afterEach(() => parent.remove());
 
-/** The permissions of a file, where there are any. */
-const modeOf = (path: string) => (process.platform === 'win32' ? undefined : statSync(path).mode & 0o777);
-const wanted = (mode: number) => (process.platform === 'win32' ? undefined : mode);
+test('signing key and certificate are made once, and kept where only their owner can read them', async () => {
+  const key = await keptSigningKey(folder);
+  const certificate = await keptCertificate(folder);
+  expect([await keptSigningKey(folder), await keptCertificate(folder)]).toEqual([key, certificate]);
+  if (process.platform === 'win32') return;
+  const modeOf = (path: string) => statSync(path).mode & 0o777;
+  expect(modeOf(folder)).toBe(0o700);
+  for (const file of [join(folder, 'signing-key.json'), certificate.file, certificate.keyFile])
+    expect(modeOf(file)).toBe(0o600);
+});
 
 describe('the signing key', () => {
-  test('is made once, and kept where only its owner can read it', async () => {
-    const first = await keptSigningKey(folder);
-    expect(await keptSigningKey(folder)).toEqual(first);
-    expect(modeOf(folder)).toBe(wanted(0o700));
-    expect(modeOf(join(folder, 'signing-key.json'))).toBe(wanted(0o600));
-  });
-
   test.each(['', '{', '{}', '{"kty":"oct","k":"AAAA"}'])(
     'that is spoilt is refused by the name of its file: %j',
     async (content) => {
@@ -47,13 +47,6 @@ describe('the certificate', () => {
     expect(certificate.checkPrivateKey(createPrivateKey(key))).toBe(true);
     expect(certificate.validToDate.getTime()).toBeGreaterThan(Date.now() + 180 * 24 * 60 * 60 * 1000);
     expect(readFileSync(file, 'utf8')).toBe(cert);
-  });
-
-  test('is made once, and kept where only its owner can read it', async () => {
-    const first = await keptCertificate(folder);
-    expect(await keptCertificate(folder)).toEqual(first);
-    expect(modeOf(folder)).toBe(wanted(0o700));
-    expect([modeOf(first.file), modeOf(first.keyFile)]).toEqual([wanted(0o600), wanted(0o600)]);
   });
 
   test('is replaced when it is about to expire, or the key is that of another', async () => {

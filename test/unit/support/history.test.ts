@@ -27,35 +27,30 @@ test.each<[string, ...Step[]]>([
   expect(accepts(history)).toBe(true);
 });
 
+const overwritten = [step(2, 3, {}, ok(1, 0, 'a')), step(4, 5, { x: 2 }, ok(2, 0, 'b'))];
+const x1 = step(0, 9, { x: 1 }, ok(1, 1, 'c'));
+const y1 = step(0, 9, { y: 1 }, ok(1, 1, 'c'));
 test.each<[string, ...Step[]]>([
   ['a value that was never written', first, step(2, 3, {}, ok(1, 7, 'a'))],
-  [
-    'a lost update',
-    step(0, 5, { x: 1 }, ok(1, 0, 'a')),
-    step(1, 6, { y: 2 }, ok(0, 2, 'b')),
-    step(7, 8, {}, ok(0, 2, 'b')),
-  ],
+  ['a lost update', first, step(0, 5, { y: 2 }, ok(0, 2, 'b')), step(7, 8, {}, ok(0, 2, 'b'))],
   ['a stale read', first, second, step(4, 5, {}, ok(1, 0, 'a'))],
-  [
-    'two reads that saw two writes in different orders',
-    ...[step(0, 9, { x: 1 }, ok(1, 1, 'c')), step(0, 9, { y: 1 }, ok(1, 1, 'c'))],
-    ...[step(1, 8, {}, ok(1, 0, 'a')), step(1, 8, {}, ok(0, 1, 'b'))],
-  ],
+  ['two writes in two orders', x1, y1, step(1, 8, {}, ok(1, 0, 'a')), step(1, 8, {}, ok(0, 1, 'b'))],
   ['a read that knows the future', step(0, 1, {}, ok(1, 0, 'a')), step(2, 3, { x: 1 }, ok(1, 0, 'a'))],
-  [
-    'two that were both accepted with one ETag',
-    ...[first, step(2, 5, { x: 2 }, ok(2, 0, 'b'), 'a'), step(2, 5, { y: 3 }, ok(2, 3, 'c'), 'a')],
-  ],
+  ['one ETag for two', first, step(2, 5, { x: 2 }, ok(2, 0, 'b'), 'a'), step(2, 5, { y: 3 }, ok(2, 3, 'c'), 'a')],
   ['a 412 though the ETag was current', first, step(2, 3, { x: 2 }, failed, 'a'), step(4, 5, {}, ok(1, 0, 'a'))],
   ['a 412 whose write took effect', first, step(2, 3, { y: 2 }, failed, 'a'), step(4, 5, {}, ok(1, 2, 'b'))],
   [
     'an ambiguous write that took effect twice',
-    ...[step(0, 1, { x: 1 }, unknown), step(2, 3, {}, ok(1, 0, 'a')), step(4, 5, { x: 2 }, ok(2, 0, 'b'))],
+    step(0, 1, { x: 1 }, unknown),
+    ...overwritten,
     step(6, 7, {}, ok(1, 0, 'c')),
   ],
   [
-    'an ambiguous write that took effect though its ETag was stale',
-    ...[first, second, step(4, 5, { y: 2 }, unknown, 'a'), step(6, 7, {}, ok(2, 2, 'c'))],
+    'an ambiguous write of a stale ETag',
+    first,
+    second,
+    step(4, 5, { y: 2 }, unknown, 'a'),
+    step(6, 7, {}, ok(2, 2, 'c')),
   ],
   ['an ETag that stays although the value changed', first, step(2, 3, { x: 2 }, ok(2, 0, 'a'))],
   ['an ETag that comes back with its value', first, second, step(4, 5, { x: 1 }, ok(1, 0, 'a'))],
