@@ -124,12 +124,11 @@ function outcome(operation: PlayPromptOperation, filter: Filter): boolean | unde
   const value = operation[filter.property];
   if (isTime(filter.property)) {
     if (value === null) return undefined;
-    const differences = ('values' in filter ? filter.values : [filter.value]).map(
-      (each) => picoseconds(value) - picoseconds(`${each}Z`),
-    );
-    const [difference = 0n] = differences;
-    const [eq, lt, gt] = [difference === 0n, difference < 0n, difference > 0n];
-    const all = { eq, lt, gt, ne: !eq, le: !gt, ge: !lt, in: differences.includes(0n), startswith: false };
+    const time = toPicoseconds(value);
+    const others = ('values' in filter ? filter.values : [filter.value]).map(toPicoseconds);
+    const [other = ''] = others;
+    const [eq, lt, gt] = [time === other, time < other, time > other];
+    const all = { eq, lt, gt, ne: !eq, le: !gt, ge: !lt, in: others.includes(time), startswith: false };
     return all[filter.operator];
   }
   if (filter.operator === 'in') return filter.values.includes(value);
@@ -137,7 +136,6 @@ function outcome(operation: PlayPromptOperation, filter: Filter): boolean | unde
   return (value === filter.value) === (filter.operator === 'eq');
 }
 
-function picoseconds(time: string): bigint {
-  const [, seconds, fraction = ''] = /^(.*)\.(\d+)Z$/.exec(time) ?? [];
-  return BigInt(Date.parse(`${seconds}Z`)) * 1_000_000_000n + BigInt(fraction.padEnd(12, '0'));
-}
+/** A time in UTC, with or without Z, with all digits down to picoseconds. */
+const toPicoseconds = (time: string | null) =>
+  `${time}`.replace('Z', '').padEnd('2026-11-23T14:18:02.'.length + 12, '0');

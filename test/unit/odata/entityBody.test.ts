@@ -32,18 +32,13 @@ const annotations = { '@odata.type': '#microsoft.graph.playPromptOperation', '@o
 test.each([
   [{}, { '@odata.type': 'microsoft.graph.resultInfo', code: 200, subcode: 1, message: 'played' }],
   [{ clientContext: null, resultInfo: null, completionReason: null }, null],
-  [
-    { resultInfo: { code: 0, subcode: 0, message: null } },
-    { '@odata.type': 'microsoft.graph.resultInfo', code: 0, subcode: 0, message: null },
-  ],
 ])('an entity has its annotations, then its properties as on the reference page: %j', (changes, resultInfo) => {
   const operation = anOperation({ id: 'a', ...changes });
   const shuffled = anOperation(Object.fromEntries(Object.entries(operation).reverse()));
   const { clientContext, status, completionReason } = operation;
   const properties = { id: 'a', clientContext, resultInfo, status, completionReason };
-  expect(JSON.stringify(toEntityBody(root, shuffled, 'W/"1"'))).toBe(
-    JSON.stringify({ '@odata.context': `${context}/$entity`, ...annotations, ...properties }),
-  );
+  const expected = { '@odata.context': `${context}/$entity`, ...annotations, ...properties };
+  expect(JSON.stringify(toEntityBody(root, shuffled, 'W/"1"'))).toBe(JSON.stringify(expected));
 });
 
 test('an entity of which properties are selected has only these and its annotations, and its context names them', () => {

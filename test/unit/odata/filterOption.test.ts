@@ -11,69 +11,6 @@ import { filters, textOf } from '../../support/filters.ts';
 
 const eq = (value: string | null, property = 'status') => ({ operator: 'eq', property, value });
 
-describe('a comparison', () => {
-  test.each([
-    ["status eq 'Running'", eq('Running')],
-    ["STATUS EQ 'running'", eq('Running')],
-    ["\t status  eq\t'Running' ", eq('Running')],
-    ["status ne 'Failed'", { ...eq('Failed'), operator: 'ne' }],
-    ['status eq null', eq(null)],
-    ["status eq microsoft.graph.operationStatus'Running'", eq('Running')],
-    ["completionReason eq 'CompletedSuccessfully'", eq('completedSuccessfully', 'completionReason')],
-    ["completionReason eq microsoft.graph.playPromptCompletionReason'unknown'", eq('unknown', 'completionReason')],
-    ['completionReason eq null', eq(null, 'completionReason')],
-    ["clientcontext eq 'Call 7'", eq('Call 7', 'clientContext')],
-    ["clientContext eq ''", eq('', 'clientContext')],
-    ["clientContext eq ''''", eq("'", 'clientContext')],
-    ["clientContext eq 'o''clock (or) and not ,'", eq("o'clock (or) and not ,", 'clientContext')],
-    ["clientContext eq 'null'", eq('null', 'clientContext')],
-    [
-      "status in ('Running','completed' , null)",
-      { operator: 'in', property: 'status', values: ['Running', 'Completed', null] },
-    ],
-    ...[
-      ['2026-11-23T14:18:02Z', '2026-11-23T14:18:02.000'],
-      ['2026-11-23t14:18z', '2026-11-23T14:18:00.000'],
-      ['2026-11-23T14:18:02.5Z', '2026-11-23T14:18:02.500'],
-      ['2026-11-23T14:18:02.5867711Z', '2026-11-23T14:18:02.5867711'],
-      ['2026-11-23T14:18:02.100000000000Z', '2026-11-23T14:18:02.100'],
-      ['2026-11-23T14:18:02.0010-01:30', '2026-11-23T15:48:02.001'],
-      ['2026-01-01T00:00:00+14:00', '2025-12-31T10:00:00.000'],
-      // As a plus in a query arrives.
-      ['2026-01-01T00:00:00 14:00', '2025-12-31T10:00:00.000'],
-    ].map(
-      ([text, value]) =>
-        [`createddatetime GE ${text}`, { operator: 'ge', property: 'createdDateTime', value }] as const,
-    ),
-    [
-      "STARTSWITH ( clientcontext , 'call 7/''' )",
-      { operator: 'startswith', property: 'clientContext', value: "call 7/'" },
-    ],
-    ["clientContext in('a')", { operator: 'in', property: 'clientContext', values: ['a'] }],
-  ])('%s', (text, filter) => {
-    expect(readFilter(text)).toEqual(filter);
-  });
-});
-
-describe('precedence', () => {
-  const [a, b, c] = [eq('a', 'clientContext'), eq('b', 'clientContext'), eq('c', 'clientContext')];
-  const read = (text: string) => readFilter(text.replace(/\b[abc]\b/g, (name) => `clientContext eq '${name}'`));
-
-  test.each([
-    ['a or b or c', { operator: 'or', left: { operator: 'or', left: a, right: b }, right: c }],
-    ['a or b and c', { operator: 'or', left: a, right: { operator: 'and', left: b, right: c } }],
-    ['a and b or c', { operator: 'or', left: { operator: 'and', left: a, right: b }, right: c }],
-    ['a and (b or c)', { operator: 'and', left: a, right: { operator: 'or', left: b, right: c } }],
-    ['(a)', a],
-    ['((a))and(b)', { operator: 'and', left: a, right: b }],
-    ['not (a) and b', { operator: 'and', left: { operator: 'not', operand: a }, right: b }],
-    ['not (a and b)', { operator: 'not', operand: { operator: 'and', left: a, right: b } }],
-    ['NOT not(a)', { operator: 'not', operand: { operator: 'not', operand: a } }],
-  ])('%s', (text, filter) => {
-    expect(read(text)).toEqual(filter);
-  });
-});
-
 test('what is written of a filter is read as that filter, and nothing is none', async () => {
   expect(readFilter(undefined)).toBeUndefined();
   await fc.assert(
@@ -81,6 +18,32 @@ test('what is written of a filter is read as that filter, and nothing is none', 
       expect(readFilter(textOf(filter))).toEqual(filter);
     }),
   );
+});
+
+const ge = (value: string) => ({ operator: 'ge', property: 'createdDateTime', value });
+
+test.each([
+  ["STATUS EQ 'running'", eq('Running')],
+  ["\t status  eq\t'Running' ", eq('Running')],
+  ["status eq microsoft.graph.operationStatus'Running'", eq('Running')],
+  ["completionReason eq 'CompletedSuccessfully'", eq('completedSuccessfully', 'completionReason')],
+  ["completionReason eq microsoft.graph.playPromptCompletionReason'unknown'", eq('unknown', 'completionReason')],
+  ["clientContext eq 'o''clock (or) and not ,'", eq("o'clock (or) and not ,", 'clientContext')],
+  ["status IN('running' , null)", { operator: 'in', property: 'status', values: ['Running', null] }],
+  ["STARTSWITH ( clientcontext , 'c/''' )", { operator: 'startswith', property: 'clientContext', value: "c/'" }],
+  ['createddatetime GE 2026-11-23T14:18:02Z', ge('2026-11-23T14:18:02.000')],
+  ['createdDateTime ge 2026-11-23t14:18z', ge('2026-11-23T14:18:00.000')],
+  ['createdDateTime ge 2026-11-23T14:18:02.5Z', ge('2026-11-23T14:18:02.500')],
+  ['createdDateTime ge 2026-11-23T14:18:02.5867711Z', ge('2026-11-23T14:18:02.5867711')],
+  ['createdDateTime ge 2026-11-23T14:18:02.100000000000Z', ge('2026-11-23T14:18:02.100')],
+  ['createdDateTime ge 2026-11-23T14:18:02.0010-01:30', ge('2026-11-23T15:48:02.001')],
+  // A plus that arrives as such, or as a space.
+  ['createdDateTime ge 2026-01-01T00:00:00+14:00', ge('2025-12-31T10:00:00.000')],
+  ['createdDateTime ge 2026-01-01T00:00:00 14:00', ge('2025-12-31T10:00:00.000')],
+  ['((status eq null))and(id eq null)', { operator: 'and', left: eq(null), right: eq(null, 'id') }],
+  ['NOT not(status eq null)', { operator: 'not', operand: { operator: 'not', operand: eq(null) } }],
+])('a filter may be written in other ways: %s', (text, filter) => {
+  expect(readFilter(text)).toEqual(filter);
 });
 
 const refused = (message: string) => {
@@ -102,11 +65,8 @@ describe('an invalid filter is a 400 with the position and what was expected the
     ["status eq 'Exploded'", `at character 11: expected ${statuses}`],
     ['status eq Running', `at character 11: expected ${statuses}`],
     ["status eq microsoft.graph.other'Running'", `at character 11: expected ${statuses}`],
-    ["status eq Microsoft.graph.operationStatuz'Running'", `at character 11: expected ${statuses}`],
     ["clientContext eq Edm.String'a'", 'at character 18: expected text in quotes or null'],
     ["clientContext eq 'a' 'b'", 'at character 22: expected and, or, or the end of the filter'],
-    ["clientContext eq 'a' clientContext", 'at character 22: expected and, or, or the end of the filter'],
-    ["clientContext eq 'a' and", `at its end: expected ${first}`],
     ["clientContext eq 'a", 'at character 18'],
     ["clientContext eq 'a' & clientContext eq 'a'", 'at character 22'],
     ['status eq 1', `at character 11: expected ${statuses}`],
@@ -115,13 +75,10 @@ describe('an invalid filter is a 400 with the position and what was expected the
     ['startswith(clientContext,null)', 'at character 26: expected text in quotes'],
     ["startswith(clientContext,'a'", 'at its end: expected )'],
     ['createdDateTime gt null', `at character 20: expected ${time}`],
-    ["createdDateTime gt '2026-11-23T14:18:02Z'", `at character 20: expected ${time}`],
     ['createdDateTime gt 2026-02-30T00:00:00Z', `at character 20: expected ${time}`],
     ['createdDateTime gt 9999-12-31T23:59:59-01:00', `at character 20: expected ${time}`],
     ['createdDateTime gt 0000-01-01T00:00:00+01:00', `at character 20: expected ${time}`],
-    ['createdDateTime gt 2026-11-23', `at character 20: expected ${time}`],
     ['createdDateTime like 2026-11-23T14:18:02Z', 'at character 17: expected eq, ne, lt, le, gt, ge or in'],
-    ['status eq 2026-11-23T14:18:02Z', `at character 11: expected ${statuses}`],
     ["not status eq 'Running'", 'at character 5: expected ( after not'],
     ["(status eq 'Running'", 'at its end: expected and, or, or )'],
     ["status eq 'Running')", 'at character 20: expected and, or, or the end of the filter'],

@@ -9,20 +9,15 @@ describe('the id in an address', () => {
     [{ id: '' }, undefined],
     [{ id: 'a' }, 'a'],
     [{ id: "'a'" }, "'a'"],
-    [{ key: "'a'" }, 'a'],
-    [{ key: "id='a'" }, 'a'],
-    [{ key: "''" }, ''],
-    [{ key: "'o''clock'" }, "o'clock"],
-    [{ key: "''''" }, "'"],
   ])('%j is %j', (parameters, id) => {
     expect(readKey(parameters)).toBe(id);
   });
 
-  test.each([
-    ...['a', '7', "'", "'a", "a'", "'a'b'", "'a''", 'id=a', "ID='a'", "key='a'", " 'a'", "'a' ", "'a','b'", '"a"'],
-  ])('in parentheses must be quoted: (%s) is a 400 that shows how', (key) => {
+  test('in parentheses must be quoted: else it is a 400 that shows how', () => {
     const message = expect.stringContaining("('{id}')");
-    expect(() => readKey({ key })).toThrow(expect.objectContaining({ reason: 'invalidRequest', message }));
+    const unquoted = ['a', '7', "'", "'a", "a'", "'a'b'", "'a''", 'id=a', '"a"'];
+    for (const key of [...unquoted, "ID='a'", "key='a'", " 'a'", "'a' ", "'a','b'"])
+      expect(() => readKey({ key })).toThrow(expect.objectContaining({ reason: 'invalidRequest', message }));
   });
 
   test('in parentheses is the one that was quoted, for any id', async () => {

@@ -1,4 +1,4 @@
-// What a deletion decides is a table in deleteDecision.test.ts; this is the loop around it.
+// What a deletion decides is a table in deleteDecision.test.ts, and how an attempt fails is in update.test.ts; this is the rest.
 import { expect, test } from '@jest/globals';
 import { MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
 import { createDeleteOperation } from '../../../shared/operation/delete.ts';
@@ -7,13 +7,13 @@ import { ServiceError } from '../../../shared/serviceError.ts';
 import { memoryOperations } from '../../support/memoryOperations.ts';
 import { TENANT } from '../../support/operations.ts';
 
-const lost = () => new ServiceError('unavailable', 'lost');
+/** What happens instead of the n-th removal, which it may send. */
+type Remove = (n: number, send: () => Promise<boolean>) => Promise<boolean>;
 
-/** An operation `a`, of which the n-th removal may fail, and another instance that updates it. */
-async function setUp(remove: (n: number, send: () => Promise<boolean>, deadline: AbortController) => Promise<boolean>) {
+/** An operation `a`, and another instance that updates it. */
+async function setUp(remove: Remove) {
   const steps: string[] = [];
-  const deadline = new AbortController();
-  const { signal } = deadline;
+  const { signal } = new AbortController();
   const { rows, instance } = memoryOperations();
   const [own, elsewhere] = [instance(), instance()];
   const update = (patch: object) =>
@@ -22,7 +22,7 @@ async function setUp(remove: (n: number, send: () => Promise<boolean>, deadline:
   const send = own.remove;
   own.remove = (...args) => {
     steps.push('remove');
-    return remove(steps.length, () => send(...args), deadline);
+    return remove(steps.length, () => send(...args));
   };
   const listener = {
     beforeWrite: async () => {},
@@ -30,67 +30,28 @@ async function setUp(remove: (n: number, send: () => Promise<boolean>, deadline:
     settled: () => void steps.push('settled'),
   };
   const deleteIt = createDeleteOperation({ operations: own, listen: () => listener, sleep: async () => {} });
-  const request = { id: 'a', preconditions: {} };
   return {
     steps,
     update,
     context: () => rows.get(`${TENANT}/a`)?.operation.clientContext,
-    run: () => deleteIt(TENANT, request, signal),
+    run: () => deleteIt(TENANT, { id: 'a', preconditions: {} }, signal),
   };
 }
 
-type Remove = Parameters<typeof setUp>[0];
+const lose = () => Promise.reject(new ServiceError('unavailable', 'lost'));
+const times = (n: number) => Array<string>(n).fill('remove');
 
 test.each<[string, Remove, outcome: object | undefined, steps: string[]]>([
   ['that succeeds', (_n, send) => send(), undefined, ['remove', 'after']],
-  [
-    'that never succeeds',
-    async () => false,
-    { reason: 'conflict' },
-    [...Array(MAX_ATTEMPTS).fill('remove'), 'settled'],
-  ],
-  [
-    'whose response was lost, and that took effect',
-    (_n, send) => send().then(() => Promise.reject(lost())),
-    undefined,
-    ['remove', 'after'],
-  ],
-  [
-    'whose response was lost, and that did not take effect',
-    (n, send) => (n === 1 ? Promise.reject(lost()) : send()),
-    undefined,
-    ['remove', 'remove', 'after'],
-  ],
-  [
-    'whose response never comes',
-    () => Promise.reject(lost()),
-    { reason: 'unavailable' },
-    Array(MAX_ATTEMPTS).fill('remove'),
-  ],
-  [
-    'whose deadline passes',
-    (_n, send, deadline) =>
-      send()
-        .then(() => Promise.reject(lost()))
-        .finally(() => deadline.abort()),
-    { reason: 'unavailable' },
-    ['remove'],
-  ],
+  ['that never succeeds', async () => false, { reason: 'conflict' }, [...times(MAX_ATTEMPTS), 'settled']],
+  ['that took effect, but was not answered', (_n, send) => send().then(lose), undefined, ['remove', 'after']],
+  ['that was lost once', (n, send) => (n === 1 ? lose() : send()), undefined, ['remove', 'remove', 'after']],
+  ['that is always lost', lose, { reason: 'unavailable' }, times(MAX_ATTEMPTS)],
   ['that the store denies', () => Promise.reject(new Error('denied')), { message: 'denied' }, ['remove']],
-  [
-    'that fails otherwise',
-    () => Promise.reject(new ServiceError('internal', 'denied')),
-    { reason: 'internal' },
-    ['remove'],
-  ],
 ])('a removal %s', async (_, remove, outcome, expected) => {
   const { run, steps } = await setUp(remove);
-  const error: unknown = await run().then(
-    () => undefined,
-    (reason) => reason,
-  );
-  if (outcome) expect(error).toMatchObject(outcome);
-  else expect(error).toBeUndefined();
+  if (outcome) await expect(run()).rejects.toMatchObject(outcome);
+  else await run();
   expect(steps).toEqual(expected);
 });
 
@@ -108,7 +69,7 @@ test('a removal that reaches the store when the operation is another leaves that
   const { run, context, update } = await setUp((n, send) => {
     if (n > 1) return send();
     late = send;
-    return Promise.reject(lost());
+    return lose();
   });
   await run();
   await update({ clientContext: 'new' });

@@ -12,18 +12,9 @@ import { anOperation, TENANT } from '../../support/operations.ts';
 const { signal } = new AbortController();
 const sizeOf = ({ operation }: OperationVersion) => operation.clientContext?.length ?? 0;
 
-/** A clock that goes on by so many milliseconds each time that it is read. */
-const clock = (step: number) => {
-  let time = 1000;
-  return () => {
-    time += step;
-    return time;
-  };
-};
-
 /**
  * Operations of these sizes in a store that answers each query with as many of them as `steps` lists in turn, which may be none;
- * a page of them, and their count.
+ * a page of them, and their count. Its clock goes on by `stepMs` each time that it is read.
  */
 function storeOf(sizes: readonly number[], steps: readonly number[] = [1000], stepMs = 0) {
   const all = sizes.map((size, n) => ({
@@ -51,7 +42,8 @@ function storeOf(sizes: readonly number[], steps: readonly number[] = [1000], st
       return { count: found.length, next };
     },
   };
-  const now = clock(stepMs);
+  let time = 0;
+  const now = () => (time += stepMs);
   return {
     ...{ all, asked },
     list: (top: number, maxBytes = Number.POSITIVE_INFINITY, from?: string) =>
@@ -62,9 +54,7 @@ function storeOf(sizes: readonly number[], steps: readonly number[] = [1000], st
 const many = (count: number, size = 1) => Array<number>(count).fill(size);
 
 describe('a page', () => {
-  test.each<
-    [string, count: number, steps: number[], top: number, found: number, next: string | undefined, queries: number]
-  >([
+  test.each([
     ['is filled by as many queries as that takes', 20, [3, 0, 2], 6, 6, '6', 4],
     ['ends with the operations', 5, [2], 10, 5, undefined, 3],
     ['is short rather than that it takes more queries than are allowed', 100, [1], 50, MAX_QUERIES, '10', MAX_QUERIES],
@@ -106,55 +96,27 @@ describe('a page', () => {
   });
 });
 
-describe('a page that is bounded in bytes', () => {
-  test.each<[string, sizes: number[], top: number, maxBytes: number, found: number, next: string, asked: number[]]>([
-    ['ends where it is full', [40, 40, 40], 3, 100, 2, '2', [1, 1, 1]],
-    [
-      'asks for 100 rows at a time, since the next may be large',
-      many(2000, 10),
-      999,
-      4_000_000,
-      999,
-      '999',
-      [...many(9, 100), 99],
-    ],
-    [
-      'asks for fewer rows where the page is small',
-      [...many(30, 10), ...many(30, 200)],
-      999,
-      40_960,
-      60,
-      '',
-      many(6, 10),
-    ],
-    ['asks for one row at least', many(30, 200), 999, 2288, 10, '10', many(10, 1)],
-    [
-      'asks for as many rows as are likely to fit, and ends when one does not',
-      many(30, 3000),
-      999,
-      40_960,
-      13,
-      '13',
-      [10, 3, 1],
-    ],
-    ['is full with what fits exactly, without another query', [50, 50, 50], 3, 100, 2, '2', [1, 1]],
-    ['has at least one operation, however large', [256, 256], 2, 100, 1, '1', [1, 1]],
-  ])('%s', async (_, sizes, top, maxBytes, found, next, expected) => {
-    const { all, asked, list } = storeOf(sizes);
-    const page = await list(top, maxBytes);
-    expect([page.operations, page.next ?? '', asked]).toEqual([all.slice(0, found), next, expected]);
-  });
+test.each<[string, sizes: number[], top: number, maxBytes: number, found: number, next: string, asked: number[]]>([
+  ['ends where it is full', [40, 40, 40], 3, 100, 2, '2', [1, 1, 1]],
+  ['is full with what fits exactly', [50, 50, 50], 3, 100, 2, '2', [1, 1]],
+  ['has at least one operation, however large', [256, 256], 2, 100, 1, '1', [1, 1]],
+  ['asks for 100 rows at a time at most', many(2000, 10), 999, 4_000_000, 999, '999', [...many(9, 100), 99]],
+  ['asks for fewer rows if it is small', [...many(30, 10), ...many(30, 200)], 999, 40_960, 60, '', many(6, 10)],
+  ['asks for one row at least', many(30, 200), 999, 2288, 10, '10', many(10, 1)],
+  ['asks for as many rows as are likely to fit', many(30, 3000), 999, 40_960, 13, '13', [10, 3, 1]],
+])('a page that is bounded in bytes %s', async (_, sizes, top, maxBytes, found, next, expected) => {
+  const { all, asked, list } = storeOf(sizes);
+  const page = await list(top, maxBytes);
+  expect([page.operations, page.next ?? '', asked]).toEqual([all.slice(0, found), next, expected]);
 });
 
-describe('a count', () => {
-  test.each([
-    [25, [3, 0, 20], 25],
-    [0, [1], 0],
-    [MAX_QUERIES, [1], MAX_QUERIES],
-    [MAX_QUERIES + 1, [1], undefined],
-  ])('of %i operations, by pages of %j, is %s', async (operations, steps, expected) => {
-    const { asked, count } = storeOf(many(operations), steps);
-    expect(await count()).toBe(expected);
-    expect(asked.length).toBeLessThanOrEqual(MAX_QUERIES);
-  });
+test.each([
+  [25, [3, 0, 20], 25],
+  [0, [1], 0],
+  [MAX_QUERIES, [1], MAX_QUERIES],
+  [MAX_QUERIES + 1, [1], undefined],
+])('the count of %i operations, by pages of %j, is %s', async (operations, steps, expected) => {
+  const { asked, count } = storeOf(many(operations), steps);
+  expect(await count()).toBe(expected);
+  expect(asked.length).toBeLessThanOrEqual(MAX_QUERIES);
 });

@@ -48,25 +48,17 @@ describe('the history of an operation', () => {
     expect(findRepetition(versionOf(0), requestOf(1))).toEqual(unknown);
   });
 
-  test('has the first response to each request, after any later ones', () => {
-    const requests = many(3);
-    const current = afterRequests(requests);
-    const later = { ...versionOf(9), history: nextHistory(current, undefined, NOW) };
-    for (const [n, request] of requests.entries()) {
-      expect(findRepetition(current, request)).toEqual({ isRepeated: true, response: versionOf(n) });
-      expect(findRepetition(later, request)).toEqual({ isRepeated: true, response: versionOf(n) });
-    }
-    expect(findRepetition(later, requestOf(3))).toEqual(unknown);
-  });
-
-  test('knows that a request was done when its response is no longer stored', () => {
+  test('has the newest of the first responses, after any later writes, and knows that the other requests were done', () => {
     const requests = many(KEPT_RESPONSES + 5);
     const current = afterRequests(requests);
+    const later = { ...versionOf(99), history: nextHistory(current, undefined, NOW) };
     for (const [n, request] of requests.entries()) {
-      const isKept = n >= requests.length - 1 - KEPT_RESPONSES;
-      expect(findRepetition(current, request)).toMatchObject({ isRepeated: true });
-      expect(findRepetition(current, request).response).toEqual(isKept ? versionOf(n) : undefined);
+      const requestsSince = requests.length - 1 - n;
+      const responseIf = (isKept: boolean) => ({ isRepeated: true, response: isKept ? versionOf(n) : undefined });
+      expect(findRepetition(current, request)).toEqual(responseIf(requestsSince <= KEPT_RESPONSES));
+      expect(findRepetition(later, request)).toEqual(responseIf(requestsSince < KEPT_RESPONSES));
     }
+    expect(findRepetition(later, requestOf(-1))).toEqual(unknown);
   });
 
   /** When a request was certainly not sent before any that is not kept: times of receipt are multiples of 4 seconds. */
@@ -95,6 +87,7 @@ describe('the history of an operation', () => {
     expect(findRepetition(current, requestOf(-1))).toEqual(inDoubt);
     expect(findRepetition(current, requestOf(-1, NOW, -1, 'other'))).toEqual(unknown);
     expect(findRepetition(current, requestOf(0, NOW, 0, 'other'))).toMatchObject({ isRepeated: true });
+    expect(current?.history?.requests).toHaveLength((3 + MAX_REQUESTS_OF_CALLER + 1) * 21);
   });
 
   test('drops first what was received first, whatever the clocks of instances', () => {
@@ -117,30 +110,12 @@ describe('the history of an operation', () => {
     );
   });
 
-  test('is dropped when repeats are no longer accepted', () => {
-    const current = afterRequests(many(3));
-    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS - 1)).toBeDefined();
-    expect(nextHistory(current, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
-    const full = afterRequests(many(MAX_REQUESTS_OF_CALLER + 2));
-    expect(nextHistory(full, undefined, NOW + KEPT_FOR_MS - 1)?.requests).toHaveLength(1001 * 21);
-    expect(nextHistory(full, undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
-    const next = nextHistory(current, requestOf(9, NOW + KEPT_FOR_MS), NOW + KEPT_FOR_MS);
-    const after = { ...versionOf(9), history: next };
-    expect(findRepetition(after, requestOf(1)).isRepeated).toBe(false);
-    expect(next?.requests).toHaveLength(21);
-  });
-
-  test.each([
-    ['', true],
-    ['A-_z0'.padEnd(21, 'x'), true],
-    ['x'.repeat(42), true],
-    ['x'.repeat(20), false],
-    ['x'.repeat(22), false],
-    [` ${'x'.repeat(21)}`, false],
-    [`${'x'.repeat(21)} `, false],
-    ['+'.repeat(21), false],
-  ])('is stored as whole entries, of which %j are some: %s', (requests, isValid) => {
-    expect(repeatableHistory.safeParse({ requests, responses: [] }).success).toBe(isValid);
+  test('is stored as whole entries', () => {
+    const isStored = (requests: string) => repeatableHistory.safeParse({ requests, responses: [] }).success;
+    const entry = 'A-_z0'.padEnd(21, 'x');
+    for (const entries of ['', entry, entry + entry]) expect([entries, isStored(entries)]).toEqual([entries, true]);
+    for (const others of [entry.slice(1), `${entry}x`, ` ${entry}`, `${entry} `, '+'.repeat(21)])
+      expect([others, isStored(others)]).toEqual([others, false]);
   });
 
   test('is kept for as long as any instance accepts a repeat, by any clocks', () => {
@@ -154,6 +129,8 @@ describe('the history of an operation', () => {
         const isAccepted = sentAt >= after - slower - REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS;
         expect(isDropped && isAccepted).toBe(false);
         expect(isDropped).toBe(after >= 14 * 60_000);
+        const next = nextHistory(current, requestOf(2), NOW + after);
+        expect(next?.requests).toHaveLength(isDropped ? 21 : 42);
       }),
     );
   });
@@ -161,13 +138,9 @@ describe('the history of an operation', () => {
   test('has the newest responses whose JSON is at most 30,000 characters long', () => {
     /** The history after a first response whose JSON, in an array of its own, has this length. */
     const afterResponseOf = (length: number) => {
-      const key = requestOf(0).key;
-      const versionOfLength = (text: string) => ({ operation: anOperation({ clientContext: text }), etag: 'e' });
-      const rest = JSON.stringify([{ key, version: versionOfLength('') }]).length;
-      const first = {
-        ...versionOfLength('x'.repeat(length - rest)),
-        history: nextHistory(undefined, requestOf(0), NOW),
-      };
+      const of = (clientContext: string) => ({ operation: anOperation({ id: 'a', clientContext }), etag: 'e' });
+      const rest = JSON.stringify([{ key: requestOf(0).key, version: of('') }]).length;
+      const first = { ...of('x'.repeat(length - rest)), history: nextHistory(undefined, requestOf(0), NOW) };
       return { ...versionOf(1), history: nextHistory(first, requestOf(1), NOW) };
     };
     const lengthsOf = ({ history }: ReturnType<typeof afterResponseOf>) =>
@@ -207,10 +180,8 @@ describe('the history of an operation', () => {
   });
 });
 
-test.each([
-  ['asks for something else', requestOf(1, NOW, { status: 'Failed' })],
-  ['was first sent at another time', requestOf(1, NOW + 1000, { status: 'Running' })],
-])('a request of the same id is refused when it %s', (_title, request) => {
+test('a request of the same id that asks for something else, or was first sent at another time, is refused', () => {
   const current = afterRequests([requestOf(1, NOW, { status: 'Running' })]);
-  expect(findRepetition(current, request)).toEqual({ isRepeated: false, refusal: rejected('repetitionDiffers') });
+  for (const request of [requestOf(1, NOW, { status: 'Failed' }), requestOf(1, NOW + 1000, { status: 'Running' })])
+    expect(findRepetition(current, request)).toEqual({ isRepeated: false, refusal: rejected('repetitionDiffers') });
 });

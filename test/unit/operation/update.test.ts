@@ -1,5 +1,5 @@
 // What an update decides is a table in updateDecision.test.ts; this is the loop around it.
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { CONFLICT_BACKOFF, FAILURE_BACKOFF, MAX_ATTEMPTS } from '../../../shared/operation/backoff.ts';
 import type { ListenToChange } from '../../../shared/operation/changeListener.ts';
 import { repeatableRequest } from '../../../shared/operation/repeatability.ts';
@@ -8,18 +8,18 @@ import { ServiceError } from '../../../shared/serviceError.ts';
 import { type MemoryOperations, memoryOperations } from '../../support/memoryOperations.ts';
 import { TENANT } from '../../support/operations.ts';
 
-const lost = () => new ServiceError('unavailable', 'lost');
 const repeatable = repeatableRequest({ requestId: 'r', caller: 'me', firstSent: Date.now() }, 'content');
 
-/** Does something in place of the n-th request of its kind to the store, which it may send. */
+/** What happens instead of the n-th request of its kind to the store, which it may send, or end the time of the update. */
 type Fault<Method extends 'get' | 'put'> = (
   n: number,
   send: () => ReturnType<MemoryOperations[Method]>,
-  ...args: Parameters<MemoryOperations[Method]>
+  over: () => void,
 ) => ReturnType<MemoryOperations[Method]>;
+type Faults = { readonly put?: Fault<'put'>; readonly get?: Fault<'get'> };
 
 /** Two instances on one store; the steps of the first one, whose requests may fail, and its pauses. */
-function setUp({ put, get }: { put?: Fault<'put'>; get?: Fault<'get'> } = {}) {
+function setUp({ put = (_n, send) => send(), get = (_n, send) => send() }: Faults = {}) {
   const steps: string[] = [];
   const pauses: number[] = [];
   const deadline = new AbortController();
@@ -29,11 +29,19 @@ function setUp({ put, get }: { put?: Fault<'put'>; get?: Fault<'get'> } = {}) {
   const times = (step: string) => steps.filter((each) => each === step).length;
   own.get = (...args) => {
     steps.push('read');
-    return get ? get(times('read'), () => sendGet(...args), ...args) : sendGet(...args);
+    return get(
+      times('read'),
+      () => sendGet(...args),
+      () => deadline.abort(),
+    );
   };
   own.put = (...args) => {
     steps.push('write');
-    return put ? put(times('write'), () => sendPut(...args), ...args) : sendPut(...args);
+    return put(
+      times('write'),
+      () => sendPut(...args),
+      () => deadline.abort(),
+    );
   };
   const listen: ListenToChange = () => ({
     beforeWrite: async ({ changeType }) => void steps.push(`before ${changeType}`),
@@ -41,92 +49,52 @@ function setUp({ put, get }: { put?: Fault<'put'>; get?: Fault<'get'> } = {}) {
     settled: () => void steps.push('settled'),
   });
   const sleep = async (milliseconds: number) => void pauses.push(milliseconds);
-  const update = createUpdateOperation({ operations: own, listen, sleep });
-  const elsewhere = createUpdateOperation({ operations: instance() });
+  const updateBy =
+    (update: ReturnType<typeof createUpdateOperation>) =>
+    (patch: object, changes: object = {}) =>
+      update(TENANT, { id: 'a', patch, preconditions: {}, ...changes }, deadline.signal);
   return {
-    ...{ steps, pauses, deadline, own, instance },
+    ...{ steps, pauses },
     stored: () => rows.get(`${TENANT}/a`),
-    update: (patch: object, changes: object = {}) =>
-      update(TENANT, { id: 'a', patch, preconditions: {}, ...changes }, deadline.signal),
-    elsewhere: (patch: object) => elsewhere(TENANT, { id: 'a', patch, preconditions: {} }, deadline.signal),
+    update: updateBy(createUpdateOperation({ operations: own, listen, sleep })),
+    elsewhere: updateBy(createUpdateOperation({ operations: instance(), sleep })),
   };
 }
 
+const fail = (reason: Error) => () => Promise.reject(reason);
+const lose = fail(new ServiceError('unavailable', 'lost'));
+const conflict = async () => undefined;
+const takeEffect: Fault<'put'> = (_n, send) => send().then(lose);
+const loseFirst: Fault<'put'> = (n, send) => (n === 1 ? lose() : send());
+const isUnavailable = { reason: 'unavailable' };
+const isRunning = { operation: { status: 'Running' } };
 const created = ['before created', 'write'];
-const unknown = { reason: 'unavailable' };
-const denied = (reason: Error): Parameters<typeof setUp>[0] => ({ put: () => Promise.reject(reason) });
+const attempts = (n: number) => Array.from({ length: n }, () => ['read', ...created]).flat();
 
-test.each<[string, NonNullable<Parameters<typeof setUp>[0]>, outcome: object, steps: string[]]>([
-  ['that is acknowledged', {}, { operation: { status: 'Running' } }, ['read', ...created, 'after last']],
+test.each<[string, Faults, outcome: object, steps: string[]]>([
+  ['that is acknowledged', {}, isRunning, [...attempts(1), 'after last']],
+  ['that took effect unanswered', { put: takeEffect }, isRunning, [...attempts(1), 'read', 'after unknown']],
+  ['that was lost once', { put: loseFirst }, isRunning, [...attempts(2), 'after last']],
+  ['that never succeeds', { put: conflict }, { reason: 'conflict' }, [...attempts(MAX_ATTEMPTS), 'read', 'settled']],
+  ['before which nothing can be read', { get: lose }, isUnavailable, ['read']],
   [
-    'whose response was lost, and that took effect, is not made again',
-    { put: (_n, send) => send().then(() => Promise.reject(lost())) },
-    { operation: { status: 'Running' } },
-    ['read', ...created, 'read', 'after unknown'],
-  ],
-  [
-    'whose response was lost, and that did not take effect, is made again',
-    { put: (n, send) => (n === 1 ? Promise.reject(lost()) : send()) },
-    { operation: { status: 'Running' } },
-    ['read', ...created, 'read', ...created, 'after last'],
-  ],
-  [
-    'that never succeeds is a conflict',
-    { put: async () => undefined },
-    { reason: 'conflict' },
-    [
-      ...Array(MAX_ATTEMPTS)
-        .fill(['read', ...created])
-        .flat(),
-      'read',
-      'settled',
-    ],
-  ],
-  ['before which nothing can be read', { get: () => Promise.reject(lost()) }, unknown, ['read']],
-  [
-    'after which nothing can be read',
-    { put: async () => undefined, get: (n, send) => (n === 1 ? send() : Promise.reject(lost())) },
-    unknown,
-    ['read', ...created, 'read'],
-  ],
-  [
-    'whose response was lost, and after which no read is allowed',
-    {
-      put: () => Promise.reject(lost()),
-      get: (n, send) => (n === 1 ? send() : Promise.reject(new Error('forbidden'))),
-    },
+    'that was lost, and after which no read is allowed',
+    { put: lose, get: (n, send) => (n === 1 ? send() : fail(new Error('forbidden'))()) },
     { message: 'forbidden' },
-    ['read', ...created, 'read'],
+    [...attempts(1), 'read'],
   ],
-  ['that the store denies', denied(new Error('denied')) ?? {}, { message: 'denied' }, ['read', ...created]],
-  [
-    'that fails otherwise',
-    denied(new ServiceError('forbidden', 'no')) ?? {},
-    { reason: 'forbidden' },
-    ['read', ...created],
-  ],
+  ['that the store denies', { put: fail(new Error('denied')) }, { message: 'denied' }, attempts(1)],
+  ['that fails otherwise', { put: fail(new ServiceError('forbidden', 'no')) }, { reason: 'forbidden' }, attempts(1)],
+  ['during which the deadline passes', { put: (_n, _send, over) => lose().finally(over) }, isUnavailable, attempts(1)],
 ])('a write %s', async (_, faults, outcome, expected) => {
   const { update, steps } = setUp(faults);
   expect(await update({ status: 'Running' }).catch((error: unknown) => error)).toMatchObject(outcome);
   expect(steps).toEqual(expected);
 });
 
-test.each<[string, (deadline: AbortController) => ReturnType<MemoryOperations['put']>, steps: string[]]>([
-  ['while it is written', (deadline) => Promise.reject(lost()).finally(() => deadline.abort()), ['read', ...created]],
-  [
-    'between two attempts',
-    (deadline) => Promise.resolve(undefined).finally(() => deadline.abort()),
-    ['read', ...created, 'read'],
-  ],
-])('an update whose deadline passes %s is unavailable', async (_, put, expected) => {
-  const { update, steps, deadline } = setUp({ put: () => put(deadline) });
-  await expect(update({})).rejects.toMatchObject(unknown);
-  expect(steps).toEqual(expected);
-});
-
 test.each([
-  ['a conflict', async () => undefined, CONFLICT_BACKOFF],
-  ['a failure', () => Promise.reject(lost()), FAILURE_BACKOFF],
+  ['a conflict', conflict, CONFLICT_BACKOFF],
+  ['a failure', lose, FAILURE_BACKOFF],
 ])('after %s there is a pause, which doubles up to a bound, with jitter', async (_, put, { first, longest }) => {
   const { update, pauses } = setUp({ put });
   await expect(update({})).rejects.toThrow();
@@ -140,56 +108,34 @@ test.each([
   expect(MAX_ATTEMPTS).toBeGreaterThanOrEqual(10);
 });
 
-describe('what an update asks of the store, and tells its listener', () => {
-  const updated = ['before updated', 'write'];
+const updated = ['before updated', 'write'];
+const toFailed = { status: 'Failed' };
+const same = { status: 'Running' };
 
-  test.each<[string, patch: object, changes: object, elsewhere: object | undefined, steps: string[]]>([
-    ['of an operation that was lately seen', { status: 'Failed' }, {}, undefined, [...updated, 'after last']],
-    [
-      'with its ETag',
-      { status: 'Failed' },
-      { preconditions: { ifMatch: ['"0"'] } },
-      undefined,
-      [...updated, 'after last'],
-    ],
-    [
-      'where what was seen is stale',
-      { status: 'Failed' },
-      {},
-      { clientContext: 'other' },
-      [...updated, 'read', ...updated, 'after last'],
-    ],
-    ['that changes nothing', { status: 'Running' }, {}, undefined, ['read', 'settled']],
-    ['that changes nothing, and is repeatable', { status: 'Running' }, { repeatable }, undefined, ['write', 'settled']],
-    [
-      'that is repeatable, and that another caller made in the meantime',
-      { status: 'Failed' },
-      { repeatable },
-      { status: 'Failed' },
-      [...updated, 'read', 'write', 'settled'],
-    ],
-  ])('%s', async (_, patch, changes, otherPatch, expected) => {
-    const { update, elsewhere, steps, pauses, stored } = setUp();
-    await update({ status: 'Running' });
-    steps.length = 0;
-    if (otherPatch) await elsewhere(otherPatch);
-    await update(patch, changes);
-    // A stale version in the cache is no conflict with others: nothing is waited for.
-    expect([steps, pauses]).toEqual([expected, []]);
-    expect(stored()?.operation).toMatchObject({ ...otherPatch, ...patch });
-  });
+test.each<[string, patch: object, changes: object, elsewhere: object | undefined, steps: string[]]>([
+  ['was lately seen', toFailed, {}, undefined, [...updated, 'after last']],
+  ['was seen with the ETag', toFailed, { preconditions: { ifMatch: ['"0"'] } }, undefined, [...updated, 'after last']],
+  ['has changed since', toFailed, {}, { clientContext: 'b' }, [...updated, 'read', ...updated, 'after last']],
+  ['stays the same', same, {}, undefined, ['read', 'settled']],
+  ['stays the same, by a repeatable one', same, { repeatable }, undefined, ['write', 'settled']],
+  ['another caller has changed alike', toFailed, { repeatable }, toFailed, [...updated, 'read', 'write', 'settled']],
+])('what an update asks of the store, of an operation that %s', async (_, patch, changes, otherPatch, expected) => {
+  const { update, elsewhere, steps, pauses, stored } = setUp();
+  await update({ status: 'Running' });
+  steps.length = 0;
+  if (otherPatch) await elsewhere(otherPatch);
+  await update(patch, changes);
+  // A stale version in the cache is no conflict with others: nothing is waited for.
+  expect([steps, pauses]).toEqual([expected, []]);
+  expect(stored()?.operation).toMatchObject({ ...otherPatch, ...patch });
 });
 
 test('a repeatable update that is sent many times at once, to two instances, is made once', async () => {
-  const { instance, rows } = memoryOperations();
-  const both = [instance(), instance()].map((operations) =>
-    createUpdateOperation({ operations, sleep: async () => {} }),
-  );
-  const request = { id: 'a', patch: { status: 'Running' }, preconditions: {}, repeatable } as const;
-  const { signal } = new AbortController();
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => both[n % 2]?.(TENANT, request, signal)));
+  const { update, elsewhere, stored } = setUp();
+  const send = (n: number) => [update, elsewhere][n % 2]?.({ status: 'Running' }, { repeatable });
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => send(n)));
   expect(new Set(answers.map((answer) => answer?.etag)).size).toBe(1);
-  expect(rows.get(`${TENANT}/a`)?.writes).toHaveLength(1);
+  expect(stored()?.writes).toHaveLength(1);
 });
 
 test('updates of one operation by one instance wait for each other', async () => {

@@ -75,6 +75,8 @@ const others = stored({ writes: ['x', 'v'], etag: 'W/"f"' });
 const both = stored({ writes: ['x', 'w', 'v'] });
 const ownCreate = stored({ writes: ['w'] });
 const first = { etag: 'W/"first"' };
+const afterMany = { ...after, writes: muchLater.writes };
+const mayBeChanged = fail('versionChanged', 'unknown');
 
 type Row = [title: string, Partial<UpdateRequest>, Partial<UpdateKnowledge>, decision: object];
 
@@ -122,48 +124,26 @@ test.each<Row>([
   ['before a precondition fails', ifMatch('"e"'), at(undefined, lost), fail('unavailable')],
   ['a lost write after too many others', {}, at(muchLater, lost), fail('unavailable')],
   ['a lost create after too many others', {}, at(muchLater, lostCreate), fail('unavailable')],
-  [
-    'a lost repeatable write after too many others',
-    { repeatable },
-    at({ ...after, writes: muchLater.writes }, lost),
-    answer(first, 'unknown'),
-  ],
+  ['unless it has a first response', { repeatable }, at(afterMany, lost), answer(first, 'unknown')],
   ['a lost create, and a lost update of what others made', {}, at(undefined, lostCreate, lost), fail('unavailable')],
 
   // A proxy, or the store, has made a write twice: the second answer is a conflict.
   ['a conflict with itself', {}, at(own, refused), answer(own, 'written')],
   ['is no failed precondition', ifMatch('"e"'), at(own, refused), answer(own, 'written')],
-  ['nor that of a create', createOnly, at(ownCreate, refusedCreate), answer(ownCreate, 'written')],
-  [
-    'nor another request of the same id',
-    { repeatable },
-    at({ ...executed, writes: own.writes }),
-    answer(first, 'written'),
-  ],
   ['nor what later writes made of it', { repeatable }, at({ ...after, writes: both.writes }), answer(first, 'written')],
   ['the last of many', {}, at(own, ...tooMany), answer(own, 'written')],
   ['a conflict with others', ifMatch('"e"'), at(others, refused), fail('versionChanged')],
-  ['or one with itself before many others', ifMatch('"e"'), at(muchLater, refused), fail('versionChanged', 'unknown')],
+  ['or one with itself before many others', ifMatch('"e"'), at(muchLater, refused), mayBeChanged],
   ['so is that of a create', createOnly, at(muchLater, refusedCreate), fail('versionExcluded', 'unknown')],
   ['and what another one makes unnecessary', same, at(muchLater, refused), answer(muchLater, 'unknown')],
-  ['or repeats', { repeatable }, at({ ...after, writes: muchLater.writes }, refused), answer(first, 'unknown')],
+  ['or repeats', { repeatable }, at(afterMany, refused), answer(first, 'unknown')],
   ['it is followed by another write', {}, at(muchLater, refused), write('updated', 'Completed', 'unknown')],
-  [
-    'however the last attempt ended',
-    ifMatch('"e"'),
-    at(muchLater, refused, { base: muchLater }),
-    fail('versionChanged', 'unknown'),
-  ],
+  ['however the last one ended', ifMatch('"e"'), at(muchLater, refused, { base: muchLater }), mayBeChanged],
   ['as when the operation is gone', {}, at(undefined, refused), write('created')],
   ['unless a precondition fails', ifMatch('"e"'), at(undefined, refused), fail('versionMissing')],
 ])('%s', (_title, request, known, decision) => {
   const whole = { id: 'a', patch: { status: 'Completed' }, preconditions: {}, ...request } as const;
   expect(decideUpdate(whole, { ...fixed, ...known })).toEqual(decision);
-});
-
-test('a repeatable write records its request', () => {
-  const request = { id: 'a', patch: {}, preconditions: {}, repeatable };
-  expect(decideUpdate(request, { ...fixed, current: base })).toMatchObject({ history: { latest: repeatable.key } });
 });
 
 const iso = (ms: number) => new Date(NOW + ms).toISOString();

@@ -46,14 +46,14 @@ test('a token is requested as App Service documents it, once, and again after ha
   expect((await identity.getToken('https://monitor.azure.com/.default'))?.token).toBe('other');
 });
 
-test.each<[string, (typeof answers)[number]]>([
-  ['a refusal', [400, { access_token: 'x', expires_on: 1 }]],
-  ['what is not JSON', [200, '<html>']],
-  ['a response without a token', [200, { expires_on: 1 }]],
-  ['a time that is none', [200, { access_token: 'x', expires_on: 'soon' }]],
-])('%s is not kept: the next one who needs a token asks again', async (_, answer) => {
+test.each([
+  ['a refusal', 400, { access_token: 'x', expires_on: 1 }],
+  ['what is not JSON', 200, '<html>'],
+  ['a response without a token', 200, { expires_on: 1 }],
+  ['a time that is none', 200, { access_token: 'x', expires_on: 'soon' }],
+])('%s is not kept: the next one who needs a token asks again', async (_, status, body) => {
   const identity = managedIdentity(crypto.randomUUID(), platform, () => NOW);
-  answers = [answer, token('t', 60)];
+  answers = [[status, body], token('t', 60)];
   await expect(identity.getToken(SCOPE)).rejects.toMatchObject({ name: 'RestError', statusCode: undefined });
   expect((await identity.getToken(SCOPE))?.token).toBe('t');
 });

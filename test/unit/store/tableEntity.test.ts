@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { newPlayPromptOperation } from '../../../shared/operation/playPromptOperation.ts';
@@ -12,12 +12,12 @@ import {
 import { anOperation, operations, TENANT } from '../../support/operations.ts';
 
 describe('a row', () => {
-  test('is keyed by tenant and bucket, and by id', () => {
-    const bucket = createHash('sha256').update('op-1').digest('hex').slice(0, 2);
-    expect(toTableEntity(TENANT, newPlayPromptOperation('op-1'), ['w'])).toMatchObject({
-      partitionKey: `${TENANT}_${bucket}`,
-      rowKey: 'op-1',
-    });
+  const good = { ...toTableEntity(TENANT, anOperation({ id: 'op-1' }), ['w2', 'w1']), etag: 'W/"1"' };
+
+  test('is keyed by tenant and bucket, and by id, by which it is found again', () => {
+    const bucket = hash('sha256', 'op-1').slice(0, 2);
+    expect(good).toMatchObject({ partitionKey: `${TENANT}_${bucket}`, rowKey: 'op-1' });
+    expect(fromKeyEntity(good)).toEqual({ tenant: TENANT, id: 'op-1', etag: 'W/"1"' });
   });
 
   test('has no property of a name that Cosmos DB keeps to itself, and none that is null', () => {
@@ -29,22 +29,16 @@ describe('a row', () => {
     expect(Object.keys(entity)).not.toContain('repeatability');
   });
 
-  const good = { ...toTableEntity(TENANT, anOperation({ id: 'a' }), ['w2', 'w1']), etag: 'W/"1"' };
-  const damages: [string, object][] = [
+  test.each<[string, object]>([
     ['a status that is none', { status: 'Exploded' }],
-    ['no status', { status: undefined }],
     ['a completionReason that is none', { completionReason: '"x"' }],
     ['a completionReason that is no JSON', { completionReason: 'unknown' }],
-    ['no completionReason', { completionReason: undefined }],
     ['a subcode without a code', { resultInfoCode: undefined }],
     ['a code without a subcode', { resultInfoSubcode: undefined }],
     ['a code with a fraction', { resultInfoCode: 1.5 }],
     ['a code beyond Int32', { resultInfoCode: 2 ** 31 }],
-    ['a code that is text', { resultInfoCode: '1' }],
     ['a clientContext that is too long', { clientContext: JSON.stringify('x'.repeat(257)) }],
-    ['a clientContext that is a number', { clientContext: '7' }],
     ['a clientContext that is no text', { clientContext: 7 }],
-    ['no clientContext', { clientContext: undefined }],
     ['a time that is none', { createdDateTime: '2026-11-23' }],
     ['a time with an offset', { lastActionDateTime: '2026-11-23T14:18:02.586+01:00' }],
     ['no write ids', { writes: undefined }],
@@ -53,29 +47,17 @@ describe('a row', () => {
     ['repeatable requests of another shape', { repeatableRequests: 'x' }],
     ['no ETag', { etag: undefined }],
     ['an id that is none', { rowKey: ' ' }],
-  ];
-  test('that is whole is an operation', () => {
-    expect(fromTableEntity(good)).toEqual({ operation: anOperation({ id: 'a' }), etag: 'W/"1"', writes: ['w2', 'w1'] });
-  });
-  test('that has ended is named by its tenant and its id', () => {
-    expect(fromKeyEntity(good)).toEqual({ tenant: TENANT, id: 'a', etag: 'W/"1"' });
-  });
-  test.each(damages)('that is damaged is refused: %s', (_title, damage) => {
+  ])('that is damaged is refused: %s', (_title, damage) => {
     expect(() => fromTableEntity({ ...good, ...damage })).toThrow(expect.objectContaining({ name: 'ZodError' }));
   });
 });
 
-describe('a row that was listed', () => {
-  const { writes, ...listed } = {
-    ...toTableEntity(TENANT, anOperation({ id: 'a', resultInfo: null }), ['w']),
-    etag: 'W/"1"',
-  };
-
-  test('needs no write ids, and may have null for what it does not have', () => {
-    const absent = { resultInfoCode: null, resultInfoSubcode: null, resultInfoMessage: null };
-    expect(fromListedEntity({ ...listed, ...absent })).toEqual(fromListedEntity(listed));
-    expect(fromListedEntity(listed)).toEqual({ operation: anOperation({ id: 'a', resultInfo: null }), etag: 'W/"1"' });
-  });
+test('a row that was listed needs no write ids, and may have null for what it does not have', () => {
+  const operation = anOperation({ resultInfo: null });
+  const { writes, ...listed } = { ...toTableEntity(TENANT, operation, ['w']), etag: 'W/"1"' };
+  const absent = { resultInfoCode: null, resultInfoSubcode: null, resultInfoMessage: null };
+  for (const row of [listed, { ...listed, ...absent }])
+    expect(fromListedEntity(row)).toEqual({ operation, etag: 'W/"1"' });
 });
 
 test('to a row and back changes nothing', async () => {
@@ -97,14 +79,11 @@ test('to a row and back changes nothing', async () => {
   );
 });
 
-describe('the version in a row', () => {
-  test.each([
-    [{ writes: 'b,a' }, ['b', 'a']],
-    [{ writes: 'a' }, ['a']],
-    [{ writes: '' }, []],
-    [{ writes: 7 }, []],
-    [{}, []],
-  ])('of %j has these writes, however damaged the row is', (columns, writes) => {
-    expect(fromVersionEntity({ etag: 'W/"1"', ...columns })).toEqual({ etag: 'W/"1"', writes });
-  });
+test.each([
+  [{ writes: 'b,a' }, ['b', 'a']],
+  [{ writes: '' }, []],
+  [{ writes: 7 }, []],
+  [{}, []],
+])('the version in a row of %j has these writes, however damaged the row is', (columns, writes) => {
+  expect(fromVersionEntity({ etag: 'W/"1"', ...columns })).toEqual({ etag: 'W/"1"', writes });
 });

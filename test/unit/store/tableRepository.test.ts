@@ -1,19 +1,11 @@
-import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { listen } from '../../../local/loopback.ts';
-import { createDeleteOperation } from '../../../shared/operation/delete.ts';
 import type { Filter } from '../../../shared/operation/filter.ts';
-import {
-  newPlayPromptOperation,
-  type OperationVersion,
-  type PlayPromptOperation,
-} from '../../../shared/operation/playPromptOperation.ts';
+import { newPlayPromptOperation, type OperationVersion } from '../../../shared/operation/playPromptOperation.ts';
 import { KEPT_RESPONSES, repeatableRequest } from '../../../shared/operation/repeatability.ts';
 import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../../../shared/operation/repository.ts';
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
-import { toTableEntity } from '../../../shared/store/tableEntity.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faultProxy.ts';
 import { contexts, filters, fulfils, prefixes } from '../../support/filters.ts';
@@ -65,17 +57,6 @@ describe('a write', () => {
     const read = await operations.get(TENANT, 'a', signal);
     expect(read?.writes).toEqual(Array.from({ length: KEPT_WRITES }, (_, n) => `w${KEPT_WRITES - n}`));
   });
-
-  test('and a read change nothing of an operation', async () => {
-    const operations = await open();
-    const isReadAsWritten = async (value: PlayPromptOperation) => {
-      const current = await operations.get(TENANT, value.id, signal);
-      const written = await operations.put(TENANT, value, current, crypto.randomUUID(), signal);
-      expect(await operations.get(TENANT, value.id, signal)).toEqual(written);
-      expect(written?.operation).toEqual(value);
-    };
-    await fc.assert(fc.asyncProperty(anyOperation, isReadAsWritten), { numRuns: 40 });
-  });
 });
 
 test('a removal is one for other instances too, even if they have cached the operation', async () => {
@@ -83,19 +64,16 @@ test('a removal is one for other instances too, even if they have cached the ope
   const other = await open(one.table);
   const { etag = '' } = (await one.put(TENANT, a, undefined, 'w', signal)) ?? {};
   const cached = await other.get(TENANT, 'a', signal);
-  expect([await one.remove(TENANT, 'a', 'W/"x"', signal), await one.remove(TENANT, 'a', etag, signal)]).toEqual([
-    false,
-    true,
-  ]);
+  expect(await one.remove(TENANT, 'a', 'W/"x"', signal)).toBe(false);
+  expect(await one.remove(TENANT, 'a', etag, signal)).toBe(true);
   expect([one.getCached(TENANT, 'a'), other.getCached(TENANT, 'a')?.etag]).toEqual([undefined, etag]);
   expect(await other.put(TENANT, running, cached, 'w', signal)).toBeUndefined();
   expect([await other.get(TENANT, 'a', signal), other.getCached(TENANT, 'a')]).toEqual([undefined, undefined]);
 });
 
 test('a store that no setting names cannot be opened', () => {
-  expect(() => createTableRepository({ ...newTableSettings(), connection: undefined })).toThrow(
-    'connection string or an endpoint',
-  );
+  const settings = { ...newTableSettings(), connection: undefined };
+  expect(() => createTableRepository(settings)).toThrow('connection string or an endpoint');
 });
 
 describe('a walk through a tenant', () => {
@@ -153,10 +131,9 @@ describe('a walk through a tenant', () => {
     expect(found.length + others.length).toBe(all.length);
   });
 
-  test('of a filter of ids reads these operations by their keys, and no others', async () => {
+  test('of a filter of ids reads these operations by their keys, and of one that nothing can match, nothing', async () => {
     const proxy = await startFaultProxy();
-    const table = newTableName();
-    const operations = await open(table, proxy.port);
+    const operations = await open(newTableName(), proxy.port);
     for (const id of ['a', 'b', 'c'])
       await operations.put(TENANT, anOperation({ id, status: 'Running' }), undefined, 'w', signal);
     proxy.requests.length = 0;
@@ -169,100 +146,46 @@ describe('a walk through a tenant', () => {
     expect(second.next).toBeUndefined();
     expect(await operations.count(TENANT, { filter }, signal)).toEqual({ count: 2, next: undefined });
     expect(proxy.requests.every((request) => request.includes("RowKey='"))).toBe(true);
+
+    const impossible: Filter = { operator: 'eq', property: 'clientContext', value: 'x'.repeat(257) };
+    expect((await operations.list(TENANT, { filter: impossible, top: 1 }, signal)).operations).toEqual([]);
+    expect((await operations.count(TENANT, { filter: impossible }, signal)).count).toBe(0);
     expect(proxy.requests).toHaveLength(6);
     await proxy.close();
-  });
-
-  test('of a filter that nothing can match asks the store for nothing', async () => {
-    const proxy = await startFaultProxy();
-    const operations = await open(newTableName(), proxy.port);
-    const filter: Filter = { operator: 'eq', property: 'clientContext', value: 'x'.repeat(257) };
-    expect(await operations.list(TENANT, { filter, top: 1 }, signal)).toEqual({
-      operations: [],
-      next: undefined,
-      damaged: 0,
-    });
-    expect(await operations.count(TENANT, { filter }, signal)).toEqual({ count: 0, next: undefined });
-    expect(proxy.requests).toEqual([]);
-    await proxy.close();
-  });
-});
-
-describe('a damaged row', () => {
-  test.each<[string, object]>([
-    ['a status that is none', { status: 'Exploded' }],
-    ['no columns', { clientContext: null, status: null, completionReason: null, writes: null }],
-    ['requests that are none', { repeatability: '{}', repeatableRequests: 'x' }],
-  ])('with %s can be removed, and does not fail a list', async (_title, damage) => {
-    const operations = await open();
-    await operations.put(TENANT, newPlayPromptOperation('good'), undefined, 'w', signal);
-    await operations.put(TENANT, newPlayPromptOperation('bad'), undefined, 'w', signal);
-    const row = toTableEntity(TENANT, newPlayPromptOperation('bad'), ['w']);
-    await tableClient(operations.table).updateEntity({ ...row, ...damage }, 'Replace');
-
-    await expect(operations.get(TENANT, 'bad', signal)).rejects.toMatchObject({ name: 'ZodError' });
-    const { operations: listed, damaged } = await operations.list(TENANT, { top: 10 }, signal);
-    expect(listed.map(({ operation }) => operation.id)).toContain('good');
-    expect(listed.length + damaged).toBe(2);
-    await createDeleteOperation({ operations })(TENANT, { id: 'bad', preconditions: {} }, signal);
-    expect(await operations.getVersion(TENANT, 'bad', signal)).toBeUndefined();
   });
 });
 
 describe('text beyond ASCII', () => {
   const texts = { Greek: '\u03b1', euro: '\u20ac', emoji: '\ud83d\ude00', controls: '\u0001', quotes: '"' };
-  const largest = (text: string) => ({
-    ...newPlayPromptOperation('a'),
-    clientContext: text.repeat(256 / text.length),
-    resultInfo: { code: 0, subcode: 0, message: text.repeat(8192 / text.length) },
+  test.each(Object.entries(texts))('as large as may be, of many repeatable updates, survives: %s', async (_, text) => {
+    const operations = await open();
+    const update = createUpdateOperation({ operations });
+    const clientContext = text.repeat(256 / text.length);
+    const message = text.repeat(8192 / text.length);
+    for (let n = 0; n < KEPT_RESPONSES + 2; n++) {
+      const patch = { clientContext, resultInfo: { code: n, message } };
+      const repeatable = repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent: Date.now() }, n);
+      await update(TENANT, { id: 'a', patch, preconditions: {}, repeatable }, signal);
+    }
+    expect((await operations.get(TENANT, 'a', signal))?.operation.resultInfo?.message).toBe(message);
+    const filter: Filter = { operator: 'eq', property: 'clientContext', value: clientContext };
+    expect((await operations.list(TENANT, { filter, top: 1 }, signal)).operations).toHaveLength(1);
   });
 
-  test.each(Object.entries(texts))(
-    '%s, as large as may be and with many repeatable updates, survives',
-    async (_name, text) => {
-      const operations = await open();
-      const update = createUpdateOperation({ operations });
-      for (let n = 0; n < KEPT_RESPONSES + 2; n++) {
-        const { clientContext, resultInfo } = largest(text);
-        const patch = { clientContext, resultInfo: { ...resultInfo, code: n } };
-        const repeatable = repeatableRequest({ requestId: `${n}`, caller: 'me', firstSent: Date.now() }, n);
-        await update(TENANT, { id: 'a', patch, preconditions: {}, repeatable }, signal);
-      }
-      const stored = await operations.get(TENANT, 'a', signal);
-      expect(stored?.operation.resultInfo?.message).toBe(largest(text).resultInfo.message);
-      const filter: Filter = { operator: 'eq', property: 'clientContext', value: largest(text).clientContext };
-      expect((await operations.list(TENANT, { filter, top: 1 }, signal)).operations).toHaveLength(1);
-    },
-  );
-
-  test('survives a request that arrives byte by byte', async () => {
-    const azurite = Number(process.env.TEST_AZURITE_PORT);
-    const sent: Buffer[] = [];
-    const splitter = createServer((caller) => {
-      const store = connect({ port: azurite, host: '127.0.0.1', noDelay: true });
-      store.pipe(caller);
-      store.on('error', () => caller.destroy());
-      caller.on('error', () => store.destroy());
-      // The SDK keeps its connection, which is not to outlive the test.
-      caller.unref();
-      store.unref();
-      void (async () => {
-        for await (const chunk of caller) {
-          sent.push(chunk);
-          for (const byte of chunk) {
-            store.write(Buffer.of(byte));
-            await new Promise(setImmediate);
-          }
-        }
-        store.end();
-      })().catch(() => {});
-    });
-    const operations = await open(newTableName(), await listen(splitter, 0, ''));
+  test('is sent in ASCII, so that it survives a request that arrives byte by byte', async () => {
+    const proxy = await startFaultProxy();
+    const sent: string[] = [];
+    proxy.fault = ({ body }) => {
+      sent.push(body);
+      return 'pass';
+    };
+    const operations = await open(newTableName(), proxy.port);
     const operation = { ...newPlayPromptOperation('a'), clientContext: Object.values(texts).join('') };
     await operations.put(TENANT, operation, undefined, 'w', signal);
     expect((await operations.get(TENANT, 'a', signal))?.operation).toEqual(operation);
-    expect(Buffer.concat(sent).every((byte) => byte < 0x80)).toBe(true);
-    splitter.close();
+    expect(sent.join('')).toContain('\\u20ac');
+    expect(Buffer.byteLength(sent.join(''))).toBe(sent.join('').length);
+    await proxy.close();
   });
 });
 
