@@ -46,7 +46,7 @@ describeWithTools('a run of', () => {
         *attestation*) test "$ATTESTED" != no;;
         *graphql*) echo "$DEPLOYED";;
         *compare*) echo "$ORDER";;
-        *'run view'*) echo 'deploy push main';;
+        *'run view 42 --repo contoso/prompts --json event,headBranch,workflowName'*) echo "\${MADE_BY-deploy push main}";;
       esac`,
       az: `case "$*" in
         *production.bicepparam*--stdout*) echo '${parameters(true)}';;
@@ -93,6 +93,7 @@ describeWithTools('a run of', () => {
     'actions/setup-node node-version-file=.nvmrc cache=npm',
     'npm ci --ignore-scripts',
   ];
+  const smokeTest = 'npm run smoke -- https://func-1.example';
   const send = (environment: string) =>
     `az functionapp deployment source config-zip --resource-group rg-playprompt-${environment} --name func-1 --src dist/app.zip`;
   const deployment = (environment: string, zones: readonly string[]) =>
@@ -109,15 +110,15 @@ describeWithTools('a run of', () => {
       send(environment),
       login,
       'az account get-access-token --scope api://audience-1/.default --query accessToken --output tsv',
-      'npm run smoke -- https://func-1.example',
+      smokeTest,
     ].map((call) => (typeof call === 'string' ? `${environment}/deploy: ${call}` : call));
   const askForZones = [
     'az group show --name rg-playprompt-production --query location --output tsv',
     'az functionapp list-flexconsumption-locations --zone-redundant=true --query [].name --output tsv',
   ];
 
-  test('a first deployment: package, provenance, staging, production', async () => {
-    expect(await deploy()).toEqual([
+  test('a first deployment: package, provenance, staging, production', () => {
+    expect(deploy()).toEqual([
       'package/test: actions/checkout persist-credentials=false',
       'package/test: actions/setup-node node-version-file=.nvmrc cache=npm',
       'package/test: bash .ci/run',
@@ -134,33 +135,9 @@ describeWithTools('a run of', () => {
     ]);
   });
 
-  test('a deployment without attestations: the package must be of a run of this workflow on main', async () => {
-    const calls = await deploy({}, { ATTESTATION: 'off' });
-    expect(calls.join('\n')).not.toMatch(/attest/);
-    expect(calls).toContain(
-      'production/deploy: gh run view 42 --repo contoso/prompts --json event,headBranch,workflowName --jq [.workflowName, .event, .headBranch] | join(" ")',
-    );
-    expect(calls.at(-1)).toBe('production/deploy: npm run smoke -- https://func-1.example');
-  });
-
-  test('a push where production is deployed by hand: it ends with staging', async () => {
-    const calls = await deploy({}, { PRODUCTION: 'manual' });
-    expect(calls.at(-1)).toBe('staging/deploy: npm run smoke -- https://func-1.example');
-  });
-
-  test('a roll-back: nothing is packaged, and the package of the named run is verified and deployed', async () => {
-    const older = { DEPLOYED: 'newer', ORDER: 'behind' };
-    const byHand = { event_name: 'workflow_dispatch' };
-    const calls = await deploy(older, { PRODUCTION: 'manual' }, byHand, { runId: '7' });
-    const download = 'actions/download-artifact name=app path=dist run-id=7 github-token=gh-token';
-    expect(calls[3]).toBe(`staging/deploy: ${download}`);
-    expect(calls.join('\n')).not.toMatch(/package\/|attest:|graphql/);
-    expect(calls.at(-1)).toBe('production/deploy: npm run smoke -- https://func-1.example');
-  });
-
-  test('a pull request: what it would change, and nothing else', async () => {
+  test('a pull request: what it would change, and nothing else', () => {
     const head = { repo: { full_name: 'contoso/prompts' } };
-    const calls = await deploy({}, {}, { event_name: 'pull_request', event: { pull_request: { head } } });
+    const calls = deploy({}, {}, { event_name: 'pull_request', event: { pull_request: { head } } });
     expect(calls.filter((call) => /login|group/.test(call))).toEqual(
       ['staging', 'production'].flatMap((environment, index) => [
         `what-if: azure/login client-id=reader-${index + 1} tenant-id=tenant-1 subscription-id=subscription-1`,
@@ -170,28 +147,48 @@ describeWithTools('a run of', () => {
     expect(calls.every((call) => call.startsWith('what-if: '))).toBe(true);
   });
 
-  test.each([
-    ['a package that is not attested', { ATTESTED: 'no' }, 'Provenance', /az (?:deployment|functionapp)/],
-    ['a commit that is older than what is deployed', { DEPLOYED: 'newer', ORDER: 'behind' }, 'has commit newer', /az /],
-    ['a commit of another history', { DEPLOYED: 'other', ORDER: 'diverged' }, 'run the workflow deploy by hand', /az /],
-    ['a region without zones', { ZONES: 'East US' }, 'westeurope has no zones', /production.*(?:group cr|config-zip)/],
-    ['a package that is refused for 7 minutes', { REFUSED: '8' }, 'refused for 7 minutes', /get-access-token/],
-  ])('%s ends with a sentence, before anything else happens', async (_title, given, sentence, never) => {
-    const calls = await deploy(given);
-    expect(calls.at(-1)).toContain(sentence);
+  const older = { DEPLOYED: 'newer', ORDER: 'behind' };
+  const diverged = { DEPLOYED: 'other', ORDER: 'diverged' };
+  const manual = { PRODUCTION: 'manual' };
+  const off = { ATTESTATION: 'off' };
+  const byHand = { event_name: 'workflow_dispatch' };
+  const installs = /az (?:deployment|functionapp)/;
+  test.each<[title: string, started: Parameters<typeof deploy>, last: string, never: RegExp]>([
+    ['a push where production is deployed by hand', [{}, manual], `staging/deploy: ${smokeTest}`, /production/],
+    ['a push without attestations', [{}, off], `production/deploy: ${smokeTest}`, /attest/],
+    [
+      'a roll-back, which packages nothing, and takes the package of the named run',
+      [older, manual, byHand, { runId: '7' }],
+      `production/deploy: ${smokeTest}`,
+      /package\/|attest:|graphql|run-id=(?!7 )/,
+    ],
+    ['a package that is not attested', [{ ATTESTED: 'no' }], 'FAILED Provenance', installs],
+    ['a package of another workflow', [{ MADE_BY: 'ci push main' }, off], 'FAILED Provenance', installs],
+    ['a commit that is older than what is deployed', [older], 'has commit newer', /az /],
+    ['a commit of another history', [diverged], 'run the workflow deploy by hand', /az /],
+    [
+      'a region without zones',
+      [{ ZONES: 'East US' }],
+      'westeurope has no zones',
+      /production.*(?:group cr|config-zip)/,
+    ],
+    ['a package that is refused for 7 minutes', [{ REFUSED: '8' }], 'refused for 7 minutes', /get-access-token/],
+  ])('%s, ends as it should, before anything else happens', (_title, started, last, never) => {
+    const calls = deploy(...started);
+    expect(calls.at(-1)).toContain(last);
     expect(calls.join('\n')).not.toMatch(never);
   });
 
-  test('a deployment of a newer commit, whose package is refused until the role has spread', async () => {
-    const calls = await deploy({ DEPLOYED: 'older', ORDER: 'ahead', REFUSED: '2' });
+  test('a deployment of a newer commit, whose package is refused until the role has spread', () => {
+    const calls = deploy({ DEPLOYED: 'older', ORDER: 'ahead', REFUSED: '2' });
     const wait = 'staging/deploy: sleep 60';
     const sent = `staging/deploy: ${send('staging')}`;
     expect(calls.filter((call) => call === wait || call === sent)).toEqual([sent, wait, sent, wait, sent]);
-    expect(calls.at(-1)).toBe('production/deploy: npm run smoke -- https://func-1.example');
+    expect(calls.at(-1)).toBe(`production/deploy: ${smokeTest}`);
   });
 
-  test('a check of a change: everything on Linux, the tests on each platform, and the end-to-end tests on Core Tools', async () => {
-    const calls = await runner.run('ci.yml', contexts, { ...env, GITHUB_WORKSPACE: '/checkout' });
+  test('a check of a change: everything on Linux, the tests on each platform, and the end-to-end tests on Core Tools', () => {
+    const calls = runner.run('ci.yml', contexts, { ...env, GITHUB_WORKSPACE: '/checkout' });
     const repeated = (count: number, ...each: string[]) => Array<string[]>(count).fill(each).flat();
     expect(calls.filter((call) => !call.includes(': actions/'))).toEqual([
       'test: bash .ci/run',
@@ -209,20 +206,22 @@ describeWithTools('a run of', () => {
     );
   });
 
-  test('a release: the version that the tag names, with its section of the changelog, checksums and provenance', async () => {
+  test('a release: the version that the tag names, with its section of the changelog, checksums and provenance', () => {
     const tag = `v${JSON.parse(readFileSync('package.json', 'utf8')).version}`;
     const changelog = `# Changelog\n\n## Unreleased\n\n- new\n\n## ${tag.slice(1)} - 2026-12-01\n\n- first\n\n## 0.0.1\n\n- old\n`;
     writeFileSync(join(runner.folder, 'CHANGELOG.md'), changelog);
     const release = (name: string) => runner.run('release.yml', contexts, { ...env, GITHUB_REF_NAME: name });
-    const calls = await release(tag);
-    expect(calls.slice(-2)).toEqual([
+    const assets = `release/SHA256SUMS release/playpromptoperation-client-0.1.0.tgz release/playpromptoperation-${tag}.zip release/sbom.cdx.json`;
+    expect(release(tag).filter((call) => call.startsWith('release: '))).toEqual([
+      'release: actions/checkout persist-credentials=false',
+      'release: actions/download-artifact name=app path=dist',
       'release: actions/attest subject-path=release/*',
-      `release: gh release create ${tag} release/SHA256SUMS release/playpromptoperation-client-0.1.0.tgz release/playpromptoperation-${tag}.zip release/sbom.cdx.json --verify-tag --title ${tag} --notes-file notes.md`,
+      `release: gh release create ${tag} ${assets} --verify-tag --title ${tag} --notes-file notes.md`,
     ]);
     expect(readFileSync(join(runner.folder, 'notes.md'), 'utf8').trim()).toBe('- first');
     expect(readFileSync(join(runner.folder, 'release/SHA256SUMS'), 'utf8')).toMatch(
       /^[\da-f]{64} {2}playpromptoperation-client-0\.1\.0\.tgz\n[\da-f]{64} {2}playpromptoperation-v[\d.]+\.zip\n[\da-f]{64} {2}sbom\.cdx\.json\n$/,
     );
-    expect((await release('v9.9.9')).at(-1)).toContain('version: FAILED Version');
+    expect(release('v9.9.9').at(-1)).toContain('version: FAILED Version');
   });
 });

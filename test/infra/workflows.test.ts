@@ -2,12 +2,15 @@
 // them.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import * as z from 'zod';
 
 const FOLDER = '.github/workflows';
 const files = readdirSync(FOLDER);
 const contentOf = (file: string) => readFileSync(`${FOLDER}/${file}`, 'utf8');
+const jobsOf = (file: string) => contentOf(file).split(/\n(?= {2}[\w-]+:\n)/);
+/** What the first group of an expression matches. */
+const namesIn = (text: string, expression: RegExp) => [...text.matchAll(expression)].map(([, name = '']) => name);
 
 /** What jobs may write, by workflow. `id-token` is the job's own token, by which Azure and Sigstore know it. */
 const WRITES: Readonly<Record<string, readonly string[]>> = {
@@ -23,76 +26,65 @@ function faultsOf(contents: readonly string[]): string[][] {
   return z.array(z.array(z.string())).parse(JSON.parse(printed));
 }
 
-test('each is a workflow as GitHub understands it', () => {
-  expect(faultsOf(files.map(contentOf))).toEqual(files.map(() => []));
+test('each is a workflow as GitHub understands it; an unknown key, need or context would be found', () => {
+  const job = 'on: push\njobs:\n  a:\n    runs-on: x\n';
+  const wrong = [
+    `${job}    stepz: []\n`,
+    `${job}    needs: b\n    steps: []\n`,
+    `${job}    steps:\n      - run: echo \${{ varz.x }}\n`,
+  ];
+  const faults = faultsOf([...files.map(contentOf), ...wrong]);
+  expect(faults.slice(0, files.length)).toEqual(files.map(() => []));
+  for (const found of faults.slice(files.length)) expect(found).not.toEqual([]);
 });
 
-describe.each(files)('%s', (file) => {
-  const content = contentOf(file);
+test.each(files)('%s grants each job only what it needs, and nothing to the tests', (file) => {
+  expect(contentOf(file)).toContain('\npermissions: {}\n');
+  for (const job of jobsOf(file)) {
+    const allowed = job.includes('.ci/run') ? [] : ['id-token', ...(WRITES[file] ?? [])];
+    expect(allowed).toEqual(expect.arrayContaining(namesIn(job, /^ +([\w-]+): write$/gm)));
+  }
+});
 
-  test('grants each job only what it needs', () => {
-    expect(content).toContain('\npermissions: {}\n');
-    const written = [...content.matchAll(/^ +([\w-]+): write$/gm)].map(([, name = '']) => name);
-    const allowed = ['id-token', ...(WRITES[file] ?? [])];
-    expect(written.filter((name) => !allowed.includes(name))).toEqual([]);
-  });
-
-  test('lets no job that runs the tests write anything', () => {
-    for (const job of content.split(/\n(?= {2}[\w-]+:\n)/).filter((each) => each.includes('.ci/run'))) {
-      expect(job).not.toMatch(/^ +[\w-]+: write$/m);
-    }
-  });
-
-  test('runs its scripts in the shell of these tests, which fails when a part of a pipe does', () => {
-    const isForWindowsToo = content.includes('windows');
-    if (/\brun:/.test(content) && !isForWindowsToo) expect(content).toContain('\ndefaults:\n  run:\n    shell: bash\n');
-  });
-
-  test('holds no secret, and leaves no credential in the checkout', () => {
+test.each(files)(
+  '%s holds no secret, leaves no credential in the checkout, and fails when a part of a pipe does',
+  (file) => {
+    const content = contentOf(file);
     expect(content).not.toMatch(/\bsecrets\b/);
-    const checkouts = content.match(/uses: actions\/checkout@/g)?.length ?? 0;
-    expect(content.match(/persist-credentials: false/g)?.length ?? 0).toBe(checkouts);
-  });
-
-  test('pins every action to a commit, and names its version', () => {
-    const uses = [...content.matchAll(/uses: (.+)$/gm)].map(([, action = '']) => action);
-    for (const action of uses) {
-      expect(action).toMatch(/^(?:\.\/\.github\/workflows\/\w+\.yml|[\w-]+\/[\w/-]+@[\da-f]{40} # v\d+\.\d+\.\d+)$/);
-    }
-  });
-
-  test('passes values to scripts by the environment only', () => {
+    expect(content).not.toMatch(/uses: actions\/checkout@.*\n(?! +with:\n +persist-credentials: false\n)/);
+    // The shell of these tests; the scripts of a workflow that is for Windows too are single commands.
+    if (/\brun:/.test(content) && !content.includes('windows'))
+      expect(content).toMatch(/^defaults:\n {2}run:\n {4}shell: bash\n/m);
     for (const [script] of content.matchAll(/\brun: (?:\|\n(?: {10}.*\n)+|.*\n)/g)) expect(script).not.toContain('${{');
-  });
+  },
+);
 
-  test('passes every variable that the files of parameters read, where it deploys them', () => {
-    const read = readdirSync('infra')
-      .filter((name) => name.endsWith('.bicepparam'))
-      .flatMap((name) => [...readFileSync(`infra/${name}`, 'utf8').matchAll(/readEnvironmentVariable\('(\w+)'/g)])
-      .map(([, name = '']) => name);
-    expect(new Set(read).size).toBeGreaterThan(3);
-    for (const job of content.split(/\n(?= {2}[\w-]+:\n)/).filter((each) => each.includes('.bicepparam'))) {
-      for (const name of read) expect(job).toContain(`\n      ${name}: \${{ vars.${name} }}\n`);
-    }
-  });
+test('every action is pinned to a commit, which is the same everywhere, and its version is named', () => {
+  const uses = files.flatMap((file) => namesIn(contentOf(file), /uses: (.+)$/gm));
+  const actions = uses.filter((use) => !/^\.\/\.github\/workflows\/\w+\.yml$/.test(use));
+  for (const use of actions) expect(use).toMatch(/^[\w-]+\/[\w/-]+@[\da-f]{40} # v\d+\.\d+\.\d+$/);
+  const repositories = new Set(actions.map((use) => /^[\w-]+\/[\w-]+/.exec(use)?.[0]));
+  const pins = new Set(actions.map((use) => use.replace(/^([\w-]+\/[\w-]+)[\w/-]*/, '$1')));
+  expect(pins.size).toBe(repositories.size);
+  expect(pins.size).toBeGreaterThan(5);
 });
 
-test('a version of an action is the same commit everywhere', () => {
-  const pins = files.flatMap((file) => [...contentOf(file).matchAll(/uses: ([\w-]+\/[\w-]+)[\w/-]*@(\w{40} # .+)$/gm)]);
-  const commits = new Map(pins.map(([, action, commit]) => [action, commit]));
-  expect(commits.size).toBeGreaterThan(5);
-  for (const [, action, commit] of pins) expect([action, commit]).toEqual([action, commits.get(action)]);
-});
-
-test('two workflows deploy the files of parameters', () => {
-  expect(files.filter((file) => contentOf(file).includes('.bicepparam'))).toEqual(['deploy.yml', 'deployTo.yml']);
+test('each job that deploys the files of parameters passes every variable that they read', () => {
+  const parameters = readdirSync('infra').filter((name) => name.endsWith('.bicepparam'));
+  const read = parameters.flatMap((name) =>
+    namesIn(readFileSync(`infra/${name}`, 'utf8'), /readEnvironmentVariable\('(\w+)'/g),
+  );
+  const jobs = files.flatMap(jobsOf).filter((job) => job.includes('.bicepparam'));
+  expect(jobs.map((job) => job.split(':')[0]?.trim())).toEqual(['what-if', 'deploy']);
+  expect(new Set(read).size).toBeGreaterThan(3);
+  for (const job of jobs) {
+    for (const name of read) expect(job).toContain(`\n      ${name}: \${{ vars.${name} }}\n`);
+  }
 });
 
 test('each variable is in the docs, and one that a job outside the environments reads is a variable of the repository', () => {
-  const variables = (text: string) =>
-    [...text.matchAll(/\bvars(?:\.|\[format\(')(\w+?)(?:_\{0\}'|\b)/g)].map(([, name = '']) => name);
-  const jobs = contentOf('deploy.yml').split(/\n(?= {2}[\w-]+:\n)/);
-  const whatIf = jobs.find((each) => each.startsWith('  what-if:')) ?? '';
+  const variables = (text: string) => namesIn(text, /\bvars(?:\.|\[format\(')(\w+?)(?:_\{0\}'|\b)/g);
+  const whatIf = jobsOf('deploy.yml').find((job) => job.startsWith('  what-if:')) ?? '';
   expect(whatIf).not.toMatch(/^ {4}environment:/m);
   const rows = readFileSync('docs/entra.md', 'utf8').split('\n');
   const all = files.flatMap((file) => variables(contentOf(file)));
@@ -106,13 +98,6 @@ test('each variable is in the docs, and one that a job outside the environments 
 
 test('documentation alone deploys nothing', () => {
   expect(contentOf('deploy.yml')).toContain("\n    branches: [main]\n    paths-ignore: ['**.md', docs/**]\n");
-});
-
-test('a job that packages runs no test, and neither does one that attests', () => {
-  const jobs = files.flatMap((file) => contentOf(file).split(/\n(?= {2}[\w-]+:\n)/));
-  const trusted = jobs.filter((each) => /run package|actions\/attest@/.test(each));
-  expect(trusted.length).toBe(3);
-  for (const job of trusted) expect(job).not.toMatch(/\.ci\/run|npm test|cache: npm/);
 });
 
 test('what is installed by its version is known to Dependabot', () => {
@@ -131,14 +116,4 @@ test('what is installed by its version is known to Dependabot', () => {
   expect(JSON.parse(readFileSync('.github/coreTools/package.json', 'utf8')).dependencies).toEqual({
     'azure-functions-core-tools': expect.stringMatching(/^4\.\d+\.\d+$/),
   });
-});
-
-test('an unknown key, a job that needs one that is not there, and an unknown context would be found', () => {
-  const job = 'on: push\njobs:\n  a:\n    runs-on: x\n';
-  const wrong = [
-    `${job}    stepz: []\n`,
-    `${job}    needs: b\n    steps: []\n`,
-    `${job}    steps:\n      - run: echo \${{ varz.x }}\n`,
-  ];
-  expect(faultsOf(wrong).filter((faults) => faults.length > 0)).toHaveLength(wrong.length);
 });

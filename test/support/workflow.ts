@@ -1,10 +1,10 @@
 // Runs GitHub's workflows as GitHub would: expressions are evaluated by its own library, scripts run in a shell. An action is
 // only recorded, with its inputs, and so is each call of a command that has a stand-in.
-import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { delimiter, join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { data, Evaluator, Lexer, Parser } from '@actions/expressions';
 import { parse } from 'yaml';
 import * as z from 'zod';
@@ -32,6 +32,7 @@ const job = z.object({
 });
 const workflow = z.object({ jobs: z.record(z.string(), job) });
 
+type Job = z.infer<typeof job>;
 type Values = Readonly<Record<string, unknown>>;
 
 /** The scripts of a workflow, by the name of their step. */
@@ -47,11 +48,10 @@ export function createRunner(files: readonly string[], commands: Readonly<Record
   const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-workflows-'));
   const calls = join(folder, 'calls');
   for (const file of files) cpSync(file, join(folder, file), { recursive: true });
+  mkdirSync(join(folder, 'bin'));
   for (const [name, script] of Object.entries(commands)) {
-    const path = join(folder, 'bin', name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, `#!/bin/sh\necho "${name} $*" | tr '\\n' ' ' >> "$CALLS"; echo >> "$CALLS"\n${script}\n`);
-    chmodSync(path, 0o755);
+    const record = `echo "${name} $*" | tr '\\n' ' ' >> "$CALLS"; echo >> "$CALLS"`;
+    writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${record}\n${script}\n`, { mode: 0o755 });
   }
   return { folder, run, remove: () => rmSync(folder, { recursive: true, force: true }) };
 
@@ -60,15 +60,16 @@ export function createRunner(files: readonly string[], commands: Readonly<Record
    *
    * @returns what was called, in order: `job: action inputs` or `job: command arguments`; a step that fails is the last
    */
-  async function run(file: string, contexts: Values, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
+  function run(file: string, contexts: Values, env: NodeJS.ProcessEnv = {}): string[] {
     const called: string[] = [];
-    await runJobs(file, contexts, env, called, '');
+    runJobs(file, contexts, env, called, '');
     return called;
   }
 
-  async function runJobs(file: string, contexts: Values, env: NodeJS.ProcessEnv, called: string[], prefix: string) {
+  /** Whether no job failed. */
+  function runJobs(file: string, contexts: Values, env: NodeJS.ProcessEnv, called: string[], prefix: string): boolean {
     const needs: Record<string, { result: string; outputs: Values }> = {};
-    for (const [id, { outputs, ...each }] of Object.entries(readWorkflow(file).jobs)) {
+    for (const [id, each] of Object.entries(readWorkflow(file).jobs)) {
       const results = each.needs.map((name) => needs[name]?.result);
       const inJob = { ...contexts, needs };
       const status = {
@@ -76,46 +77,36 @@ export function createRunner(files: readonly string[], commands: Readonly<Record
         failure: results.includes('failure'),
         cancelled: false,
       };
+      const name = `${prefix}${id}`;
       if (!isWanted(each.if, inJob, status)) {
         needs[id] = { result: 'skipped', outputs: {} };
-        continue;
-      }
-      const name = `${prefix}${id}`;
-      if (each.uses !== undefined) {
+      } else if (each.uses !== undefined) {
         const inputs = resolveAll(each.with, inJob);
-        const succeeded = await runJobs(
+        const hasSucceeded = runJobs(
           each.uses.replace(`./${FOLDER}/`, ''),
           { ...inJob, inputs },
           env,
           called,
           `${name}/`,
         );
-        needs[id] = { result: succeeded ? 'success' : 'failure', outputs: {} };
-        continue;
-      }
-      const [variable = '', choices = [undefined]] = Object.entries(each.strategy?.matrix ?? {})[0] ?? [];
-      for (const choice of choices) {
-        const all = { ...inJob, matrix: { [variable]: choice } };
-        const made = await runSteps(each, all, env, called, name);
-        needs[id] = {
-          result: made ? 'success' : 'failure',
-          outputs: made ? resolveAll(outputs, { ...all, steps: made }) : {},
-        };
+        needs[id] = { result: hasSucceeded ? 'success' : 'failure', outputs: {} };
+      } else {
+        const [variable = '', choices = [undefined]] = Object.entries(each.strategy?.matrix ?? {})[0] ?? [];
+        for (const choice of choices) {
+          const all = { ...inJob, matrix: { [variable]: choice } };
+          const steps = runSteps(each, all, env, called, name);
+          const outputs = steps ? resolveAll(each.outputs, { ...all, steps }) : {};
+          needs[id] = { result: steps ? 'success' : 'failure', outputs };
+        }
       }
     }
     return Object.values(needs).every(({ result }) => result !== 'failure');
   }
 
   /** The outputs of the steps, or undefined if one failed. */
-  async function runSteps(
-    each: Pick<z.infer<typeof job>, 'env' | 'steps'>,
-    contexts: Values,
-    env: NodeJS.ProcessEnv,
-    called: string[],
-    name: string,
-  ) {
+  function runSteps(job: Job, contexts: Values, env: NodeJS.ProcessEnv, called: string[], name: string) {
     const steps: Record<string, { outputs: Values }> = {};
-    for (const one of each.steps) {
+    for (const one of job.steps) {
       const all = { ...contexts, steps };
       if (!isWanted(one.if, all, { success: true, failure: false, cancelled: false })) continue;
       if (one.uses !== undefined) {
@@ -125,37 +116,32 @@ export function createRunner(files: readonly string[], commands: Readonly<Record
       }
       const output = join(folder, 'output');
       for (const written of [calls, output]) writeFileSync(written, '');
-      const failed = await promisify(execFile)('/bin/bash', ['--norc', '-e', '-o', 'pipefail', '-c', one.run ?? ''], {
-        cwd: folder,
-        env: {
-          PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}`,
-          CALLS: calls,
-          GITHUB_OUTPUT: output,
-          GITHUB_STEP_SUMMARY: join(folder, 'summary'),
-          GITHUB_PATH: join(folder, 'path'),
-          ...env,
-          ...resolveAll(each.env, all),
-          ...resolveAll(one.env, all),
+      const { status, stdout, stderr } = spawnSync(
+        '/bin/bash',
+        ['--norc', '-e', '-o', 'pipefail', '-c', one.run ?? ''],
+        {
+          cwd: folder,
+          encoding: 'utf8',
+          env: {
+            PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}`,
+            CALLS: calls,
+            GITHUB_OUTPUT: output,
+            GITHUB_STEP_SUMMARY: join(folder, 'summary'),
+            GITHUB_PATH: join(folder, 'path'),
+            ...env,
+            ...resolveAll(job.env, all),
+            ...resolveAll(one.env, all),
+          },
         },
-      }).then(
-        () => undefined,
-        (error) => z.object({ stdout: z.string(), stderr: z.string() }).parse(error),
       );
       const lines = readFileSync(calls, 'utf8').split('\n').filter(Boolean);
       called.push(...lines.map((line) => `${name}: ${line.trim()}`));
-      if (failed) {
-        called.push(
-          `${name}: FAILED ${one.name ?? one.run}: ${failed.stdout.trim().split('\n').at(-1)}${failed.stderr}`.trim(),
-        );
+      if (status !== 0) {
+        const printed = `${stdout.trim().split('\n').at(-1)}${stderr}`;
+        called.push(`${name}: FAILED ${one.name ?? one.run}: ${printed}`.trim());
         return undefined;
       }
-      const outputs = Object.fromEntries(
-        readFileSync(output, 'utf8')
-          .split('\n')
-          .filter(Boolean)
-          .map((line) => line.split(/=(.*)/s).slice(0, 2)),
-      );
-      if (one.id !== undefined) steps[one.id] = { outputs };
+      if (one.id !== undefined) steps[one.id] = { outputs: parseEnv(readFileSync(output, 'utf8')) };
     }
     return steps;
   }
@@ -177,9 +163,7 @@ const resolve = (text: string, contexts: Values) =>
 /** The value of an expression as text, by GitHub's own library. */
 function evaluate(expression: string, contexts: Values, status: Readonly<Record<string, boolean>> = {}): string {
   const functions = Object.entries(status).map(([name, value]) => ({
-    name,
-    minArgs: 0,
-    maxArgs: 0,
+    ...{ name, minArgs: 0, maxArgs: 0 },
     call: () => new data.BooleanData(value),
   }));
   const parsed = new Parser(new Lexer(expression).lex().tokens, Object.keys(contexts), functions).parse();
