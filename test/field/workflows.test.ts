@@ -173,7 +173,7 @@ describeWithTools('a run of', () => {
       /production.*(?:group cr|config-zip)/,
     ],
     ['a package that is refused for 7 minutes', [{ REFUSED: '8' }], 'refused for 7 minutes', /get-access-token/],
-  ])('%s, ends as it should, before anything else happens', (_title, started, last, never) => {
+  ])('%s: what it ends with, and what it never calls', (_title, started, last, never) => {
     const calls = deploy(...started);
     expect(calls.at(-1)).toContain(last);
     expect(calls.join('\n')).not.toMatch(never);
