@@ -29,29 +29,24 @@ const browser = await launch();
 try {
   await create(0, 30);
   if (folder === undefined) {
-    await take('board', { viewport: { width: 1440, height: 720 } }, showDetail, '#id=prompt-29');
+    await take('board', { viewport: { width: 1440, height: 720 } }, showDetail, 'board#id=prompt-29');
     await take('board-phone', { viewport: SIZES['390'], colorScheme: 'dark' }, showStuck);
-    await take('docs', { viewport: { width: 1440, height: 560 } }, showDocs);
+    await take('docs', { viewport: { width: 1440, height: 560 } }, showDocs, 'docs');
     await create(30, MANY);
     await take('board-many', { viewport: { width: 1440, height: 560 }, colorScheme: 'dark' }, showBoard);
     await take('board-phone-many', { viewport: SIZES['390'] }, showBoard);
   } else {
-    await takeAll('30');
-    await take('detail-1440-light', { viewport: SIZES['1440'] }, showDetail, '#id=prompt-29');
-    await take('detail-390-dark', { viewport: SIZES['390'], colorScheme: 'dark' }, showDetail, '#id=prompt-28');
-    await take('stuck-1440-light', { viewport: SIZES['1440'] }, showStuck);
-    await take('stuck-390-dark', { viewport: SIZES['390'], colorScheme: 'dark' }, showStuck);
-    await take('subscriptions-1440-light', { viewport: SIZES['1440'] }, showBoard, '#tab=subscriptions');
-    for (const [width, viewport] of Object.entries(SIZES)) {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await take(`docs-${width}-${colorScheme}`, { viewport, colorScheme }, showDocs);
-        await take(`sign-in-${width}-${colorScheme}`, { viewport, colorScheme }, async () => {}, '', 'board');
-        await take(`home-${width}-${colorScheme}`, { viewport, colorScheme }, async () => {}, '', '');
-      }
-    }
+    await takeInEachForm({
+      'board-30': [showBoard],
+      detail: [showDetail, 'board#id=prompt-29'],
+      stuck: [showStuck],
+      subscriptions: [showBoard, 'board#tab=subscriptions'],
+      docs: [showDocs, 'docs'],
+      'sign-in': [async () => {}],
+      home: [async () => {}, ''],
+    });
     await create(30, MANY);
-    await takeAll('2030');
-    await take('2030-found-1440-light', { viewport: SIZES['1440'] }, showBoard, '#text=prompt-17');
+    await takeInEachForm({ 'board-2030': [showBoard], found: [showBoard, 'board#text=prompt-17'] });
   }
 } finally {
   await browser.close();
@@ -59,10 +54,12 @@ try {
   data.remove();
 }
 
-async function takeAll(count: string) {
-  for (const [width, viewport] of Object.entries(SIZES)) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await take(`${count}-${width}-${colorScheme}`, { viewport, colorScheme }, showBoard, '', 'board');
+async function takeInEachForm(shots: Readonly<Record<string, [show: (page: Page) => Promise<void>, path?: string]>>) {
+  for (const [name, shown] of Object.entries(shots)) {
+    for (const [width, viewport] of Object.entries(SIZES)) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await take(`${name}-${width}-${colorScheme}`, { viewport, colorScheme }, ...shown);
+      }
     }
   }
 }
@@ -73,29 +70,20 @@ async function create(from: number, to: number) {
     const requests = Array.from({ length: Math.min(20, to - first) }, (_, n) => {
       const index = first + n;
       const status = ['Completed', 'Completed', 'Running', 'Completed', 'Failed', 'NotStarted'][index % 6] ?? 'Running';
-      const caller = CALLERS[index % CALLERS.length];
-      const context = index % 7 === 3 ? `, conference of the regional managers for the second quarter` : '';
-      const body = {
-        status,
-        clientContext:
-          index % 11 === 5 ? null : `${caller}${context}, call ${140 + Math.floor(index / 3)}/${PROMPTS[index % 6]}`,
-        ...RESULTS[status],
-      };
-      const url = `/playPromptOperation/${index % 5 === 2 ? `6e6cd9f5-cb67-5e4d-a378-cefb25a6${8000 + index}` : `prompt-${index}`}`;
+      const conference = index % 7 === 3 ? ', conference of the regional managers for the second quarter' : '';
+      const call = `call ${140 + Math.floor(index / 3)}/${PROMPTS[index % 6]}`;
+      const clientContext = index % 11 === 5 ? null : `${CALLERS[index % 4]}${conference}, ${call}`;
+      const body = { status, clientContext, ...RESULTS[status] };
+      const id = index % 5 === 2 ? `6e6cd9f5-cb67-5e4d-a378-cefb25a6${8000 + index}` : `prompt-${index}`;
+      const url = `/playPromptOperation/${id}`;
       return { id: String(n), method: 'PATCH', url, headers: { 'Content-Type': 'application/json' }, body };
     });
     await send(service, 'POST', '/v1.0/$batch', { body: { requests } });
   }
 }
 
-async function take(
-  name: string,
-  options: BrowserContextOptions,
-  show: (page: Page) => Promise<void>,
-  fragment = '',
-  path = name.startsWith('docs') ? 'docs' : 'board',
-) {
-  const { page } = await openPage(browser, `${service.facts.baseUrl}/${path}${fragment}`, options);
+async function take(name: string, options: BrowserContextOptions, show: (page: Page) => Promise<void>, path = 'board') {
+  const { page } = await openPage(browser, `${service.facts.baseUrl}/${path}`, options);
   await show(page);
   await page.mouse.move(0, 0);
   await page.evaluate('document.activeElement.blur()');

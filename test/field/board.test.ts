@@ -1,15 +1,15 @@
 // The board as an operator meets it: in a real browser, over HTTP, beside others who change the operations.
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
 import * as z from 'zod';
-import { close, listen } from '../../local/loopback.ts';
 import { accessibilityFaults, isTooWide, launch, openPage } from '../support/browser.ts';
 import { describeInChromium } from '../support/describeInChromium.ts';
+import { type RecordingReceiver, startRecordingReceiver, subscribe } from '../support/recordingReceiver.ts';
 import { patch, send } from '../support/service.ts';
+import { until } from '../support/until.ts';
 import { useService } from '../support/useService.ts';
 
 /** The resource of a subscription, which is text and no markup. */
@@ -17,42 +17,33 @@ const HOSTILE = `playPromptOperation?$filter=clientContext eq '<img src=x onerro
 const LIST = '/v1.0/playPromptOperation';
 
 describeInChromium('the board', () => {
-  /** A receiver of notifications that accepts those at /good. */
-  const receiver = createServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
-    const token = searchParams.get('validationToken');
-    if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
-    return response.writeHead(pathname === '/good' ? 202 : 500).end();
-  });
   const service = useService({ PAGES: 'board', NOTIFICATION_HOSTS: '127.0.0.1' });
   let browser: Browser;
+  let receiver: RecordingReceiver;
   let opened: Awaited<ReturnType<typeof openPage>> | undefined;
   beforeAll(async () => {
-    const receiverUrl = `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}`;
     browser = await launch();
-    const subscriptions = [
-      { resource: 'playPromptOperation/notified', notificationUrl: `${receiverUrl}/good?code=key-of-the-receiver` },
-      { resource: 'playPromptOperation/notified', notificationUrl: `${receiverUrl}/bad` },
-      { resource: HOSTILE, notificationUrl: `${receiverUrl}/good` },
-    ];
-    const expirationDateTime = new Date(Date.now() + 23 * 3_600_000).toISOString();
-    await Promise.all(
-      subscriptions.map((each) =>
-        send(service, 'POST', '/v1.0/subscriptions', { body: { ...each, changeType: 'created', expirationDateTime } }),
-      ),
-    );
-    await patch(service, { id: 'notified' });
-    for (let delivered = 0; delivered < 2; await delay(100)) {
-      const { json } = await send(service, 'GET', '/v1.0/subscriptions');
-      delivered = json.value.filter((each: object) => '@playPromptOperation.lastDelivery' in each).length;
+    receiver = await startRecordingReceiver();
+    receiver.reply = (path, token) => (path === '/bad' && token === null ? { status: 500 } : undefined);
+    for (const [path, resource] of [
+      ['/good?code=key-of-the-receiver', 'playPromptOperation/notified'],
+      ['/bad', 'playPromptOperation/notified'],
+      ['/good', HOSTILE],
+    ] as const) {
+      await subscribe(service, receiver, path, resource, 'created');
     }
+    await patch(service, { id: 'notified' });
+    await until(async () => {
+      const { json } = await send(service, 'GET', '/v1.0/subscriptions');
+      return json.value.filter((each: object) => '@playPromptOperation.lastDelivery' in each).length === 2;
+    });
     await patch(service, { id: 'done', status: 'Completed', completionReason: 'completedSuccessfully' });
     await patch(service, { id: 'lost', status: 'Failed', resultInfo: { code: 500, message: 'Media lost.' } });
     await patch(service, { id: 'run', status: 'Running', clientContext: 'the lobby' });
   });
   afterAll(async () => {
     await browser?.close();
-    await close(receiver);
+    await receiver?.close();
   });
   afterEach(async () => {
     await opened?.page.context().close();

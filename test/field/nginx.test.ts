@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { PlayPromptClient } from '../../client/index.ts';
+import { isListening } from '../support/httpsStore.ts';
 import { freePorts, newFolder, startService, type TestService } from '../support/service.ts';
 
 const page = z.object({
@@ -43,12 +43,7 @@ suite(isThere ? 'behind nginx' : 'behind nginx, which is missing', () => {
       http { access_log off; ${paths.join(' ')} server { listen 127.0.0.1:${port}; ${lines} } }`,
     );
     nginx = spawn('nginx', ['-c', join(configuration, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 2, 2] });
-    const isUp = () =>
-      fetch(`${publicUrl}/health/live`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-    while (!(await isUp())) if (nginx.exitCode !== null) throw new Error('nginx has ended.');
+    while (!(await isListening(Number(port)))) if (nginx.exitCode !== null) throw new Error('nginx has ended.');
   });
   afterAll(async () => {
     nginx?.kill('SIGQUIT');
@@ -103,15 +98,12 @@ suite(isThere ? 'behind nginx' : 'behind nginx, which is missing', () => {
   });
 
   test('a body in chunks arrives, since nginx sends its length', async () => {
-    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-    const headers = { Authorization: `Bearer ${service.facts.token}`, 'Content-Type': 'application/json' };
-    const sent = request(`${publicUrl}/v1.0/playPromptOperation/chunked`, { method: 'PATCH', headers }, (response) => {
-      response.resume();
-      resolve(response.statusCode);
+    const response = await fetch(`${publicUrl}/v1.0/playPromptOperation/chunked`, {
+      method: 'PATCH',
+      headers: { Authorization: `Bearer ${service.facts.token}`, 'Content-Type': 'application/json' },
+      body: ReadableStream.from(['{"status":', '"Running"}']).pipeThrough(new TextEncoderStream()),
+      duplex: 'half',
     });
-    sent.on('error', reject);
-    sent.write('{"status":');
-    sent.end('"Running"}');
-    expect(await promise).toBe(200);
+    expect(response.status).toBe(200);
   });
 });

@@ -173,7 +173,7 @@ describeWithTools('a run of', () => {
       /production.*(?:group cr|config-zip)/,
     ],
     ['a package that is refused for 7 minutes', [{ REFUSED: '8' }], 'refused for 7 minutes', /get-access-token/],
-  ])('%s, ends as it should, before anything else happens', (_title, started, last, never) => {
+  ])('%s: what it ends with, and what it never calls', (_title, started, last, never) => {
     const calls = deploy(...started);
     expect(calls.at(-1)).toContain(last);
     expect(calls.join('\n')).not.toMatch(never);
@@ -189,21 +189,16 @@ describeWithTools('a run of', () => {
 
   test('a check of a change: everything on Linux, the tests on each platform, and the end-to-end tests on Core Tools', () => {
     const calls = runner.run('ci.yml', contexts, { ...env, GITHUB_WORKSPACE: '/checkout' });
-    const repeated = (count: number, ...each: string[]) => Array<string[]>(count).fill(each).flat();
+    const coreTools = ['npm ci', 'npm ci --prefix .github/coreTools', 'npm test -- test/contract test/e2e --runInBand'];
     expect(calls.filter((call) => !call.includes(': actions/'))).toEqual([
-      'test: bash .ci/run',
-      'test: npm audit signatures',
-      ...repeated(3, 'platforms: npm ci', 'platforms: npm test'),
-      ...repeated(
-        2,
-        'coreTools: npm ci',
-        'coreTools: npm ci --prefix .github/coreTools',
-        'coreTools: npm test -- test/contract test/e2e --runInBand',
-      ),
+      ...['test: bash .ci/run', 'test: npm audit signatures'],
+      ...Array(3).fill(['platforms: npm ci', 'platforms: npm test']).flat(),
+      ...Array(2)
+        .fill(coreTools.map((call) => `coreTools: ${call}`))
+        .flat(),
     ]);
-    expect(readFileSync(join(runner.folder, 'path'), 'utf8')).toContain(
-      '/checkout/.github/coreTools/node_modules/.bin\n',
-    );
+    const path = readFileSync(join(runner.folder, 'path'), 'utf8');
+    expect(path).toContain('/checkout/.github/coreTools/node_modules/.bin\n');
   });
 
   test('a release: the version that the tag names, with its section of the changelog, checksums and provenance', () => {

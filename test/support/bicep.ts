@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { expect } from '@jest/globals';
 import { Bicep } from 'bicep-node';
 import * as z from 'zod';
 
@@ -12,15 +13,15 @@ const PACKAGES = 'dist/nuget/azure.bicep.commandline.linux-x64';
 const SUBSCRIPTION = { subscriptionId: '00000000-0000-0000-0000-000000000000', location: 'westeurope' };
 
 const resource = z.looseObject({ id: z.string(), type: z.string(), properties: z.unknown().optional() });
-const snapshot = z.object({ predictedResources: z.array(resource), diagnostics: z.array(z.unknown()) });
+const snapshot = z.object({ predictedResources: z.array(resource), diagnostics: z.array(z.looseObject({})) });
 
 export type Resource = z.infer<typeof resource>;
 
 export interface Infrastructure {
-  /** Compiles and lints a file of `infra/`: its JSON, and every complaint. */
-  compile(name: string): Promise<{ readonly json: string; readonly complaints: readonly string[] }>;
-  /** What a file of parameters deploys, given by its path or its text, or why it deploys nothing. */
-  evaluate(parameters: string): Promise<z.infer<typeof snapshot> | string>;
+  /** Compiles and lints a file of `infra/`, and returns the JSON of a template; fails with any complaint. */
+  compile(name: string): Promise<string>;
+  /** What a file of parameters deploys, given by its path or its text; fails with why it deploys nothing. */
+  evaluate(parameters: string): Promise<readonly Resource[]>;
   end(): void;
 }
 
@@ -63,25 +64,26 @@ export async function startBicep(path: string, env: Readonly<Record<string, stri
       const { diagnostics, ...made } = name.endsWith('.bicepparam')
         ? await bicep.compileParams({ path, parameterOverrides: {} })
         : await bicep.compile({ path });
-      return {
-        json: 'contents' in made ? (made.contents ?? '') : '',
-        complaints: diagnostics.map(({ source, message }) => `${source}: ${message}`),
-      };
+      expect(diagnostics).toEqual([]);
+      return 'contents' in made ? (made.contents ?? '') : '';
     },
 
     async evaluate(parameters) {
       const isText = parameters.startsWith('using ');
-      const file = isText ? join(folder, `${++files}.bicepparam`) : parameters;
-      if (isText) writeFileSync(file, parameters.replace("using '", "using '../../infra/"));
-      const request = { path: resolve(file) };
-      const isGroup = readFileSync(file, 'utf8').includes('main.bicep');
+      const path = isText ? resolve(folder, `${++files}.bicepparam`) : resolve(parameters);
+      if (isText) writeFileSync(path, parameters.replace("using '", "using '../../infra/"));
+      const isGroup = readFileSync(path, 'utf8').includes('main.bicep');
       const metadata = { ...SUBSCRIPTION, ...(isGroup && { resourceGroup: 'rg-playprompt' }) };
       try {
-        return snapshot.parse(JSON.parse((await bicep.getSnapshot({ ...request, metadata })).snapshot));
+        const { predictedResources, diagnostics } = snapshot.parse(
+          JSON.parse((await bicep.getSnapshot({ path, metadata })).snapshot),
+        );
+        expect(diagnostics).toEqual([]);
+        return predictedResources;
       } catch (error) {
         // What is wrong with the file itself, or else with what it asks for.
-        const { diagnostics } = await bicep.compileParams({ ...request, parameterOverrides: {} });
-        return [...diagnostics.map(({ message }) => message), String(error)].join('\n');
+        const { diagnostics } = await bicep.compileParams({ path, parameterOverrides: {} });
+        throw new Error([...diagnostics.map(({ message }) => message), String(error)].join('\n'));
       }
     },
 

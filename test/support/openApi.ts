@@ -39,7 +39,7 @@ const { paths, components } = z
   .parse(openApi('', { notifications: true }));
 const addresses = Object.entries(paths).map(([template, { parameters, ...methods }]) => ({
   // The key has a form in parentheses, which the document only mentions.
-  pattern: new RegExp(`^${escaped(template).replace('/\\{id\\}', '(?:/[^/]+|\\([^/]+\\))')}/?$`, 'i'),
+  pattern: new RegExp(`^${template.replace(/[.$]/g, '\\$&').replace('/{id}', '(?:/[^/]+|\\([^/]+\\))')}/?$`, 'i'),
   methods: z.record(z.string(), operation).parse(methods),
 }));
 
@@ -159,8 +159,4 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
     const faults = response.status === 424 ? refusalFaults(exchange, 424, 'FailedDependency') : faultsOf(exchange);
     return faults.map((fault) => `${id}: ${fault}`);
   });
-}
-
-function escaped(text: string) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
