@@ -1,6 +1,4 @@
-// What every generated client in TypeScript does with the service, by the types of the typed client.
-import type { components } from '../../../client/schema.ts';
-
+// What every generated client in TypeScript does with the service.
 /** What a generated client does with the service, in its own terms: each method is an adapter to what was generated. */
 export interface GeneratedClient {
   update(id: string, patch: Patch): Promise<Operation>;
@@ -22,14 +20,31 @@ export interface Facts {
   readonly expiration: string;
 }
 
-type Schemas = components['schemas'];
-type Patch = Schemas['playPromptOperationPatch'];
-type Operation = Partial<Schemas['playPromptOperation']>;
-type Subscription = Schemas['newSubscription'];
+export interface Patch {
+  readonly id?: string;
+  readonly status?: 'Running';
+  readonly clientContext?: string | null;
+  readonly resultInfo?: { readonly code: number } | null;
+}
 
-interface Page {
+export interface Operation {
+  readonly id?: string | null;
+  readonly status?: string | null;
+  readonly clientContext?: string | null;
+  readonly resultInfo?: { readonly code?: number | null; readonly message?: string | null } | null;
+  readonly completionReason?: string | null;
+}
+
+export interface Page {
   readonly operations: readonly Operation[];
   readonly next: string | undefined;
+}
+
+export interface Subscription {
+  readonly changeType: string;
+  readonly resource: string;
+  readonly notificationUrl: string;
+  readonly expirationDateTime: string;
 }
 
 export interface Refusal {
@@ -56,7 +71,7 @@ async function use(client: GeneratedClient, { prefix, notificationUrl, expiratio
   let updated: Operation = {};
   for (const id of ids) updated = await client.update(id, patch);
   const pages: number[] = [];
-  const listed: (string | undefined)[] = [];
+  const listed: (string | null | undefined)[] = [];
   let next: string | undefined;
   do {
     const page = await client.page(prefix, next);
@@ -86,7 +101,7 @@ async function use(client: GeneratedClient, { prefix, notificationUrl, expiratio
 const seen = ({ id, status, clientContext, resultInfo, completionReason }: Operation) => ({
   id,
   status,
-  // Undefined where they were not selected.
+  // Kiota has undefined for null.
   clientContext: clientContext ?? null,
   code: resultInfo?.code ?? null,
   message: resultInfo?.message ?? null,

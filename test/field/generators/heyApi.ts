@@ -3,7 +3,7 @@
 import { type Facts, type GeneratedClient, optionOf, run } from './client.ts';
 import { createClient } from './generated/heyApi/client/index.ts';
 import * as sdk from './generated/heyApi/sdk.gen.ts';
-import type { GraphError, PlayPromptOperation, PlayPromptOperationPatch } from './generated/heyApi/types.gen.ts';
+import type { GraphError } from './generated/heyApi/types.gen.ts';
 
 function heyApi({ baseUrl, token }: Facts): GeneratedClient {
   const options = { client: createClient({ baseUrl, auth: token }), throwOnError: true } as const;
@@ -40,11 +40,5 @@ function data<Data>({ data }: { data: Data }): Exclude<Data, void> {
   if (!data) throw new Error('There is no body.');
   return data as Exclude<Data, void>;
 }
-
-// A misspelled property, and one that every response has, are found by the compiler.
-// @ts-expect-error
-void ({ stauts: 'Running' } satisfies PlayPromptOperationPatch);
-// @ts-expect-error
-void ({ status: 'Running' } satisfies PlayPromptOperation);
 
 await run(heyApi);
