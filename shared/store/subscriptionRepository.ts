@@ -5,7 +5,7 @@ import type { Resource, Subscription, SubscriptionRepository } from '../notifica
 import { changeTypes } from '../operation/changeListener.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
-import { isBacklog, readBacklog, SUBSCRIPTIONS, SUBSCRIPTIONS_END } from './backlogRepository.ts';
+import { ALL_SUBSCRIPTIONS, isBacklog, readBacklog, SUBSCRIPTIONS } from './backlogRepository.ts';
 import { createRowReader, date } from './columns.ts';
 import { connectTable } from './table.ts';
 
@@ -72,8 +72,7 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
     },
 
     async listExpired(before, signal) {
-      const range = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt '${SUBSCRIPTIONS_END}'`;
-      const rows = await table.queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal);
+      const rows = await table.queryAll(`${ALL_SUBSCRIPTIONS} and expiration lt '${before.toISOString()}'`, signal);
       return readable(rows);
     },
 
