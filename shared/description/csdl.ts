@@ -1,9 +1,8 @@
 // `$metadata` as OData CSDL JSON, generated from the schemas that parse requests and rows.
 import * as z from 'zod';
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
-import { filterProperties } from '../odata/filterOption.ts';
 import { MAX_TOP } from '../odata/queryOptions.ts';
-import type { Filter } from '../operation/filter.ts';
+import { type Filter, filterProperties } from '../operation/filter.ts';
 import { type PropertyName, playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
 import type { Features } from './features.ts';
 import { subscriptionProperties } from './subscriptionProperties.ts';
@@ -150,7 +149,9 @@ const capabilities: CsdlObject = {
   ] satisfies readonly Filter['operator'][],
   '@Capabilities.FilterRestrictions': {
     Filterable: true,
-    NonFilterableProperties: propertyNames.filter(isNotFilterable).map((name) => new PropertyPath(name)),
+    NonFilterableProperties: propertyNames
+      .filter((name) => !filterProperties.some((property) => property === name))
+      .map((name) => new PropertyPath(name)),
   },
   '@Capabilities.SelectSupport': { Supported: true },
   '@Capabilities.TopSupported': true,
@@ -163,10 +164,6 @@ const capabilities: CsdlObject = {
   },
   '@Repeatability.Supported': true,
 };
-
-function isNotFilterable(name: PropertyName) {
-  return !filterProperties.some((property) => property === name);
-}
 
 /** The capabilities of the subscriptions, which are read, listed, created, updated and deleted by plain requests. */
 const subscriptionCapabilities: CsdlObject = {
