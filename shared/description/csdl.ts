@@ -44,7 +44,6 @@ export const NAMESPACE = 'microsoft.graph';
 const CONTAINER = 'GraphService';
 export const ENTITY_SET = 'playPromptOperation';
 export const SUBSCRIPTIONS = 'subscriptions';
-const CSDL_VERSION = '4.0';
 
 /** Which of Graph's types declares each property: playPromptOperation is a commsOperation, which is an entity. */
 const declaredBy = {
@@ -221,7 +220,7 @@ const derivedFrom = (base: string) => ({ $Kind: 'EntityType', $BaseType: `${NAME
 /** The model of the service in OData CSDL JSON 4.0: Microsoft Graph's types, as far as they are served here. */
 export const csdl = (features: Features) =>
   ({
-    $Version: CSDL_VERSION,
+    $Version: '4.0',
     $EntityContainer: `${NAMESPACE}.${CONTAINER}`,
     $Reference: {
       ...vocabulary('Capabilities'),
