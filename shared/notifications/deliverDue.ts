@@ -14,6 +14,7 @@ import {
   REMOVE_AFTER_MS,
   type WaitingChange,
 } from './backlog.ts';
+import type { Clock } from './clock.ts';
 import { BUSY, type Delivery, type Failure, LEASE_MS, retryPause } from './delivery.ts';
 import { toLifecycleNotification } from './notification.ts';
 import {
@@ -127,10 +128,7 @@ export function createDeliverDue({
   now = Date.now,
   sleep = delay,
   ...others
-}: Omit<Collaborators, 'now' | 'sleep'> & {
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
-}): DeliverDue {
+}: Omit<Collaborators, keyof Clock> & Clock): DeliverDue {
   const oldest = metrics.getMeter(SCOPE).createGauge('playpromptoperation.outbox.oldest', {
     unit: 's',
     description: 'The age of the oldest notification that was not delivered yet.',

@@ -8,6 +8,7 @@ import { isUnavailable } from '../serviceError.ts';
 import { SCOPE } from '../tracing.ts';
 import { type Backlogs, NOTIFICATIONS, type WaitingChange } from './backlog.ts';
 import { toChangeNotification } from './notification.ts';
+import type { Clock } from './clock.ts';
 import type { OutboxRepository, StoredEntry } from './outboxEntry.ts';
 import { type OutgoingMessage, RESPONSE_DEADLINE_MS, ReceiverError, type Receivers, receiverKey } from './receiver.ts';
 import { Shares } from './shares.ts';
@@ -129,13 +130,11 @@ export function createDelivery({
   receivers,
   now = Date.now,
   sleep = delay,
-}: {
+}: Clock & {
   readonly entries: OutboxRepository;
   readonly subscriptions: Pick<SubscriptionRepository, 'recordDelivery'>;
   readonly backlogs: Pick<Backlogs, 'add'>;
   readonly receivers: Pick<Receivers, 'notify'>;
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Delivery {
   const recorded = new QuickLRU<string, Known>({ maxSize: 1000 });
   const memory = createMemory();

@@ -20,6 +20,7 @@ import type { Change, ListenToChange } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { FindSubscriptions } from './activeSubscriptions.ts';
 import type { Backlogs } from './backlog.ts';
+import type { Clock } from './clock.ts';
 import { type Delivery, FIRST_PAUSES_MS, LEASE_MS } from './delivery.ts';
 import { createEntryIds, type NotifiedChange, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
 import { isAbout, isLive, mayBeLive, type StoredSubscription } from './subscription.ts';
@@ -34,12 +35,11 @@ export function createOutbox({
   backlogs,
   delivery,
   now = Date.now,
-}: {
+}: Clock & {
   readonly entries: Pick<OutboxRepository, 'create'>;
   readonly findSubscriptions: FindSubscriptions;
   readonly backlogs: Pick<Backlogs, 'leaveOut'>;
   readonly delivery: Pick<Delivery, 'deliver' | 'keepFor'>;
-  readonly now?: (() => number) | undefined;
 }): ListenToChange {
   const newId = createEntryIds();
 

@@ -5,6 +5,7 @@ import type { LookupFunction } from 'node:net';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
 import { VERSION } from '../tracing.ts';
+import type { Clock } from './clock.ts';
 import { createPlaces, type Receiver } from './places.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { createResolveName, type ResolveName } from './resolveName.ts';
@@ -97,11 +98,10 @@ export function createReceivers({
   resolveName = createResolveName(),
   responseDeadlineMs = RESPONSE_DEADLINE_MS,
   now = Date.now,
-}: {
+}: Clock & {
   readonly hosts: ReceiverHosts;
   readonly resolveName?: ResolveName;
   readonly responseDeadlineMs?: number;
-  readonly now?: (() => number) | undefined;
 }): Receivers {
   const places = createPlaces();
   // Bounded, and for each tenant, since callers choose the URLs.
