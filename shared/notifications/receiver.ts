@@ -240,22 +240,17 @@ export function createReceivers({
     return promise;
   }
 
-  /**
-   * Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked.
-   */
+  /** Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked. */
   function lookUp(signal: AbortSignal): LookupFunction {
     return (hostname, _, callback) => {
-      allowedAddresses(hostname, signal).then(
-        (addresses) => callback(null, addresses),
+      resolveName(hostname, signal).then(
+        (addresses) => {
+          const areAllowed = addresses.every(({ address }) => isAllowedAddress(address, hosts));
+          callback(areAllowed ? null : new ReceiverError('refused address'), areAllowed ? addresses : []);
+        },
         (error) => callback(error, []),
       );
     };
-  }
-
-  async function allowedAddresses(hostname: string, signal: AbortSignal) {
-    const addresses = await resolveName(hostname, signal);
-    if (addresses.every(({ address }) => isAllowedAddress(address, hosts))) return addresses;
-    throw new ReceiverError('refused address');
   }
 }
 
