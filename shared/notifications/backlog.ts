@@ -81,7 +81,7 @@ export interface BacklogRepository {
   /** Lists a page of the changes that wait: all, or those made before a time. */
   listWaiting(
     subscriptionId: string,
-    range: { readonly before?: Date; readonly from: string | undefined },
+    range: { readonly before?: Date | undefined; readonly from: string | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly changes: readonly WaitingChange[]; readonly next: string | undefined }>;
 

@@ -97,8 +97,12 @@ export interface SubscriptionRepository {
   /** Lists the subscriptions of a tenant, those that have expired included. */
   list(tenant: string, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
 
-  /** Lists the subscriptions of all tenants that expired before a time. */
-  listExpired(before: Date, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
+  /** Lists a page of the subscriptions of all tenants that expired before a time. */
+  listExpired(
+    before: Date,
+    from: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly expired: readonly StoredSubscription[]; readonly next: string | undefined }>;
 
   create(subscription: Subscription, signal: AbortSignal): Promise<void>;
 
@@ -115,6 +119,6 @@ export interface SubscriptionRepository {
   removeExpired(listed: StoredSubscription, signal: AbortSignal): Promise<boolean>;
 }
 
-export type SubscriptionChanges = Partial<Pick<Subscription, 'expiration' | 'notificationUrl'>>;
 type SubscriptionKey = Pick<Subscription, 'tenant' | 'id'>;
 
+export type SubscriptionChanges = Partial<Pick<Subscription, 'expiration' | 'notificationUrl'>>;

@@ -12,6 +12,9 @@ import { connectTable } from './table.ts';
 /** How many resources are kept at least, of at most 8,192 characters and 13 comparisons each: parsing one takes 0.3 ms. */
 const KEPT_RESOURCES = 200;
 
+/** How many expired subscriptions are listed at once: those whose receivers fail remain for a while. */
+const EXPIRED_PAGE = 100;
+
 const createSubscriptionRow = (resources: QuickLRU<string, Resource>) =>
   z
     .object({
@@ -71,9 +74,10 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
       });
     },
 
-    async listExpired(before, signal) {
-      const rows = await table.queryAll(`${ALL_SUBSCRIPTIONS} and expiration lt '${before.toISOString()}'`, signal);
-      return readable(rows);
+    async listExpired(before, from, signal) {
+      const filter = `${ALL_SUBSCRIPTIONS} and expiration lt '${before.toISOString()}'`;
+      const { rows, next } = await table.query({ filter, from, top: EXPIRED_PAGE }, signal);
+      return { expired: readable(rows), next };
     },
 
     async create(subscription, signal) {
