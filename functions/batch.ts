@@ -48,15 +48,18 @@ export function createBatch({
     const queries = { left: MAX_QUERIES };
     const pending = new Map<string, Promise<HttpResponse>>();
     const respondTo = async ({ dependsOn, ...one }: BatchedRequest, n: number) => {
-      const dependencies = await Promise.all(dependsOn.map((id) => pending.get(id)));
-      const hasFailedDependency = dependencies.some((response) => response === undefined || response.status >= 400);
+      const dependencies = await Promise.all(dependsOn.flatMap((id) => pending.get(id) ?? []));
+      const hasFailedDependency = dependencies.some(({ status }) => status >= 400);
       const { alone, find } = resolve(one, incoming, route);
       const shared = { ...alone, requestId: `${incoming.requestId}.${n + 1}`, maxResponseBytes, queries };
       return respond(hasFailedDependency ? dependencyFailed : find, shared, deadline, context);
     };
-    for (const [n, each] of batched.entries()) pending.set(each.id, respondTo(each, n));
     const responses = await Promise.all(
-      batched.map(async ({ id, method }) => toJson(id, method, await pending.get(id))),
+      batched.map(async (each, n) => {
+        const response = respondTo(each, n);
+        pending.set(each.id, response);
+        return toJson(each, await response);
+      }),
     );
     return { status: 200, headers: { 'Content-Type': JSON_MEDIA_TYPE }, body: `{"responses":[${responses.join()}]}` };
   });
@@ -117,8 +120,7 @@ const dependencyFailed = () => {
  * Serializes one response. Its body is JSON already, and is embedded without parsing it again; any other body is a string
  * in base64url. OData JSON Format, 19.2.
  */
-function toJson(id: string, method: string, response: HttpResponse | undefined): string {
-  const { status, headers, body } = response ?? { status: 500, headers: {} };
+function toJson({ id, method }: BatchedRequest, { status, headers, body }: HttpResponse): string {
   const members = [`"id":${JSON.stringify(id)}`, `"status":${status}`, `"headers":${JSON.stringify(headers)}`];
   if (method !== 'HEAD' && body !== undefined) {
     const isJson = headers['Content-Type']?.startsWith('application/json');

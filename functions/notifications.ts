@@ -1,9 +1,9 @@
 // Change notifications: what is served, and what listens to changes. It is loaded only where NOTIFICATION_HOSTS is set.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TimerHandler } from '@azure/functions';
 import type { Authenticate } from '../shared/auth/authentication.ts';
 import { createFindSubscriptions, KNOWN_AFTER_MS } from '../shared/notifications/activeSubscriptions.ts';
 import { createBacklogs } from '../shared/notifications/backlog.ts';
+import type { Clock } from '../shared/notifications/clock.ts';
 import { createDeliverDue } from '../shared/notifications/deliverDue.ts';
 import { createDelivery } from '../shared/notifications/delivery.ts';
 import { createOutbox } from '../shared/notifications/outbox.ts';
@@ -12,27 +12,15 @@ import { createReceivers } from '../shared/notifications/receiver.ts';
 import type { ReceiverHosts } from '../shared/notifications/receiverPolicy.ts';
 import { subscriptionSchemas } from '../shared/notifications/subscriptionRequest.ts';
 import { createValidateReceiver } from '../shared/notifications/validateReceiver.ts';
-import type { ListenToChange } from '../shared/operation/changeListener.ts';
 import type { OperationRepository } from '../shared/operation/repository.ts';
 import type { TablesSettings } from '../shared/settings.ts';
 import { createBacklogRepository } from '../shared/store/backlogRepository.ts';
 import { createOutboxRepository } from '../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../shared/store/subscriptionRepository.ts';
 import { createDeliverNotifications } from './deliverNotifications.ts';
-import type { Route } from './httpHandler.ts';
 import { createSubscriptionRoutes } from './subscriptions.ts';
 
-export interface Clock {
-  /** The time in milliseconds; Date.now if it is left out. */
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
-}
-
-export interface Notifications {
-  readonly listen: ListenToChange;
-  readonly routes: readonly Route[];
-  readonly deliver: TimerHandler;
-}
+export type { Clock };
 
 export function createNotifications({
   authenticate,
@@ -49,7 +37,7 @@ export function createNotifications({
   /** The tenants that are served. */
   readonly tenants: readonly string[];
   readonly hosts: ReceiverHosts;
-}): Notifications {
+}) {
   const clock = { now, sleep };
   const repository = createSubscriptionRepository(tables);
   const entries = createOutboxRepository(tables);

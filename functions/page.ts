@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -87,14 +87,11 @@ export function packagedPages(pages: readonly PageName[], folder = '.'): readonl
 const LINKS = '<!-- links -->';
 const ISSUER = '<!-- issuer -->';
 
-/** The issuer of a laptop, which gives tokens to whoever asks, so that a page can get one itself. */
-export interface LocalIssuer {
-  readonly tokenEndpoint: URL;
-  readonly scope: string;
-}
-
-/** The issuer of these settings, if it is on this machine; no page of a deployed app gets a token itself. */
-export function localIssuer({ authority, tenants, audiences }: Settings['auth']): LocalIssuer | undefined {
+/**
+ * The issuer of these settings, if it is on this machine, where it gives tokens to whoever asks, so that a page can get one
+ * itself; no page of a deployed app does.
+ */
+export function localIssuer({ authority, tenants, audiences }: Settings['auth']) {
   const tokenEndpoint = new URL(`${authority}/${tenants[0]}/oauth2/v2.0/token`);
   return isLoopback(tokenEndpoint.hostname) ? { tokenEndpoint, scope: `${audiences[0]}/.default` } : undefined;
 }
@@ -106,7 +103,7 @@ export function localIssuer({ authority, tenants, audiences }: Settings['auth'])
 export function createPage(
   { files, policy }: Page,
   others: readonly PageName[] = [],
-  issuer?: LocalIssuer,
+  issuer?: ReturnType<typeof localIssuer>,
 ): GraphHandler {
   const links = others.map((name) => `<a href="${name}">${pagesByName[name].title}</a>`);
   const nav = links.length > 0 ? `<nav aria-label="Pages">${links.join(' ')}</nav>` : '';
@@ -159,7 +156,7 @@ type Asset = Readonly<Record<'identity' | 'gzip', ReturnType<typeof toRepresenta
 /** Bytes that are sent, and their strong ETag. */
 const toRepresentation = (content: Uint8Array) => ({
   content,
-  etag: `"${createHash('sha256').update(content).digest('base64url')}"`,
+  etag: `"${hash('sha256', content, 'base64url')}"`,
 });
 
 /** RFC 9110, section 12.5.3; `*` alone is no reason to compress. */

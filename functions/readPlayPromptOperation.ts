@@ -19,10 +19,9 @@ export function createReadPlayPromptOperation({
     const stored = await operations.get(caller.tenant, key, deadline);
     if (!stored) throw new ServiceError('notFound');
 
-    const { ifMatch, ...rest } = preconditions;
-    const failed = failedPrecondition({ ...(ifMatch && { ifMatch }) }, stored.etag);
+    const failed = failedPrecondition({ ifMatch: preconditions.ifMatch }, stored.etag);
     if (failed) throw failed;
-    if (isNotModified(rest, stored.etag)) return { status: 304, headers: { ETag: stored.etag } };
+    if (isNotModified(preconditions, stored.etag)) return { status: 304, headers: { ETag: stored.etag } };
     const body = toEntityBody(root, stored.operation, stored.etag, selected);
     return { status: 200, headers: { ETag: stored.etag }, body };
   });

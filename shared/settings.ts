@@ -43,22 +43,19 @@ export function isLoopback(hostname: string): boolean {
 const list = <Member extends z.ZodType<string, string>>(member: Member, of: string) =>
   z
     .string()
-    .transform((value) =>
-      value
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter((entry) => entry !== ''),
-    )
+    .transform((value) => value.split(',').flatMap((entry) => entry.trim() || []))
     .pipe(z.array(member).min(1, { error: `a comma-separated list of ${of}` }));
 
 const baseAddress = secureUrl
   .refine((value) => !/[?#]/.test(value), { error: 'an address without query and fragment' })
   .transform((value) => value.replace(/(?<!\/)\/+$/, ''));
 
-/** The base of the links in responses. */
-const publicUrl = baseAddress.refine((value) => !/@|\/v1\.0(?:\/|$)/i.test(value), {
-  error: 'the address of a gateway, without user and without /v1.0',
-});
+/** A whole number of these units. */
+const wholeNumber = (pattern: RegExp, of: string) =>
+  z
+    .string()
+    .regex(pattern, { error: `a whole number of ${of}` })
+    .transform(Number);
 
 const tenant = z
   .guid({ error: 'a comma-separated list of tenant ids (GUIDs)' })
@@ -134,18 +131,14 @@ const variables = z.object({
     })
     .default('playPromptOperations'),
   KEEP_FINAL_STATUS: z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'true or false' }).default(false),
-  OVERDUE_MINUTES: z
-    .string()
-    .regex(/^[1-9]\d{0,4}$/, { error: 'a whole number of minutes from 1 to 99999' })
-    .transform(Number)
-    .optional(),
-  RETENTION_DAYS: z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, { error: 'a whole number of days from 1 to 9999' })
-    .transform(Number)
-    .optional(),
+  OVERDUE_MINUTES: wholeNumber(/^[1-9]\d{0,4}$/, 'minutes from 1 to 99999').optional(),
+  RETENTION_DAYS: wholeNumber(/^[1-9]\d{0,3}$/, 'days from 1 to 9999').optional(),
   PAGES: list(z.enum(pageNames, { error: `a comma-separated list of ${pageNames.join(', ')}` }), 'pages').default([]),
-  PUBLIC_URL: publicUrl.optional(),
+  PUBLIC_URL: baseAddress
+    .refine((value) => !/@|\/v1\.0(?:\/|$)/i.test(value), {
+      error: 'the address of a gateway, without user and without /v1.0',
+    })
+    .optional(),
   NOTIFICATION_HOSTS: list(receiverHost, 'host names and IP addresses').default([]),
   AZURE_CLIENT_ID: z.guid({ error: 'the client id (GUID) of a user-assigned managed identity' }).optional(),
   APPLICATIONINSIGHTS_CONNECTION_STRING: z

@@ -1,9 +1,8 @@
 // `$metadata` as OData CSDL JSON, generated from the schemas that parse requests and rows.
 import * as z from 'zod';
 import { MAX_BATCH_REQUESTS } from '../odata/batchRequest.ts';
-import { filterProperties } from '../odata/filterOption.ts';
 import { MAX_TOP } from '../odata/queryOptions.ts';
-import type { Filter } from '../operation/filter.ts';
+import { type Filter, filterProperties } from '../operation/filter.ts';
 import { type PropertyName, playPromptOperation, propertyNames } from '../operation/playPromptOperation.ts';
 import type { Features } from './features.ts';
 import { subscriptionProperties } from './subscriptionProperties.ts';
@@ -45,7 +44,6 @@ export const NAMESPACE = 'microsoft.graph';
 const CONTAINER = 'GraphService';
 export const ENTITY_SET = 'playPromptOperation';
 export const SUBSCRIPTIONS = 'subscriptions';
-const CSDL_VERSION = '4.0';
 
 /** Which of Graph's types declares each property: playPromptOperation is a commsOperation, which is an entity. */
 const declaredBy = {
@@ -150,7 +148,9 @@ const capabilities: CsdlObject = {
   ] satisfies readonly Filter['operator'][],
   '@Capabilities.FilterRestrictions': {
     Filterable: true,
-    NonFilterableProperties: propertyNames.filter(isNotFilterable).map((name) => new PropertyPath(name)),
+    NonFilterableProperties: propertyNames
+      .filter((name) => !filterProperties.some((property) => property === name))
+      .map((name) => new PropertyPath(name)),
   },
   '@Capabilities.SelectSupport': { Supported: true },
   '@Capabilities.TopSupported': true,
@@ -163,10 +163,6 @@ const capabilities: CsdlObject = {
   },
   '@Repeatability.Supported': true,
 };
-
-function isNotFilterable(name: PropertyName) {
-  return !filterProperties.some((property) => property === name);
-}
 
 /** The capabilities of the subscriptions, which are read, listed, created, updated and deleted by plain requests. */
 const subscriptionCapabilities: CsdlObject = {
@@ -224,7 +220,7 @@ const derivedFrom = (base: string) => ({ $Kind: 'EntityType', $BaseType: `${NAME
 /** The model of the service in OData CSDL JSON 4.0: Microsoft Graph's types, as far as they are served here. */
 export const csdl = (features: Features) =>
   ({
-    $Version: CSDL_VERSION,
+    $Version: '4.0',
     $EntityContainer: `${NAMESPACE}.${CONTAINER}`,
     $Reference: {
       ...vocabulary('Capabilities'),

@@ -11,8 +11,6 @@ import { schemasFor } from './schemas.ts';
 import { toServiceDocument } from './serviceDocument.ts';
 import { subscriptionPaths } from './subscriptionPaths.ts';
 
-const OPENAPI_VERSION = '3.1.0';
-
 const example = {
   operation: withTimes(
     { ...newPlayPromptOperation(EXAMPLE_ID), clientContext: EXAMPLE_CONTEXT, status: 'Running' },
@@ -92,7 +90,7 @@ export function openApi(server: string, features: Features, now = new Date()) {
   };
 
   return {
-    openapi: OPENAPI_VERSION,
+    openapi: '3.1.0',
     info: {
       title: 'playPromptOperation',
       version: VERSION,

@@ -1,5 +1,6 @@
-import { filterProperties, MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filterOption.ts';
+import { MAX_COMPARISONS, MAX_FILTER_LENGTH } from '../odata/filterOption.ts';
 import { DEFAULT_TOP, MAX_TOP } from '../odata/queryOptions.ts';
+import { filterProperties } from '../operation/filter.ts';
 import { idOfClientContext, playPromptOperation } from '../operation/playPromptOperation.ts';
 import { REPEATABILITY_WINDOW_MS } from '../operation/repeatability.ts';
 import { jsonSchemaOf } from './schemas.ts';

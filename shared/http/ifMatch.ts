@@ -8,9 +8,7 @@ import { readHeader } from './headers.ts';
  * @throws ServiceError `invalidRequest` when one of them is neither `*` nor a list of entity tags
  */
 export function readPreconditions(headers: Headers): Preconditions {
-  const ifMatch = readEntityTags(headers, 'If-Match');
-  const ifNoneMatch = readEntityTags(headers, 'If-None-Match');
-  return { ...(ifMatch && { ifMatch }), ...(ifNoneMatch && { ifNoneMatch }) };
+  return { ifMatch: readEntityTags(headers, 'If-Match'), ifNoneMatch: readEntityTags(headers, 'If-None-Match') };
 }
 
 /** An entity tag, RFC 9110, section 8.8.3; the group is its opaque part. */

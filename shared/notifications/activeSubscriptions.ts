@@ -1,5 +1,6 @@
 import { untilAborted, withDeadline } from '../bounds.ts';
 import { ServiceError } from '../serviceError.ts';
+import type { Clock } from './clock.ts';
 import type { StoredSubscription, SubscriptionRepository } from './subscription.ts';
 
 /**
@@ -36,10 +37,9 @@ export function createFindSubscriptions({
   subscriptions,
   monotonicNow = () => performance.now(),
   now = Date.now,
-}: {
+}: Clock & {
   readonly subscriptions: Pick<SubscriptionRepository, 'list'>;
   readonly monotonicNow?: (() => number) | undefined;
-  readonly now?: (() => number) | undefined;
 }): FindSubscriptions {
   const clocks = [monotonicNow, now];
   const current = new Map<string, CachedList>();

@@ -6,6 +6,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
 import { SCOPE } from '../tracing.ts';
+import type { Clock } from './clock.ts';
 import { lifecycleEntry, type NotifiedChange, type OutboxRepository } from './outboxEntry.ts';
 import type { Backlog, BacklogKey, Subscription } from './subscription.ts';
 
@@ -80,7 +81,7 @@ export interface BacklogRepository {
   /** Lists a page of the changes that wait: all, or those made before a time. */
   listWaiting(
     subscriptionId: string,
-    range: { readonly before?: Date; readonly from: string | undefined },
+    range: { readonly before?: Date | undefined; readonly from: string | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly changes: readonly WaitingChange[]; readonly next: string | undefined }>;
 
@@ -124,11 +125,9 @@ export function createBacklogs({
   entries,
   now = Date.now,
   sleep = delay,
-}: {
+}: Clock & {
   readonly repository: BacklogRepository;
   readonly entries: Pick<OutboxRepository, 'create'>;
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Backlogs {
   const collected = new Map<string, Addition>();
   const limits = new Map<string, LimitFunction>();

@@ -14,6 +14,7 @@ import {
   REMOVE_AFTER_MS,
   type WaitingChange,
 } from './backlog.ts';
+import type { Clock } from './clock.ts';
 import { BUSY, type Delivery, type Failure, LEASE_MS, retryPause } from './delivery.ts';
 import { toLifecycleNotification } from './notification.ts';
 import {
@@ -110,34 +111,31 @@ interface Run extends Collaborators {
   readonly hasRead: { outbox: boolean; backlogs: boolean };
 }
 
-const startRun = (collaborators: Collaborators, signal: AbortSignal): Run => ({
-  ...collaborators,
-  signal,
-  endsAt: collaborators.now() + RUN_MS,
-  report: { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 },
-  errors: [],
-  snapshots: new Map(),
-  work: new Map(),
-  taken: new Set(),
-  deliveries: [],
-  hasRead: { outbox: false, backlogs: false },
-});
-
 export function createDeliverDue({
   now = Date.now,
   sleep = delay,
   ...others
-}: Omit<Collaborators, 'now' | 'sleep'> & {
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
-}): DeliverDue {
+}: Omit<Collaborators, keyof Clock> & Clock): DeliverDue {
   const oldest = metrics.getMeter(SCOPE).createGauge('playpromptoperation.outbox.oldest', {
     unit: 's',
     description: 'The age of the oldest notification that was not delivered yet.',
   });
 
   return async (signal) => {
-    const run = startRun({ ...others, now, sleep }, signal);
+    const run: Run = {
+      ...others,
+      now,
+      sleep,
+      signal,
+      endsAt: now() + RUN_MS,
+      report: { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 },
+      errors: [],
+      snapshots: new Map(),
+      work: new Map(),
+      taken: new Set(),
+      deliveries: [],
+      hasRead: { outbox: false, backlogs: false },
+    };
     // What fails for one tenant or one receiver does not keep the others from their notifications.
     await Promise.all([
       attempt(run, removeExpired(run)),
@@ -178,9 +176,8 @@ async function takePass(run: Run): Promise<Set<LimitFunction>> {
   const full = new Set<LimitFunction>();
   const middle = crypto.randomUUID().slice(0, 2);
   for (const range of [{ least: middle }, { below: middle }]) {
-    let from: string | undefined;
-    do {
-      const page = await run.entries.listDue(new Date(run.now()), range, from, run.signal);
+    const list = (from?: string) => run.entries.listDue(new Date(run.now()), range, from, run.signal);
+    for await (const page of pagesOf(run.signal, list)) {
       run.hasRead.outbox = true;
       // What was listed earlier may lack a subscription of this page, or its renewal.
       run.snapshots.clear();
@@ -196,8 +193,7 @@ async function takePass(run: Run): Promise<Set<LimitFunction>> {
         run.taken.add(entry.id);
         run.deliveries.push(work(() => attempt(run, deliverEntry(run, each))));
       }
-      from = page.next;
-    } while (from !== undefined && !run.signal.aborted);
+    }
   }
   return full;
 }
@@ -367,59 +363,44 @@ async function deliverBacklog(run: Run, each: Backlog, snapshots: Map<string, Sn
     failures: 0,
     lastFailure: undefined,
   };
-  await forEachWaiting(run, owned, { before: new Date(run.now() - GIVE_UP_AFTER_MS) }, (page) =>
-    giveUp(run, owned, subscription, page),
-  );
-  await forEachWaiting(run, owned, {}, (page) =>
-    visit ? deliverPage(run, visit, page) : discardPage(run, owned, page),
-  );
+  const waiting = (before?: Date) =>
+    pagesOf(run.signal, (from) =>
+      run.backlogRepository.listWaiting(owned.subscriptionId, { before, from }, run.signal),
+    );
+  const removeAll = (changes: readonly WaitingChange[]) =>
+    pLimit(CONCURRENT_PER_BACKLOG).map(changes, (waiting) =>
+      run.backlogRepository.removeWaiting(owned.subscriptionId, waiting, run.signal),
+    );
+  for await (const { changes } of waiting(new Date(run.now() - GIVE_UP_AFTER_MS))) {
+    if (subscription && changes.length > 0) {
+      await run.backlogs.giveUp(subscription, changes.length, 'too old', run.signal);
+      run.report.dropped += changes.length;
+    }
+    await removeAll(changes);
+  }
+  for await (const { changes } of waiting()) {
+    if (visit) {
+      await Promise.all(changes.map((each) => visit.limit(() => deliverWaiting(run, visit, each))));
+      if (isOver(visit)) break;
+    } else {
+      run.report.discarded += changes.length;
+      await removeAll(changes);
+    }
+  }
   await settle(run, owned, visit);
 }
 
-/** Works on what waits in a backlog, page by page, until the work returns that it is over. */
-async function forEachWaiting(
-  { backlogRepository, signal }: Run,
-  { subscriptionId }: Backlog,
-  range: { readonly before?: Date },
-  work: (page: readonly WaitingChange[]) => Promise<boolean>,
+/** The pages of a list, one after the other, until `signal` is aborted. */
+async function* pagesOf<Page extends { readonly next: string | undefined }>(
+  signal: AbortSignal,
+  list: (from: string | undefined) => Promise<Page>,
 ) {
   let from: string | undefined;
   do {
-    const page = await backlogRepository.listWaiting(subscriptionId, { ...range, from }, signal);
-    if (await work(page.changes)) return;
+    const page = await list(from);
+    yield page;
     from = page.next;
   } while (from !== undefined && !signal.aborted);
-}
-
-async function giveUp(
-  run: Run,
-  { subscriptionId }: Backlog,
-  subscription: StoredSubscription | undefined,
-  page: readonly WaitingChange[],
-) {
-  if (subscription && page.length > 0) {
-    await run.backlogs.giveUp(subscription, page.length, 'too old', run.signal);
-    run.report.dropped += page.length;
-  }
-  await removeAll(run, subscriptionId, page);
-  return false;
-}
-
-async function discardPage(run: Run, { subscriptionId }: Backlog, page: readonly WaitingChange[]) {
-  run.report.discarded += page.length;
-  await removeAll(run, subscriptionId, page);
-  return false;
-}
-
-async function removeAll(run: Run, subscriptionId: string, page: readonly WaitingChange[]) {
-  const limit = pLimit(CONCURRENT_PER_BACKLOG);
-  const remove = (waiting: WaitingChange) => run.backlogRepository.removeWaiting(subscriptionId, waiting, run.signal);
-  await limit.map(page, remove);
-}
-
-async function deliverPage(run: Run, visit: Visit, page: readonly WaitingChange[]) {
-  await Promise.all(page.map((waiting) => visit.limit(() => deliverWaiting(run, visit, waiting))));
-  return isOver(visit);
 }
 
 const isOver = ({ failures, patience, lastFailure }: Visit) => failures >= patience || lastFailure === BUSY;
@@ -486,12 +467,13 @@ function nextAttempt({ failures: before }: Backlog, visit: Visit | undefined, no
  * then their row has the secret that signs it. It is due when every renewal that was under way has ended.
  */
 async function removeExpired({ subscriptions, entries, tenants, now, signal }: Run) {
-  const expired = await subscriptions.listExpired(new Date(now() - EXPIRATION_GRACE_MS), signal);
-  for (const each of expired) {
-    const entry = tenants.includes(each.tenant)
-      ? lifecycleEntry(each, 'subscriptionRemoved', new Date(now()))
-      : undefined;
-    if (entry) await entries.create(entry, new Date(now() + LEASE_MS), signal);
-    else await subscriptions.removeExpired(each, signal);
+  const before = new Date(now() - EXPIRATION_GRACE_MS);
+  for await (const page of pagesOf(signal, (from) => subscriptions.listExpired(before, from, signal))) {
+    for (const each of page.expired) {
+      const isServed = tenants.includes(each.tenant);
+      const entry = isServed ? lifecycleEntry(each, 'subscriptionRemoved', new Date(now())) : undefined;
+      if (entry) await entries.create(entry, new Date(now() + LEASE_MS), signal);
+      else await subscriptions.removeExpired(each, signal);
+    }
   }
 }

@@ -3,13 +3,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/api';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
+import { withJitter } from '../operation/backoff.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import { isUnavailable } from '../serviceError.ts';
 import { SCOPE } from '../tracing.ts';
 import { type Backlogs, NOTIFICATIONS, type WaitingChange } from './backlog.ts';
+import type { Clock } from './clock.ts';
 import { toChangeNotification } from './notification.ts';
 import type { OutboxRepository, StoredEntry } from './outboxEntry.ts';
-import { type OutgoingMessage, RESPONSE_DEADLINE_MS, ReceiverError, type Receivers, receiverKey } from './receiver.ts';
+import {
+  type OutgoingNotification,
+  RESPONSE_DEADLINE_MS,
+  ReceiverError,
+  type Receivers,
+  receiverKey,
+} from './receiver.ts';
 import { Shares } from './shares.ts';
 import { toMessage } from './signature.ts';
 import type { LastDelivery, StoredSubscription, Subscription, SubscriptionRepository } from './subscription.ts';
@@ -59,13 +67,8 @@ export interface Failure {
   readonly retryAfterMs: number;
 }
 
-/** A notification, and who receives it. */
-export interface Notification {
-  readonly tenant: string;
-  readonly url: string;
-  /** Makes what an attempt sends. */
-  readonly toMessage: () => OutgoingMessage;
-  /** The subscription whose last delivery it is. */
+/** A notification, and the subscription whose last delivery it is. */
+export interface Notification extends Omit<OutgoingNotification, 'startBy'> {
   readonly subscription?: Subscription;
 }
 
@@ -77,33 +80,18 @@ export interface MadeChange extends WaitingChange {
 /** What became of a change: `left` if there was no memory for it, or the store failed, so that it has to stay in the outbox. */
 export type Outcome = 'accepted' | 'waiting' | 'left';
 
-export interface Delivery {
-  /**
-   * Sends a notification, and again after each of the pauses that its lease has time for.
-   *
-   * @returns undefined when it was accepted
-   */
-  send(notification: Notification, leasedUntil: Date, pauses: readonly number[]): Promise<Failure | undefined>;
+/** The attempts to send something: one after each of the pauses that its lease has time for. */
+type Attempts = [leasedUntil: Date, pauses: readonly number[]];
 
-  /**
-   * Sends a change to a subscription.
-   *
-   * @returns undefined when it was accepted; `busy` also when there is no memory for it now
-   */
-  notify(
-    subscription: Subscription,
-    made: MadeChange,
-    leasedUntil: Date,
-    pauses: readonly number[],
-  ): Promise<Failure | undefined>;
+export interface Delivery {
+  /** Sends a notification; undefined when it was accepted. */
+  send(notification: Notification, ...attempts: Attempts): Promise<Failure | undefined>;
+
+  /** Sends a change to a subscription; undefined when it was accepted, and `busy` also when there is no memory for it now. */
+  notify(subscription: Subscription, made: MadeChange, ...attempts: Attempts): Promise<Failure | undefined>;
 
   /** Sends a change to a subscription, and adds it to its backlog if it is not accepted. */
-  deliver(
-    subscription: StoredSubscription,
-    made: MadeChange,
-    leasedUntil: Date,
-    pauses: readonly number[],
-  ): Promise<Outcome>;
+  deliver(subscription: StoredSubscription, made: MadeChange, ...attempts: Attempts): Promise<Outcome>;
 
   /** Keeps an entry of the outbox for some of its subscriptions, or removes it if that is none. */
   keepFor(stored: StoredEntry, subscriptions: readonly string[]): Promise<void>;
@@ -129,13 +117,11 @@ export function createDelivery({
   receivers,
   now = Date.now,
   sleep = delay,
-}: {
+}: Clock & {
   readonly entries: OutboxRepository;
   readonly subscriptions: Pick<SubscriptionRepository, 'recordDelivery'>;
   readonly backlogs: Pick<Backlogs, 'add'>;
   readonly receivers: Pick<Receivers, 'notify'>;
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }): Delivery {
   const recorded = new QuickLRU<string, Known>({ maxSize: 1000 });
   const memory = createMemory();
@@ -144,11 +130,11 @@ export function createDelivery({
   return {
     send,
 
-    async notify(subscription, made, leasedUntil, pauses) {
+    async notify(subscription, made, ...attempts) {
       const release = memory.hold(subscription, made.version);
       if (!release) return BUSY;
       try {
-        return await sendChange(subscription, made, leasedUntil, pauses);
+        return await sendChange(subscription, made, ...attempts);
       } finally {
         release();
       }
@@ -207,9 +193,8 @@ export function createDelivery({
   }
 
   async function send(
-    { tenant, url, toMessage: message, subscription }: Notification,
-    leasedUntil: Date,
-    pauses: readonly number[],
+    { subscription, ...notification }: Notification,
+    ...[leasedUntil, pauses]: Attempts
   ): Promise<Failure | undefined> {
     const startBy = leasedUntil.getTime() - RESPONSE_DEADLINE_MS;
     // Nothing was accepted before something was sent: the instance may have been frozen since it took the lease.
@@ -217,7 +202,7 @@ export function createDelivery({
     for (const pause of pauses) {
       if (pause > 0) await sleep(withJitter(pause));
       if (now() > startBy) break;
-      failure = await attempt({ tenant, url, toMessage: message, startBy });
+      failure = await attempt({ ...notification, startBy });
       if (failure === undefined || failure === BUSY || failure.retryAfterMs > 0) break;
     }
     if (failure === undefined) counter.add(1, { result: 'sent' });
@@ -225,7 +210,7 @@ export function createDelivery({
     return failure;
   }
 
-  async function attempt(notification: Parameters<Receivers['notify']>[0]): Promise<Failure | undefined> {
+  async function attempt(notification: OutgoingNotification): Promise<Failure | undefined> {
     try {
       const { status, headers } = await receivers.notify(notification);
       if (status >= 200 && status < 300) return undefined;
@@ -279,8 +264,6 @@ export function retryPause(failures: number): number {
   return withJitter(Math.min(RETRY_PAUSE.longest, RETRY_PAUSE.first * 2 ** (failures - 1)));
 }
 
-type Attempts = [leasedUntil: Date, pauses: readonly number[]];
-
 /** Reserves memory; each method returns the release, or undefined if no memory is left. */
 function createMemory() {
   const all = new Shares(MEMORY.all);
@@ -322,8 +305,5 @@ function sizeOf(version: OperationVersion | undefined): number {
   const { clientContext, resultInfo } = version?.operation ?? {};
   return 2 * ((clientContext?.length ?? 0) + (resultInfo?.message?.length ?? 0));
 }
-
-/** Between half of a pause and all of it, so that not everybody tries again at the same time. */
-const withJitter = (pause: number) => pause / 2 + (Math.random() * pause) / 2;
 
 const store = <Result>(work: (signal: AbortSignal) => Promise<Result>) => withDeadline(STORE_DEADLINE_MS, work);

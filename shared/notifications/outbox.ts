@@ -20,6 +20,7 @@ import type { Change, ListenToChange } from '../operation/changeListener.ts';
 import type { OperationVersion } from '../operation/playPromptOperation.ts';
 import type { FindSubscriptions } from './activeSubscriptions.ts';
 import type { Backlogs } from './backlog.ts';
+import type { Clock } from './clock.ts';
 import { type Delivery, FIRST_PAUSES_MS, LEASE_MS } from './delivery.ts';
 import { createEntryIds, type NotifiedChange, type OutboxRepository, type StoredEntry } from './outboxEntry.ts';
 import { isAbout, isLive, mayBeLive, type StoredSubscription } from './subscription.ts';
@@ -34,12 +35,11 @@ export function createOutbox({
   backlogs,
   delivery,
   now = Date.now,
-}: {
+}: Clock & {
   readonly entries: Pick<OutboxRepository, 'create'>;
   readonly findSubscriptions: FindSubscriptions;
   readonly backlogs: Pick<Backlogs, 'leaveOut'>;
   readonly delivery: Pick<Delivery, 'deliver' | 'keepFor'>;
-  readonly now?: (() => number) | undefined;
 }): ListenToChange {
   const newId = createEntryIds();
 
@@ -54,10 +54,11 @@ export function createOutbox({
         const asking = all.filter((each) => mayBeLive(each, now()) && isAbout(each, operationId, change));
         const subscriptions = asking.filter(({ backlog }) => !backlog?.isSaturated);
         last = { change, subscriptions, leftOut: asking.length - subscriptions.length };
-        const named = new Set(created.filter(isOf(change)).flatMap(({ ids }) => ids));
+        const { changeType, replaces } = change;
+        const same = created.filter(({ notified }) => notified.changeType === changeType);
+        const named = new Set(same.flatMap(({ ids }) => ids));
         const missing = subscriptions.map(({ id }) => id).filter((id) => !named.has(id));
         if (missing.length === 0) return;
-        const { changeType, replaces } = change;
         const notified = { operationId, writeId, changeType, replaces };
         const content = { kind: 'change', ...notified, subscriptions: missing } as const;
         // An id of its own: when the response to an earlier attempt was lost, there may be an entry of the same write.
@@ -69,7 +70,9 @@ export function createOutbox({
       afterWrite(version, attempt = 'last') {
         isWritten = true;
         if (last && last.leftOut > 0) backlogs.leaveOut(last.leftOut);
-        for (const each of created) inBackground(deliver(each, version && toVersion(version), attempt));
+        // Without the rest, which waiting notifications would keep in memory.
+        const kept = version && { operation: version.operation, etag: version.etag };
+        for (const each of created) inBackground(deliver(each, kept, attempt));
       },
 
       settled() {
@@ -120,14 +123,6 @@ interface Created {
   readonly ids: readonly string[];
   readonly notified: NotifiedChange;
 }
-
-/** The part of a version that a notification needs, so that waiting notifications keep nothing else in memory. */
-const toVersion = ({ operation, etag }: OperationVersion): OperationVersion => ({ operation, etag });
-
-const isOf =
-  (change: Change) =>
-  ({ notified }: Created) =>
-    notified.changeType === change.changeType;
 
 /** What fails here stays in the outbox. */
 function inBackground(work: Promise<unknown>) {

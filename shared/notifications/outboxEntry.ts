@@ -48,7 +48,11 @@ export interface OutboxRepository {
   create(entry: OutboxEntry, dueAt: Date, signal: AbortSignal): Promise<StoredEntry | undefined>;
 
   /** Replaces an entry; undefined when another instance did before, or it is gone. */
-  replace(stored: StoredEntry, changes: EntryChanges, signal: AbortSignal): Promise<StoredEntry | undefined>;
+  replace(
+    stored: StoredEntry,
+    changes: { readonly dueAt: Date; readonly attempts?: number; readonly content?: ChangeEntry },
+    signal: AbortSignal,
+  ): Promise<StoredEntry | undefined>;
 
   /**
    * Removes an entry. That of a lifecycle notification, whose id may be used again, stays if another instance has changed it;
@@ -57,12 +61,12 @@ export interface OutboxRepository {
   remove(stored: StoredEntry, signal: AbortSignal): Promise<void>;
 
   /**
-   * Lists a page of the entries in a range of ids that are due at a time, in any order, and the continuation token of the
-   * next one. Damaged rows are left out.
+   * Lists a page of the entries that are due at a time, in any order, and the continuation token of the next one: those in a
+   * range of the first two hexadecimal digits of their ids, which are random. Damaged rows are left out.
    */
   listDue(
     at: Date,
-    range: IdRange,
+    range: { readonly least?: string; readonly below?: string },
     from: string | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly entries: readonly StoredEntry[]; readonly next: string | undefined }>;
@@ -83,18 +87,6 @@ export function createEntryIds(): () => string {
     if (made++ % SAME_PARTITION === 0) partition = id.slice(0, 2);
     return partition + id.slice(2);
   };
-}
-
-/** Ids by their first two hexadecimal digits, which are random: from `least` on, and below `below`. */
-export interface IdRange {
-  readonly least?: string;
-  readonly below?: string;
-}
-
-export interface EntryChanges {
-  readonly dueAt: Date;
-  readonly attempts?: number;
-  readonly content?: ChangeEntry;
 }
 
 /**

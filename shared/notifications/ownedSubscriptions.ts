@@ -1,14 +1,15 @@
 // The subscriptions of applications: whose they are, how many there may be, and when a change of them is acknowledged.
 import { withDeadline } from '../bounds.ts';
-import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS, type Sleep } from '../operation/backoff.ts';
+import { backoff, CONFLICT_BACKOFF, MAX_ATTEMPTS } from '../operation/backoff.ts';
 import type { Preconditions } from '../operation/preconditions.ts';
 import { isUnavailable, ServiceError } from '../serviceError.ts';
-import type { SubscriptionChanges } from './subscription.ts';
+import type { Clock } from './clock.ts';
 import {
   isLive,
   type Owner,
   type StoredSubscription,
   type Subscription,
+  type SubscriptionChanges,
   type SubscriptionRepository,
 } from './subscription.ts';
 import type { RequestedSubscription } from './subscriptionRequest.ts';
@@ -67,13 +68,11 @@ export function createOwnedSubscriptions({
   knownAfter,
   now = Date.now,
   sleep,
-}: {
+}: Clock & {
   readonly subscriptions: Pick<SubscriptionRepository, 'list' | 'create' | 'update' | 'remove'>;
   readonly validateReceiver: ValidateReceiver;
   /** Resolves when every instance knows what was written before. */
   readonly knownAfter: () => Promise<unknown>;
-  readonly now?: (() => number) | undefined;
-  readonly sleep?: Sleep | undefined;
 }): OwnedSubscriptions {
   return {
     list,

@@ -31,15 +31,11 @@ export interface Receiver {
   readonly waiting: Set<Waiter>;
 }
 
-export interface Waiter {
-  /** Gives it a place. */
-  start(release: () => void): void;
-  /** Tells it that it gets none. */
-  refuse(): void;
-}
-
 /** Gives a place back. */
 type Release = () => void;
+
+/** Gets a place, or undefined when it gets none. */
+type Waiter = (release: Release | undefined) => void;
 
 export interface Places {
   /** Takes a place, and returns what gives it back; undefined when there is none now. */
@@ -91,13 +87,14 @@ export function createPlaces(): Places {
       receiver.waiting.delete(first);
       receivers.delete(receiver);
       if (receiver.waiting.size > 0) receivers.add(receiver);
-      first.start(release);
+      first(release);
       return true;
     }
     return false;
   }
 
-  function leave(receiver: Receiver, waiter: Waiter) {
+  function refuse(receiver: Receiver, waiter: Waiter) {
+    waiter(undefined);
     receiver.waiting.delete(waiter);
     if (receiver.waiting.size > 0) return;
     const receivers = queues.get(receiver.tenant);
@@ -112,12 +109,8 @@ export function createPlaces(): Places {
       if (milliseconds <= 0) return undefined;
       const release = receiver.waiting.size === 0 ? take(receiver) : undefined;
       if (release) return release;
-      const { promise, resolve } = Promise.withResolvers<Release | undefined>();
-      const waiter = { start: resolve, refuse: () => resolve(undefined) };
-      const timer = setTimeout(() => {
-        leave(receiver, waiter);
-        resolve(undefined);
-      }, milliseconds);
+      const { promise, resolve: waiter } = Promise.withResolvers<Release | undefined>();
+      const timer = setTimeout(refuse, milliseconds, receiver, waiter);
       receiver.waiting.add(waiter);
       const receivers = queues.get(receiver.tenant) ?? new Set();
       queues.set(receiver.tenant, receivers.add(receiver));
@@ -125,10 +118,7 @@ export function createPlaces(): Places {
     },
 
     refuse(receiver) {
-      for (const waiter of receiver.waiting) {
-        leave(receiver, waiter);
-        waiter.refuse();
-      }
+      for (const waiter of receiver.waiting) refuse(receiver, waiter);
     },
   };
 }

@@ -5,6 +5,7 @@ import type { LookupFunction } from 'node:net';
 import QuickLRU from 'quick-lru';
 import { withDeadline } from '../bounds.ts';
 import { VERSION } from '../tracing.ts';
+import type { Clock } from './clock.ts';
 import { createPlaces, type Receiver } from './places.ts';
 import { isAllowedAddress, type ReceiverHosts, refusedUrl } from './receiverPolicy.ts';
 import { createResolveName, type ResolveName } from './resolveName.ts';
@@ -97,11 +98,10 @@ export function createReceivers({
   resolveName = createResolveName(),
   responseDeadlineMs = RESPONSE_DEADLINE_MS,
   now = Date.now,
-}: {
+}: Clock & {
   readonly hosts: ReceiverHosts;
   readonly resolveName?: ResolveName;
   readonly responseDeadlineMs?: number;
-  readonly now?: (() => number) | undefined;
 }): Receivers {
   const places = createPlaces();
   // Bounded, and for each tenant, since callers choose the URLs.
@@ -240,22 +240,17 @@ export function createReceivers({
     return promise;
   }
 
-  /**
-   * Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked.
-   */
+  /** Resolves a name for the connection itself, so that no other address can be connected to than the one that was checked. */
   function lookUp(signal: AbortSignal): LookupFunction {
     return (hostname, _, callback) => {
-      allowedAddresses(hostname, signal).then(
-        (addresses) => callback(null, addresses),
+      resolveName(hostname, signal).then(
+        (addresses) => {
+          const areAllowed = addresses.every(({ address }) => isAllowedAddress(address, hosts));
+          callback(areAllowed ? null : new ReceiverError('refused address'), areAllowed ? addresses : []);
+        },
         (error) => callback(error, []),
       );
     };
-  }
-
-  async function allowedAddresses(hostname: string, signal: AbortSignal) {
-    const addresses = await resolveName(hostname, signal);
-    if (addresses.every(({ address }) => isAllowedAddress(address, hosts))) return addresses;
-    throw new ReceiverError('refused address');
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFilter } from '../odata/filterOption.ts';
 import { readQueryOptions } from '../odata/queryOptions.ts';
-import { playPromptOperation } from '../operation/playPromptOperation.ts';
+import { isId } from '../operation/playPromptOperation.ts';
 import { invalidRequest } from '../serviceError.ts';
 import type { Resource } from './subscription.ts';
 
@@ -22,7 +22,7 @@ export function readResource(text: string): Resource {
   const [path, query] = at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at)];
   const match = PATH.exec(path);
   const operationId = match?.[1];
-  if (!match || (operationId !== undefined && !playPromptOperation.shape.id.safeParse(operationId).success)) {
+  if (!match || (operationId !== undefined && !isId(operationId))) {
     throw invalidRequest(
       'InvalidValue',
       'resource',

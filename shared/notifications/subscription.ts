@@ -97,26 +97,28 @@ export interface SubscriptionRepository {
   /** Lists the subscriptions of a tenant, those that have expired included. */
   list(tenant: string, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
 
-  /** Lists the subscriptions of all tenants that expired before a time. */
-  listExpired(before: Date, signal: AbortSignal): Promise<readonly StoredSubscription[]>;
+  /** Lists a page of the subscriptions of all tenants that expired before a time. */
+  listExpired(
+    before: Date,
+    from: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly expired: readonly StoredSubscription[]; readonly next: string | undefined }>;
 
   create(subscription: Subscription, signal: AbortSignal): Promise<void>;
 
   /** Changes a subscription; false when it has changed since it was listed, or does not exist. */
-  update({ tenant, id, etag }: StoredSubscription, changes: SubscriptionChanges, signal: AbortSignal): Promise<boolean>;
+  update(listed: StoredSubscription, changes: SubscriptionChanges, signal: AbortSignal): Promise<boolean>;
 
   /** Stores how the last delivery went, if the subscription exists. */
-  recordDelivery(
-    { tenant, id }: Pick<Subscription, 'tenant' | 'id'>,
-    delivery: LastDelivery,
-    signal: AbortSignal,
-  ): Promise<void>;
+  recordDelivery(subscription: SubscriptionKey, delivery: LastDelivery, signal: AbortSignal): Promise<void>;
 
   /** Removes a subscription; false when there is none. */
-  remove({ tenant, id }: Pick<Subscription, 'tenant' | 'id'>, signal: AbortSignal): Promise<boolean>;
+  remove(subscription: SubscriptionKey, signal: AbortSignal): Promise<boolean>;
 
   /** Removes a subscription unless it has changed since it was listed. */
-  removeExpired({ tenant, id, etag }: StoredSubscription, signal: AbortSignal): Promise<boolean>;
+  removeExpired(listed: StoredSubscription, signal: AbortSignal): Promise<boolean>;
 }
+
+type SubscriptionKey = Pick<Subscription, 'tenant' | 'id'>;
 
 export type SubscriptionChanges = Partial<Pick<Subscription, 'expiration' | 'notificationUrl'>>;

@@ -1,7 +1,7 @@
 // The bodies of requests for subscriptions. Microsoft Graph, "Create subscription" and "Update subscription".
 import * as z from 'zod';
 import { type ODataVersion, propertiesOf } from '../odata/patchRequest.ts';
-import { addIssues } from '../odata/validation.ts';
+import { parseBody } from '../odata/validation.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import { storableText } from '../operation/playPromptOperation.ts';
 import { Faults, ServiceError } from '../serviceError.ts';
@@ -135,7 +135,8 @@ export function validateSubscription(
   body: unknown,
   version?: ODataVersion,
 ): RequestedSubscription {
-  const { changeType, resource, notificationUrl, ...rest } = parse(toCreate, withoutReadOnlyNulls(body), version);
+  const properties = propertiesOf(withoutReadOnlyNulls(body), version);
+  const { changeType, resource, notificationUrl, ...rest } = parseBody(toCreate, properties);
   const { lifecycleNotificationUrl = null, expirationDateTime: expiration, clientState = null } = rest;
   return { changeTypes: changeType, resource, notificationUrl, lifecycleNotificationUrl, expiration, clientState };
 }
@@ -158,7 +159,7 @@ export function validateSubscriptionUpdate(
   body: unknown,
   version?: ODataVersion,
 ): SubscriptionChanges {
-  const { expirationDateTime: expiration, notificationUrl } = parse(toUpdate, body, version);
+  const { expirationDateTime: expiration, notificationUrl } = parseBody(toUpdate, propertiesOf(body, version));
   return { ...(expiration && { expiration }), ...(notificationUrl !== undefined && { notificationUrl }) };
 }
 
@@ -177,12 +178,4 @@ export function checkUnchanged(sent: ReturnType<typeof unchangeableOf>, shown: z
     if (isChanged) faults.add('InvalidValue', name, 'cannot be changed: leave it out');
   }
   faults.throwIfAny();
-}
-
-function parse<Output>(schema: z.ZodType<Output>, body: unknown, version: ODataVersion | undefined): Output {
-  const parsed = schema.safeParse(propertiesOf(body, version), { reportInput: true });
-  if (parsed.success) return parsed.data;
-  const faults = new Faults();
-  addIssues(faults, parsed.error.issues);
-  throw faults.toError();
 }

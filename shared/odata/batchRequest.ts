@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Faults } from '../serviceError.ts';
-import { addIssues } from './validation.ts';
+import { parseBody } from './validation.ts';
 
 /** How many requests a batch may have. Microsoft Graph, "Batching". */
 export const MAX_BATCH_REQUESTS = 20;
@@ -85,10 +85,8 @@ function limited<Schema extends z.ZodType>(schema: Schema, isWithin: (value: unk
 function lengthOf(headers: unknown): number {
   if (typeof headers !== 'object' || headers === null) return 0;
   // A value that is not a string is refused anyway.
-  const lengths = Object.entries(headers).map(
-    ([name, value]) => name.length + (typeof value === 'string' ? value.length : 0),
-  );
-  return lengths.reduce((sum, length) => sum + length, 0);
+  const texts = Object.entries(headers).flat();
+  return texts.reduce((sum, text) => sum + (typeof text === 'string' ? text.length : 0), 0);
 }
 
 /** The bytes of a body: JSON, or a string in base64, in either alphabet. */
@@ -116,12 +114,10 @@ function holdsInfinity(value: unknown): boolean {
  * @throws ServiceError `invalidRequest` whose `details` hold every fault
  */
 export function validateBatch(body: unknown): readonly BatchedRequest[] {
-  const parsed = batch.safeParse(body, { reportInput: true });
+  const parsed = parseBody(batch, body);
   const faults = new Faults();
-  if (!parsed.success) addIssues(faults, parsed.error.issues);
-  if (!parsed.success) throw faults.toError();
-  const byId = new Map(parsed.data.requests.map((request) => [request.id.toLowerCase(), request]));
-  const requests = parsed.data.requests.map(({ dependsOn, ...request }) => ({
+  const byId = new Map(parsed.requests.map((request) => [request.id.toLowerCase(), request]));
+  const requests = parsed.requests.map(({ dependsOn, ...request }) => ({
     ...request,
     dependsOn: dependsOn.map((id) => byId.get(id.toLowerCase())?.id ?? id),
   }));
@@ -132,7 +128,7 @@ export function validateBatch(body: unknown): readonly BatchedRequest[] {
     for (const request of requests) if (request.dependsOn.every(isThere)) inOrder.add(request);
   }
   for (const [n, request] of requests.entries()) {
-    if (byId.get(request.id.toLowerCase()) !== parsed.data.requests[n]) {
+    if (byId.get(request.id.toLowerCase()) !== parsed.requests[n]) {
       faults.add('InvalidValue', `requests/${n}/id`, 'must be unique');
     }
     if (!inOrder.has(request)) {

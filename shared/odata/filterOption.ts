@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { type Comparison, type Filter, type FilterProperty, filterable, isTime } from '../operation/filter.ts';
+import { type Comparison, type Filter, type FilterProperty, filterProperties, isTime } from '../operation/filter.ts';
+import { completionReasons, operationStatuses } from '../operation/playPromptOperation.ts';
 import { quoted as shortened } from '../serviceError.ts';
 import { encodeQueryValue, invalidOption } from './queryOptions.ts';
 
@@ -15,18 +16,11 @@ export const MAX_COMPARISONS = 13;
 /** How deep parentheses and `not` may be nested. */
 export const MAX_FILTER_DEPTH = 16;
 
-/** The names of the enumerations in their literals. */
-const enumTypes = {
-  id: undefined,
-  status: 'microsoft.graph.operationStatus',
-  completionReason: 'microsoft.graph.playPromptCompletionReason',
-  clientContext: undefined,
-  createdDateTime: undefined,
-  lastActionDateTime: undefined,
-} as const satisfies Record<FilterProperty, string | undefined>;
-export const filterProperties = [
-  ...['id', 'status', 'completionReason', 'clientContext', 'createdDateTime', 'lastActionDateTime'],
-] as const satisfies FilterProperty[];
+/** The enumerations: their names in literals, and their members. */
+const enumerations: Partial<Record<FilterProperty, { readonly type: string; readonly members: readonly string[] }>> = {
+  status: { type: 'microsoft.graph.operationStatus', members: operationStatuses },
+  completionReason: { type: 'microsoft.graph.playPromptCompletionReason', members: completionReasons },
+};
 
 const EQUALITY = ['eq', 'ne'] as const satisfies Comparison[];
 const ORDER = ['lt', 'le', 'gt', 'ge'] as const satisfies Comparison[];
@@ -121,8 +115,7 @@ function parse(source: string): Filter {
     if (comparisons > MAX_COMPARISONS) throw refuse(`compares to more than ${MAX_COMPARISONS} values`);
     if (isTime(property)) return time();
     if (take('null')) return null;
-    const type = enumTypes[property];
-    const members: readonly string[] | undefined = filterable[property];
+    const { type, members } = enumerations[property] ?? {};
     const { text, enumeration } = tokens[next]?.groups ?? {};
     const quoted = text ?? (type && enumeration?.startsWith(`${type}'`) ? enumeration.slice(type.length) : undefined);
     const value = quoted?.slice(1, -1).replaceAll("''", "'");

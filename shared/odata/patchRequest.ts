@@ -72,8 +72,5 @@ function withoutIgnoredAnnotations(value: object, version: ODataVersion): Record
 const HOW_TO_NAME =
   'names no operation: send an id in the URL, an id in the body, or a clientContext that is not empty in the body';
 
-function namesOperation({ id, clientContext }: Record<string, unknown>) {
-  return (
-    (id ?? undefined) !== undefined || (clientContext !== undefined && clientContext !== null && clientContext !== '')
-  );
-}
+const namesOperation = ({ id, clientContext }: Record<string, unknown>) =>
+  (id ?? null) !== null || (clientContext ?? '') !== '';

@@ -1,23 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { invalidOption } from './queryOptions.ts';
 
-/** `$skiptoken`: a continuation token of the store that nobody can change, or use for another query. */
-export interface SkipTokens {
-  /** Makes a `$skiptoken`. `query` is all that the continuation token depends on, such as the tenant. */
-  seal(continuation: string, query: readonly unknown[], signal: AbortSignal): Promise<string>;
-
-  /**
-   * The continuation token in a `$skiptoken`.
-   *
-   * @throws ServiceError `invalidRequest` when this service did not make it for this query
-   */
-  open(token: string, query: readonly unknown[], signal: AbortSignal): Promise<string>;
-}
-
 const MAC_BYTES = 32;
 
-/** Makes tokens that are authenticated by HMAC-SHA-256. `readKey` is called when the key is first needed. */
-export function createSkipTokens(readKey: (signal: AbortSignal) => Promise<Uint8Array>): SkipTokens {
+/**
+ * Makes `$skiptoken`s: continuation tokens of the store that nobody can change, or use for another query, since they are
+ * authenticated by HMAC-SHA-256. `readKey` is called when the key is first needed.
+ */
+export function createSkipTokens(readKey: (signal: AbortSignal) => Promise<Uint8Array>) {
   let known: Uint8Array | undefined;
 
   async function macOf(continuation: string, query: readonly unknown[], signal: AbortSignal) {
@@ -28,11 +18,17 @@ export function createSkipTokens(readKey: (signal: AbortSignal) => Promise<Uint8
   }
 
   return {
-    async seal(continuation, query, signal) {
+    /** Makes a `$skiptoken`. `query` is all that the continuation token depends on, such as the tenant. */
+    async seal(continuation: string, query: readonly unknown[], signal: AbortSignal): Promise<string> {
       return Buffer.concat([await macOf(continuation, query, signal), Buffer.from(continuation)]).toString('base64url');
     },
 
-    async open(token, query, signal) {
+    /**
+     * The continuation token in a `$skiptoken`.
+     *
+     * @throws ServiceError `invalidRequest` when this service did not make it for this query
+     */
+    async open(token: string, query: readonly unknown[], signal: AbortSignal): Promise<string> {
       const bytes = Buffer.from(token, 'base64url');
       const continuation = bytes.subarray(MAC_BYTES).toString();
       const isWhole = bytes.length > MAC_BYTES && bytes.toString('base64url') === token;

@@ -1,5 +1,18 @@
 import type * as z from 'zod';
-import { type Faults, pathOf } from '../serviceError.ts';
+import { Faults, pathOf } from '../serviceError.ts';
+
+/**
+ * Parses the body of a request.
+ *
+ * @throws ServiceError `invalidRequest` whose `details` hold every fault
+ */
+export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  const parsed = schema.safeParse(body, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const faults = new Faults();
+  addIssues(faults, parsed.error.issues);
+  throw faults.toError();
+}
 
 /** Adds what zod found to the faults of a request. The target of a fault is its path. */
 export function addIssues(faults: Faults, issues: readonly z.core.$ZodIssue[]): void {

@@ -24,7 +24,9 @@ export async function backoff(
   signal: AbortSignal,
   sleep: Sleep = delay,
 ) {
-  const milliseconds = Math.min(longest, first * 2 ** attempt);
   // After the deadline the store refuses the next call, so that nothing is thrown here.
-  await sleep(milliseconds / 2 + (Math.random() * milliseconds) / 2, undefined, { signal }).catch(() => {});
+  await sleep(withJitter(Math.min(longest, first * 2 ** attempt)), undefined, { signal }).catch(() => {});
 }
+
+/** Between half of a pause and all of it, so that not everybody tries again at the same time. */
+export const withJitter = (pause: number) => pause / 2 + (Math.random() * pause) / 2;

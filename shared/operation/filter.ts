@@ -1,25 +1,10 @@
-import {
-  completionReasons,
-  operationStatuses,
-  type PlayPromptOperation,
-  timeProperties,
-} from './playPromptOperation.ts';
+import { type PlayPromptOperation, timeProperties } from './playPromptOperation.ts';
 
-/** The properties that a filter can compare, with the members of their enumeration; undefined for any text. */
-export const filterable = {
-  id: undefined,
-  status: operationStatuses,
-  completionReason: completionReasons,
-  clientContext: undefined,
-  createdDateTime: undefined,
-  lastActionDateTime: undefined,
-} as const;
+/** The properties that a filter can compare. */
+export const filterProperties = ['id', 'status', 'completionReason', 'clientContext', ...timeProperties] as const;
+export type FilterProperty = (typeof filterProperties)[number];
 
-export type FilterProperty = keyof typeof filterable;
-
-export type TimeProperty = (typeof timeProperties)[number];
-
-export const isTime = (property: FilterProperty): property is TimeProperty =>
+export const isTime = (property: FilterProperty): property is (typeof timeProperties)[number] =>
   timeProperties.some((name) => name === property);
 
 /**

@@ -2,8 +2,8 @@ import { ServiceError } from '../serviceError.ts';
 
 /** Conditions on the stored version of an operation. RFC 9110, section 13.1; OData Protocol, 8.2.4. */
 export interface Preconditions {
-  readonly ifMatch?: EntityTags;
-  readonly ifNoneMatch?: EntityTags;
+  readonly ifMatch?: EntityTags | undefined;
+  readonly ifNoneMatch?: EntityTags | undefined;
 }
 
 /** `*`, or the opaque parts of a list of entity tags. */

@@ -8,8 +8,8 @@ import { connectTable, LARGEST_PAGE } from './table.ts';
 
 /** The partitions of subscriptions and of what is known of their backlogs, one for each tenant. */
 export const SUBSCRIPTIONS = 'subscriptions_';
-/** The character after the underscore: the end of a range over the prefix. */
-export const SUBSCRIPTIONS_END = 'subscriptions`';
+/** The range of all of them: the character after the underscore is its end. */
+export const ALL_SUBSCRIPTIONS = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt 'subscriptions\`'`;
 
 /** The row of a backlog is beside that of its subscription, whose id is hexadecimal. */
 const BACKLOG = 'backlog.';
@@ -68,8 +68,7 @@ export function createBacklogRepository(settings: TablesSettings): BacklogReposi
 
   return {
     async list(signal) {
-      const range = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt '${SUBSCRIPTIONS_END}'`;
-      const filter = `${range} and RowKey ge '${BACKLOG}' and RowKey lt '${BACKLOG_END}'`;
+      const filter = `${ALL_SUBSCRIPTIONS} and RowKey ge '${BACKLOG}' and RowKey lt '${BACKLOG_END}'`;
       return readRows(await table.queryAll(filter, signal), readBacklog);
     },
 

@@ -37,15 +37,17 @@ const content = z.discriminatedUnion('kind', [
 ]);
 
 /** An entry as a row. What is only read together is JSON in one column. */
-const outboxRow = z.object({
-  rowKey: z.string(),
-  tenant: z.string(),
-  createdAt: date,
-  dueAt: date,
-  attempts: z.number(),
-  content: json.pipe(content),
-  etag: z.string(),
-});
+const outboxRow = z
+  .object({
+    rowKey: z.string(),
+    tenant: z.string(),
+    createdAt: date,
+    dueAt: date,
+    attempts: z.number(),
+    content: json.pipe(content),
+    etag: z.string(),
+  })
+  .transform(({ rowKey: id, dueAt, etag, ...entry }): StoredEntry => ({ entry: { id, ...entry }, dueAt, etag }));
 
 /** Stores the outbox in the table of the operations. */
 export function createOutboxRepository(settings: TablesSettings): OutboxRepository {
@@ -74,7 +76,7 @@ export function createOutboxRepository(settings: TablesSettings): OutboxReposito
       const range = `PartitionKey ge '${PREFIX}${least}' and PartitionKey lt '${below ? PREFIX + below : END}'`;
       const filter = `${range} and dueAt le '${at.toISOString()}'`;
       const { rows, next } = await table.query({ filter, from, top: PAGE }, signal);
-      return { entries: readRows(rows, readableEntry), next };
+      return { entries: readRows(rows, (row) => outboxRow.safeParse(row).data), next };
     },
   };
 }
@@ -91,11 +93,4 @@ function toRow({ id, tenant, createdAt, attempts, content: of }: OutboxEntry, du
     attempts,
     content: JSON.stringify(of),
   };
-}
-
-function readableEntry(row: unknown): StoredEntry | undefined {
-  const { data } = outboxRow.safeParse(row);
-  if (!data) return undefined;
-  const { rowKey: id, tenant, createdAt, dueAt, attempts, content: of, etag } = data;
-  return { entry: { id, tenant, createdAt, attempts, content: of }, dueAt, etag };
 }

@@ -23,20 +23,15 @@ interface Partition {
   creating: number;
 }
 
-export interface RowGroups {
-  /** Creates a row, at once unless another one is being created; its ETag, or undefined when it exists already. */
-  create(row: Keys, signal: AbortSignal): Promise<string | undefined>;
-
-  /** Removes a row, if it exists, whatever its ETag, after it waited for others. */
-  remove(keys: Keys, signal: AbortSignal): Promise<void>;
-}
-
-export function createRowGroups(table: Pick<Table, 'create' | 'remove' | 'transact'>, pause = delay): RowGroups {
+export function createRowGroups(table: Pick<Table, 'create' | 'remove' | 'transact'>, pause = delay) {
   const partitions = new Map<string, Partition>();
 
   return {
-    create: (row, signal) => add('create', row, signal),
-    async remove(keys, signal) {
+    /** Creates a row, at once unless another one is being created; its ETag, or undefined when it exists already. */
+    create: (row: Keys, signal: AbortSignal) => add('create', row, signal),
+
+    /** Removes a row, if it exists, whatever its ETag, after it waited for others. */
+    async remove(keys: Keys, signal: AbortSignal): Promise<void> {
       await add('delete', keys, signal);
     },
   };

@@ -5,12 +5,15 @@ import type { Resource, Subscription, SubscriptionRepository } from '../notifica
 import { changeTypes } from '../operation/changeListener.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
-import { isBacklog, readBacklog, SUBSCRIPTIONS, SUBSCRIPTIONS_END } from './backlogRepository.ts';
+import { ALL_SUBSCRIPTIONS, isBacklog, readBacklog, SUBSCRIPTIONS } from './backlogRepository.ts';
 import { createRowReader, date } from './columns.ts';
 import { connectTable } from './table.ts';
 
 /** How many resources are kept at least, of at most 8,192 characters and 13 comparisons each: parsing one takes 0.3 ms. */
 const KEPT_RESOURCES = 200;
+
+/** How many expired subscriptions are listed at once: those whose receivers fail remain for a while. */
+const EXPIRED_PAGE = 100;
 
 const createSubscriptionRow = (resources: QuickLRU<string, Resource>) =>
   z
@@ -71,10 +74,10 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
       });
     },
 
-    async listExpired(before, signal) {
-      const range = `PartitionKey ge '${SUBSCRIPTIONS}' and PartitionKey lt '${SUBSCRIPTIONS_END}'`;
-      const rows = await table.queryAll(`${range} and expiration lt '${before.toISOString()}'`, signal);
-      return readable(rows);
+    async listExpired(before, from, signal) {
+      const filter = `${ALL_SUBSCRIPTIONS} and expiration lt '${before.toISOString()}'`;
+      const { rows, next } = await table.query({ filter, from, top: EXPIRED_PAGE }, signal);
+      return { expired: readable(rows), next };
     },
 
     async create(subscription, signal) {

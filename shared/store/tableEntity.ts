@@ -9,18 +9,14 @@ import {
 import { type RepeatableHistory, repeatableHistory } from '../operation/repeatability.ts';
 import type { FoundOperation, StoredOperation } from '../operation/repository.ts';
 import { json } from './columns.ts';
+import type { Keys } from './table.ts';
 
 /**
- * One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a range over the prefix
- * still lists a tenant.
+ * The keys of an operation's row. One partition takes about 2,000 entities a second, so a tenant is spread over 256 of them; a
+ * range over the prefix still lists a tenant.
  */
-function partitionKeyOf(tenant: string, id: string) {
-  return `${tenant}_${hash('sha256', id, 'hex').slice(0, 2)}`;
-}
-
-/** The keys of an operation's row. */
-export function keysOf(tenant: string, id: string): { readonly partitionKey: string; readonly rowKey: string } {
-  return { partitionKey: partitionKeyOf(tenant, id), rowKey: id };
+export function keysOf(tenant: string, id: string): Keys {
+  return { partitionKey: `${tenant}_${hash('sha256', id, 'hex').slice(0, 2)}`, rowKey: id };
 }
 
 /** A sortable time. An operation that was stored before it had one has no such column: no comparison finds it. */
@@ -159,7 +155,7 @@ export function fromVersionEntity(row: unknown) {
 
 /** A row with only KEY_COLUMNS. */
 const keyRow = z.object({
-  // The tenant, an underscore and two hexadecimal digits: see partitionKeyOf.
+  // The tenant, an underscore and two hexadecimal digits: see keysOf.
   partitionKey: z.string().transform((key) => key.slice(0, -3)),
   rowKey: z.string(),
   etag: z.string().min(1),

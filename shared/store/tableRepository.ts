@@ -15,7 +15,7 @@ import {
 import type { TablesSettings } from '../settings.ts';
 import { CACHE_LOOKUPS, SCOPE } from '../tracing.ts';
 import { createRowReader } from './columns.ts';
-import { connectTable, type Keys, LARGEST_PAGE, type Page } from './table.ts';
+import { connectTable, type Keys, LARGEST_PAGE, type Query } from './table.ts';
 import {
   fromKeyEntity,
   fromTableEntity,
@@ -98,8 +98,7 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     async list(tenant, { filter, from, top }, signal) {
       const ids = filter && idsOf(filter);
       if (filter && ids) return listByKey(tenant, ids, { filter, from, top }, signal);
-      const { toTableFilter } = await filters();
-      const page = await query(toTableFilter(tenant, filter), OPERATION_COLUMNS, from, top, signal);
+      const page = await query(tenant, filter, { select: OPERATION_COLUMNS, from, top }, signal);
       const operations = readRows(page.rows, tryFromListedEntity);
       return { operations, next: page.next, damaged: page.rows.length - operations.length };
     },
@@ -110,20 +109,13 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
         const { operations, next } = await listByKey(tenant, ids, { filter, from, top: LARGEST_PAGE }, signal);
         return { count: operations.length, next };
       }
-      const { toTableFilter } = await filters();
-      const page = await query(toTableFilter(tenant, filter), KEY_COLUMNS, from, LARGEST_PAGE, signal);
+      const page = await query(tenant, filter, { select: KEY_COLUMNS, from }, signal);
       return { count: page.rows.length, next: page.next };
     },
 
-    async listEnded(before, from, signal) {
-      const { toEndedFilter } = await filters();
-      return findAll(toEndedFilter(before), from, signal);
-    },
+    listEnded: (...page) => findAll('toEndedFilter', ...page),
 
-    async listOverdue(before, from, signal) {
-      const { toOverdueFilter } = await filters();
-      return findAll(toOverdueFilter(before), from, signal);
-    },
+    listOverdue: (...page) => findAll('toOverdueFilter', ...page),
 
     async sharedKey(signal) {
       const row = await table.get(SHARED_KEY, signal);
@@ -153,19 +145,20 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     return { operations, next, damaged: found.length - readable.length };
   }
 
-  async function findAll(filter: string, from: string | undefined, signal: AbortSignal): Promise<FoundPage> {
-    const { rows, next } = await query(filter, KEY_COLUMNS, from, FOUND_PAGE, signal);
+  async function findAll(
+    toFilter: 'toEndedFilter' | 'toOverdueFilter',
+    before: Date,
+    from: string | undefined,
+    signal: AbortSignal,
+  ): Promise<FoundPage> {
+    const filter = (await filters())[toFilter](before);
+    const { rows, next } = await table.query({ filter, select: KEY_COLUMNS, from, top: FOUND_PAGE }, signal);
     return { found: rows.map(fromKeyEntity), next };
   }
 
-  /** A page of a query that may be known to match nothing. */
-  async function query(
-    filter: string | undefined,
-    select: string[],
-    from: string | undefined,
-    top: number,
-    signal: AbortSignal,
-  ): Promise<Page> {
-    return filter === undefined ? { rows: [], next: undefined } : table.query({ filter, select, from, top }, signal);
+  /** Without a request, where nothing can match. */
+  async function query(tenant: string, filter: Filter | undefined, page: Omit<Query, 'filter'>, signal: AbortSignal) {
+    const matching = (await filters()).toTableFilter(tenant, filter);
+    return matching === undefined ? { rows: [], next: undefined } : table.query({ ...page, filter: matching }, signal);
   }
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { filterProperties, MAX_COMPARISONS } from '../../shared/odata/filterOption.ts';
-import { type Filter, type FilterProperty, isTime } from '../../shared/operation/filter.ts';
+import { MAX_COMPARISONS } from '../../shared/odata/filterOption.ts';
+import { type Filter, type FilterProperty, filterProperties, isTime } from '../../shared/operation/filter.ts';
 import {
   completionReasons,
   operationStatuses,

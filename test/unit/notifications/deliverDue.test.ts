@@ -55,12 +55,12 @@ interface Options {
 /** An outbox and backlogs, what instances run on them, and what their receivers get. */
 function setUp(options: Options = {}) {
   const { subscriptions = [aSubscription({ id: 's' })], expired = [], isRemovable = true } = options;
-  const { tenants = [TENANT, OTHER_TENANT, 'broken'] } = options;
+  const { tenants = [TENANT, OTHER_TENANT, 'broken'], pageSize = 1000 } = options;
   const { list = async (tenant: string) => subscriptions.filter((each) => each.tenant === tenant) } = options;
   const operation = 'operation' in options ? options.operation : versionOf('w', 'v');
   const clock = { now: NOW };
   const now = () => clock.now;
-  const memory = memoryDelivery(now, options.respond, options.pageSize);
+  const memory = memoryDelivery(now, options.respond, pageSize);
   const { entries, backlogRepository } = memory;
   const { backlogs } = backlogRepository;
   const [expiredBefore, removed, pauses]: [Date[], string[], number[]] = [[], [], []];
@@ -70,9 +70,10 @@ function setUp(options: Options = {}) {
         const backlog = backlogs.get(each.id);
         return backlog ? { ...each, backlog } : each;
       }),
-    listExpired: async (before: Date) => {
+    listExpired: async (before: Date, from = '0') => {
       expiredBefore.push(before);
-      return expired;
+      const end = Number(from) + pageSize;
+      return { expired: expired.slice(Number(from), end), next: end < expired.length ? `${end}` : undefined };
     },
     create: async () => {},
     update: async () => true,
@@ -414,6 +415,7 @@ test('a subscription that has expired is removed, or first notified of that, onc
   const { entries, expiredBefore, removed, posted, clock, run } = setUp({
     expired: [ended, other],
     subscriptions: [ended],
+    pageSize: 1,
   });
   await run();
   await run();

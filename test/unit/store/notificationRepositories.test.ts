@@ -60,8 +60,8 @@ describe('a subscription', () => {
       { ...row, partitionKey: String(row.partitionKey), rowKey: damaged.id, ...columns },
       'Replace',
     );
-    const found = [await repository.list(whole.tenant, signal), await repository.listExpired(LATER, signal)];
-    expect(found).toMatchObject([[{ id: whole.id }], [{ id: whole.id }]]);
+    const { expired } = await repository.listExpired(LATER, undefined, signal);
+    expect([await repository.list(whole.tenant, signal), expired]).toMatchObject(Array(2).fill([{ id: whole.id }]));
     expect(await repository.list('another', signal)).toEqual([]);
   });
 
@@ -74,17 +74,25 @@ describe('a subscription', () => {
     proxy.fault = ({ url }) =>
       url.includes('NextPartitionKey') ? 'pass' : { status: 200, body: '{"value":[]}', headers: next };
     const repository = createSubscriptionRepository(newTableSettings(name, proxy.port));
-    const found = [repository.list(subscription.tenant, signal), repository.listExpired(LATER, signal)];
-    expect(await Promise.all(found).finally(() => proxy.close())).toMatchObject(
-      Array(2).fill([{ id: subscription.id }]),
-    );
+    const listed = await repository.list(subscription.tenant, signal).finally(() => proxy.close());
+    expect(listed).toMatchObject([{ id: subscription.id }]);
+  });
+
+  test('that has expired is on one of several pages', async () => {
+    const repository = createSubscriptionRepository(newTableSettings());
+    const ids = Array.from({ length: 101 }, () => crypto.randomUUID());
+    for (const id of ids) await repository.create(aSubscription({ id, expiration: PAST }), signal);
+    const first = await repository.listExpired(LATER, undefined, signal);
+    const { expired, next } = await repository.listExpired(LATER, first.next, signal);
+    expect([first.expired.length, next]).toEqual([100, undefined]);
+    expect([...first.expired, ...expired].map(({ id }) => id).sort()).toEqual(ids.sort());
   });
 
   test('is changed, and removed when it has expired, only as it was listed; it is ended in any case', async () => {
     const repository = createSubscriptionRepository(newTableSettings());
     const subscription = aSubscription({ expiration: PAST });
     await repository.create(subscription, signal);
-    const [listed = subscription] = await repository.listExpired(LATER, signal);
+    const [listed = subscription] = (await repository.listExpired(LATER, undefined, signal)).expired;
     const update = (notificationUrl: string) => repository.update(listed, { notificationUrl }, signal);
     expect([await update('https://bot.example/a'), await update('https://bot.example/b')]).toEqual([true, false]);
     expect(await repository.removeExpired(listed, signal)).toBe(false);
