@@ -158,12 +158,12 @@ export function validateSubscriptionUpdate(
   body: unknown,
   version?: ODataVersion,
 ): SubscriptionChanges {
-  const { expirationDateTime: expiration, notificationUrl } = parse(toUpdate, body, version);
+  const { expirationDateTime: expiration, notificationUrl } = parse(toUpdate, withoutReadOnlyNulls(body), version);
   return { ...(expiration && { expiration }), ...(notificationUrl !== undefined && { notificationUrl }) };
 }
 
 /** The members of a valid body of a change that cannot change: see `checkUnchanged`. */
-export const unchangeableOf = (body: unknown) => unchangeable.partial().parse(body);
+export const unchangeableOf = (body: unknown) => unchangeable.partial().parse(withoutReadOnlyNulls(body));
 
 /**
  * Checks that these members are as a read shows them, so that a subscription can be sent as it was read.
