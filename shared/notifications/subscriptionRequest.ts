@@ -143,9 +143,8 @@ export function validateSubscription(
 /** Some serializers write null for what only the service sets. */
 function withoutReadOnlyNulls(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  const isReadOnlyNull = ([name, value]: [string, unknown]) =>
-    value === null && ['id', 'applicationId', 'creatorId'].includes(name);
-  return Object.fromEntries(Object.entries(body).filter((entry) => !isReadOnlyNull(entry)));
+  const readOnly = ['id', 'applicationId', 'creatorId'];
+  return Object.fromEntries(Object.entries(body).filter(([name, value]) => value !== null || !readOnly.includes(name)));
 }
 
 /**
