@@ -515,9 +515,12 @@ describeInChromium('the board', () => {
       const timeZone = timezoneAtTen();
       const page = await open('', { colorScheme, reducedMotion: 'reduce', timezoneId: timeZone });
       const check = async () => {
-        for (const width of [1440, 760, 390, 320]) {
+        for (const width of [1440, 1200, 1024, 760, 390, 320]) {
           await page.setViewportSize({ width, height: 640 });
           expect([width, await isTooWide(page)]).toEqual([width, false]);
+          // The context has room for its end, where there is a list.
+          const room = await page.evaluate('document.querySelector("#rows .open")?.offsetWidth || 999');
+          expect([width, Number(room) >= 80]).toEqual([width, true]);
           if (width === 1440 || width === 390) expect(await accessibilityFaults(page)).toEqual([]);
         }
       };
