@@ -65,14 +65,15 @@ export function createBatch({
   });
 }
 
-/** A request of a batch as if it were sent alone, and what finds its handler. */
+/** A request of a batch as if it were sent alone, and its handler. Graph's client cuts the origin off a URL, not the path. */
 function resolve(
   { method, url, headers, body }: Omit<BatchedRequest, 'id' | 'dependsOn'>,
   batch: IncomingRequest,
   route: ReturnType<typeof createRouter<Route>>,
 ): { readonly alone: Omit<IncomingRequest, 'requestId'>; readonly find: FindHandler } {
   const root = new URL(serviceRoot(batch.url));
-  const address = URL.parse(url) ?? new URL(`${root.href}/${url.replace(/^\/?(?:v1\.0(?:\/|$))?/i, '')}`);
+  const absolute = url.startsWith(`${root.pathname}/`) ? root.origin + url : url;
+  const address = URL.parse(absolute) ?? new URL(`${root.href}/${url.replace(/^\/?(?:v1\.0(?:\/|$))?/i, '')}`);
   const isBelow = address.origin === root.origin && address.pathname.startsWith(`${root.pathname}/`);
   const found = isBelow ? route(method, `/v1.0${address.pathname.slice(root.pathname.length)}`) : undefined;
   const own = new Headers(Object.entries(headers));

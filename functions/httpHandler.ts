@@ -40,10 +40,12 @@ export function byMethod(
   if (handlers.GET) all.set('HEAD', handlers.GET);
   const allow = [...all.keys()].toSorted();
 
-  return ({ method }) => {
-    const load = all.get(method);
+  return (request) => {
+    // A segment such as $count, which is not served.
+    if (request.params.id?.startsWith('$')) return unknownUrl(request);
+    const load = all.get(request.method);
     if (load) return load();
-    const message = `${method} is not supported here; use ${allow.join(', ')}.`;
+    const message = `${request.method} is not supported here; use ${allow.join(', ')}.`;
     throw new ServiceError('methodNotAllowed', message, { allow });
   };
 }

@@ -24,13 +24,16 @@ export function createLoopbackServer(
 const HOST = /^(\[[\da-f:.]+\]|[\w.~-]+)(?::\d{1,5})?$/i;
 
 /**
- * The status with which a request is refused for its `Host`: 400 when it has not exactly one that is valid, 421 when that is
- * not a name of this machine. A page of a browser that reaches a server on loopback by a name of its own is refused so.
+ * The status with which a request is refused for its target, which must be a path or of http, or its `Host`: 400 when it has
+ * not exactly one that is valid, 421 when that is not a name of this machine. A page of a browser that reaches a server on loopback by a name of its own is refused so.
  */
-export function hostRefusal({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): 400 | 421 | undefined {
+export function hostRefusal({
+  headersDistinct,
+  url = '/',
+}: Pick<IncomingMessage, 'headersDistinct' | 'url'>): 400 | 421 | undefined {
   const [host = '', ...others] = headersDistinct.host ?? [];
   const name = HOST.exec(host)?.[1]?.toLowerCase();
-  if (name === undefined || others.length > 0) return 400;
+  if (name === undefined || others.length > 0 || !/^(?:\/|https?:)/i.test(url)) return 400;
   return isLoopback(name) ? undefined : 421;
 }
 

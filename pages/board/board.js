@@ -5,6 +5,7 @@ import { hasLocalIssuer, requestLocalToken } from './localToken.js';
 import {
   byId,
   clock,
+  renewTimes,
   setText,
   showChosen,
   showCounts,
@@ -267,7 +268,7 @@ function draw(changed = /** @type {Set<string>} */ (new Set())) {
   showRows(shown, { selected: id, changed, now });
   const all = (status ? [status] : STATUSES).map((each) => counts.get(each));
   const total = all.includes(undefined) ? undefined : all.reduce((sum = 0, count = 0) => sum + count, 0);
-  showExtent({ matching: matching.length, listed: listed.size, total, waiting, isWhole, since, status, text });
+  showExtent({ matching: matching.length, listed: listed.size, total, waiting, isWhole, since, status, text, now });
   const selected = id === undefined ? undefined : history.get(id);
   const isApart = selected && !selected.isDeleted && !shown.includes(selected);
   const apart = isApart
@@ -276,6 +277,7 @@ function draw(changed = /** @type {Set<string>} */ (new Set())) {
       : 'The list has not loaded it.'
     : '';
   showDetail(selected, { apart, now });
+  renewTimes(now);
 }
 
 /** Asks the service for the text when no more is typed. */

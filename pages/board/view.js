@@ -51,17 +51,33 @@ export function setText(where, text) {
 export const clock = (date) => time.format(date);
 
 /**
+ * @param {Date} when
+ * @param {Date} now
+ */
+function timeText(when, now) {
+  const isToday = when.toDateString() === now.toDateString();
+  const isThisYear = when.getFullYear() === now.getFullYear();
+  return (isToday ? time : isThisYear ? dateAndTime : date).format(when);
+}
+
+/**
  * @param {HTMLTimeElement} where
  * @param {Date | undefined} when
  * @param {Date} now
  */
 function setTime(where, when, now) {
   if (!when) return setText(where, 'unknown');
-  const isToday = when.toDateString() === now.toDateString();
   where.dateTime = when.toISOString();
   where.title = when.toISOString();
-  const isThisYear = when.getFullYear() === now.getFullYear();
-  setText(where, (isToday ? time : isThisYear ? dateAndTime : date).format(when));
+  setText(where, timeText(when, now));
+}
+
+/**
+ * After midnight, the times of yesterday get their date.
+ * @param {Date} now
+ */
+export function renewTimes(now) {
+  for (const each of document.querySelectorAll('time')) if (each.dateTime) setTime(each, new Date(each.dateTime), now);
 }
 
 /**
@@ -155,10 +171,10 @@ export function showCounts(counts) {
  * How much of all there is the table shows.
  * @param {{
  *   matching: number, listed: number, total: number | undefined,
- *   waiting: number, isWhole: boolean, since: string | undefined, status: string, text: string,
+ *   waiting: number, isWhole: boolean, since: string | undefined, status: string, text: string, now: Date,
  * }} extent
  */
-export function showExtent({ matching, listed, total, waiting, isWhole, since, status, text }) {
+export function showExtent({ matching, listed, total, waiting, isWhole, since, status, text, now }) {
   const loaded = `${listed.toLocaleString()} of ${total?.toLocaleString() ?? 'more'} ${status}${status && ' '}operations`;
   const found = matching.toLocaleString();
   const isAll = isWhole && since === undefined;
@@ -169,7 +185,7 @@ export function showExtent({ matching, listed, total, waiting, isWhole, since, s
     isWhole &&
       since &&
       !text &&
-      `${loaded} are loaded: all that changed since ${clock(new Date(since))}. Find finds the others.`,
+      `${loaded} are loaded: all that changed since ${timeText(new Date(since), now)}. Find finds the others.`,
     !isAll && text && `${found} found: among ${loaded}, and among all by id or the beginning of the context.`,
     isAll && text && matching === 1 && '1 operation has this text.',
     isAll && text && matching > 1 && `${found} operations have this text.`,

@@ -144,9 +144,8 @@ export function validateSubscription(
 /** Some serializers write null for what only the service sets. */
 function withoutReadOnlyNulls(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  const isReadOnlyNull = ([name, value]: [string, unknown]) =>
-    value === null && ['id', 'applicationId', 'creatorId'].includes(name);
-  return Object.fromEntries(Object.entries(body).filter((entry) => !isReadOnlyNull(entry)));
+  const readOnly = ['id', 'applicationId', 'creatorId'];
+  return Object.fromEntries(Object.entries(body).filter(([name, value]) => value !== null || !readOnly.includes(name)));
 }
 
 /**
@@ -159,12 +158,15 @@ export function validateSubscriptionUpdate(
   body: unknown,
   version?: ODataVersion,
 ): SubscriptionChanges {
-  const { expirationDateTime: expiration, notificationUrl } = parseBody(toUpdate, propertiesOf(body, version));
+  const { expirationDateTime: expiration, notificationUrl } = parseBody(
+    toUpdate,
+    propertiesOf(withoutReadOnlyNulls(body), version),
+  );
   return { ...(expiration && { expiration }), ...(notificationUrl !== undefined && { notificationUrl }) };
 }
 
 /** The members of a valid body of a change that cannot change: see `checkUnchanged`. */
-export const unchangeableOf = (body: unknown) => unchangeable.partial().parse(body);
+export const unchangeableOf = (body: unknown) => unchangeable.partial().parse(withoutReadOnlyNulls(body));
 
 /**
  * Checks that these members are as a read shows them, so that a subscription can be sent as it was read.

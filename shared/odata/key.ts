@@ -1,5 +1,5 @@
 import { playPromptOperation } from '../operation/playPromptOperation.ts';
-import { Faults, quoted, ServiceError } from '../serviceError.ts';
+import { Faults, ServiceError } from '../serviceError.ts';
 import { describeIssue } from './validation.ts';
 
 /** Route parameters: the id as a path segment, or a key predicate without parentheses. OData URL Conventions, section 4.3. */
@@ -11,11 +11,9 @@ const KEY_PREDICATE = /^(?:id=)?'((?:[^']|'')*)'$/;
 /**
  * The id in the URL of a request, valid or not, if there is one: `/{id}`, `('{id}')` or `(id='{id}')`.
  *
- * @throws ServiceError `invalidRequest` when the parentheses hold anything else, and `unknownUrl` for a segment with `$`
+ * @throws ServiceError `invalidRequest` when the parentheses hold anything else
  */
 export function readKey({ id, key }: KeyParameters): string | undefined {
-  // A segment such as $count, which is not served.
-  if (id?.startsWith('$')) throw new ServiceError('unknownUrl', `There is no ${quoted(id)} at this URL.`);
   if (key === undefined) return id || undefined;
   const [, text] = KEY_PREDICATE.exec(key) ?? [];
   if (text === undefined) {

@@ -96,6 +96,11 @@ async function answerTo(resource: Resource, ...some: readonly Fault[]) {
   return { resource, status, error: json?.error?.message };
 }
 
+test.each(['playPromptOperation', 'subscriptions'])('of all, first: /%s/$count is no URL', async (set) => {
+  const request = { method: 'GET', path: `/v1.0/${set}/%24count?$filter=x`, token: undefined };
+  expect((await app.send(request)).status).toBe(404);
+});
+
 const statusOf = (fault: Fault, resource: Resource) => !LENIENT.test(resource.path) && fault.status(resource);
 
 test.each(faults)('$title', async (fault) => {

@@ -20,7 +20,7 @@ test('every link begins with PUBLIC_URL, whatever address the host saw', async (
 
 test('so do those in a batch, in descriptions, and at the root', async () => {
   const requests = [
-    { id: '1', method: 'GET', url: '/playPromptOperation' },
+    { id: '1', method: 'GET', url: '/prompts/v1.0/playPromptOperation' },
     { id: '2', method: 'GET', url: '/' },
   ];
   const { json } = await app.send({ method: 'POST', path: '/v1.0/$batch', body: { requests } });

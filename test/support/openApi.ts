@@ -147,7 +147,7 @@ function batchFaults({ url, sent, body }: Exchange): string[] {
   return requests.flatMap(({ id, method, url: path }) => {
     const response = responses.find((each) => each.id === id);
     if (response === undefined) return [`there is no answer to ${id}`];
-    const address = URL.parse(path) ?? new URL(`/v1.0/${path.replace(/^\/?(?:v1\.0(?:\/|$))?/i, '')}`, url);
+    const address = URL.parse(path) ?? new URL(`/v1.0/${path.replace(/^\/?(?:(prompts\/)?v1\.0(?:\/|$))?/i, '')}`, url);
     const isBelow = address.origin === new URL(url).origin && address.pathname.startsWith('/v1.0/');
     const exchange = {
       method: method.toUpperCase(),

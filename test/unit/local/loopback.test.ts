@@ -8,4 +8,6 @@ test.each([
 ])('%p is the answer to each Host of %j', (status, hosts) => {
   for (const host of hosts) expect([host, hostRefusal({ headersDistinct: { host: [host] } })]).toEqual([host, status]);
   for (const host of [['localhost', 'localhost'], []]) expect(hostRefusal({ headersDistinct: { host } })).toBe(400);
+  const refusalOf = (url: string) => hostRefusal({ headersDistinct: { host: ['localhost'] }, url });
+  expect(['/', 'HTTP://a/', 'file:///a', '*'].map(refusalOf)).toEqual([undefined, undefined, 400, 400]);
 });

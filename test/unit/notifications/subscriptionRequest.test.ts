@@ -190,10 +190,10 @@ describe('a subscription to change', () => {
     (name) => expect(targetsOf(() => update({ [name]: 'https://other' }))).toEqual([name]),
   );
 
-  test('may be as it was read', () => {
-    expect(
-      targetsOf(() => update({ ...shown, notificationUrl: good.notificationUrl, expirationDateTime: at(5) })),
-    ).toBe(undefined);
+  test('may be as it was read, with null for what only the service sets', () => {
+    const read = { ...shown, notificationUrl: good.notificationUrl, expirationDateTime: at(5) };
+    for (const nulls of [{}, { id: null, applicationId: null, creatorId: null }])
+      expect(targetsOf(() => update({ ...read, ...nulls }))).toBeUndefined();
   });
 });
 
