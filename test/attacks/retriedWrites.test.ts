@@ -45,19 +45,17 @@ const table = newTableName();
 let receiver: RecordingReceiver;
 let store: FaultProxy;
 let app: TestApp;
-/** Another instance, which reaches the store without the proxy. */
-let other: TestApp;
 
 beforeAll(async () => {
   [receiver, store] = await Promise.all([startRecordingReceiver(), startFaultProxy()]);
-  const settings = { TABLES_NAME: table, NOTIFICATION_HOSTS: '127.0.0.1' };
-  app = await startApp({ ...settings, TABLES_CONNECTION: azuriteConnection(store.port) });
-  other = await startApp(settings);
+  app = await startApp({
+    ...{ NOTIFICATION_HOSTS: '127.0.0.1', TABLES_NAME: table, TABLES_CONNECTION: azuriteConnection(store.port) },
+  });
   const subscription = aSubscription({ notificationUrl: `${receiver.url}/all` });
   await createSubscriptionRepository(newTableSettings(table)).create(subscription, new AbortController().signal);
 });
 afterAll(async () => {
-  await Promise.all([app, other, receiver, store].map((each) => each.close()));
+  await Promise.all([app, receiver, store].map((each) => each.close()));
   await tableClient(table).deleteTable();
 });
 
@@ -116,6 +114,6 @@ test('a change that is made twice is done once, answered, and notified at once',
 test('one whose entry of the outbox is made twice too is notified by the timer at the latest', async () => {
   const made = await makeTwice(true);
   await expireLeases(table);
-  await other.timers.find(({ name }) => name === 'deliverNotifications')?.run(() => {});
+  await app.timers.find(({ name }) => name === 'deliverNotifications')?.run(() => {});
   for (const { change, id } of made) expect({ ...change, notified: notifiedOf(id) }).toEqual(change);
 });

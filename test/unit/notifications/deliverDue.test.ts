@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { REQUEST_DEADLINE_MS } from '../../../functions/httpHandler.ts';
 import { CAUGHT_UP_AFTER_MS, REMOVE_AFTER_MS } from '../../../shared/notifications/backlog.ts';
@@ -63,18 +63,18 @@ function setUp(options: Options = {}) {
   const memory = memoryDelivery(now, options.respond, pageSize);
   const { entries, backlogRepository } = memory;
   const { backlogs } = backlogRepository;
-  const [expiredBefore, removed, pauses]: [Date[], string[], number[]] = [[], [], []];
+  const [removed, pauses]: [string[], number[]] = [[], []];
+  const listExpired = jest.fn(async (_before: Date, from = '0') => {
+    const end = Number(from) + pageSize;
+    return { expired: expired.slice(Number(from), end), next: end < expired.length ? `${end}` : undefined };
+  });
   const repository = {
     list: async (tenant: string) =>
       (await list(tenant)).map((each) => {
         const backlog = backlogs.get(each.id);
         return backlog ? { ...each, backlog } : each;
       }),
-    listExpired: async (before: Date, from = '0') => {
-      expiredBefore.push(before);
-      const end = Number(from) + pageSize;
-      return { expired: expired.slice(Number(from), end), next: end < expired.length ? `${end}` : undefined };
-    },
+    listExpired,
     create: async () => {},
     update: async () => true,
     recordDelivery: async () => {},
@@ -85,12 +85,10 @@ function setUp(options: Options = {}) {
       return isRemovable;
     },
   };
-  let reads = 0;
-  const get = async () => {
-    reads += 1;
+  const get = jest.fn(async () => {
     if (operation instanceof Error) throw operation;
     return operation;
-  };
+  });
   const sleep = async (milliseconds: number) => {
     if (pauses.push(milliseconds) > 1000) throw new Error('The run does not end.');
     await turn();
@@ -104,8 +102,8 @@ function setUp(options: Options = {}) {
   const touch = (changes: Partial<Backlog>, subscriptionId = 's', tenant = TENANT) =>
     backlogRepository.touch({ tenant, subscriptionId }, { touchedAt: due, ...changes }, signal);
   return {
-    ...{ ...memory, clock, pauses, expiredBefore, removed, changesOf: backlogRepository.changesOf, backlogs },
-    ...{ createRun, touch, reads: () => reads },
+    ...{ ...memory, clock, pauses, listExpired, removed, changesOf: backlogRepository.changesOf, backlogs },
+    ...{ createRun, touch, get },
     /** Puts an entry into the outbox that is due. */
     create: (entry = changeEntry()) => entries.create(entry, due, signal),
     async createMany(count: number, ...ids: string[]) {
@@ -178,34 +176,25 @@ describe('what is due', () => {
   });
 
   test('belongs to an instance for its lease: longer than a request takes, even by a clock a minute ahead', async () => {
-    const dueAt: number[] = [];
-    const { entries, run, wait, createMany, backlogs } = setUp({
-      subscriptions: subscriptionsOf('a', 'b'),
-      respond(url) {
-        if (url.endsWith('/a')) dueAt.push(...entries.all().map((stored) => stored.dueAt.getTime()));
-        else dueAt.push(...[...backlogs.values()].map(({ retryAt }) => retryAt.getTime()));
-        return 200;
-      },
-    });
-    await createMany(1, 'a');
-    await wait('b', 1);
+    const { entries, backlogRepository, run, wait, create } = setUp();
+    const [replace, update] = [jest.spyOn(entries, 'replace'), jest.spyOn(backlogRepository, 'update')];
+    await create();
+    await wait('s', 1);
     await run();
-    expect(dueAt).toEqual([NOW + LEASE_MS, NOW + LEASE_MS]);
+    expect(replace.mock.calls[0]?.[1]).toEqual({ dueAt: new Date(NOW + LEASE_MS) });
+    expect(update.mock.calls[0]?.[1]).toEqual({ retryAt: new Date(NOW + LEASE_MS) });
     expect(LEASE_MS).toBeGreaterThan(MINUTE + REQUEST_DEADLINE_MS);
   });
 
   test('is looked for from somewhere else in each run, so that nothing is always last', async () => {
-    const ranges: { readonly least?: string }[] = [];
     const { entries, run } = setUp();
-    entries.listDue = async (at, range) => {
-      expect(at).toEqual(new Date(NOW));
-      ranges.push(range);
-      return { entries: [], next: undefined };
-    };
+    const listDue = jest.spyOn(entries, 'listDue');
     for (let n = 0; n < 20; n++) await run();
-    const middles = ranges.filter((_, n) => n % 2 === 0).map(({ least = '' }) => least);
+    expect(listDue.mock.calls.map(([at]) => at)).toEqual(Array(40).fill(new Date(NOW)));
+    const ranges = listDue.mock.calls.map(([, range]) => range);
+    const middles = ranges.flatMap(({ least }) => least ?? []);
     expect(ranges).toEqual(middles.flatMap((middle) => [{ least: middle }, { below: middle }]));
-    expect(middles.filter((middle) => /^[0-9a-f]{2}$/.test(middle))).toHaveLength(20);
+    expect(middles).toEqual(Array(20).fill(expect.stringMatching(/^[0-9a-f]{2}$/)));
     expect(new Set(middles).size).toBeGreaterThan(1);
   });
 
@@ -213,16 +202,14 @@ describe('what is due', () => {
     const until = new AbortController();
     const { entries, createMany, run } = setUp({ pageSize: 1 });
     const { listDue } = entries;
-    let pages = 0;
-    entries.listDue = (...args) => {
-      pages += 1;
+    const listing = jest.spyOn(entries, 'listDue').mockImplementation((...args) => {
       until.abort();
       return listDue(...args);
-    };
+    });
     await createMany(20, 's');
     await run(until.signal);
     // One page of each of the two ranges.
-    expect([pages, entries.all().length]).toEqual([2, 20]);
+    expect([listing.mock.calls.length, entries.all().length]).toEqual([2, 20]);
   });
 
   test('is sent although a page before it was read when its subscription did not exist', async () => {
@@ -412,14 +399,15 @@ describe('a failure of the store', () => {
 test('a subscription that has expired is removed, or first notified of that, once no renewal of it can be under way', async () => {
   const ended = { ...wanting, expiration: new Date(0) };
   const other = aSubscription();
-  const { entries, expiredBefore, removed, posted, clock, run } = setUp({
+  const { entries, listExpired, removed, posted, clock, run } = setUp({
     expired: [ended, other],
     subscriptions: [ended],
     pageSize: 1,
   });
   await run();
   await run();
-  expect([removed, expiredBefore[0]]).toEqual([[other.id, other.id], new Date(NOW - EXPIRATION_GRACE_MS)]);
+  expect(removed).toEqual([other.id, other.id]);
+  expect(listExpired.mock.calls[0]?.[0]).toEqual(new Date(NOW - EXPIRATION_GRACE_MS));
   const { entry, dueAt } = entries.only();
   expect([entry.createdAt, dueAt]).toEqual([new Date(NOW), new Date(NOW + LEASE_MS)]);
   clock.now = dueAt.getTime();
@@ -431,7 +419,7 @@ test('a subscription that has expired is removed, or first notified of that, onc
 
 describe('a backlog', () => {
   test('of a receiver that fails costs three attempts, and one the next times, which are ever further apart', async () => {
-    const { posted, reads, wait, clock, backlogOf, changesOf, run } = setUp({ respond: () => 500 });
+    const { posted, get, wait, clock, backlogOf, changesOf, run } = setUp({ respond: () => 500 });
     await wait('s', 500);
     for (const [visit, attempts] of [3, 4, 5, 6].entries()) {
       await run();
@@ -444,7 +432,7 @@ describe('a backlog', () => {
       expect(posted).toHaveLength(attempts);
       clock.now += 1;
     }
-    expect([reads(), changesOf('s').length]).toEqual([6, 500]);
+    expect([get.mock.calls.length, changesOf('s').length]).toEqual([6, 500]);
   });
 
   test('is left alone for as long as the receiver asks', async () => {
@@ -600,23 +588,18 @@ describe('a tenant', () => {
   });
 
   test('whose entries have no room is looked at again when it has room for half as many, and each is taken once', async () => {
-    const leased: string[] = [];
-    const passes: number[] = [];
     const { entries, createMany, pauses, run } = setUp({ respond: () => turn().then(() => 200) });
-    const { replace, listDue } = entries;
-    entries.replace = (stored, ...rest) => {
-      leased.push(stored.entry.id);
-      return replace(stored, ...rest);
-    };
-    entries.listDue = (at, range, ...rest) => {
-      if (range.least !== undefined) passes.push(leased.length);
-      return listDue(at, range, ...rest);
-    };
+    const [replace, listDue] = [jest.spyOn(entries, 'replace'), jest.spyOn(entries, 'listDue')];
     await createMany(300, 's');
     expect(await run()).toMatchObject({ sent: 300 });
-    expect([entries.all(), leased.length, new Set(leased).size]).toEqual([[], 300, 300]);
+    expect([entries.all(), replace.mock.calls.length]).toEqual([[], 300]);
+    expect(new Set(replace.mock.calls.map(([{ entry }]) => entry.id)).size).toBe(300);
     expect(new Set(pauses)).toEqual(new Set([100]));
-    const between = passes.slice(1).map((at, pass) => at - (passes[pass] ?? 0));
+    /** How many entries were taken before each pass, which lists two ranges. */
+    const taken = listDue.mock.invocationCallOrder
+      .filter((_, n) => n % 2 === 0)
+      .map((pass) => replace.mock.invocationCallOrder.filter((order) => order < pass).length);
+    const between = taken.slice(1).map((count, pass) => count - (taken[pass] ?? 0));
     expect(between.length).toBeGreaterThan(1);
     expect(Math.min(...between.slice(0, -1))).toBeGreaterThanOrEqual(32);
   });

@@ -42,12 +42,6 @@ describe('a tenant with any number of receivers that do not respond', () => {
   });
 });
 
-test('hosts are counted with their ports', () => {
-  const places = createPlaces();
-  const first = occupy(places, many('a', 'prompt', 'bot.example:1')).length;
-  expect(occupy(places, many('a', 'prompt', 'bot.example:2'))).toHaveLength(first);
-});
-
 test('a place that becomes free goes to the tenants in turn, and of each to its receivers in turn', async () => {
   const places = createPlaces();
   const all = Array.from({ length: 40 }, (_, n) => occupy(places, many(`${n}`, 'prompt', 'bot.example'))).flat();

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import * as fc from 'fast-check';
 import type { WaitingChange } from '../../../shared/notifications/backlog.ts';
 import { createEntryIds, type OutboxEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../../shared/notifications/resource.ts';
@@ -8,7 +7,6 @@ import { createBacklogRepository } from '../../../shared/store/backlogRepository
 import { createOutboxRepository } from '../../../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../../../shared/store/subscriptionRepository.ts';
 import { startFaultProxy } from '../../support/faultProxy.ts';
-import { filters, textOf } from '../../support/filters.ts';
 import { aSubscription, change, changeEntry, lifecycleEntryOf } from '../../support/notifications.ts';
 import { newTableName, newTableSettings, tableClient } from '../../support/tables.ts';
 
@@ -17,31 +15,20 @@ const PAST = new Date(0);
 /** Everything is due, and has expired. */
 const LATER = new Date('2200-01-01T00:00:00Z');
 
-/** Subscriptions, whose columns have any value. */
-const subscriptions: fc.Arbitrary<Subscription> = fc
-  .record({
-    changeTypes: fc.subarray(['created', 'updated', 'deleted'] as const, { minLength: 1 }),
-    resource: filters.map((filter) =>
-      readResource(`playPromptOperation?$filter=${encodeURIComponent(textOf(filter))}`),
-    ),
-    lifecycleNotificationUrl: fc.option(fc.webUrl()),
-    expiration: fc.date({ min: new Date('2000-01-01'), max: new Date('2100-01-01'), noInvalidDate: true }),
-    clientState: fc.option(fc.string({ unit: 'binary', maxLength: 128 }).filter((value) => !value.includes('\0'))),
-  })
-  .map((columns) => {
-    const { etag: _, ...subscription } = aSubscription({ tenant: crypto.randomUUID(), ...columns });
-    return subscription;
-  });
-
 describe('a subscription', () => {
-  test('is read as it was stored', async () => {
+  test.each<Partial<Subscription>>([
+    {},
+    {
+      ...{ changeTypes: ['updated'], clientState: null, lifecycleNotificationUrl: 'https://bot.example/lifecycle' },
+      resource: readResource("playPromptOperation/a?$filter=clientContext eq 'it''s \u{1F600}'"),
+    },
+    { clientState: '\u0001\ufffe \u{1F600}', expiration: new Date('2026-01-01T00:00:00.001Z') },
+  ])('is read as it was stored: %j', async (columns) => {
     const repository = createSubscriptionRepository(newTableSettings());
-    const isReadAsStored = async (subscription: Subscription) => {
-      await repository.create(subscription, signal);
-      const listed = await repository.list(subscription.tenant, signal);
-      expect(listed).toEqual([{ ...subscription, etag: expect.any(String) }]);
-    };
-    await fc.assert(fc.asyncProperty(subscriptions, isReadAsStored), { numRuns: 40 });
+    const { etag: _, ...subscription } = aSubscription(columns);
+    await repository.create(subscription, signal);
+    const listed = await repository.list(subscription.tenant, signal);
+    expect(listed).toEqual([{ ...subscription, etag: expect.any(String) }]);
   });
 
   test.each([
