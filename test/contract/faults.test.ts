@@ -6,15 +6,6 @@ import { type TestRequest, useApp } from '../support/app.ts';
 import { TENANT } from '../support/operations.ts';
 import { AUDIENCE, claimsOf } from '../support/tokens.ts';
 
-/** A method of a route. */
-interface Resource {
-  readonly method: string;
-  readonly path: string;
-  readonly isSafe: boolean;
-  /** Whether it needs no token. */
-  readonly isOpen: boolean;
-}
-
 const settings = { NOTIFICATION_HOSTS: 'bot.example', PAGES: 'board' };
 const required = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: AUDIENCE, TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
 const { http } = await createApp(readSettings({ ...settings, ...required }));
@@ -29,6 +20,15 @@ const paths = http.map(({ template }) =>
 const LENIENT = /^\/(?:board|health)/;
 const OPEN = /^\/(?:openapi\.json|v1\.0(?:\/\$metadata)?)?$/;
 
+/** A method of a route. It has an operation of its own, so that a DELETE never finds one. */
+const toResource = (method: string, path: string) => ({
+  ...{ method, path: path.replace('ID', method) },
+  isSafe: method === 'GET' || method === 'HEAD',
+  /** Whether it needs no token. */
+  isOpen: OPEN.test(path),
+});
+type Resource = ReturnType<typeof toResource>;
+
 const app = useApp(settings);
 let forbidden = '';
 const resources: Resource[] = [];
@@ -37,11 +37,7 @@ beforeAll(async () => {
   for (const path of paths) {
     const { status, headers } = await app.send({ method: 'OPTIONS', path, token: undefined });
     expect([path, status]).toEqual([path, 405]);
-    for (const method of (headers.get('allow') ?? '').split(', ')) {
-      // Each has an operation of its own, so that a DELETE never finds one.
-      const own = path.replace('ID', method);
-      resources.push({ method, path: own, isSafe: /^(?:GET|HEAD)$/.test(method), isOpen: OPEN.test(path) });
-    }
+    for (const method of (headers.get('allow') ?? '').split(', ')) resources.push(toResource(method, path));
   }
 });
 

@@ -1,7 +1,6 @@
 // Tokens made by hand, under a clock and keys that a test moves. What a caller gets for them is in test/contract/tokens.test.ts.
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { createLocalJWKSet, type JWK } from 'jose';
 import { CLOCK_SKEW_SECONDS, createVerifyAccessToken, MAX_TOKEN_LENGTH } from '../../../shared/auth/accessToken.ts';
 import type { FindTenantKeys } from '../../../shared/auth/signingKeys.ts';
@@ -334,16 +333,4 @@ describe('the issuer', () => {
     expect(await check(signedClaims({ ver: '2.0', iss: own }), { v1Issuer })).toBe('tokenInvalid');
     expect(await check(signedClaims({ ver: '1.0', iss: v1 }), { v1Issuer })).toBe('tokenInvalid');
   });
-});
-
-test('no character of a good token can be changed', async () => {
-  const token = signedClaims();
-  const change = fc.tuple(fc.nat({ max: token.length - 1 }), fc.constantFrom(...ALPHABET, '.', '='));
-  await fc.assert(
-    fc.asyncProperty(change, async ([at, character]) => {
-      fc.pre(token[at] !== character);
-      expect(await check(`${token.slice(0, at)}${character}${token.slice(at + 1)}`)).toBe('tokenInvalid');
-    }),
-    { numRuns: 300 },
-  );
 });
