@@ -66,7 +66,7 @@ describe('a request of a batch', () => {
     ['headers/a must be a string', ...[1, { toString: 1 }, ['x'.repeat(40_000)]].map((a) => ({ headers: { a } }))],
     ['headers must not have Authorization, which the batch has', { headers: { AUTHORIZATION: 'Bearer x' } }],
     [isBody, ...['eyJhIjoxfQ===', '=eyJhIjoxfQ', 'a b'].map((body) => ({ body }))],
-    [isInRange, { body: [Number.POSITIVE_INFINITY] }, { body: Number.NEGATIVE_INFINITY }],
+    [isInRange, { body: [0, Number.POSITIVE_INFINITY] }, { body: Number.NEGATIVE_INFINITY }],
     ['dependsOn must be an array', ...[5, '2', { length: MAX_BATCH_REQUESTS }].map((dependsOn) => ({ dependsOn }))],
     ['dependsOn/0 must be a string', { dependsOn: [1] }],
     ['dependsOn must have at most 19 ids', { dependsOn: Array(MAX_BATCH_REQUESTS).fill('1') }],
