@@ -1,6 +1,6 @@
 // What all contenders of one run share: the store, the token issuer and its token.
 import * as z from 'zod';
-import { type Child, startChild } from '../local/childProcess.ts';
+import { startChild } from '../local/childProcess.ts';
 import { startIssuer } from '../local/issuer.ts';
 import { azuriteConnection, tableClient } from '../test/support/tables.ts';
 import { PROBE } from './load/probe.ts';
@@ -11,17 +11,10 @@ export const ROLE = 'Calls.Initiate.All';
 
 export const listening = z.object({ port: z.number() });
 
-export interface Environment {
-  readonly token: string;
-  readonly store: Child;
-  readonly storePort: number;
-  /** Creates a table unless it exists, and returns the settings of a server with it, at the store or a port in front of it. */
-  settings(table: string, storePort?: number): Promise<NodeJS.ProcessEnv>;
-  close(): Promise<void>;
-}
+export type Environment = Awaited<ReturnType<typeof startEnvironment>>;
 
 /** `preload` is a module that the store's process loads before its own. */
-export async function startEnvironment(preload?: string): Promise<Environment> {
+export async function startEnvironment(preload?: string) {
   const store = await startChild(
     'azurite.ts',
     { ...process.env, AZURITE_TABLE_PORT: '0', AZURITE_LOCATION: '' },
@@ -33,7 +26,8 @@ export async function startEnvironment(preload?: string): Promise<Environment> {
     token: await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] }),
     store,
     storePort: port,
-    async settings(table, storePort = port) {
+    /** Creates a table unless it exists, and returns the settings of a server with it, at the store or a port in front of it. */
+    async settings(table: string, storePort = port): Promise<NodeJS.ProcessEnv> {
       await tableClient(table, port).createTable();
       return {
         ...process.env,

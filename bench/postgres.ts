@@ -8,16 +8,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { findFreePort, LOOPBACK } from '../local/loopback.ts';
 import { isListening } from '../test/support/httpsStore.ts';
 
-export interface Postgres {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
 /** Where Debian has them, beside the folders of PATH. */
 const DEBIAN = '/usr/lib/postgresql';
 
 /** Starts a server with an empty database on loopback, without fsync; undefined when PostgreSQL is not installed. */
-export async function startPostgres(): Promise<Postgres | undefined> {
+export async function startPostgres() {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).map((version) => join(DEBIAN, version, 'bin')) : [];
   const folders = [...(process.env.PATH ?? '').split(':'), ...versions];
   const bin = folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));

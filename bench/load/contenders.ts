@@ -4,29 +4,20 @@ import { startChild } from '../../local/childProcess.ts';
 import type { Environment } from '../environment.ts';
 import { merge, type Row } from '../peers/parts/operation.ts';
 import { APP_FOLDER, BENCH_FOLDER } from '../prepare.ts';
-import { type Sample, type Send, sendAtRate, sendByCallers } from './drive.ts';
+import type { Send } from './drive.ts';
 import { checkUpdate, createHttpSender } from './httpSender.ts';
 import { ask, PROBE } from './probe.ts';
-import { bodyOf, type Update, updatesOf } from './updates.ts';
+import { bodyOf, type Update } from './updates.ts';
 
 /** One way to do the job. */
 export interface Contender {
   readonly key: string;
-  /** Updates each operation once. */
-  seed(operations: readonly string[]): Promise<void>;
-  /** Updates at a fixed rate. */
-  paced(operations: readonly string[], count: number, perSecond: number): Promise<Sample>;
-  /** Updates by callers that wait for each response. */
-  closed(operations: readonly string[], callers: number, milliseconds: number): Promise<Sample>;
+  readonly send: Send;
+  /** Creates an operation, and checks that this works. */
+  seed(update: Update): Promise<unknown>;
   /** The CPU time of its main thread so far, in milliseconds. */
   cpuMs(): Promise<number>;
   stop(): Promise<void>;
-}
-
-/** A contender that is a server in a process of its own. */
-export interface ServerContender extends Contender {
-  readonly baseUrl: string;
-  readonly send: Send;
 }
 
 const peer = (file: string) => ({ module: new URL(`../peers/${file}`, import.meta.url).href, cwd: BENCH_FOLDER });
@@ -48,7 +39,7 @@ export async function startServer(
   key: keyof typeof servers,
   { token }: Pick<Environment, 'token'>,
   settings: NodeJS.ProcessEnv,
-): Promise<ServerContender> {
+): Promise<Contender & { readonly baseUrl: string }> {
   const { module, cwd } = servers[key];
   const child = await startChild(module, settings, { cwd, execArgv: PROBE });
   const { port } = z.object({ port: z.number() }).parse(child.ready);
@@ -58,14 +49,10 @@ export async function startServer(
     if (key === 'service') process.exitCode = 1;
   });
   return {
-    ...drivenBy(key, send),
+    key,
     baseUrl,
     send,
-    async seed(operations) {
-      const next = updatesOf(operations);
-      if (key !== 'hostOnly') await checkUpdate(baseUrl, token, next());
-      for (const _ of operations) await send(next());
-    },
+    seed: (update) => (key === 'hostOnly' ? send(update) : checkUpdate(baseUrl, token, update)),
     cpuMs: async () => (await ask(child, 'cpu', z.object({ cpuMs: z.number() }))).cpuMs,
     stop: child.stop,
   };
@@ -78,24 +65,16 @@ export function openBareTable({ TABLES_CONNECTION = '', TABLES_NAME = '' }: Node
     ...{ partitionKey: 'bare', rowKey: update.id },
     ...merge(row, bodyOf(update)),
   });
-  const send: Send = async (update) => {
+  const readAndWrite: Send = async (update) => {
     const current = await table.getEntity<Row>('bare', update.id);
     await table.updateEntity(toEntity(current, update), 'Replace', { etag: current.etag });
     return true;
   };
   return {
-    ...drivenBy('bareTable', (update) => send(update).catch(() => false)),
-    async seed(operations) {
-      const next = updatesOf(operations);
-      for (const _ of operations) await table.upsertEntity(toEntity({}, next()), 'Replace');
-    },
+    key: 'bareTable',
+    send: (update) => readAndWrite(update).catch(() => false),
+    seed: (update) => table.upsertEntity(toEntity({}, update), 'Replace'),
     cpuMs: async () => Number.NaN,
     stop: async () => {},
   };
 }
-
-const drivenBy = (key: string, send: Send): Pick<Contender, 'key' | 'paced' | 'closed'> => ({
-  key,
-  paced: (operations, ...rate) => sendAtRate(updatesOf(operations), send, ...rate),
-  closed: (operations, ...load) => sendByCallers(updatesOf(operations), send, ...load),
-});

@@ -1,13 +1,10 @@
 import { createServer, type RequestListener } from 'node:http';
 import { close, listen } from '../../local/loopback.ts';
 
-export interface Receiver {
-  readonly url: string;
-  stop(): Promise<void>;
-}
+export type Receiver = Awaited<ReturnType<typeof startReceiver>>;
 
 /** Starts a receiver of notifications that passes its validation, and leaves all other requests to a listener. */
-export async function startReceiver(onNotification: RequestListener): Promise<Receiver> {
+export async function startReceiver(onNotification: RequestListener) {
   const server = createServer((request, response) => {
     const token = new URL(request.url ?? '', 'http://receiver').searchParams.get('validationToken');
     if (token === null) onNotification(request, response);

@@ -1,6 +1,7 @@
 import { interleave, quantile } from '../statistics.ts';
 import type { Contender } from './contenders.ts';
-import type { Sample } from './drive.ts';
+import { type Sample, sendByCallers } from './drive.ts';
+import { updatesOf } from './updates.ts';
 
 /** What one contender did in a turn, and the CPU time of its process. */
 interface Turn extends Sample {
@@ -61,6 +62,11 @@ export async function seedAndWarmUp(
   isQuick: boolean,
 ): Promise<void> {
   const all = ((isQuick ? 500 : WARM_UP_MS) * contenders.length) / 2;
-  await Promise.all(contenders.map((contender) => contender.seed(operations)));
-  await Promise.all(contenders.map((contender) => contender.closed(operations, WARM_UP_CALLERS, all)));
+  await Promise.all(
+    contenders.map(async ({ seed, send }) => {
+      const next = updatesOf(operations);
+      for (const _ of operations) await seed(next());
+      await sendByCallers(next, send, WARM_UP_CALLERS, all);
+    }),
+  );
 }

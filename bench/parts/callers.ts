@@ -2,8 +2,9 @@
 import { startEnvironment } from '../environment.ts';
 import { type Goal, ratioGoal } from '../goals.ts';
 import { type Contender, startServer } from '../load/contenders.ts';
+import { sendByCallers } from '../load/drive.ts';
 import { type Round, seedAndWarmUp, takeRound, valuesOf } from '../load/turns.ts';
-import { operationIds } from '../load/updates.ts';
+import { operationIds, updatesOf } from '../load/updates.ts';
 import type { Plan } from '../plan.ts';
 import { startPostgres } from '../postgres.ts';
 
@@ -14,42 +15,34 @@ const COMPARED_AT = 16;
 const MANY = [64, 200];
 
 export async function measure(plan: Plan): Promise<Goal[]> {
-  const postgres = await startPostgres();
+  await using started = new AsyncDisposableStack();
+  const postgres = started.adopt(await startPostgres(), (server) => server?.stop());
   if (!postgres) plan.progress('SAP CAP is left out: PostgreSQL is not installed.');
-  const environment = await startEnvironment();
+  const environment = started.adopt(await startEnvironment(), ({ close }) => close());
   const contenders: Contender[] = [];
-  try {
-    const start = async (key: 'service' | 'nodeHttp' | 'cap') => {
-      const settings = { ...(await environment.settings(key)), BENCH_POSTGRES_PORT: String(postgres?.port) };
-      const contender = await startServer(key, environment, settings);
-      contenders.push(contender);
-      return contender;
-    };
-    const service = await start('service');
-    await start('nodeHttp');
-    if (postgres) await start('cap');
-    plan.progress('warming up');
-    await seedAndWarmUp(contenders, OPERATIONS, plan.isQuick);
-
-    type Entrant = Contender & { readonly callers: number };
-    const compare = (entrants: readonly Entrant[], goalsOf: (rounds: readonly Round[]) => Goal[]) => {
-      const run = ({ closed, callers }: Entrant) => closed(OPERATIONS, callers, 1000);
-      return plan.rounds(9, 60_000, () => takeRound(entrants, 1, run), goalsOf);
-    };
-    const compared = contenders.map((contender) => ({ ...contender, callers: COMPARED_AT }));
-    const growing = [COMPARED_AT, ...MANY].map((callers) => ({ ...service, key: String(callers), callers }));
-    return [
-      ...(await compare(compared, (rounds) => [
-        comparison(rounds, 'nodeHttp', 'plain node:http', 1.2),
-        ...(postgres ? [comparison(rounds, 'cap', 'SAP CAP on PostgreSQL', 1.5)] : []),
-      ])),
-      ...(await compare(growing, (rounds) => [manyCallers(rounds)])),
-    ];
-  } finally {
-    for (const contender of contenders) await contender.stop();
-    await environment.close();
-    await postgres?.stop();
+  for (const key of ['service', 'nodeHttp', ...(postgres ? (['cap'] as const) : [])] as const) {
+    const settings = { ...(await environment.settings(key)), BENCH_POSTGRES_PORT: String(postgres?.port) };
+    contenders.push(started.adopt(await startServer(key, environment, settings), ({ stop }) => stop()));
   }
+  plan.progress('warming up');
+  await seedAndWarmUp(contenders, OPERATIONS, plan.isQuick);
+
+  type Entrant = Contender & { readonly callers: number };
+  const compare = (entrants: readonly Entrant[], goalsOf: (rounds: readonly Round[]) => Goal[]) => {
+    const run = ({ send, callers }: Entrant) => sendByCallers(updatesOf(OPERATIONS), send, callers, 1000);
+    return plan.rounds(9, 60_000, () => takeRound(entrants, 1, run), goalsOf);
+  };
+  const compared = contenders.map((contender) => ({ ...contender, callers: COMPARED_AT }));
+  const growing = contenders
+    .filter(({ key }) => key === 'service')
+    .flatMap((service) => [COMPARED_AT, ...MANY].map((callers) => ({ ...service, key: String(callers), callers })));
+  return [
+    ...(await compare(compared, (rounds) => [
+      comparison(rounds, 'nodeHttp', 'plain node:http', 1.2),
+      ...(postgres ? [comparison(rounds, 'cap', 'SAP CAP on PostgreSQL', 1.5)] : []),
+    ])),
+    ...(await compare(growing, (rounds) => [manyCallers(rounds)])),
+  ];
 }
 
 function comparison(rounds: readonly Round[], key: string, title: string, least: number) {

@@ -3,9 +3,11 @@ import * as z from 'zod';
 import { startEnvironment } from '../environment.ts';
 import { type Goal, ratioGoal } from '../goals.ts';
 import { type Contender, startServer } from '../load/contenders.ts';
+import { sendAtRate } from '../load/drive.ts';
 import { type Fill, storedId } from '../load/fill.ts';
 import { ask } from '../load/probe.ts';
 import { type Round, seedAndWarmUp, takeRound, valuesOf } from '../load/turns.ts';
+import { updatesOf } from '../load/updates.ts';
 import type { Plan } from '../plan.ts';
 
 const TABLE = 'stored';
@@ -24,30 +26,26 @@ const PER_SECOND = 25;
 export async function measure(plan: Plan): Promise<Goal[]> {
   const stored = plan.isQuick ? 20_000 : 1_000_000;
   const contenders: Contender[] = [];
-  const environments: { close(): Promise<void> }[] = [];
-  try {
-    for (const [key, count] of [
-      ['few', FEWEST],
-      ['many', stored],
-    ] as const) {
-      plan.progress(`${count} operations stored`);
-      const environment = await startEnvironment(new URL('../load/fill.ts', import.meta.url).href);
-      environments.push(environment);
-      const service = await startServer('service', environment, await environment.settings(TABLE));
-      contenders.push({ ...service, key });
-      await service.seed(UPDATED);
-      const order: Fill = { table: TABLE, template: storedId(0), from: UPDATED.length, to: count };
-      await ask(environment.store, order, z.object({ filled: z.literal(count) }));
-    }
-    await seedAndWarmUp(contenders, UPDATED, plan.isQuick);
-    const run = ({ paced }: Contender) => paced(UPDATED, REQUESTS, PER_SECOND);
-    const bound = { measure: `CPU of an update with ${stored} operations stored, to ${FEWEST}`, most: 1.5 };
-    const goalsOf = (rounds: readonly Round[]) => [
-      ratioGoal(bound, valuesOf(rounds, 'many', 'cpu'), valuesOf(rounds, 'few', 'cpu'), 'ms'),
-    ];
-    return await plan.rounds(9, 90_000, () => takeRound(contenders, TURNS, run), goalsOf);
-  } finally {
-    for (const contender of contenders) await contender.stop();
-    for (const environment of environments) await environment.close();
+  await using started = new AsyncDisposableStack();
+  for (const [key, count] of [
+    ['few', FEWEST],
+    ['many', stored],
+  ] as const) {
+    plan.progress(`${count} operations stored`);
+    const preload = new URL('../load/fill.ts', import.meta.url).href;
+    const environment = started.adopt(await startEnvironment(preload), ({ close }) => close());
+    const settings = await environment.settings(TABLE);
+    const service = started.adopt(await startServer('service', environment, settings), ({ stop }) => stop());
+    contenders.push({ ...service, key });
+    await service.seed({ id: storedId(0), message: 'the first' });
+    const order: Fill = { table: TABLE, template: storedId(0), from: UPDATED.length, to: count };
+    await ask(environment.store, order, z.object({ filled: z.literal(count) }));
   }
+  await seedAndWarmUp(contenders, UPDATED, plan.isQuick);
+  const run = ({ send }: Contender) => sendAtRate(updatesOf(UPDATED), send, REQUESTS, PER_SECOND);
+  const bound = { measure: `CPU of an update with ${stored} operations stored, to ${FEWEST}`, most: 1.5 };
+  const goalsOf = (rounds: readonly Round[]) => [
+    ratioGoal(bound, valuesOf(rounds, 'many', 'cpu'), valuesOf(rounds, 'few', 'cpu'), 'ms'),
+  ];
+  return await plan.rounds(9, 90_000, () => takeRound(contenders, TURNS, run), goalsOf);
 }

@@ -1,12 +1,13 @@
 // Change notifications: whether receivers that misbehave delay those of one that does not.
-import { text } from 'node:stream/consumers';
+import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { startEnvironment } from '../environment.ts';
 import { type Goal, number } from '../goals.ts';
 import { startServer } from '../load/contenders.ts';
+import { type Send, sendAtRate } from '../load/drive.ts';
 import { type Receiver, startReceiver, subscribe } from '../load/receiver.ts';
-import { operationIds, type Update, updatesOf } from '../load/updates.ts';
+import { operationIds, updatesOf } from '../load/updates.ts';
 import type { Plan } from '../plan.ts';
 import { estimate, interleave, median, quantile } from '../statistics.ts';
 
@@ -26,6 +27,7 @@ const notifications = z.object({
 });
 
 export async function measure(plan: Plan): Promise<Goal[]> {
+  await using started = new AsyncDisposableStack();
   const misbehaving = await Promise.all([
     // One never responds, one returns 500, and one never ends its response.
     startReceiver(() => {}),
@@ -35,18 +37,16 @@ export async function measure(plan: Plan): Promise<Goal[]> {
       response.on('close', () => clearInterval(timer));
     }),
   ]);
-  const [alone, beside] = [await startNotified([]), await startNotified(misbehaving)];
-  try {
-    const takeRound = async () => {
-      const taken = await interleave([alone, beside], plan.isQuick ? 3 : TURNS, ({ deliver }) => deliver());
-      return { alone: taken.get(alone)?.flat() ?? [], beside: taken.get(beside)?.flat() ?? [] };
-    };
-    plan.progress('warming up');
-    await takeRound();
-    return await plan.rounds(6, 360_000, takeRound, goalsOf);
-  } finally {
-    for (const each of [alone, beside, ...misbehaving]) await each.stop();
-  }
+  for (const { stop } of misbehaving) started.defer(stop);
+  const alone = started.adopt(await startNotified([]), ({ stop }) => stop());
+  const beside = started.adopt(await startNotified(misbehaving), ({ stop }) => stop());
+  const takeRound = async () => {
+    const taken = await interleave([alone, beside], plan.isQuick ? 3 : TURNS, ({ deliver }) => deliver());
+    return { alone: taken.get(alone)?.flat() ?? [], beside: taken.get(beside)?.flat() ?? [] };
+  };
+  plan.progress('warming up');
+  await takeRound();
+  return await plan.rounds(6, 360_000, takeRound, goalsOf);
 }
 
 /** A share varies less than a p99 does, and 99 % in time is the same as a p99 that is at most so many times the other. */
@@ -69,42 +69,31 @@ function goalsOf(rounds: readonly { readonly alone: number[]; readonly beside: n
 /** The service, and a store of its own, with one receiver that responds at once, and others. */
 async function startNotified(others: readonly Receiver[]) {
   const environment = await startEnvironment();
-  const arrived = new Map<string, (time: number) => void>();
+  const arrived = new Map<string, () => void>();
   const receiver = await startReceiver(async (request, response) => {
-    const body = await text(request);
-    const time = performance.now();
+    const { value } = notifications.parse(await json(request));
+    for (const { resourceData } of value) arrived.get(resourceData.resultInfo.message)?.();
     response.writeHead(202).end();
-    for (const { resourceData } of notifications.parse(JSON.parse(body)).value) {
-      arrived.get(resourceData.resultInfo.message)?.(time);
-    }
   });
   const settings = { ...(await environment.settings('notified')), NOTIFICATION_HOSTS: '127.0.0.1' };
   const service = await startServer('service', environment, settings);
   await subscribe(service.baseUrl, environment.token, [receiver, ...others]);
   const next = updatesOf(operationIds(PER_SECOND));
 
-  const notified = async (update: Update): Promise<number> => {
-    const sent = performance.now();
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    arrived.set(update.message, resolve);
-    const late = setTimeout(() => reject(new Error(`No notification in ${DEADLINE_MS} ms.`)), DEADLINE_MS);
-    if (!(await service.send(update))) throw new Error('An update failed.');
-    const latency = (await promise) - sent;
-    clearTimeout(late);
-    arrived.delete(update.message);
-    return latency;
+  /** Sends an update, and waits until it was notified. */
+  const notified: Send = async (update) => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    arrived.set(update.message, () => resolve(true));
+    if (!(await service.send(update))) return false;
+    return Promise.race([promise, delay(DEADLINE_MS, false, { ref: false })]);
   };
 
   return {
-    /** Updates operations at the rate, and returns how long each notification took, in milliseconds. */
-    async deliver(): Promise<number[]> {
-      const begin = performance.now();
-      const latencies: Promise<number>[] = [];
-      for (let n = 0; n < PER_SECOND; n++) {
-        await delay(Math.max(0, begin + (n * 1000) / PER_SECOND - performance.now()));
-        latencies.push(notified(next()));
-      }
-      return Promise.all(latencies);
+    /** Updates operations at the rate for a second, and returns how long each notification took, in milliseconds. */
+    async deliver(): Promise<readonly number[]> {
+      const { latencies, failed } = await sendAtRate(next, notified, PER_SECOND, PER_SECOND);
+      if (failed > 0) throw new Error(`${failed} updates were not notified in ${DEADLINE_MS} ms.`);
+      return latencies;
     },
     async stop() {
       await service.stop();

@@ -3,9 +3,10 @@ import { startChild } from '../../local/childProcess.ts';
 import { listening, startEnvironment } from '../environment.ts';
 import { type Goal, ratioGoal } from '../goals.ts';
 import { type Contender, openBareTable, startServer } from '../load/contenders.ts';
+import { sendAtRate } from '../load/drive.ts';
 import type { Network } from '../load/network.ts';
 import { type Round, seedAndWarmUp, takeRound, valuesOf } from '../load/turns.ts';
-import { operationIds } from '../load/updates.ts';
+import { operationIds, updatesOf } from '../load/updates.ts';
 import type { Plan } from '../plan.ts';
 
 /** Moderate: the slowest contender and its store need less than one of two cores for it. */
@@ -28,26 +29,23 @@ export function measure(plan: Plan): Promise<Goal[]> {
  * the same in every round of a run.
  */
 async function startAndTakeRound({ isQuick }: Plan): Promise<Round> {
-  const environment = await startEnvironment();
+  await using started = new AsyncDisposableStack();
+  const environment = started.adopt(await startEnvironment(), ({ close }) => close());
   const order: Network = { upstreamPort: environment.storePort, oneWayMs: ONE_WAY_MS };
-  const network = await startChild(new URL('../load/network.ts', import.meta.url).href, {
-    ...process.env,
-    BENCH_NETWORK: JSON.stringify(order),
-  });
+  const env = { ...process.env, BENCH_NETWORK: JSON.stringify(order) };
+  const network = await startChild(new URL('../load/network.ts', import.meta.url).href, env);
+  started.defer(network.stop);
   const { port } = listening.parse(network.ready);
   const contenders: Contender[] = [];
-  try {
-    for (const key of ['service', 'hostOnly', 'plainFunction'] as const) {
-      contenders.push(await startServer(key, environment, await environment.settings(key, port)));
-    }
-    contenders.push(openBareTable(await environment.settings('bareTable', port)));
-    await seedAndWarmUp(contenders, OPERATIONS, isQuick);
-    return await takeRound(contenders, TURNS, ({ paced }) => paced(OPERATIONS, REQUESTS, PER_SECOND));
-  } finally {
-    for (const contender of contenders) await contender.stop();
-    await network.stop();
-    await environment.close();
+  for (const key of ['service', 'hostOnly', 'plainFunction'] as const) {
+    const settings = await environment.settings(key, port);
+    contenders.push(started.adopt(await startServer(key, environment, settings), ({ stop }) => stop()));
   }
+  contenders.push(openBareTable(await environment.settings('bareTable', port)));
+  await seedAndWarmUp(contenders, OPERATIONS, isQuick);
+  return await takeRound(contenders, TURNS, ({ send }) =>
+    sendAtRate(updatesOf(OPERATIONS), send, REQUESTS, PER_SECOND),
+  );
 }
 
 function goalsOf(rounds: readonly Round[]): Goal[] {

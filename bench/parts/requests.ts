@@ -5,8 +5,9 @@ import { randomOf } from '../../test/support/random.ts';
 import { startEnvironment } from '../environment.ts';
 import type { Goal } from '../goals.ts';
 import { type Contender, startServer } from '../load/contenders.ts';
+import { sendByCallers } from '../load/drive.ts';
 import { startReceiver, subscribe } from '../load/receiver.ts';
-import { operationIds } from '../load/updates.ts';
+import { operationIds, updatesOf } from '../load/updates.ts';
 import type { Plan } from '../plan.ts';
 import { exactly } from '../statistics.ts';
 
@@ -20,8 +21,9 @@ const NOTIFIED_CALLERS = 16;
 const NOTIFIED_MS = 5000;
 
 export async function measure({ progress }: Plan): Promise<Goal[]> {
-  const environment = await startEnvironment();
-  const proxy = await startFaultProxy(environment.storePort);
+  await using started = new AsyncDisposableStack();
+  const environment = started.adopt(await startEnvironment(), ({ close }) => close());
+  const proxy = started.adopt(await startFaultProxy(environment.storePort), ({ close }) => close());
   const goals: Goal[] = [];
   const add = (measure: string, most: number, requests: number) => {
     progress(measure);
@@ -44,11 +46,10 @@ export async function measure({ progress }: Plan): Promise<Goal[]> {
   const random = randomOf(1);
   /** Updates each operation so many times, one after the other, at any of the instances. */
   const updateEach = async (instances: readonly Contender[], operations: readonly string[], times: number) => {
-    for (const id of Array(times).fill(operations).flat()) {
-      // One caller, whose next request comes when the time is over.
-      await instances[Math.floor(random() * instances.length)]?.closed([id], 1, 0.001);
-    }
-    return operations.length * times;
+    const next = updatesOf(operations);
+    const count = operations.length * times;
+    for (let n = 0; n < count; n++) await instances[Math.floor(random() * instances.length)]?.send(next());
+    return count;
   };
   const ofInstances = async (count: number, most: number) => {
     const instances = await Promise.all(Array.from({ length: count }, () => start(`instances${count}`)));
@@ -58,27 +59,25 @@ export async function measure({ progress }: Plan): Promise<Goal[]> {
     add(count === 1 ? 'operation cached' : `${count} instances`, most, requests);
     for (const instance of instances) await instance.stop();
   };
-  try {
-    await ofInstances(1, 1);
-    // Another process has written the operations.
-    const another = await start('instances1');
-    add('operation not cached', 2, await perUpdate(() => updateEach([another], operationIds(20), 1)));
-    await another.stop();
-    await ofInstances(2, 1.8);
-    await ofInstances(4, 2);
+  await ofInstances(1, 1);
+  // Another process has written the operations.
+  const another = await start('instances1');
+  add('operation not cached', 2, await perUpdate(() => updateEach([another], operationIds(20), 1)));
+  await another.stop();
+  await ofInstances(2, 1.8);
+  await ofInstances(4, 2);
 
-    const receiver = await startReceiver((_request, response) => response.writeHead(202).end());
-    const notifying = await start('notified', { NOTIFICATION_HOSTS: '127.0.0.1' });
-    await subscribe(notifying.baseUrl, environment.token, [receiver]);
-    const operations = operationIds(4 * NOTIFIED_CALLERS);
-    await updateEach([notifying], operations, 1);
-    const notified = async () => (await notifying.closed(operations, NOTIFIED_CALLERS, NOTIFIED_MS)).latencies.length;
-    add(`notified, ${NOTIFIED_CALLERS} callers`, 1.6, await perUpdate(notified));
-    await notifying.stop();
-    await receiver.stop();
-    return goals;
-  } finally {
-    await proxy.close();
-    await environment.close();
-  }
+  const receiver = await startReceiver((_request, response) => response.writeHead(202).end());
+  const notifying = await start('notified', { NOTIFICATION_HOSTS: '127.0.0.1' });
+  await subscribe(notifying.baseUrl, environment.token, [receiver]);
+  const operations = operationIds(4 * NOTIFIED_CALLERS);
+  await updateEach([notifying], operations, 1);
+  const requests = await perUpdate(async () => {
+    const load = sendByCallers(updatesOf(operations), notifying.send, NOTIFIED_CALLERS, NOTIFIED_MS);
+    return (await load).latencies.length;
+  });
+  add(`notified, ${NOTIFIED_CALLERS} callers`, 1.6, requests);
+  await notifying.stop();
+  await receiver.stop();
+  return goals;
 }

@@ -32,8 +32,8 @@ await servePeer((settings) => {
 });
 
 /** Opens the table the plain way: read, merge, write unless it has changed since, otherwise try again. */
-function openOperations({ connection, table }: PeerSettings) {
-  const client = TableClient.fromConnectionString(connection, table, { allowInsecureConnection: true });
+function openOperations({ TABLES_CONNECTION, TABLES_NAME }: PeerSettings) {
+  const client = TableClient.fromConnectionString(TABLES_CONNECTION, TABLES_NAME, { allowInsecureConnection: true });
 
   return async (tenant: string, id: string, patch: OperationPatch) => {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

@@ -228,19 +228,17 @@ describeInChromium('the board', () => {
     const page = await open('#id=run');
     const { json: template } = await send(service, 'GET', `${LIST}/run`);
     const queries: string[] = [];
+    let counted: object = { json: { '@odata.count': 600, value: [] } };
     let [pages, isDated] = [0, false];
     await page.route(`**${LIST}?**`, (route) => {
       const { searchParams } = new URL(route.request().url());
       const filter = searchParams.get('$filter') ?? '';
-      if (searchParams.has('$count')) return route.fulfill({ json: { '@odata.count': 600, value: [] } });
+      if (searchParams.has('$count')) return route.fulfill(counted);
       if (filter.startsWith('id eq')) return route.fallback();
-      if (filter.startsWith('lastActionDateTime ge')) {
+      if (filter !== '') {
         queries.push(filter);
-        return route.fulfill({ json: { value: [{ ...template, id: 'late' }] } });
-      }
-      if (filter.startsWith('startswith')) {
-        queries.push(filter);
-        return route.fulfill({ json: { value: [{ ...template, id: 'beyond', clientContext: "o'clock 9" }] } });
+        const found = isDated ? { id: 'late' } : { id: 'beyond', clientContext: "o'clock 9" };
+        return route.fulfill({ json: { value: [{ ...template, ...found }] } });
       }
       pages += 1;
       const value = Array.from({ length: 500 }, (_, n) => ({
@@ -262,11 +260,7 @@ describeInChromium('the board', () => {
     await page.getByText('1 found: among 1,000 of 2,400 operations').waitFor();
     await find(page, 'lost');
     await rowOf(page, 'lost').waitFor();
-    await page.route(`**${LIST}?**`, (route) =>
-      route.request().url().includes('count')
-        ? route.fulfill({ status: 400, json: { error: { message: 'There are too many.' } } })
-        : route.fallback(),
-    );
+    counted = { status: 400, json: { error: { message: 'There are too many.' } } };
     await lookAgain(page);
     await page.getByRole('button', { name: 'All too many' }).waitFor();
     await page.getByText('among 1,000 of more operations').waitFor();
@@ -373,14 +367,12 @@ describeInChromium('the board', () => {
   test('it looks again at its interval: not while paused or hidden, later while the service fails, and says when it is late', async () => {
     const page = await openSignedIn();
     let [count, underWay] = [0, 0];
-    const isCall = (request: Request) => request.url().includes('/v1.0/');
-    page.on('request', (request) => {
-      if (isCall(request)) [count, underWay] = [count + 1, underWay + 1];
-    });
-    const finish = (request: Request) => {
-      if (isCall(request)) underWay -= 1;
+    const callsAre = (more: number) => (request: Request) => {
+      if (!request.url().includes('/v1.0/')) return;
+      if (more > 0) count += more;
+      underWay += more;
     };
-    page.on('requestfinished', finish).on('requestfailed', finish);
+    page.on('request', callsAre(1)).on('requestfinished', callsAre(-1)).on('requestfailed', callsAre(-1));
     /** Stops the clock, and waits until no look is under way. */
     const stopClock = async () => {
       await page.clock.pauseAt(z.number().parse(await page.evaluate('Date.now()')) + 1000);

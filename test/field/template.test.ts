@@ -30,10 +30,10 @@ const chosen = {
 };
 
 /** A file of parameters of main.bicep. */
-const main = (lines: string, settings: Partial<typeof chosen> = chosen, name = 'other') => `using 'main.bicep'
+const main = (lines: string, settings: Partial<typeof chosen> = {}, name = 'other') => `using 'main.bicep'
 param environmentName = '${name}'
 param settings = {
-${Object.entries(settings)
+${Object.entries({ ...chosen, ...settings })
   .map(([key, value]) => `  ${key}: '${value}'`)
   .join('\n')}
 }
@@ -59,7 +59,7 @@ const evaluated = {
     `param allowedSources = ['203.0.113.0/24', 'AzureFrontDoor.Backend']
 param frontDoorId = '${AUDIENCE}'
 param corsOrigins = ['https://app.example']`,
-    { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: AUDIENCE },
+    { PUBLIC_URL: '' },
   ),
   gateway: main("param allowedSources = ['AzureFrontDoor.Backend']"),
   nat: main(`param natGatewayId = '${HUB}/natGateways/nat'`),
@@ -78,26 +78,15 @@ const services = deployments.filter((name) => !name.startsWith('bootstrap'));
 
 /** What the message names, and the parameters that are refused with it. */
 const refused: readonly (readonly [named: string, parameters: string])[] = [
-  [
-    'environmentName AUTH_TENANTS KEEP_FINAL_STATUS OVERDUE_MINUTES RETENTION_DAYS cosmosMaxThroughput alertEmails',
-    main(
-      "param cosmosMaxThroughput = 1500\nparam alertEmails = ['on-call']",
-      {
-        ...chosen,
-        AUTH_TENANTS: `${TENANT},contoso.com`,
-        KEEP_FINAL_STATUS: 'yes',
-        OVERDUE_MINUTES: '5m',
-        RETENTION_DAYS: 'thirty',
-      },
-      'Production',
-    ),
-  ],
-  ['environmentName AUTH_TENANTS', main('', { ...chosen, AUTH_TENANTS: TENANT.slice(1) }, 'test-')],
-  ['AUTH_TENANTS', main('', { ...chosen, AUTH_TENANTS: '' })],
+  ['environmentName AUTH_TENANTS', main('', { AUTH_TENANTS: `${TENANT},contoso.com` }, 'Production')],
+  ['environmentName AUTH_TENANTS', main('', { AUTH_TENANTS: TENANT.slice(1) }, 'test-')],
+  ['AUTH_TENANTS', main('', { AUTH_TENANTS: '' })],
+  ['KEEP_FINAL_STATUS OVERDUE_MINUTES', main('', { KEEP_FINAL_STATUS: 'yes', OVERDUE_MINUTES: '5m' })],
+  ['RETENTION_DAYS PUBLIC_URL', main('', { RETENTION_DAYS: 'thirty', PUBLIC_URL: 'https://gateway.example/' })],
+  ['cosmosMaxThroughput alertEmails', main("param cosmosMaxThroughput = 1500\nparam alertEmails = ['on-call']")],
   ['allowedSources frontDoorId', main("param allowedSources = ['203.0.113.7']\nparam frontDoorId = 'fd'")],
   ['natGatewayId', main("param natGatewayId = 'n'\nparam subnets = { app: 'a', endpoints: 'e' }")],
   ['101', main('param tracePercentage = 101')],
-  ['PUBLIC_URL', main('', { ...chosen, PUBLIC_URL: 'https://gateway.example/' })],
   // As on GitHub, where a variable that nobody has set is empty.
   ['ALERT_EMAILS', production.replaceAll("'ALERT_EMAILS'", "'UNSET'")],
   [
@@ -107,9 +96,7 @@ const refused: readonly (readonly [named: string, parameters: string])[] = [
   ['budgetStart', bootstrap(budget.replace('12-01', '12-15'))],
 ];
 
-const { maxConcurrentRequests } = z
-  .object({ maxConcurrentRequests: z.number() })
-  .parse(JSON.parse(readFileSync('host.json', 'utf8')).extensions.http);
+const { maxConcurrentRequests } = JSON.parse(readFileSync('host.json', 'utf8')).extensions.http;
 const containing = (text: string): unknown => expect.stringContaining(text);
 const matching = (part: object): unknown => expect.objectContaining(part);
 const FEDERATED = 'ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials';
@@ -249,17 +236,6 @@ const everywhere: Facts = {
   'Network/virtualNetworks properties': expect.not.objectContaining({ subnets: expect.anything() }),
 };
 
-const compiledTemplate = z.object({
-  parameters: z.record(z.string(), z.record(z.string(), z.unknown())),
-  definitions: z.object({
-    Settings: z.object({ properties: z.record(z.string(), z.object({ nullable: z.boolean().default(false) })) }),
-  }),
-});
-const role = z.object({
-  roleName: z.string(),
-  permissions: z.tuple([z.object({ actions: z.array(z.string()) })]),
-});
-
 const analyze = loadLanguageService();
 
 const describeWithBicep = bicepPath === undefined ? describe.skip : describe;
@@ -284,7 +260,7 @@ describeWithBicep('what infra/ deploys', () => {
   const propertiesOf = (name: Deployment, type: string) => Object(ofType(name, type)[0]?.properties);
   const settingsOf = (name: Deployment) =>
     z.record(z.string(), z.string()).parse(propertiesOf(name, 'Web/sites/config'));
-  const template = () => compiledTemplate.parse(JSON.parse(compiled.main));
+  const template = () => JSON.parse(compiled.main);
 
   /** The resources of the type that a fact is about, each with its properties, and the path of the fact. */
   function about(fact: string, names: readonly Deployment[]) {
@@ -342,7 +318,7 @@ describeWithBicep('what infra/ deploys', () => {
 
   test('every parameter is validated or a choice', () => {
     const bounds = ['allowedValues', 'minLength', 'minValue', '$ref', 'items', 'nullable'];
-    const free = Object.entries(template().parameters)
+    const free = Object.entries<{ type: string }>(template().parameters)
       .filter(([, one]) => !bounds.some((bound) => bound in one) && one.type !== 'bool')
       .map(([name]) => name);
     // A name of Azure's, and an address space, which ARM checks before it deploys.
@@ -380,11 +356,9 @@ describeWithBicep('what infra/ deploys', () => {
   });
 
   describe('the rights of the workflows', () => {
-    const actionsOf = (name: string) => {
-      const roles = ofType('bootstrap', 'Authorization/roleDefinitions').map(({ properties }) =>
-        role.parse(properties),
-      );
-      return roles.find(({ roleName }) => roleName.includes(` ${name} `))?.permissions[0].actions ?? [];
+    const actionsOf = (name: string): string[] => {
+      const all = ofType('bootstrap', 'Authorization/roleDefinitions').map(({ properties }) => Object(properties));
+      return all.find(({ roleName }) => roleName.includes(` ${name} `)).permissions[0].actions;
     };
     const roleOf = ({ properties }: Resource) => Object(properties).roleDefinitionId.split('/').at(-1);
 

@@ -17,13 +17,7 @@ const snapshot = z.object({ predictedResources: z.array(resource), diagnostics: 
 
 export type Resource = z.infer<typeof resource>;
 
-export interface Infrastructure {
-  /** Compiles and lints a file of `infra/`, and returns the JSON of a template; fails with any complaint. */
-  compile(name: string): Promise<string>;
-  /** What a file of parameters deploys, given by its path or its text; fails with why it deploys nothing. */
-  evaluate(parameters: string): Promise<readonly Resource[]>;
-  end(): void;
-}
+export type Infrastructure = Awaited<ReturnType<typeof startBicep>>;
 
 /**
  * The path of the CLI, restored from NuGet unless it is there. Where that fails, a run of CI fails, and elsewhere the tests
@@ -48,7 +42,7 @@ function findBicep(): string | undefined {
 }
 
 /** Starts the CLI once, with the variables that files of parameters read. */
-export async function startBicep(path: string, env: Readonly<Record<string, string>>): Promise<Infrastructure> {
+export async function startBicep(path: string, env: Readonly<Record<string, string>>) {
   mkdirSync('dist', { recursive: true });
   const folder = mkdtempSync('dist/infra-');
   const command = resolve(folder, 'bicep');
@@ -59,7 +53,8 @@ export async function startBicep(path: string, env: Readonly<Record<string, stri
   let files = 0;
 
   return {
-    async compile(name) {
+    /** Compiles and lints a file of `infra/`, and returns the JSON of a template; fails with any complaint. */
+    async compile(name: string): Promise<string> {
       const path = resolve('infra', name);
       const { diagnostics, ...made } = name.endsWith('.bicepparam')
         ? await bicep.compileParams({ path, parameterOverrides: {} })
@@ -68,7 +63,8 @@ export async function startBicep(path: string, env: Readonly<Record<string, stri
       return 'contents' in made ? (made.contents ?? '') : '';
     },
 
-    async evaluate(parameters) {
+    /** What a file of parameters deploys, given by its path or its text; fails with why it deploys nothing. */
+    async evaluate(parameters: string): Promise<readonly Resource[]> {
       const isText = parameters.startsWith('using ');
       const path = isText ? resolve(folder, `${++files}.bicepparam`) : resolve(parameters);
       if (isText) writeFileSync(path, parameters.replace("using '", "using '../../infra/"));

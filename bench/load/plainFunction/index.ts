@@ -14,7 +14,7 @@ app.http('update', {
 
 function createUpdate(settings: PeerSettings): HttpHandler {
   const checkToken = createTokenCheck(settings);
-  const table = TableClient.fromConnectionString(settings.connection, settings.table, {
+  const table = TableClient.fromConnectionString(settings.TABLES_CONNECTION, settings.TABLES_NAME, {
     allowInsecureConnection: true,
   });
   /** The tenants of tokens that were verified. */

@@ -1,25 +1,20 @@
 import type { Server } from 'node:http';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import * as z from 'zod';
 import { serveUntilStopped } from '../../../local/childProcess.ts';
 import { close, listen } from '../../../local/loopback.ts';
 
 /** The settings of every peer, under the names of the service's own settings. */
-export function readPeerSettings() {
-  const setting = (name: string) => {
-    const value = process.env[name];
-    if (!value) throw new Error(`${name} is not set.`);
-    return value;
-  };
-  return {
-    authority: setting('AUTH_AUTHORITY'),
-    tenant: setting('AUTH_TENANTS'),
-    audience: setting('AUTH_AUDIENCES'),
-    role: setting('AUTH_APP_ROLES'),
-    connection: setting('TABLES_CONNECTION'),
-    table: setting('TABLES_NAME'),
-  };
-}
-export type PeerSettings = ReturnType<typeof readPeerSettings>;
+const peerSettings = z.object({
+  AUTH_AUTHORITY: z.string(),
+  AUTH_TENANTS: z.string(),
+  AUTH_AUDIENCES: z.string(),
+  AUTH_APP_ROLES: z.string(),
+  TABLES_CONNECTION: z.string(),
+  TABLES_NAME: z.string(),
+});
+export type PeerSettings = z.infer<typeof peerSettings>;
+export const readPeerSettings = (): PeerSettings => peerSettings.parse(process.env);
 
 /**
  * Runs this process as a peer: a server that takes the same token, and the same PATCH with the id in the address and
@@ -34,13 +29,15 @@ export async function servePeer(start: (settings: PeerSettings) => Promise<Serve
 }
 
 /** Checks an access token as jose's documentation shows it, and that it has the app role. */
-export function createTokenCheck({ authority, tenant, audience, role }: PeerSettings) {
-  const keys = createRemoteJWKSet(new URL(`${authority}/${tenant}/discovery/v2.0/keys`));
-  const options = { issuer: `${authority}/${tenant}/v2.0`, audience, algorithms: ['RS256'] };
+export function createTokenCheck({ AUTH_AUTHORITY, AUTH_TENANTS, AUTH_AUDIENCES, AUTH_APP_ROLES }: PeerSettings) {
+  const issuer = `${AUTH_AUTHORITY}/${AUTH_TENANTS}`;
+  const keys = createRemoteJWKSet(new URL(`${issuer}/discovery/v2.0/keys`));
+  const options = { issuer: `${issuer}/v2.0`, audience: AUTH_AUDIENCES, algorithms: ['RS256'] };
 
   return async (authorization: string | undefined): Promise<JWTPayload> => {
     const { payload } = await jwtVerify(authorization?.replace(/^Bearer /i, '') ?? '', keys, options);
-    if (!Array.isArray(payload.roles) || !payload.roles.includes(role)) throw new Error('The app role is missing.');
+    if (!Array.isArray(payload.roles) || !payload.roles.includes(AUTH_APP_ROLES))
+      throw new Error('The app role is missing.');
     return payload;
   };
 }

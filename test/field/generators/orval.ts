@@ -6,34 +6,20 @@ import * as orvalClient from './generated/orval.ts';
 function orval({ token }: Facts): GeneratedClient {
   const options = { headers: { Authorization: `Bearer ${token}` } };
   return {
-    async update(id, patch) {
-      const answer = await orvalClient.updatePlayPromptOperationById(id, patch, options);
-      if (answer.status !== 200) throw refused(answer);
-      return answer.data;
-    },
-    async readStatus(id) {
-      const answer = await orvalClient.readPlayPromptOperationById(id, { $select: ['id', 'status'] }, options);
-      if (answer.status !== 200) throw refused(answer);
-      return answer.data;
-    },
+    update: async (id, patch) => dataOf(await orvalClient.updatePlayPromptOperationById(id, patch, options), 200),
+    readStatus: async (id) =>
+      dataOf(await orvalClient.readPlayPromptOperationById(id, { $select: ['id', 'status'] }, options), 200),
     async page(clientContext, $skiptoken) {
       const query = { $filter: `clientContext eq '${clientContext}'`, $top: 2, ...($skiptoken && { $skiptoken }) };
-      const answer = await orvalClient.listPlayPromptOperations(query, options);
-      if (answer.status !== 200) throw refused(answer);
-      return { operations: answer.data.value, next: optionOf(answer.data['@odata.nextLink'], '$skiptoken') };
+      const page = dataOf(await orvalClient.listPlayPromptOperations(query, options), 200);
+      return { operations: page.value, next: optionOf(page['@odata.nextLink'], '$skiptoken') };
     },
     async delete(id) {
-      const answer = await orvalClient.deletePlayPromptOperationById(id, options);
-      if (answer.status !== 204) throw refused(answer);
+      dataOf(await orvalClient.deletePlayPromptOperationById(id, options), 204);
     },
-    async subscribe(subscription) {
-      const answer = await orvalClient.createSubscription(subscription, options);
-      if (answer.status !== 201) throw refused(answer);
-      return answer.data;
-    },
+    subscribe: async (subscription) => dataOf(await orvalClient.createSubscription(subscription, options), 201),
     async unsubscribe(id) {
-      const answer = await orvalClient.deleteSubscription(id, options);
-      if (answer.status !== 204) throw refused(answer);
+      dataOf(await orvalClient.deleteSubscription(id, options), 204);
     },
     refusal: (error) => (error instanceof Refused ? error.refusal : undefined),
   };
@@ -42,15 +28,20 @@ function orval({ token }: Facts): GeneratedClient {
 class Refused extends Error {
   readonly refusal: Refusal;
 
-  constructor(refusal: Refusal) {
-    super(refusal.code);
-    this.refusal = refusal;
+  constructor({ status, data }: { status: number; data: unknown }) {
+    const { code, details } = (data as orvalClient.GraphError).error;
+    super(code);
+    this.refusal = { status, code, targets: details?.map(({ target }) => target) ?? [] };
   }
 }
 
-function refused({ status, data }: { status: number; data: unknown }) {
-  const { error } = data as orvalClient.GraphError;
-  return new Refused({ status, code: error.code, targets: error.details?.map(({ target }) => target) ?? [] });
+/** @throws Refused if the answer has another status */
+function dataOf<Answer extends { status: number; data: unknown }, Status extends number>(
+  answer: Answer,
+  status: Status,
+): Extract<Answer, { status: Status }>['data'] {
+  if (answer.status !== status) throw new Refused(answer);
+  return answer.data;
 }
 
 await run(orval);
