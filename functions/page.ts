@@ -120,7 +120,7 @@ export function createPage(
     'Referrer-Policy': 'no-referrer',
   };
 
-  const loaded = new Map<string, Promise<Asset>>();
+  const loaded = new Map<string, ReturnType<typeof load>>();
 
   return async ({ headers: requested, params: { file = '' }, url: { pathname } }) => {
     // The links of a page are relative to its URL without a slash at the end, which a gateway may give a path of its own.
@@ -140,7 +140,8 @@ export function createPage(
     return { status: 200, headers: { ...all, 'Content-Type': mediaType, ...encoded }, body: content };
   };
 
-  async function load(path: string): Promise<Asset> {
+  /** A file by its content coding. RFC 9110, section 8.4.1. */
+  async function load(path: string) {
     const text = await readFile(path, 'utf8').catch((cause) => {
       if (cause?.code !== 'ENOENT') throw cause;
       throw new ServiceError('unknownUrl', 'This page is not in the deployed package.', { cause });
@@ -149,9 +150,6 @@ export function createPage(
     return { identity: toRepresentation(content), gzip: toRepresentation(await promisify(gzip)(content)) };
   }
 }
-
-/** A file by its content coding. RFC 9110, section 8.4.1. */
-type Asset = Readonly<Record<'identity' | 'gzip', ReturnType<typeof toRepresentation>>>;
 
 /** Bytes that are sent, and their strong ETag. */
 const toRepresentation = (content: Uint8Array) => ({

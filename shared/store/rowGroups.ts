@@ -12,6 +12,7 @@ const LARGEST_GROUP = 100;
 const never = new AbortController().signal;
 
 interface Waiting extends RowChange {
+  readonly change: 'create' | 'delete';
   readonly signal: AbortSignal;
   readonly resolve: (etag: string | undefined | Promise<string | undefined>) => void;
   readonly reject: (error: unknown) => void;
@@ -36,7 +37,7 @@ export function createRowGroups(table: Pick<Table, 'create' | 'remove' | 'transa
     },
   };
 
-  function add(change: RowChange['change'], row: Keys, signal: AbortSignal): Promise<string | undefined> {
+  function add(change: Waiting['change'], row: Keys, signal: AbortSignal): Promise<string | undefined> {
     const partition = partitions.get(row.partitionKey) ?? { waiting: [], creating: 0 };
     partitions.set(row.partitionKey, partition);
     const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
