@@ -112,13 +112,18 @@ async Task KeepSubscribed(bool isGap)
     Remember(state with { KnownUntil = now });
 }
 
-// The response, or null when there is no such resource.
-async Task<JsonNode?> Send(string method, string path, object? body = null)
+// The response, or null when there is no such resource. A POST may have taken effect, and is not repeated.
+async Task<JsonNode?> Send(string method, string path, object? body = null, int retry = 0)
 {
     using var request = new HttpRequestMessage(new HttpMethod(method), path);
     request.Headers.Authorization = new("Bearer", await GetToken());
     if (body is not null) request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
     using var response = await http.SendAsync(request);
+    if ((int)response.StatusCode is 429 or >= 502 && method != "POST" && retry < 3)
+    {
+        await Task.Delay(response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1 << retry));
+        return await Send(method, path, body, retry + 1);
+    }
     var text = await response.Content.ReadAsStringAsync();
     if (response.StatusCode == HttpStatusCode.NotFound) return null;
     if (!response.IsSuccessStatusCode) throw new HttpRequestException($"{method} {path} returned {text}");

@@ -103,10 +103,11 @@ export interface Delivery {
   finish(stored: StoredEntry): Promise<void>;
 }
 
-/** When the last attempt for a subscription was, since when all have failed, and what was stored last. */
+/** Since when all attempts for a subscription have failed, if so for long, until when there is none, and what was stored last. */
 interface Known {
-  readonly at: number;
   readonly failingSince: number | undefined;
+  readonly isFailing: boolean;
+  readonly quietUntil: number;
   readonly stored: LastDelivery;
 }
 
@@ -141,15 +142,14 @@ export function createDelivery({
     },
 
     async deliver(subscription, made, leasedUntil, pauses) {
-      const failedAt = lastOfFailures(subscription);
-      const quietUntil = Math.max(subscription.backlog?.quietUntil.getTime() ?? 0, (failedAt ?? 0) + FAILING_PAUSE_MS);
-      const isQuiet = quietUntil > now();
+      const known = recorded.get(subscription.id);
+      const isQuiet = Math.max(subscription.backlog?.quietUntil.getTime() ?? 0, known?.quietUntil ?? 0) > now();
       const release = isQuiet ? undefined : memory.hold(subscription, made.version);
       // The outbox keeps it until its lease ends: by then, there is memory again, or its receivers are too slow.
       const isLate = now() - made.createdAt.getTime() >= LEASE_MS;
       if (!release && !isQuiet && !isLate) return 'left';
       try {
-        const attempts = failedAt === undefined ? pauses : [0];
+        const attempts = known?.isFailing ? [0] : pauses;
         const sending = release && sendChange(subscription, made, leasedUntil, attempts).finally(release);
         const failure = sending ? await sending : BUSY;
         if (!failure) return 'accepted';
@@ -206,7 +206,7 @@ export function createDelivery({
       if (failure === undefined || failure === BUSY || failure.retryAfterMs > 0) break;
     }
     if (failure === undefined) counter.add(1, { result: 'sent' });
-    if (subscription && failure !== BUSY) record(subscription, failure?.cause ?? DELIVERED);
+    if (subscription && failure !== BUSY) record(subscription, failure);
     return failure;
   }
 
@@ -231,20 +231,19 @@ export function createDelivery({
     return store((signal) => entries.remove(stored, signal));
   }
 
-  /** When the last attempt was, if all have failed for so long that attempts are rare; undefined otherwise. */
-  function lastOfFailures({ id }: Subscription): number | undefined {
-    const { at = 0, failingSince } = recorded.get(id) ?? {};
-    return failingSince !== undefined && at - failingSince >= FAILING_AFTER_MS ? at : undefined;
-  }
-
-  /** Stores how a delivery went, for people to see. */
-  function record({ tenant, id }: Subscription, outcome: string) {
+  /** Remembers how a delivery went, and stores it for people to see. */
+  function record({ tenant, id }: Subscription, failure: Failure | undefined) {
     const last = recorded.get(id);
     const at = now();
-    const failingSince = outcome === DELIVERED ? undefined : (last?.failingSince ?? at);
+    const outcome = failure?.cause ?? DELIVERED;
+    const failingSince = failure && (last?.failingSince ?? at);
+    const isFailing = failingSince !== undefined && at - failingSince >= FAILING_AFTER_MS;
+    // What the receiver asks for beyond that, every instance learns from the backlog.
+    const asked = Math.min(failure?.retryAfterMs ?? 0, FAILING_AFTER_MS);
+    const quietUntil = at + Math.max(asked, isFailing ? FAILING_PAUSE_MS : 0);
     const delivery = { at: new Date(at), outcome };
     const isStored = last !== undefined && at - last.stored.at.getTime() < storedFor(last.stored, outcome);
-    recorded.set(id, { at, failingSince, stored: isStored ? last.stored : delivery });
+    recorded.set(id, { failingSince, isFailing, quietUntil, stored: isStored ? last.stored : delivery });
     if (isStored) return;
     void store((signal) => subscriptions.recordDelivery({ tenant, id }, delivery, signal)).catch(() => {});
   }

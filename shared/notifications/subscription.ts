@@ -106,7 +106,7 @@ export interface SubscriptionRepository {
 
   create(subscription: Subscription, signal: AbortSignal): Promise<void>;
 
-  /** Changes a subscription; false when it has changed since it was listed, or does not exist. */
+  /** Changes a subscription; false if it has changed since it was listed, or is gone. A new receiver starts afresh. */
   update(listed: StoredSubscription, changes: SubscriptionChanges, signal: AbortSignal): Promise<boolean>;
 
   /** Stores how the last delivery went, if the subscription exists. */

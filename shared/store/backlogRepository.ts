@@ -126,6 +126,12 @@ const keysOf = ({ tenant, subscriptionId }: BacklogKey) => ({
   rowKey: BACKLOG + subscriptionId,
 });
 
+/** The columns of a backlog, due at once, whose receiver has neither failed nor asked for a pause. */
+export const untriedBacklog = (key: BacklogKey) => ({
+  ...keysOf(key),
+  ...toRow({ retryAt: new Date(0), failures: 0, quietUntil: new Date(0) }),
+});
+
 /** The oldest comes first, where the store keeps an order. */
 const waitingKeys = (subscriptionId: string, { id, createdAt }: Pick<WaitingChange, 'id' | 'createdAt'>) => ({
   partitionKey: WAITING + subscriptionId,

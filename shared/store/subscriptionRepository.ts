@@ -5,7 +5,7 @@ import type { Resource, Subscription, SubscriptionRepository } from '../notifica
 import { changeTypes } from '../operation/changeListener.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
-import { ALL_SUBSCRIPTIONS, isBacklog, readBacklog, SUBSCRIPTIONS } from './backlogRepository.ts';
+import { ALL_SUBSCRIPTIONS, isBacklog, readBacklog, SUBSCRIPTIONS, untriedBacklog } from './backlogRepository.ts';
 import { createRowReader, date } from './columns.ts';
 import { connectTable } from './table.ts';
 
@@ -90,7 +90,9 @@ export function createSubscriptionRepository(settings: TablesSettings): Subscrip
         ...(expiration && { expiration: expiration.toISOString() }),
         ...(notificationUrl !== undefined && { notificationUrl }),
       };
-      return (await table.merge(columns, etag, signal)) !== undefined;
+      if ((await table.merge(columns, etag, signal)) === undefined) return false;
+      if (notificationUrl !== undefined) await table.merge(untriedBacklog({ tenant, subscriptionId: id }), '*', signal);
+      return true;
     },
 
     async recordDelivery({ tenant, id }, { at, outcome }, signal) {

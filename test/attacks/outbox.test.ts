@@ -26,18 +26,20 @@ const [FIRST = ''] = RECEIVERS;
 
 const settings = newTableSettings();
 
-/** The notifications that were accepted: the URL, and the ETag of the operation. */
+/** The notifications that were accepted: the URL, and the id and the ETag of the operation. */
 const accepted: string[] = [];
-/** The `webhook-id` of every attempt, by URL. */
+/** The `webhook-id` of every attempt, by URL and operation. */
 const idsOf = new Map<string, string[]>();
 let isFirstDown = false;
 
 const notify: Receivers['notify'] = async ({ url, toMessage }) => {
   const { body, headers } = toMessage();
-  idsOf.set(url, [...(idsOf.get(url) ?? []), headers['webhook-id'] ?? '']);
-  if (isFirstDown && url === FIRST) return { status: 503, headers: { 'retry-after': '1' }, body: '' };
   const { value } = Object(new Webhook(SIGNING_SECRET).verify(body, headers));
-  accepted.push(`${url} ${value[0].resourceData['@odata.etag']}`);
+  const [{ resourceData }] = value;
+  const key = `${url} ${resourceData.id}`;
+  idsOf.set(key, [...(idsOf.get(key) ?? []), headers['webhook-id'] ?? '']);
+  if (isFirstDown && url === FIRST) return { status: 503, headers: { 'retry-after': '1' }, body: '' };
+  accepted.push(`${key} ${resourceData['@odata.etag']}`);
   return { status: 202, headers: {}, body: '' };
 };
 
@@ -122,9 +124,10 @@ const subscribe = (tenant: string, notificationUrl: string) =>
 afterAll(() => tableClient(settings.name).deleteTable());
 
 test.each([
-  ['delivers at once', false],
-  ['delivers by the timer, since a receiver was down', true],
-])('an acknowledged change reaches every subscription, wherever the instance that %s dies', async (_title, isDown) => {
+  // The entries of all but the first share a request to the store.
+  ['makes 3 at once', 3, false],
+  ['delivers it by the timer, since a receiver was down', 1, true],
+])('acknowledged changes reach every subscription, wherever the instance that %s dies', async (_, count, isDown) => {
   const tenant = crypto.randomUUID();
   for (const url of RECEIVERS) await subscribe(tenant, url);
   const outcomes = new Set<string>();
@@ -136,12 +139,13 @@ test.each([
 
   /** Whether an instance comes so far as to die at a request while it makes a change and delivers its notifications. */
   async function dies(request: number, when: 'before' | 'after'): Promise<boolean> {
-    const id = crypto.randomUUID();
+    const ids = Array.from({ length: count }, () => crypto.randomUUID());
     idsOf.clear();
-    await store.operations.put(tenant, newPlayPromptOperation(id), undefined, 'created', signal);
+    for (const id of ids) await store.operations.put(tenant, newPlayPromptOperation(id), undefined, 'created', signal);
     isFirstDown = isDown;
     const instance = startInstance(tenant, when, request);
-    const answer = await instance.update(id, { status: 'Completed' }).catch(() => undefined);
+    const update = (id: string) => instance.update(id, { status: 'Completed' }).catch(() => undefined);
+    const answers = await Promise.all(ids.map(update));
     await untilDelivered(instance.isDead);
     isFirstDown = false;
     await instance.deliverDue().catch(() => {});
@@ -149,16 +153,18 @@ test.each([
 
     const other = startInstance(tenant);
     for (let run = 0; run < 2; run++) await other.deliverDue();
-    const stored = await store.operations.get(tenant, id, signal);
-    const isWritten = stored?.operation.status === 'Completed';
-    if (answer) expect(stored?.etag).toBe(answer.etag);
-    outcomes.add(answer ? 'acknowledged' : isWritten ? 'written' : 'not written');
-    const reached = RECEIVERS.filter((url) => accepted.includes(`${url} ${stored?.etag}`));
-    expect({ request, when, reached }).toEqual({ request, when, reached: isWritten ? RECEIVERS : [] });
-    // One id in every attempt, and another for each receiver.
-    const ids = [...idsOf.values()].map((all) => [...new Set(all)]);
-    expect(ids.map((each) => each.length)).toEqual(ids.map(() => 1));
-    expect(new Set(ids.flat()).size).toBe(ids.length);
+    for (const [n, id] of ids.entries()) {
+      const stored = await store.operations.get(tenant, id, signal);
+      const isWritten = stored?.operation.status === 'Completed';
+      if (answers[n]) expect(stored?.etag).toBe(answers[n].etag);
+      outcomes.add(answers[n] ? 'acknowledged' : isWritten ? 'written' : 'not written');
+      const reached = RECEIVERS.filter((url) => accepted.includes(`${url} ${id} ${stored?.etag}`));
+      expect({ request, when, reached }).toEqual({ request, when, reached: isWritten ? RECEIVERS : [] });
+    }
+    // One id in every attempt, and another for each receiver and change.
+    const webhookIds = [...idsOf.values()].map((all) => [...new Set(all)]);
+    expect(webhookIds.map((each) => each.length)).toEqual(webhookIds.map(() => 1));
+    expect(new Set(webhookIds.flat()).size).toBe(webhookIds.length);
     // Nothing is left, neither in the outbox nor in a backlog.
     expect(await expireLeases(settings.name)).toBe(0);
     return instance.isDead();

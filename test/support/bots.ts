@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import * as z from 'zod';
 import { PlayPromptClient } from '../../client/index.ts';
+import { type FaultProxy, startFaultProxy } from './faultProxy.ts';
 import { environmentFor } from './receiver.ts';
 import { freePorts, killService, newFolder, startService, type TestService } from './service.ts';
 import { azuriteConnection, newTableName, tableClient } from './tables.ts';
@@ -23,6 +24,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
   const table = newTableName();
   let env: NodeJS.ProcessEnv;
   let service: TestService;
+  let gateway: FaultProxy;
   let webhookUrl: string;
   let bot: ReturnType<typeof startBot>;
 
@@ -32,24 +34,28 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
     const store = { TABLES_CONNECTION: azuriteConnection(), TABLES_NAME: table };
     env = { PORT, ISSUER_PORT, KEYS_LOCATION: join(folder.path, 'keys'), NOTIFICATION_HOSTS: '127.0.0.1', ...store };
     service = await startService(env);
+    gateway = await startFaultProxy(Number(PORT));
     await end('ended-before', 'Completed');
     bot = startBot();
     await bot.printed(/^ended-before Completed listed$/m);
   }, 120_000);
   afterAll(async () => {
     await bot?.kill();
-    await service?.end('SIGINT');
+    await Promise.all([service?.end('SIGINT'), gateway?.close()]);
     await tableClient(table).deleteTable();
     folder.remove();
   }, 60_000);
 
   function startBot() {
     const [program, ...args] = commandOf();
-    const { baseUrl, tokenEndpoint } = service.facts;
+    const { tokenEndpoint } = service.facts;
+    // When a bot starts, the service is not available at first.
+    let refusals = 1;
+    gateway.fault = () => (refusals-- > 0 ? { status: 503, headers: { 'Retry-After': '0' } } : 'pass');
     const child: ChildProcess = spawn(program, args, {
       env: {
         ...process.env,
-        ...{ SERVICE_URL: baseUrl, TOKEN_ENDPOINT: tokenEndpoint, STATE_FILE: stateFile },
+        ...{ SERVICE_URL: `http://127.0.0.1:${gateway.port}`, TOKEN_ENDPOINT: tokenEndpoint, STATE_FILE: stateFile },
         ...{ WEBHOOK_URL: webhookUrl, WEBHOOK_PORT: new URL(webhookUrl).port },
       },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -167,12 +167,15 @@ describe('a change', () => {
     expect([added(), updates()]).toMatchObject([[], [[{ id: subscription.id }, { outcome: 'delivered' }]]]);
   });
 
-  test('that is not accepted waits in the backlog, for as long as the receiver asks', async () => {
-    const { deliver, added } = deliveryTo({ status: 503, retryAfter: '7' });
+  test('that is not accepted waits in the backlog, for as long as the receiver asks, and so do later ones', async () => {
+    const { deliver, added, clock, sent } = deliveryTo({ status: 503, retryAfter: '7' });
     await counted();
-    expect(await deliver(subscription, made, leased, FIRST_PAUSES_MS)).toBe('waiting');
-    expect(added()).toEqual([[subscription, made, 7000]]);
-    expect(await counted()).toEqual([{ value: 1, attributes: { result: 'retried', cause: 'status 503' } }]);
+    for (const pause of [0, 6999, 1]) {
+      clock.now += pause;
+      expect(await deliver(subscription, made, leased, FIRST_PAUSES_MS)).toBe('waiting');
+    }
+    expect([added().map(([, , retryAfterMs]) => retryAfterMs), sent()]).toEqual([[7000, 0, 7000], 2]);
+    expect(await counted()).toEqual([{ value: 2, attributes: { result: 'retried', cause: 'status 503' } }]);
   });
 
   test.each([

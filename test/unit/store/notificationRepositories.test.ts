@@ -223,8 +223,12 @@ describe('a backlog', () => {
     expect(await list()).toEqual([second]);
     expect(await repository.update(first, { failures: 2 }, signal)).toBeUndefined();
     expect(await repository.remove(first, signal)).toBe(false);
-    const updateAnyVersion = () => repository.update({ ...first, etag: '*' }, { failures: 0 }, signal);
-    const last = await updateAnyVersion();
+    const updateAnyVersion = () => repository.update({ ...first, etag: '*' }, { quietUntil: new Date(3) }, signal);
+    await updateAnyVersion();
+    // A new receiver has neither failed nor asked for a pause; one without a backlog gets none.
+    for (const each of listed) await subscriptions.update(each, { notificationUrl: 'https://new.example/' }, signal);
+    const [last, ...others] = await list();
+    expect([last, others]).toMatchObject([{ retryAt: PAST, failures: 0, quietUntil: PAST }, []]);
     expect(last && (await repository.remove(last, signal))).toBe(true);
     expect([await list(), await updateAnyVersion()]).toEqual([[], undefined]);
   });
