@@ -69,7 +69,7 @@ describe('a request that waits', () => {
     const release = places.take(receiver);
     const late = places.wait(receiver, 5);
     const patient = places.wait(receiver, LONG);
-    expect([await late, await places.wait(receiver, 0)]).toEqual([undefined, undefined]);
+    expect([await late, await places.wait(aReceiver('b'), 0)]).toEqual([undefined, undefined]);
     release?.();
     (await patient)?.();
     expect([receiver.running, receiver.waiting.size]).toEqual([0, 0]);

@@ -14,6 +14,14 @@ test('one holder gets half, the next a quarter, and whoever comes then finds roo
   expect(['a', 'b', 'c', 'd'].map((holder) => takeAll(shares, holder))).toEqual([32, 16, 8, 4]);
 });
 
+test('what is given back goes to those that hold less', () => {
+  const shares = new Shares(64);
+  takeAll(shares, 'a');
+  takeAll(shares, 'b');
+  for (let n = 0; n < 16; n++) shares.release('a');
+  expect([shares.take('a'), takeAll(shares, 'b')]).toEqual([true, 7]);
+});
+
 test('no more is taken than there is, a newcomer that wants one finds it, and nothing given back is lost', async () => {
   const step = fc.record({ holder: fc.constantFrom('a', 'b', 'c', 'd'), amount: fc.integer({ min: 1, max: 9 }) });
   await fc.assert(

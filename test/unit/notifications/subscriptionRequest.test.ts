@@ -160,6 +160,10 @@ describe('a subscription to create', () => {
     expect(fault?.message).toBe('encryptionCertificate is not supported.');
   });
 
+  test.each([null, 1, 'x', [[]]])('is an object, and not %j', (body) => {
+    expect(targetsOf(() => validateSubscription(schemas, body))).toEqual([]);
+  });
+
   test('names every property that is missing or unknown', () => {
     expect(faultsOf(() => validateSubscription(schemas, {}))?.map(({ message }) => message)).toContain(
       'expirationDateTime is required.',
