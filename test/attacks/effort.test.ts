@@ -3,9 +3,9 @@
 // Every input has a structure that grows toward a limit, not random bytes: repeated separators, nested quotes, long names, many
 // members. The budgets are of CPU time, and generous, so that a slow or busy machine passes and quadratic work does not.
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { MAX_HEADER_LENGTH } from '../../shared/http/headers.ts';
-import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { type TestRequest, useApp } from '../support/app.ts';
 
 /** The longest that one request may hold the event loop, in CPU time. What the limits prevent took seconds. */
 const MAX_DELAY_MS = 400;
@@ -19,11 +19,7 @@ const MAX_ERROR_BYTES = 16 * 1024;
 /** The largest response to any request. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.close());
+const app = useApp();
 
 const millisecondsOf = ({ user, system }: NodeJS.CpuUsage) => (user + system) / 1000;
 
@@ -55,28 +51,22 @@ test('the measure notices when the event loop is held', async () => {
   expect(milliseconds).toBeGreaterThanOrEqual(MAX_DELAY_MS);
 });
 
-async function sendMeasured(request: TestRequest) {
-  let milliseconds = Number.NaN;
-  // Without the checks of the test itself.
-  const result = await app.send(request, async (work) => {
-    const measured = await measure(work);
-    milliseconds = measured.milliseconds;
-    return measured.result;
-  });
-  return { result, milliseconds };
-}
-
 async function expectBounded(request: TestRequest) {
-  let measured = await sendMeasured(request);
-  for (let attempt = 2; attempt <= ATTEMPTS && measured.milliseconds >= MAX_DELAY_MS; attempt++) {
-    measured = await sendMeasured(request);
+  let longest = Number.NaN;
+  for (let attempt = 1; ; attempt++) {
+    // Without the checks of the test itself.
+    const response = await app.send(request, async (work) => {
+      const { result, milliseconds } = await measure(work);
+      longest = milliseconds;
+      return result;
+    });
+    if (attempt < ATTEMPTS && longest >= MAX_DELAY_MS) continue;
+    expect(longest).toBeLessThan(MAX_DELAY_MS);
+    expect(response.status).not.toBe(500);
+    const maxBytes = response.status >= 400 ? MAX_ERROR_BYTES : MAX_BYTES;
+    expect(Buffer.byteLength(response.text)).toBeLessThanOrEqual(maxBytes);
+    return response;
   }
-  const { result: response, milliseconds } = measured;
-  const bytes = Buffer.byteLength(response.text);
-  expect(milliseconds).toBeLessThan(MAX_DELAY_MS);
-  expect(response.status).not.toBe(500);
-  expect(bytes).toBeLessThanOrEqual(response.status >= 400 ? MAX_ERROR_BYTES : MAX_BYTES);
-  return response;
 }
 
 const PATH = '/v1.0/playPromptOperation';
@@ -108,11 +98,9 @@ describe('a long header', () => {
     await expectBounded({ headers: { [name]: value }, body: { status: 'Running' }, path: `${PATH}/a` });
     const batch = batchOf({ headers: { [name]: value } });
     if (name !== 'authorization') await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: batch });
-  });
-
-  test.each(values)('Accept of %s is bounded without a token', async (_what, accept) => {
+    if (name !== 'accept') return;
     for (const path of ['/v1.0', '/v1.0/$metadata', '/openapi.json']) {
-      await expectBounded({ method: 'GET', path, token: undefined, headers: { accept } });
+      await expectBounded({ method: 'GET', path, token: undefined, headers: { accept: value } });
     }
   });
 
@@ -140,22 +128,29 @@ describe('a long header', () => {
   });
 
   test('that nothing looks into may be as long as the host lets it be', async () => {
-    expect((await app.send({ path: `${PATH}/a`, headers: { 'x-other': 'x'.repeat(8000) }, body: {} })).status).toBe(
-      200,
-    );
+    const headers = { 'x-other': 'x'.repeat(8000) };
+    expect((await app.send({ path: `${PATH}/a`, headers, body: {} })).status).toBe(200);
   });
 });
 
 /** Bodies of an update, each as large as may be. */
 const nested = (open: string, close: string, inner = '1') => `${open.repeat(15)}${inner}${close.repeat(15)}`;
-const repeatedMember = (name: string, times: number) => Array.from({ length: times }, () => `"${name}":1`).join();
+const membersOf = (count: number, nameOf: (n: number) => string | number) =>
+  `{${Array.from({ length: count }, (_, n) => `"${nameOf(n)}":1`).join()}}`;
 const bodies: [string, string][] = [
-  ['a long name, repeated', `{${`"${'x'.repeat(30_000)}":1,`.repeat(2).slice(0, -1)}}`],
-  ['long names around repeated ones', `{"${'x'.repeat(30_000)}":{${repeatedMember('a', 5000)}}}`],
-  ['repeated names deep inside', nested(`{"${'x'.repeat(2000)}":`, '}', `{${repeatedMember('a', 5000)}}`)],
-  ['many different repeated names', `{${Array.from({ length: 4000 }, (_, n) => `"${n}":1,"${n}":1`).join()}}`],
-  ['many unknown names', `{${Array.from({ length: 8000 }, (_, n) => `"${n}":1`).join()}}`],
-  ['a long unknown name', `{"${'x'.repeat(65_000)}":1}`],
+  ['a long name, repeated', membersOf(2, () => 'x'.repeat(30_000))],
+  ['long names around repeated ones', `{"${'x'.repeat(30_000)}":${membersOf(5000, () => 'a')}}`],
+  [
+    'repeated names deep inside',
+    nested(
+      `{"${'x'.repeat(2000)}":`,
+      '}',
+      membersOf(5000, () => 'a'),
+    ),
+  ],
+  ['many different repeated names', membersOf(8000, (n) => n >> 1)],
+  ['many unknown names', membersOf(8000, (n) => n)],
+  ['a long unknown name', membersOf(1, () => 'x'.repeat(65_000))],
   ['a name of escapes', `{"${'\\u0000'.repeat(10_000)}":1}`],
   ['colons in a text', `{"clientContext":"${'\\":'.repeat(20_000)}"}`],
   ['brackets', '['.repeat(65_000)],
@@ -165,24 +160,21 @@ const bodies: [string, string][] = [
   ['arrays', `{"a":[${'[],'.repeat(20_000)}1]}`],
 ];
 
-describe('a body', () => {
-  test.each(bodies)('of %s is bounded, alone and in a batch', async (_what, body) => {
-    await expectBounded({ path: `${PATH}/a`, body });
-    const base64 = Buffer.from(body).toString('base64');
-    const one = { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: base64 };
-    const batch = batchOf(...Array.from({ length: 10 }, (_, n) => ({ ...one, id: `${n}` })));
-    await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: batch });
-  });
+test.each(bodies)('a body of %s is bounded, alone and in a batch', async (_what, body) => {
+  await expectBounded({ path: `${PATH}/a`, body });
+  const base64 = Buffer.from(body).toString('base64');
+  const one = { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: base64 };
+  const batch = batchOf(...Array.from({ length: 10 }, (_, n) => ({ ...one, id: `${n}` })));
+  await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: batch });
 });
 
 const million = 1_000_000;
 const request = (rest: object) => ({ id: '1', method: 'GET', url: '/playPromptOperation/a', ...rest });
 const batchOf = (...requests: object[]) => JSON.stringify({ requests: requests.map(request) });
-const membersOf = (count: number, nameOf: (n: number) => string | number) =>
-  `{${Array.from({ length: count }, (_, n) => `"${nameOf(n)}":1`).join()}}`;
 const headersOf = (count: number, nameOf: (n: number) => string) => ({
   headers: Object.fromEntries(Array.from({ length: count }, (_, n) => [nameOf(n), ''])),
 });
+const noHeaders = headersOf(6000, (n) => `${n.toString(36)} `);
 const batches: [string, string][] = [
   ['ones', `{"requests":[${'1,'.repeat(500_000)}1]}`],
   ['objects', `{"requests":[${'{},'.repeat(330_000)}{}]}`],
@@ -196,12 +188,7 @@ const batches: [string, string][] = [
   ['a long id, twice', batchOf({ id: 'x'.repeat(million / 2) }, { id: 'x'.repeat(million / 2) })],
   ['a header of spaces', batchOf({ headers: { accept: `a/b;q=1${' '.repeat(100_000)}x` } })],
   ['many headers', batchOf(headersOf(60_000, (n) => `x-${n}`))],
-  [
-    'headers whose names are none',
-    batchOf(
-      ...Array.from({ length: 10 }, (_, id) => ({ id: `${id}`, ...headersOf(6000, (n) => `${n.toString(36)} `) })),
-    ),
-  ],
+  ['headers whose names are none', batchOf(...Array.from({ length: 10 }, (_, n) => ({ id: `${n}`, ...noHeaders })))],
   ['a header that is no text', batchOf({ headers: { a: { toString: 1 } } })],
   ['open brackets', '['.repeat(million)],
   ['quotes and colons', `{"a":"${'\\":'.repeat(million / 3)}"}`],
@@ -210,59 +197,34 @@ const batches: [string, string][] = [
   ['a base64 body that is not one', batchOf({ method: 'PATCH', body: `${'A'.repeat(million)}!` })],
 ];
 
-describe('a batch', () => {
-  test.each(batches)('of %s is bounded', async (_what, body) => {
-    await expectBounded({ method: 'POST', path: '/v1.0/$batch', body });
-  });
+test.each(batches)('a batch of %s is bounded', async (_what, body) => {
+  await expectBounded({ method: 'POST', path: '/v1.0/$batch', body });
 });
 
-describe('a query', () => {
-  const queries: [string, string][] = [
-    ['options', 'a&'.repeat(4000)],
-    ['commas', `$select=${','.repeat(8000)}`],
-    ['spaces', `$filter=${'+'.repeat(8000)}`],
-    ['parentheses', `$filter=${'('.repeat(8000)}`],
-    ['quotes', `$filter=clientContext+eq+'${"''".repeat(3900)}`],
-    ['ands', `$filter=${"status eq 'Running' and ".repeat(300)}`],
-    ['percent signs', `$filter=${'%'.repeat(8000)}`],
-    ['digits', `$top=${'1'.repeat(8000)}`],
-    ['a token', `$skiptoken=${'A'.repeat(8000)}`],
-  ];
-  test.each(queries)('of %s is bounded', async (_what, query) => {
-    await expectBounded({ method: 'GET', path: `${PATH}?${query}` });
-    await expectBounded({ method: 'GET', path: `/openapi.json?${query}`, token: undefined });
-  });
+test.each<[string, query: string]>([
+  ['options', 'a&'.repeat(4000)],
+  ['commas', `$select=${','.repeat(8000)}`],
+  ['spaces', `$filter=${'+'.repeat(8000)}`],
+  ['parentheses', `$filter=${'('.repeat(8000)}`],
+  ['quotes', `$filter=clientContext+eq+'${"''".repeat(3900)}`],
+  ['ands', `$filter=${"status eq 'Running' and ".repeat(300)}`],
+  ['percent signs', `$filter=${'%'.repeat(8000)}`],
+  ['digits', `$top=${'1'.repeat(8000)}`],
+  ['a token', `$skiptoken=${'A'.repeat(8000)}`],
+])('a query of %s is bounded', async (_what, query) => {
+  await expectBounded({ method: 'GET', path: `${PATH}?${query}` });
+  await expectBounded({ method: 'GET', path: `/openapi.json?${query}`, token: undefined });
 });
 
-describe('lists', () => {
-  const message = '\u0001'.repeat(8192);
-  const COUNT = 90;
-  beforeAll(async () => {
-    await Promise.all(
-      Array.from({ length: COUNT }, (_, n) =>
-        app.send({ path: `${PATH}/large-${n}`, body: { resultInfo: { message } } }),
-      ),
-    );
-  }, 60_000);
-
-  test('of large operations end where they are full, and the next page continues', async () => {
-    const found: string[] = [];
-    let path: string | undefined = `${PATH}?$top=999`;
-    for (let pages = 0; path !== undefined && pages < 10; pages++) {
-      const { json }: Awaited<ReturnType<typeof expectBounded>> = await expectBounded({ method: 'GET', path });
-      found.push(...json.value.map(({ id }: { id: string }) => id));
-      const next: string | undefined = json['@odata.nextLink'];
-      path = next?.slice(new URL(next).origin.length);
-    }
-    expect(new Set(found.filter((id) => id.startsWith('large-'))).size).toBe(COUNT);
-    expect(found.length).toBe(new Set(found).size);
-  });
-
-  test('in a batch share its bound, and each of them is answered', async () => {
-    const requests = ['1', '2', '3'].map((id) => request({ id, url: '/playPromptOperation?$top=999' }));
-    const { json } = await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests } });
-    for (const { status, body } of json.responses) {
-      expect([status, body.value.length > 0, typeof body['@odata.nextLink']]).toEqual([200, true, 'string']);
-    }
-  });
-});
+test('a list of large operations ends where it is full, and lists in a batch share its bound', async () => {
+  const body = { resultInfo: { message: '\u0001'.repeat(8192) } };
+  await Promise.all(Array.from({ length: 90 }, (_, n) => app.send({ path: `${PATH}/large-${n}`, body })));
+  const isFull = (list: object) => expect(list).toMatchObject({ '@odata.nextLink': expect.any(String) });
+  isFull((await expectBounded({ method: 'GET', path: `${PATH}?$top=999` })).json);
+  const requests = ['1', '2', '3'].map((id) => request({ id, url: '/playPromptOperation?$top=999' }));
+  const { json } = await expectBounded({ method: 'POST', path: '/v1.0/$batch', body: { requests } });
+  for (const { status, body } of json.responses) {
+    expect([status, body.value.length > 0]).toEqual([200, true]);
+    isFull(body);
+  }
+}, 60_000);

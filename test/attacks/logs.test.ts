@@ -1,10 +1,10 @@
 // No failure logs a part of a row, a body, a header, a query or a token: markers are planted in all of
 // them, and a store that repeats what it was sent in its errors, in the form of a stack too.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startApp, type TestApp, type TestRequest } from '../support/app.ts';
+import { close, listen } from '../../local/loopback.ts';
+import { type TestRequest, useApp } from '../support/app.ts';
 
 const MARKER = 'PLANTED';
 /** As it is, and as lines of a stack. */
@@ -22,26 +22,19 @@ const refusals: Record<string, Refusal> = {
 };
 
 let refuse: Refusal = () => [404, 'text/plain', ''];
-let store: Server;
-let app: TestApp;
+const store = createServer(async (request, response) => {
+  const [status, type, body] = refuse(`${planted} ${decodeURIComponent(request.url ?? '')} ${await text(request)}`);
+  response.writeHead(status, { 'content-type': type }).end(typeof body === 'string' ? body : JSON.stringify(body));
+});
+let port: number;
 beforeAll(async () => {
-  store = createServer(async (request, response) => {
-    const [status, type, body] = refuse(`${planted} ${decodeURIComponent(request.url ?? '')} ${await text(request)}`);
-    const content = typeof body === 'string' ? body : JSON.stringify(body);
-    response.writeHead(status, { 'content-type': type }).end(content);
-  });
-  await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
-  const { port } = store.address() as AddressInfo;
-  const account = `AccountName=a;AccountKey=${Buffer.from('key').toString('base64')}`;
-  app = await startApp({
-    TABLES_CONNECTION: `DefaultEndpointsProtocol=http;${account};TableEndpoint=http://127.0.0.1:${port}/a;`,
-    NOTIFICATION_HOSTS: '127.0.0.1',
-  });
+  port = await listen(store, 0, 'STORE');
 });
-afterAll(async () => {
-  await app.close();
-  store.close();
-});
+const app = useApp(() => ({
+  TABLES_CONNECTION: `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:${port}/a;`,
+  NOTIFICATION_HOSTS: '127.0.0.1',
+}));
+afterAll(() => close(store));
 
 const good = { clientContext: planted, resultInfo: { code: 1, message: planted } };
 const subscription = {
@@ -51,6 +44,10 @@ const subscription = {
   expirationDateTime: new Date(Date.now() + 3_600_000).toISOString(),
   clientState: planted,
 };
+const subscribe = (changes: object = {}) => ({
+  ...{ method: 'POST', path: '/v1.0/subscriptions' },
+  body: { ...subscription, ...changes },
+});
 const inBatch = (one: object) => ({ requests: [{ id: MARKER, method: 'PATCH', url: `${PATH.slice(5)}/a`, ...one }] });
 const json = { 'content-type': 'application/json' };
 const requests: [string, TestRequest][] = [
@@ -69,26 +66,16 @@ const requests: [string, TestRequest][] = [
   ['a bad header', { path: `${PATH}/a`, body: {}, headers: { 'if-match': MARKER, prefer: MARKER } }],
   ['a media type', { path: `${PATH}/a`, body: {}, headers: { 'content-type': `text/${MARKER}` } }],
   ['a token', { path: `${PATH}/a`, body: {}, token: `${MARKER}.${MARKER}.${MARKER}` }],
-  ['a subscription', { method: 'POST', path: '/v1.0/subscriptions', body: subscription }],
-  [
-    'a signed subscription',
-    {
-      method: 'POST',
-      path: '/v1.0/subscriptions',
-      body: { ...subscription, clientState: `whsec_${MARKER.repeat(4)}` },
-    },
-  ],
-  [
-    'a bad subscription',
-    { method: 'POST', path: '/v1.0/subscriptions', body: { ...subscription, [planted]: planted } },
-  ],
+  ['a subscription', subscribe()],
+  ['a signed subscription', subscribe({ clientState: `whsec_${MARKER.repeat(4)}` })],
+  ['a bad subscription', subscribe({ [planted]: planted })],
   ['a URL', { method: 'GET', path: `/v1.0/${MARKER}?${MARKER}=${MARKER}` }],
 ];
 
-test.each(Object.keys(refusals))(
+test.each(Object.entries(refusals))(
   'nothing that was planted is logged when the store refuses %s',
-  async (name) => {
-    refuse = refusals[name] ?? refuse;
+  async (_how, how) => {
+    refuse = how;
     app.logged.length = 0;
     for (const [_title, request] of requests) await app.send(request);
     expect(app.logged.length).toBeGreaterThanOrEqual(requests.length);

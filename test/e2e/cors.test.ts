@@ -5,24 +5,20 @@ import type { Browser } from 'playwright-core';
 import { close, listen } from '../../local/loopback.ts';
 import { launch } from '../support/browser.ts';
 import { describeInChromium } from '../support/describeInChromium.ts';
-import { newFolder, startService, type TestService } from '../support/service.ts';
+import { useService } from '../support/useService.ts';
 
 describeInChromium('a page of another origin', () => {
-  const folder = newFolder();
   const pages = createServer((_request, response) => response.setHeader('Content-Type', 'text/html').end('<p>page'));
   let origin: string;
-  let service: TestService;
   let browser: Browser;
   beforeAll(async () => {
     origin = `http://127.0.0.1:${await listen(pages, 0, 'PAGES')}`;
-    const env = { AZURITE_LOCATION: folder.path, CORS: `https://app.example,${origin}` };
-    [service, browser] = await Promise.all([startService(env, ['--host', 'embedded']), launch()]);
+    browser = await launch();
   });
+  const service = useService(() => ({ CORS: `https://app.example,${origin}` }), ['--host', 'embedded']);
   afterAll(async () => {
     await browser?.close();
-    await service?.end('SIGINT');
     await close(pages);
-    folder.remove();
   });
 
   /** Updates an operation from a page, and returns what its script sees. */

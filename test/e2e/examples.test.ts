@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
-import { environmentFor, startReceiver, type TestReceiver } from '../support/receiver.ts';
+import { environmentFor, type Program, startReceiver } from '../support/receiver.ts';
 import { useService } from '../support/useService.ts';
 
 const run = promisify(execFile);
 
 const service = useService();
-let receiver: TestReceiver;
+let receiver: Program;
 let receiverUrl = '';
 beforeAll(async () => {
   receiver = startReceiver(service);

@@ -1,17 +1,18 @@
 // `npm run listen` and `npm run play`, as a newcomer uses them: paste the command that the first prints, play, read the lines.
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { environmentFor, startReceiver } from '../support/receiver.ts';
-import { freePorts, newFolder, patch, send, startService, type TestService, testHost } from '../support/service.ts';
+import { environmentFor, startProgram, startReceiver } from '../support/receiver.ts';
+import { freePorts, patch, send, startService, type TestService, testHost } from '../support/service.ts';
 import { useService } from '../support/useService.ts';
 
 const service = useService();
 
 test('the printed command subscribes, each change is printed, and an interrupt stops the receiver', async () => {
   const receiver = startReceiver(service);
+  const url = await receiver.printed(/(?<=at )http:\S+/);
+  expect(await fetch(url)).toMatchObject({ status: 405 });
+  expect(await fetch(url, { method: 'POST', body: 'no notification' })).toMatchObject({ status: 400 });
   const command = await receiver.printed(/^curl [\s\S]*\}'$/m);
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(service) });
   expect(JSON.parse(stdout)).toMatchObject({ changeType: 'created,updated,deleted', resource: 'playPromptOperation' });
@@ -43,11 +44,8 @@ test.each([
   'prompts that are %s move through their statuses, with a line for each',
   async (end, status, completionReason, code, subcode) => {
     const lines = await play(service, '--context', `${end}/09`, '--count', '2', '--end', end, '--after', '0s');
-    const { json } = await send(
-      service,
-      'GET',
-      `/v1.0/playPromptOperation?$filter=startswith(clientContext,'${end}/')`,
-    );
+    const filter = `startswith(clientContext,'${end}/')`;
+    const { json } = await send(service, 'GET', `/v1.0/playPromptOperation?$filter=${filter}`);
     expect(json.value).toHaveLength(2);
     for (const clientContext of [`${end}/09`, `${end}/10`]) {
       const operation = json.value.find((each: { clientContext: string }) => each.clientContext === clientContext);
@@ -86,42 +84,34 @@ test.each([
 });
 
 test('an interrupt ends a prompt that plays for long', async () => {
-  const player = spawn(process.execPath, ['local/play.ts', '--after', '60m'], { env: environmentFor(service) });
-  await once(player.stdout, 'data');
-  player.kill('SIGINT');
-  expect(await once(player, 'exit')).toEqual([null, 'SIGINT']);
+  const player = startProgram(process.execPath, ['local/play.ts', '--after', '60m'], environmentFor(service));
+  await player.printed(/NotStarted/);
+  expect(await player.stop('SIGINT')).toBeNull();
 });
 
 const testWithHttps = testHost() === 'embedded' ? test : test.skip;
 
-testWithHttps('over https, the command subscribes, prompts are played, and the bot is notified of them', async () => {
-  const folder = newFolder();
-  const secure = await startService({ AZURITE_LOCATION: folder.path }, ['--https']);
-  const receiver = startReceiver(secure);
-  const command = await receiver.printed(/^curl [\s\S]*\}'$/m);
-  expect(command).toContain(` --cacert '${secure.facts.certificate}' 'https://127.0.0.1:`);
-  const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(secure) });
-  expect(JSON.parse(stdout)).toMatchObject({ resource: 'playPromptOperation' });
-  const [WEBHOOK_PORT] = await freePorts(1);
-  const bot = spawn(process.execPath, ['local/bot.ts'], { env: { ...environmentFor(secure), WEBHOOK_PORT } });
-  const lines = createInterface(bot.stdout)[Symbol.asyncIterator]();
-  expect((await lines.next()).value).toContain("waits for npm run play -- --context 'call 7/1'");
-  await play(secure, '--context', 'call 7/1', '--after', '0s');
-  await receiver.printed(/ Completed "call 7\/1"$/m);
-  expect((await lines.next()).value).toContain('Completed signed ');
-  bot.kill();
-  expect(await receiver.stop()).toBe(0);
-  await secure.end('SIGINT');
-  folder.remove();
-});
-
-test('a request that is no notification is refused', async () => {
-  const receiver = startReceiver(service);
-  const url = await receiver.printed(/(?<=at )http:\S+/);
-  const statusOf = async (init: RequestInit) => (await fetch(url, init)).status;
-  expect([await statusOf({}), await statusOf({ method: 'POST', body: 'no JSON' })]).toEqual([405, 400]);
-  expect(await receiver.stop()).toBe(0);
-});
+testWithHttps(
+  'over https, the command subscribes, prompts are played, and the bot is notified of them',
+  async () => {
+    const secure = await startService({}, ['--https']);
+    const receiver = startReceiver(secure);
+    const command = await receiver.printed(/^curl [\s\S]*\}'$/m);
+    expect(command).toContain(` --cacert '${secure.facts.certificate}' 'https://127.0.0.1:`);
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: environmentFor(secure) });
+    expect(JSON.parse(stdout)).toMatchObject({ resource: 'playPromptOperation' });
+    const [WEBHOOK_PORT] = await freePorts(1);
+    const bot = startProgram(process.execPath, ['local/bot.ts'], { ...environmentFor(secure), WEBHOOK_PORT });
+    await bot.printed(/waits for npm run play -- --context 'call 7\/1'$/m);
+    await play(secure, '--context', 'call 7/1', '--after', '0s');
+    await receiver.printed(/ Completed "call 7\/1"$/m);
+    await bot.printed(/ Completed signed /);
+    await bot.stop('SIGTERM');
+    await receiver.stop();
+    await secure.end('SIGINT');
+  },
+  60_000,
+);
 
 test('a port that cannot be used is refused in one sentence', async () => {
   const taken = new URL(service.facts.baseUrl).port;

@@ -19,6 +19,7 @@ const CALLER_SPAN = '00f067aa0ba902b7';
 /** The parent of the app's span: Core Tools have a span of their own between it and that of the caller. */
 const PARENT = testHost() === 'embedded' ? CALLER_SPAN : expect.stringMatching(/^[\da-f]{16}$/);
 const SECRET = 'a-context-of-somebody';
+const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
 
 /** What Application Insights takes. */
 const envelope = z.object({
@@ -30,7 +31,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
   let collector: OtlpReceiver;
   let store: FaultProxy;
   let token: string;
-  let requestId: string | null;
+  let first: Awaited<ReturnType<typeof patch>>;
   let errors: string;
   const within = (parent: string | undefined) => collector.spans.filter(({ parentSpanId }) => parentSpanId === parent);
   const named = (name: string) => collector.spans.filter((span) => span.name === name && span.traceId === TRACE);
@@ -47,10 +48,8 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     });
     token = String(service.facts.token);
 
-    const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
     const body = { clientContext: SECRET, status: 'Running', resultInfo: { message: SECRET } };
-    const first = await patch(service, body, { headers });
-    requestId = first.headers.get('request-id');
+    first = await patch(service, body, { headers });
     expect(first.status).toBe(200);
     await patch(service, { clientContext: SECRET, status: 'Completed' });
     await send(service, 'GET', `/v1.0/playPromptOperation?$filter=clientContext eq '${SECRET}'`);
@@ -91,13 +90,13 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
         'http.route': 'v1.0/playPromptOperation',
         'http.request.method': 'PATCH',
         'http.response.status_code': 200,
-        'faas.invocation_id': requestId,
+        'faas.invocation_id': first.headers.get('request-id'),
         'url.scheme': 'http',
         'server.address': '127.0.0.1',
         'server.port': expect.any(Number),
       },
     });
-    expect([...collector.services]).toEqual(['tried']);
+    expect(collector.resources).toMatchObject([{ 'service.name': 'tried' }]);
   });
 
   test('its steps are spans within it, and the calls of the store are within the update', () => {
@@ -148,8 +147,6 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     ['playpromptoperation.cache.lookups', { cache: 'operations', hit: true }, 3],
     ['playpromptoperation.cache.lookups', { cache: 'tokens', hit: false }, 2],
     ['db.client.operation.duration', { 'db.operation.name': 'createTable' }, 1],
-    ['db.client.operation.duration', { 'error.type': '500' }, 1],
-    ['http.client.request.duration', { 'http.response.status_code': 503 }, 1],
     ['http.client.request.duration', { 'http.request.resend_count': 1 }, 1],
   ])('%s of %j are counted', (metric, attributes, count) => {
     expect(collector.total(metric, attributes)).toBe(count);
@@ -170,7 +167,6 @@ test('without it the OpenTelemetry SDK is not loaded, and no trace context is pr
   const store = await startFaultProxy();
   const connection = azuriteConnection(store.port);
   const service = await startService({ TABLES_CONNECTION: connection, TABLES_NAME: newTableName(), ...WATCH_LOADS });
-  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
   expect((await patch(service, { clientContext: 'c' }, { headers })).status).toBe(200);
   await service.end('SIGTERM');
   await store.close();
@@ -212,7 +208,6 @@ test('the export to Application Insights uses the managed identity that its sett
     IDENTITY_HEADER: 'secret',
     NODE_EXTRA_CA_CERTS: cert,
   });
-  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` };
   expect((await patch(service, { clientContext: SECRET }, { headers })).status).toBe(200);
   expect(await service.end('SIGTERM')).toBe(0);
   await Promise.all([close(ingestion), close(identity)]);

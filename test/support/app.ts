@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { request } from 'node:http';
-import { buffer } from 'node:stream/consumers';
 import { HttpRequest, HttpResponse, InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, test } from '@jest/globals';
 import * as z from 'zod';
@@ -11,7 +9,8 @@ import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
-import { startService } from './service.ts';
+import { type RawRequest, type RawResponse, sendRequest } from './rawHttp.ts';
+import { jsonOf, startService } from './service.ts';
 import { azuriteConnection, newTableName } from './tables.ts';
 import { AUDIENCE, OTHER_TENANT, ROLE } from './tokens.ts';
 import { until } from './until.ts';
@@ -52,20 +51,13 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
+type SentRequest = Pick<RawRequest, 'method' | 'headers'> & { readonly url: URL; readonly body: Uint8Array };
+
 /** What sends requests to the app. */
 interface Driver {
-  send(
-    request: SentRequest,
-  ): Promise<{ status: number; headers: Readonly<Record<string, string>>; body: Uint8Array | string }>;
+  send(request: SentRequest): Promise<RawResponse>;
   readonly timers: readonly TimerFunction[];
   close(): Promise<unknown>;
-}
-
-interface SentRequest {
-  readonly method: string;
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -132,18 +124,11 @@ export async function startApp(settings: Environment = {}, clock?: Clock): Promi
         ...request.headers,
       };
       const url = new URL(path, 'http://127.0.0.1:7071');
-      const sent = {
-        method,
-        url,
-        headers: Object.fromEntries(Object.entries(headers).filter(isSent)),
-        body: toBytes(body),
-      };
+      const sent = { method, url, headers: Object.entries(headers).filter(isSent), body: toBytes(body) };
       const answer = await around(() => driver.send(sent));
-      const { status, headers: answered } = answer;
-      const text = Buffer.from(answer.body).toString();
-      const exchange = { method, url: url.href, sent: body, status, headers: new Headers(answered), body: text };
-      checkAnswer(exchange);
-      return { status, headers: exchange.headers, text, json: toJson(exchange.headers, text) };
+      checkAnswer({ method, url: url.href, sent: body, ...answer });
+      const { status, headers: answered, body: text } = answer;
+      return { status, headers: answered, text, json: jsonOf(answered, text) };
     },
     timers: driver.timers,
     async close() {
@@ -168,17 +153,17 @@ async function driveInProcess(environment: Environment, logged: string[], clock:
     });
   start();
   return {
-    async send({ method, url, headers, body }) {
+    async send({ method, url, headers: sent, body }) {
       const matched = route(method, url.pathname);
       if (!matched) throw new Error(`No function serves ${method} ${url.pathname}.`);
       const { served, params } = matched;
-      const query = Object.fromEntries(url.searchParams);
+      const [query, headers] = [Object.fromEntries(url.searchParams), Object.fromEntries(sent)];
       const request = new HttpRequest({ method, url: url.href, headers, params, query, body: { bytes: body } });
       const response = new HttpResponse(
         z.looseObject({}).parse(await served.handler(request, newContext(served.name))),
       );
-      const answered = Object.fromEntries(response.headers);
-      return { status: response.status, headers: answered, body: Buffer.from(await response.arrayBuffer()) };
+      const answered = new Headers(Object.fromEntries(response.headers));
+      return { status: response.status, headers: answered, body: await response.text() };
     },
     timers: timers.map(({ name, schedule, handler }) => ({
       name,
@@ -200,46 +185,27 @@ async function driveHost(environment: Environment, logged: string[]): Promise<Dr
     WEBSITE_SKU: 'FlexConsumption',
     ...environment,
   });
-  const base = new URL(facts.baseUrl);
   const readLog = () => logged.splice(0, logged.length, ...errors().split('\n'));
-  const send: Driver['send'] = ({ method, url, headers, body }) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Driver['send']>>>();
-    const sized = {
-      'disguised-host': url.host,
-      'x-forwarded-proto': url.protocol.slice(0, -1),
-      ...headers,
-      ...(body.length > 0 && { 'content-length': String(body.length) }),
-    };
-    const options = { host: base.hostname, port: base.port, method, path: url.pathname + url.search, headers: sized };
-    const outgoing = request(options, async (response) => {
-      const received = await buffer(response);
-      const requestId = response.headers['request-id'];
-      // The line of an error may come after its response.
-      if (requestId && Number(response.statusCode) >= 400) await until(() => errors().includes(String(requestId)));
-      readLog();
-      const entries = Object.entries(response.headers).filter(([header]) => !HOST_HEADERS.has(header));
-      resolve({
-        status: response.statusCode ?? 0,
-        headers: Object.fromEntries(entries.map(([header, value]) => [header, String(value)])),
-        body: received,
-      });
-    });
-    outgoing.once('error', reject).end(body);
-    return promise;
+  const send: Driver['send'] = async ({ method, url, headers, body }) => {
+    const front = Object.entries({ 'disguised-host': url.host, 'x-forwarded-proto': url.protocol.slice(0, -1) });
+    const sent = { method, path: url.pathname + url.search, headers: [...front, ...headers], body };
+    const answer = await sendRequest(facts.baseUrl, sent);
+    const requestId = answer.headers.get('request-id');
+    // The line of an error may come after its response.
+    if (requestId && answer.status >= 400) await until(() => errors().includes(requestId));
+    readLog();
+    for (const header of HOST_HEADERS) answer.headers.delete(header);
+    return answer;
   };
   return { send, timers: [], close: () => end('SIGINT') };
 }
 
 /** Headers that the host adds, which are no part of the API. */
-const HOST_HEADERS = new Set(['server', 'date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length']);
+const HOST_HEADERS = ['server', 'date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length'];
 
 const isSent = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
 
 function toBytes(body: TestRequest['body']): Uint8Array {
   if (body instanceof Uint8Array) return body;
   return Buffer.from(typeof body === 'object' ? JSON.stringify(body) : (body ?? ''));
-}
-
-function toJson(headers: Headers, text: string) {
-  return text !== '' && headers.get('content-type')?.startsWith('application/json') ? JSON.parse(text) : undefined;
 }

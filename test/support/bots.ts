@@ -1,6 +1,5 @@
 // What both bots of the documentation promise, in TypeScript and in C#: they miss the end of no prompt.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +9,7 @@ import { Webhook } from 'standardwebhooks';
 import * as z from 'zod';
 import { PlayPromptClient } from '../../client/index.ts';
 import { type FaultProxy, startFaultProxy } from './faultProxy.ts';
-import { environmentFor } from './receiver.ts';
+import { environmentFor, type Program, startProgram } from './receiver.ts';
 import { freePorts, killService, newFolder, startService, type TestService } from './service.ts';
 import { azuriteConnection, newTableName, tableClient } from './tables.ts';
 
@@ -26,7 +25,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
   let service: TestService;
   let gateway: FaultProxy;
   let webhookUrl: string;
-  let bot: ReturnType<typeof startBot>;
+  let bot: Program;
 
   beforeAll(async () => {
     const [PORT = '', ISSUER_PORT, botPort] = await freePorts(3);
@@ -40,7 +39,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
     await bot.printed(/^ended-before Completed listed$/m);
   }, 120_000);
   afterAll(async () => {
-    await bot?.kill();
+    await bot?.stop('SIGKILL');
     await Promise.all([service?.end('SIGINT'), gateway?.close()]);
     await tableClient(table).deleteTable();
     folder.remove();
@@ -52,35 +51,11 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
     // When a bot starts, the service is not available at first.
     let refusals = 1;
     gateway.fault = () => (refusals-- > 0 ? { status: 503, headers: { 'Retry-After': '0' } } : 'pass');
-    const child: ChildProcess = spawn(program, args, {
-      env: {
-        ...process.env,
-        ...{ SERVICE_URL: `http://127.0.0.1:${gateway.port}`, TOKEN_ENDPOINT: tokenEndpoint, STATE_FILE: stateFile },
-        ...{ WEBHOOK_URL: webhookUrl, WEBHOOK_PORT: new URL(webhookUrl).port },
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
+    return startProgram(program, args, {
+      ...process.env,
+      ...{ SERVICE_URL: `http://127.0.0.1:${gateway.port}`, TOKEN_ENDPOINT: tokenEndpoint, STATE_FILE: stateFile },
+      ...{ WEBHOOK_URL: webhookUrl, WEBHOOK_PORT: new URL(webhookUrl).port },
     });
-    const exited = once(child, 'exit');
-    let output = '';
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk;
-    });
-    return {
-      count: (line: RegExp) => output.split('\n').filter((each) => line.test(each)).length,
-      forget() {
-        output = '';
-      },
-      async printed(line: RegExp) {
-        while (!line.test(output)) {
-          const ended = exited.then(() => Promise.reject(new Error(`The bot has ended: ${output}`)));
-          await Promise.race([once(child.stdout ?? child, 'data'), ended]);
-        }
-      },
-      async kill() {
-        child.kill('SIGKILL');
-        await exited;
-      },
-    };
   }
 
   const clientOf = (application: string) =>
@@ -142,7 +117,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
 
   test('restarted, it finds its subscription again, and reads which prompts ended in between', async () => {
     const before = await subscriptions();
-    await bot.kill();
+    await bot.stop('SIGKILL');
     await end('prompt-3', 'Completed');
     bot = startBot();
     await bot.printed(/^prompt-3 Completed/m);
@@ -151,7 +126,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
   }, 60_000);
 
   test('when what it remembered is lost, it subscribes anew, with a new secret, and only once', async () => {
-    await bot.kill();
+    await bot.stop('SIGKILL');
     rmSync(stateFile);
     bot = startBot();
     await bot.printed(/waits for/);
@@ -166,7 +141,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
   ])('what was signed %s is refused', async (_, options) => {
     bot.forget();
     expect(await notify(await ofChange('prompt-4'), options)).toBe(403);
-    expect(bot.count(/./)).toBe(0);
+    expect(bot.lines()).toEqual(['']);
   });
 
   test('a notification that comes twice is handled once', async () => {
@@ -174,7 +149,7 @@ export function testBot(commandOf: () => readonly [program: string, ...args: str
     const change = await ofChange('prompt-4');
     for (const id of ['msg_1', 'msg_1', 'msg_2']) expect(await notify(change, { id })).toBe(202);
     await bot.printed(/^prompt-4 Completed signed msg_2$/m);
-    expect(bot.count(/msg_1$/)).toBe(1);
+    expect(bot.lines().filter((line) => line.endsWith('msg_1'))).toHaveLength(1);
   });
 
   test('after a missed notification it reads which prompts have ended', async () => {

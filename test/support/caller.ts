@@ -11,27 +11,23 @@ const entity = z.object({
 });
 export type Entity = z.infer<typeof entity>;
 
-export interface Answer {
-  readonly status: number;
-  /** What was answered with a 200. */
-  readonly stored?: { readonly entity: Entity; readonly etag: string };
-  /** When the request was sent and when its answer had arrived, in milliseconds of one clock. */
-  readonly start: number;
-  readonly end: number;
-}
+export type Answer = Awaited<ReturnType<typeof call>>;
 
-/** Sends an update, and holds its answer against /openapi.json. */
+/**
+ * Sends an update, and holds its answer against /openapi.json. It returns what was answered with a 200, and when the request
+ * was sent and its answer had arrived, in milliseconds of one clock.
+ */
 export async function call(
   facts: Pick<TestService['facts'], 'baseUrl' | 'token'>,
   id: string,
   body: object | string,
   headers: Record<string, string> = {},
-): Promise<Answer> {
+) {
   const start = performance.now();
   const { status, headers: answered, json } = await patch({ facts }, body, { path: `/${id}`, headers });
-  const answer = { status, start, end: performance.now() };
-  if (status !== 200) return answer;
-  return { ...answer, stored: { entity: entity.parse(json), etag: answered.get('etag') ?? '' } };
+  const end = performance.now();
+  const stored = status === 200 ? { entity: entity.parse(json), etag: answered.get('etag') ?? '' } : undefined;
+  return { status, start, end, stored };
 }
 
 /**
@@ -39,7 +35,6 @@ export async function call(
  * answer, which may have taken effect or not.
  */
 export class Ledger<Value> {
-  acknowledged = 0;
   ambiguous = 0;
   #possible: Value[];
 
@@ -49,10 +44,8 @@ export class Ledger<Value> {
 
   /** Notes what an attempt to write was answered. */
   note(value: Value, status: number): void {
-    if (status === 200) {
-      this.acknowledged += 1;
-      this.#possible = [value];
-    } else if (status === 503 || status === 409) {
+    if (status === 200) this.#possible = [value];
+    else if (status === 503 || status === 409) {
       this.ambiguous += 1;
       this.#possible.push(value);
     }

@@ -16,15 +16,16 @@ export type Fault =
   | 'stalledAnswer'
   /** No answer ever. */
   | 'hang'
-  /** The request is delayed, and arrives even if its sender no longer waits for the answer. */
-  | { readonly latency: number }
-  /** The connection breaks, and the request nevertheless arrives at the store, so many milliseconds later. */
-  | { readonly lateBy: number }
-  /** The store does what it is asked, if so twice, and its last answer waits for this. */
-  | { readonly beforeAnswer: () => Promise<void>; readonly isSentTwice?: boolean }
-  /** An answer that is not the upstream's own, perhaps after it did what it is asked; without a body it is bare. */
   | {
-      readonly status: number;
+      /** The request is delayed by so many milliseconds, and arrives even if its sender no longer waits for the answer. */
+      readonly latency?: number;
+      /** The connection breaks, and the request nevertheless arrives at the store, so many milliseconds later. */
+      readonly lateBy?: number;
+      readonly isSentTwice?: boolean;
+      /** The store's answer, the last one if there are two, waits for this. */
+      readonly beforeAnswer?: () => Promise<void>;
+      /** An answer that is not the store's own, perhaps after it did what it is asked; without a body it is bare. */
+      readonly status?: number;
       readonly body?: string;
       readonly headers?: Readonly<Record<string, string>>;
       readonly isDone?: boolean;
@@ -52,50 +53,40 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
     const body = await buffer(request).catch(() => undefined);
     if (!body) return;
     const fault = (await proxy.fault?.({ method, url, body: body.toString() })) ?? 'pass';
+    const { latency, lateBy, isSentTwice, beforeAnswer, status, isDone, ...own } =
+      typeof fault === 'object' ? fault : {};
     if (fault === 'hang') return;
-    if (fault === 'resetBefore') {
-      request.socket.destroy();
-      return;
-    }
+    if (fault === 'resetBefore' || lateBy !== undefined) request.socket.destroy();
+    if (fault === 'resetBefore') return;
     try {
-      if (typeof fault === 'object' && 'status' in fault) {
-        if (fault.isDone) await buffer(await ask(request, body));
-        const type = fault.body === undefined ? {} : { 'Content-Type': 'application/json' };
-        response.writeHead(fault.status, { ...type, ...fault.headers }).end(fault.body);
-        return;
+      const wait = lateBy ?? latency;
+      // A test that has ended does not wait for it.
+      if (wait !== undefined) await delay(wait, undefined, { ref: false });
+      if (isSentTwice || isDone) await ask(request, body);
+      if (status !== undefined) {
+        const type = own.body === undefined ? {} : { 'Content-Type': 'application/json' };
+        return void response.writeHead(status, { ...type, ...own.headers }).end(own.body);
       }
-      if (typeof fault === 'object' && 'lateBy' in fault) request.socket.destroy();
-      if (typeof fault === 'object' && !('beforeAnswer' in fault)) {
-        // A test that has ended does not wait for it.
-        await delay('lateBy' in fault ? fault.lateBy : fault.latency, undefined, { ref: false });
-      }
-      if (typeof fault === 'object' && 'isSentTwice' in fault) await buffer(await ask(request, body));
-      const answer = await ask(request, body);
-      const content = await buffer(answer);
-      if (typeof fault === 'object' && 'beforeAnswer' in fault) await fault.beforeAnswer();
-      if (fault === 'resetAfter') {
-        request.socket.destroy();
-        return;
-      }
-      const headers = { ...answer.headers, 'content-length': String(content.length) };
-      delete headers['transfer-encoding'];
-      response.writeHead(answer.statusCode ?? 502, headers);
-      if (fault === 'halfAnswer' || fault === 'stalledAnswer') {
-        response.write(content.subarray(0, content.length / 2));
-        if (fault === 'halfAnswer') setImmediate(() => request.socket.destroy());
-        return;
-      }
-      response.end(content);
+      const { content, ...answer } = await ask(request, body);
+      await beforeAnswer?.();
+      if (fault === 'resetAfter') return void request.socket.destroy();
+      response.writeHead(answer.status, { ...answer.headers, 'content-length': content.length });
+      if (fault !== 'halfAnswer' && fault !== 'stalledAnswer') return void response.end(content);
+      response.write(content.subarray(0, content.length / 2));
+      if (fault === 'halfAnswer') setImmediate(() => request.socket.destroy());
     } catch {
       request.socket.destroy();
     }
   });
 
-  const ask = ({ method, url, headers }: IncomingMessage, body: Uint8Array) =>
-    new Promise<IncomingMessage>((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: upstreamPort, method, path: url, headers, agent: false };
-      forward(options, resolve).on('error', reject).end(body);
-    });
+  async function ask({ method, url, headers }: IncomingMessage, body: Uint8Array) {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const options = { host: '127.0.0.1', port: upstreamPort, method, path: url, headers, agent: false };
+    forward(options, resolve).on('error', reject).end(body);
+    const response = await promise;
+    const { 'transfer-encoding': _, ...answered } = response.headers;
+    return { status: response.statusCode ?? 502, headers: answered, content: await buffer(response) };
+  }
 
   const proxy: FaultProxy = {
     port: await listen(server, 0, 'PORT'),

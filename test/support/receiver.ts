@@ -2,32 +2,26 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestService } from './service.ts';
 
-/** `npm run listen`, as it runs beside a service. */
-export interface TestReceiver {
-  /** Waits until it has printed what the expression finds. */
-  printed(expression: RegExp): Promise<string>;
-  /** Interrupts it, and waits for its exit code. */
-  stop(): Promise<number | null>;
-}
+/** A program that runs beside a service. */
+export type Program = ReturnType<typeof startProgram>;
 
 /** The environment of a script for a service. */
 export function environmentFor({ keys }: Pick<TestService, 'keys'>): NodeJS.ProcessEnv {
   return { ...process.env, KEYS_LOCATION: keys };
 }
 
-/** Starts the receiver of `npm run listen` on a free port. */
-export function startReceiver(service: Pick<TestService, 'keys'>): TestReceiver {
-  const child = spawn(process.execPath, ['local/listen.ts', '--port', '0'], {
-    env: environmentFor(service),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/** Starts a program, and keeps what it prints. */
+export function startProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
   });
   return {
-    async printed(expression) {
+    lines: () => output.split('\n'),
+    /** Waits until it has printed what the expression finds. */
+    async printed(expression: RegExp): Promise<string> {
       for (;;) {
         const [found] = expression.exec(output) ?? [];
         if (found !== undefined) return found;
@@ -35,10 +29,20 @@ export function startReceiver(service: Pick<TestService, 'keys'>): TestReceiver 
         await Promise.race([once(child.stdout, 'data'), ended]);
       }
     },
-    async stop() {
-      child.kill('SIGINT');
+    /** Forgets what it has printed so far. */
+    forget() {
+      output = '';
+    },
+    /** Sends it a signal, and waits for its exit code. */
+    async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+      child.kill(signal);
       const [code] = await exited;
       return code;
     },
   };
+}
+
+/** Starts the receiver of `npm run listen` on a free port. */
+export function startReceiver(service: Pick<TestService, 'keys'>): Program {
+  return startProgram(process.execPath, ['local/listen.ts', '--port', '0'], environmentFor(service));
 }

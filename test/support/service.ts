@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { isRunning } from '../../local/ancestors.ts';
 import { findFreePort } from '../../local/loopback.ts';
 import { checkAnswer } from './openApi.ts';
+import { until } from './until.ts';
 
 const facts = z.strictObject({
   baseUrl: z.url(),
@@ -23,29 +24,13 @@ const facts = z.strictObject({
   certificate: z.string().optional(),
 });
 
+/** What the service reports of a process that it started. */
+const part = z.object({ started: z.object({ module: z.string(), pid: z.number() }) });
+
 /** The whole local service, in processes of its own, as `npm start` starts it. */
-export interface TestService {
-  readonly facts: z.infer<typeof facts>;
-  /** The folder of its keys, where it also writes down that it runs. */
-  readonly keys: string;
-  /** Everything that it wrote to standard error. */
-  readonly errors: () => string;
-  /** The process that was started. */
-  readonly process: ChildProcess;
-  /** The processes that it started. */
-  readonly parts: readonly TestPart[];
-  /** Sends a signal to that process, and waits until it and every process that it started have ended. */
-  end(signal: NodeJS.Signals): Promise<number | null>;
-}
+export type TestService = Awaited<ReturnType<typeof startService>>;
 
-const part = z
-  .object({ started: z.object({ module: z.string(), pid: z.number() }) })
-  .transform(({ started }) => started);
-
-/** A process that the service started, by the module that it runs. */
-export type TestPart = z.infer<typeof part>;
-
-/** A folder for a table store, away from that of the checkout. */
+/** A folder away from the checkout. */
 export function newFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'playpromptoperation-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
@@ -68,8 +53,8 @@ export const testHost = () => process.env.TEST_HOST ?? 'embedded';
 export const ADMIN_KEY = 'test';
 
 /**
- * Runs `npm start`'s own program on free ports and with keys of its own; `env` overrides the environment. It chooses the
- * host itself if `host` is undefined.
+ * Runs `npm start`'s own program on free ports, with keys and a store of its own; `env` overrides the environment. It
+ * chooses the host itself if `host` is undefined.
  */
 export function spawnService(
   env: NodeJS.ProcessEnv = {},
@@ -83,6 +68,7 @@ export function spawnService(
       ...process.env,
       ADMIN_KEY,
       KEYS_LOCATION: keys.path,
+      AZURITE_LOCATION: join(keys.path, 'tables'),
       PORT: '0',
       ISSUER_PORT: '0',
       AZURITE_TABLE_PORT: '0',
@@ -91,13 +77,21 @@ export function spawnService(
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   child.once('exit', keys.remove);
-  const parts: TestPart[] = [];
-  child.on('message', (message) => parts.push(part.parse(message)));
+  /** The processes that it started. */
+  const pids: number[] = [];
+  child.on('message', (message) => pids.push(part.parse(message).started.pid));
   let errors = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
   });
-  return { child, parts, keys: env.KEYS_LOCATION ?? keys.path, errors: () => errors, exited: once(child, 'exit') };
+  const exited: Promise<(number | null)[]> = once(child, 'exit');
+  return {
+    ...{ child, pids, exited },
+    /** The folder of its keys, where it also writes down that it runs. */
+    keys: env.KEYS_LOCATION ?? keys.path,
+    /** Everything that it wrote to standard error. */
+    errors: () => errors,
+  };
 }
 
 /** Starts the service and waits until it is ready. */
@@ -105,54 +99,44 @@ export async function startService(
   env: NodeJS.ProcessEnv = {},
   flags: readonly string[] = [],
   host?: { readonly host: string | undefined },
-): Promise<TestService> {
-  const { child, parts, keys, errors, exited } = spawnService(env, ['--json', '--quiet', ...flags], host);
+) {
+  const service = spawnService(env, ['--json', '--quiet', ...flags], host);
+  const { child, pids, exited, errors } = service;
   const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
   if (line === undefined) throw new Error(`The service did not start: ${errors()}`);
   return {
+    ...service,
     facts: facts.parse(JSON.parse(line)),
-    keys,
-    errors,
-    process: child,
-    parts,
-    async end(signal) {
+    /** Sends it a signal, and waits until it and every process that it started have ended. */
+    async end(signal: NodeJS.Signals) {
       child.kill(signal);
       const [code] = await exited;
-      while (parts.some(isRunning)) await delay(20);
+      await until(() => !pids.some(isRunning));
       return code;
     },
   };
 }
 
+async function firstLine({ stdout }: ChildProcess) {
+  const [line] = stdout ? await once(createInterface(stdout), 'line') : [];
+  return line;
+}
+
 /** Kills a service and every process that it started, and waits until they have ended. */
-export async function killService({ parts, process: { pid = 0 } }: TestService): Promise<void> {
-  const processes = [...parts, { pid }];
-  for (const each of processes) {
-    try {
-      process.kill(each.pid, 'SIGKILL');
-    } catch {
-      // It has ended already.
-    }
-  }
-  while (processes.some(isRunning)) await delay(20);
+export async function killService({ pids, child: { pid = 0 } }: TestService): Promise<void> {
+  // The first of them would end the others in order.
+  const running = [pid, ...pids].filter(isRunning);
+  for (const each of running) process.kill(each, 'SIGKILL');
+  await until(() => !running.some(isRunning));
 }
 
-/** Whether a process still runs. */
-export function isRunning({ pid }: Pick<TestPart, 'pid'>): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+interface SendOptions {
+  readonly body?: object | string | undefined;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal | null;
 }
 
-async function firstLine(child: ChildProcess) {
-  if (!child.stdout) return undefined;
-  for await (const line of createInterface(child.stdout)) return line;
-  return undefined;
-}
-
-type Facts = { readonly facts: Pick<TestService['facts'], 'baseUrl' | 'token'> };
+type Facts = { readonly facts: Pick<z.infer<typeof facts>, 'baseUrl' | 'token'> };
 
 /** Sends a PATCH with the service's own token, to the id in `path` if there is one. */
 export function patch(
@@ -168,10 +152,11 @@ export async function send(
   { facts: { baseUrl, token } }: Facts,
   method: string,
   path: string,
-  { body, headers = {} }: { body?: object | string; headers?: Record<string, string> } = {},
+  { body, headers = {}, signal = null }: SendOptions = {},
 ) {
   const response = await fetch(new URL(path, baseUrl), {
     method,
+    signal,
     headers: {
       authorization: `Bearer ${token}`,
       ...(path.startsWith('/admin/') && { 'x-functions-key': ADMIN_KEY }),
@@ -184,27 +169,31 @@ export async function send(
   const { url, status, headers: answered } = response;
   // Those are the host's own.
   if (!path.startsWith('/admin/')) checkAnswer({ method, url, sent: body, status, headers: answered, body: text });
-  const isJson = text !== '' && answered.get('content-type')?.startsWith('application/json');
-  return { status, headers: answered, text, json: isJson ? JSON.parse(text) : undefined };
+  return { status, headers: answered, text, json: jsonOf(answered, text) };
 }
 
-/** The environment of a service that `heapSamples` reads. */
-export const WATCH_HEAP = { NODE_OPTIONS: `--import ${new URL('heap.ts', import.meta.url)}` };
-
-/** The environment of a service that `loadedModules` reads. */
-export const WATCH_LOADS = { NODE_OPTIONS: `--import ${new URL('loads.ts', import.meta.url)}` };
-
-/** The addresses of the modules that the host has loaded. */
-export function loadedModules({ errors }: Pick<TestService, 'errors'>): string[] {
-  return [...errors().matchAll(/^load (.+)$/gm)].map(([, url = '']) => url);
+/** The body of an answer, parsed; undefined where there is none in JSON. */
+export function jsonOf(headers: Headers, text: string) {
+  return text !== '' && headers.get('content-type')?.startsWith('application/json') ? JSON.parse(text) : undefined;
 }
+
+/** What a service reports of itself on standard error, a line at a time, by a module that is loaded into it. */
+const watchBy = (module: string) => ({ NODE_OPTIONS: `--import ${new URL(module, import.meta.url)}` });
+const reportedBy = ({ errors }: Pick<TestService, 'errors'>, word: string) =>
+  [...errors().matchAll(new RegExp(`^${word} (.+)$`, 'gm'))].map(([, rest = '']) => rest);
+
+/** The environment of a service of which the two functions below say something. */
+export const WATCH_HEAP = watchBy('heap.ts');
 
 /** How much of the host's heap was in use after a collection: one number a second, in KiB. */
-export function heapSamples({ errors }: Pick<TestService, 'errors'>): number[] {
-  return [...errors().matchAll(/^heap (\d+)$/gm)].map(([, bytes]) => Number(bytes) / 1024);
-}
+export const heapSamples = (service: Pick<TestService, 'errors'>) =>
+  reportedBy(service, 'heap').map((bytes) => Number(bytes) / 1024);
 
 /** How long the host's event loop was held at most, in milliseconds: one number a second. */
-export function heldSamples({ errors }: Pick<TestService, 'errors'>): number[] {
-  return [...errors().matchAll(/^held ([\d.]+)$/gm)].map(([, milliseconds]) => Number(milliseconds));
-}
+export const heldSamples = (service: Pick<TestService, 'errors'>) => reportedBy(service, 'held').map(Number);
+
+/** The environment of a service of which `loadedModules` says something. */
+export const WATCH_LOADS = watchBy('loads.ts');
+
+/** The addresses of the modules that the host has loaded. */
+export const loadedModules = (service: Pick<TestService, 'errors'>) => reportedBy(service, 'load');
