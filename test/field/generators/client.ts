@@ -8,8 +8,8 @@ export interface GeneratedClient {
   delete(id: string): Promise<void>;
   subscribe(subscription: Subscription): Promise<{ id: string; resource: string }>;
   unsubscribe(id: string): Promise<void>;
-  /** What an error that was thrown says; undefined if the client does not throw it for the service's. */
-  refusal(error: unknown): Refusal | undefined;
+  /** What an error says that the client throws itself, instead of `Refused`. */
+  refusal?(error: unknown): Refusal;
 }
 
 export interface Facts {
@@ -51,6 +51,16 @@ export interface Refusal {
   readonly status: number;
   readonly code: string | undefined;
   readonly targets: readonly string[];
+}
+
+/** The service refused a request, with this error in its answer. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(status: number, { code, details }: { code: string; details?: { target: string }[] }) {
+    super(code);
+    this.refusal = { status, code, targets: details?.map(({ target }) => target) ?? [] };
+  }
 }
 
 /** The value of an option in a link. */
@@ -112,7 +122,7 @@ async function refusalOf(client: GeneratedClient, request: Promise<unknown>) {
   try {
     await request;
   } catch (error) {
-    return client.refusal(error);
+    return error instanceof Refused ? error.refusal : client.refusal?.(error);
   }
   return undefined;
 }

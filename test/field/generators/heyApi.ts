@@ -1,17 +1,15 @@
 // The client that @hey-api/openapi-ts generates.
 
-import { type Facts, type GeneratedClient, optionOf, run } from './client.ts';
+import { type Facts, type GeneratedClient, optionOf, Refused, run } from './client.ts';
 import { createClient } from './generated/heyApi/client/index.ts';
 import * as sdk from './generated/heyApi/sdk.gen.ts';
 import type { GraphError } from './generated/heyApi/types.gen.ts';
 
 function heyApi({ baseUrl, token }: Facts): GeneratedClient {
   const options = { client: createClient({ baseUrl, auth: token }), throwOnError: true } as const;
-  let status = 0;
-  options.client.interceptors.error.use((error, response) => {
-    status = response?.status ?? 0;
-    return error;
-  });
+  options.client.interceptors.error.use(
+    (body, response) => new Refused(response?.status ?? 0, (body as GraphError).error),
+  );
   return {
     update: async (id, body) => data(await sdk.updatePlayPromptOperationById({ ...options, path: { id }, body })),
     readStatus: async (id) =>
@@ -27,10 +25,6 @@ function heyApi({ baseUrl, token }: Facts): GeneratedClient {
     subscribe: async (body) => data(await sdk.createSubscription({ ...options, body })),
     async unsubscribe(id) {
       await sdk.deleteSubscription({ ...options, path: { id } });
-    },
-    refusal(thrown) {
-      const { error } = thrown as GraphError;
-      return { status, code: error.code, targets: error.details?.map(({ target }) => target) ?? [] };
     },
   };
 }

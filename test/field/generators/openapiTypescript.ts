@@ -1,6 +1,6 @@
 // The types that openapi-typescript generates, with openapi-fetch.
 import createClient from 'openapi-fetch';
-import { type Facts, type GeneratedClient, optionOf, type Refusal, run } from './client.ts';
+import { type Facts, type GeneratedClient, optionOf, Refused, run } from './client.ts';
 import type { components, paths } from './generated/openapiTypescript.ts';
 
 function openapiTypescript({ baseUrl, token }: Facts): GeneratedClient {
@@ -26,7 +26,6 @@ function openapiTypescript({ baseUrl, token }: Facts): GeneratedClient {
     async unsubscribe(id) {
       check(await client.DELETE('/v1.0/subscriptions/{id}', { params: { path: { id } } }));
     },
-    refusal: (error) => (error instanceof Refused ? error.refusal : undefined),
   };
 }
 
@@ -37,17 +36,8 @@ interface Answer<Data> {
   readonly response: Response;
 }
 
-class Refused extends Error {
-  readonly refusal: Refusal;
-
-  constructor({ status }: Response, { error }: GraphError) {
-    super(error.message);
-    this.refusal = { status, code: error.code, targets: error.details?.map(({ target }) => target) ?? [] };
-  }
-}
-
 function check({ error, response }: Answer<unknown>) {
-  if (error) throw new Refused(response, error);
+  if (error) throw new Refused(response.status, error.error);
 }
 
 function dataOf<Data>(answer: Answer<Data>): NonNullable<Data> {

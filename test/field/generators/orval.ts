@@ -1,6 +1,6 @@
 // The client that Orval generates, with fetch. Its functions return every answer, with its status.
 
-import { type Facts, type GeneratedClient, optionOf, type Refusal, run } from './client.ts';
+import { type Facts, type GeneratedClient, optionOf, Refused, run } from './client.ts';
 import * as orvalClient from './generated/orval.ts';
 
 function orval({ token }: Facts): GeneratedClient {
@@ -21,18 +21,7 @@ function orval({ token }: Facts): GeneratedClient {
     async unsubscribe(id) {
       dataOf(await orvalClient.deleteSubscription(id, options), 204);
     },
-    refusal: (error) => (error instanceof Refused ? error.refusal : undefined),
   };
-}
-
-class Refused extends Error {
-  readonly refusal: Refusal;
-
-  constructor({ status, data }: { status: number; data: unknown }) {
-    const { code, details } = (data as orvalClient.GraphError).error;
-    super(code);
-    this.refusal = { status, code, targets: details?.map(({ target }) => target) ?? [] };
-  }
 }
 
 /** @throws Refused if the answer has another status */
@@ -40,7 +29,7 @@ function dataOf<Answer extends { status: number; data: unknown }, Status extends
   answer: Answer,
   status: Status,
 ): Extract<Answer, { status: Status }>['data'] {
-  if (answer.status !== status) throw new Refused(answer);
+  if (answer.status !== status) throw new Refused(answer.status, (answer.data as orvalClient.GraphError).error);
   return answer.data;
 }
 
