@@ -1,6 +1,6 @@
 // The outbox, step by step: an instance dies before and after each of its requests to the store and to receivers while it
 // writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, expect, jest, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
 import { createBacklogs } from '../../shared/notifications/backlog.ts';
@@ -121,6 +121,7 @@ const subscribe = (tenant: string, notificationUrl: string) =>
     signal,
   );
 
+jest.setTimeout(60_000);
 afterAll(() => tableClient(settings.name).deleteTable());
 
 test.each([

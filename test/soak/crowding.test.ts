@@ -181,7 +181,7 @@ test(`the changes of others are notified at once beside one that does its worst,
     ratios.push(p99.hostile / p99.prompt);
     const outbox = "PartitionKey ge 'outbox_' and PartitionKey lt 'outbox`'";
     const before = new Date(Date.now() - LONGEST_IN_OUTBOX).toISOString();
-    // What a run was working on when it was killed, 16 entries of a tenant, waits for the end of another lease.
+    // What a run was working on when it ended or was killed, 16 entries of a tenant, waits for another lease to end.
     expect(await count(`${outbox} and createdAt lt '${before}'`)).toBeLessThanOrEqual(16 * tenants.length);
     // An entry for each change, however many receivers it is for.
     const ofHostile = await count(`${outbox} and tenant eq '${thirds.hostile}'`);
