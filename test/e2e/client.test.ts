@@ -102,7 +102,8 @@ test('while answers are lost or bare 500s for 3 seconds, before or after the upd
   const faults: Fault[] = [{ status: 500 }, { status: 500, isDone: true }, 'resetAfter'];
   const begin = performance.now();
   let failed = 0;
-  proxy.fault = () => (performance.now() - begin < 3000 ? (faults[failed++ % faults.length] ?? 'pass') : 'pass');
+  const isOver = () => performance.now() - begin >= 3000 && failed >= faults.length;
+  proxy.fault = () => (isOver() ? 'pass' : (faults[failed++ % faults.length] ?? 'pass'));
   const patient = open(fetch, { baseUrl: `http://127.0.0.1:${proxy.port}` });
   try {
     // One that is done twice would be a 412.
@@ -110,7 +111,6 @@ test('while answers are lost or bare 500s for 3 seconds, before or after the upd
       patient.update({ status: 'Running' }, { id: crypto.randomUUID(), ifNoneMatch: '*' }),
     );
     expect(new Set((await Promise.all(updates)).map(({ id }) => id)).size).toBe(200);
-    expect(failed).toBeGreaterThan(2);
   } finally {
     await proxy.close();
   }
