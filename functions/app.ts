@@ -2,6 +2,7 @@
 // they share is what OpenTelemetry keeps for the process, if the settings ask for telemetry.
 import type { TimerHandler } from '@azure/functions';
 import { createAuthentication } from '../shared/auth/authentication.ts';
+import type { Clock } from '../shared/notifications/clock.ts';
 import { ServiceError } from '../shared/serviceError.ts';
 import type { Settings } from '../shared/settings.ts';
 import { managedIdentity } from '../shared/store/managedIdentity.ts';
@@ -9,7 +10,7 @@ import { createTableRepository } from '../shared/store/tableRepository.ts';
 import type { createDescription } from './description.ts';
 import { createReady, type Dependency, live, warmUp } from './health.ts';
 import { byMethod, type FindHandler, lazy, type Route, toHttpHandler, unknownUrl } from './httpHandler.ts';
-import type { Clock } from './notifications.ts';
+
 import { createPlayPromptOperationRoutes } from './playPromptOperationRoutes.ts';
 
 /** Every method that the host knows: the app itself refuses those that a resource does not support. */

@@ -20,8 +20,6 @@ import { createSubscriptionRepository } from '../shared/store/subscriptionReposi
 import { createDeliverNotifications } from './deliverNotifications.ts';
 import { createSubscriptionRoutes } from './subscriptions.ts';
 
-export type { Clock };
-
 export function createNotifications({
   authenticate,
   operations,
