@@ -205,10 +205,8 @@ describe('a signed notification', () => {
   });
 });
 
-test.each<{ clientState: string | string[] }>(
-  ['', [], ['a', ''], 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, 'whsec_%%'].map((clientState) => ({
-    clientState,
-  })),
-)('a webhook with $clientState is refused', ({ clientState }) => {
-  expect(() => webhook({ clientState })).toThrow(TypeError);
+test('a webhook without a client state, or with a signing secret that is none, is refused', () => {
+  const short = `whsec_${Buffer.alloc(23).toString('base64')}`;
+  for (const clientState of ['', [], ['a', ''], 'whsec_', short, 'whsec_%%'])
+    expect(() => webhook({ clientState })).toThrow(TypeError);
 });
