@@ -105,14 +105,12 @@ describe('a notification', () => {
 });
 
 describe('nothing is called', () => {
-  test.each(['another', null, `${CLIENT_STATE} `, CLIENT_STATE.slice(0, -1)])(
-    'when one of the notifications has the clientState %j',
-    async (clientState) => {
+  test('when one of the notifications has another clientState', async () => {
+    for (const clientState of ['another', null, `${CLIENT_STATE} `, CLIENT_STATE.slice(0, -1)]) {
       const { statusOf, calls } = webhook();
-      expect(await statusOf(bodyOf(update, { ...deleted, clientState }))).toBe(403);
-      expect(calls).toEqual([]);
-    },
-  );
+      expect([await statusOf(bodyOf(update, { ...deleted, clientState })), calls]).toEqual([403, []]);
+    }
+  });
 
   test.each([
     ['no JSON', 'value'],
