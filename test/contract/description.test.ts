@@ -27,6 +27,7 @@ test.each<[query: string, accept: string | undefined, form: 'xml' | 'json']>([
   ['', undefined, 'xml'],
   ['', 'application/json, application/xml;q=0.9', 'json'],
   ['?$format=json', undefined, 'json'],
+  ['?format=xml', 'application/json', 'xml'],
   ['?$format=application%2Fxml', 'application/json', 'xml'],
 ])('$metadata%s with Accept %j is in %s', async (query, accept, form) => {
   const { status, headers, text } = await ask(`/v1.0/$metadata${query}`, accept === undefined ? {} : { accept });

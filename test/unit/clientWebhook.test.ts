@@ -105,14 +105,12 @@ describe('a notification', () => {
 });
 
 describe('nothing is called', () => {
-  test.each(['another', null, `${CLIENT_STATE} `, CLIENT_STATE.slice(0, -1)])(
-    'when one of the notifications has the clientState %j',
-    async (clientState) => {
+  test('when one of the notifications has another clientState', async () => {
+    for (const clientState of ['another', null, `${CLIENT_STATE} `, CLIENT_STATE.slice(0, -1)]) {
       const { statusOf, calls } = webhook();
-      expect(await statusOf(bodyOf(update, { ...deleted, clientState }))).toBe(403);
-      expect(calls).toEqual([]);
-    },
-  );
+      expect([await statusOf(bodyOf(update, { ...deleted, clientState })), calls]).toEqual([403, []]);
+    }
+  });
 
   test.each([
     ['no JSON', 'value'],
@@ -205,10 +203,8 @@ describe('a signed notification', () => {
   });
 });
 
-test.each<{ clientState: string | string[] }>(
-  ['', [], ['a', ''], 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, 'whsec_%%'].map((clientState) => ({
-    clientState,
-  })),
-)('a webhook with $clientState is refused', ({ clientState }) => {
-  expect(() => webhook({ clientState })).toThrow(TypeError);
+test('a webhook without a client state, or with a signing secret that is none, is refused', () => {
+  const short = `whsec_${Buffer.alloc(23).toString('base64')}`;
+  for (const clientState of ['', [], ['a', ''], 'whsec_', short, 'whsec_%%'])
+    expect(() => webhook({ clientState })).toThrow(TypeError);
 });

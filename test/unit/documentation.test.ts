@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { costTable } from '../../infra/cost.ts';
 import { wireErrors } from '../../shared/odata/errorResponse.ts';
 import { propertyNames } from '../../shared/operation/playPromptOperation.ts';
@@ -17,23 +17,16 @@ function anchorsOf(page: string) {
   return headings.map((heading) => heading.replace(/[^\w\- ]/g, '').replaceAll(' ', '-'));
 }
 
-describe.each(pages)('%s', (page) => {
+test.each(pages)('%s has links that resolve, and names only files that exist', (page) => {
   const prose = textOf(page).replace(/^```[\s\S]*?^```$/gm, '');
-  const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
-
-  test('has links that resolve', () => {
-    for (const link of links.filter((each) => !/^https?:/.test(each))) {
-      const [path = '', anchor] = link.split('#');
-      const target = path === '' ? page : join(dirname(page), path);
-      expect([link, existsSync(target)]).toEqual([link, true]);
-      if (anchor !== undefined) expect(anchorsOf(target)).toContain(anchor);
-    }
-  });
-
-  test('names only files that exist', () => {
-    const named = [...prose.matchAll(/`((?:functions|shared|local|test|infra|docs|bench|client)\/[\w./-]+\.\w+)`/g)];
-    for (const [, file = ''] of named) expect([file, existsSync(file)]).toEqual([file, true]);
-  });
+  for (const [, link = ''] of prose.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+    const [path = '', anchor] = link.split('#');
+    const target = path === '' ? page : join(dirname(page), path);
+    expect([link, existsSync(target)]).toEqual([link, true]);
+    if (anchor !== undefined) expect(anchorsOf(target)).toContain(anchor);
+  }
+  const named = prose.matchAll(/`((?:functions|shared|local|test|infra|docs|bench|client)\/[\w./-]+\.\w+)`/g);
+  for (const [, file = ''] of named) expect([file, existsSync(file)]).toEqual([file, true]);
 });
 
 /** The first cell of each row of the tables below a heading. */

@@ -9,18 +9,6 @@ import { TENANT } from '../../support/operations.ts';
 
 const authenticate = async () => ({ tenant: TENANT, id: 'caller', applicationId: undefined });
 
-/** Sends a batch to an app that answers each request with as many bytes as its `size` says; the statuses. */
-function statusesOf(sizes: readonly number[]) {
-  const find: Route['find'] =
-    ({ params }) =>
-    async () => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` });
-  const bytes = { name: 'bytes', template: 'v1.0/bytes/{size}', find };
-  return send(
-    [bytes],
-    sizes.map((size) => `/bytes/${size}`),
-  );
-}
-
 /** Sends a batch of GETs; their statuses. */
 async function send(routes: readonly Route[], urls: readonly string[]) {
   const handler = createBatch({ authenticate, routes });
@@ -39,6 +27,15 @@ async function send(routes: readonly Route[], urls: readonly string[]) {
 }
 
 test('a response that exceeds its share of the batch is 507 by itself, and the others are there', async () => {
+  const find: Route['find'] =
+    ({ params }) =>
+    async () => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` });
+  const bytes = { name: 'bytes', template: 'v1.0/bytes/{size}', find };
+  const statusesOf = (sizes: readonly number[]) =>
+    send(
+      [bytes],
+      sizes.map((size) => `/bytes/${size}`),
+    );
   const share = 150_000;
   const others = Array.from({ length: MAX_BATCH_REQUESTS - 1 }, () => share);
   expect(await statusesOf([...others, share])).toEqual([...others.map(() => 200), 200]);

@@ -7,14 +7,8 @@ const readyOf = (dependencies: readonly Dependency[], now?: () => number) => {
   const ready = createReady(dependencies, now);
   return () => ready(request, new AbortController().signal, new InvocationContext());
 };
-const request = {
-  requestId: 'r',
-  method: 'GET',
-  url: new URL('http://a/'),
-  headers: new Headers(),
-  params: {},
-  body: null,
-};
+const empty = { headers: new Headers(), params: {}, body: null };
+const request = { requestId: 'r', method: 'GET', url: new URL('http://a/'), ...empty };
 
 /** What the service needs, which answers as long as nothing is wrong, and a clock. */
 function aService() {

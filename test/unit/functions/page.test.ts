@@ -41,12 +41,10 @@ describe.each(Object.entries(pagesByName))('the page %s', (...[_name, page]) => 
     expect(headers.get('referrer-policy')).toBe('no-referrer');
   });
 
-  test.each(['x', 'BOARD.JS', 'board.html', '../host.json', '..%2fhost.json', 'constructor', '__proto__'])(
-    'has nothing at %s',
-    async (file) => {
+  test('has nothing at another name', async () => {
+    for (const file of ['x', 'BOARD.JS', 'board.html', '../host.json', '..%2fhost.json', 'constructor', '__proto__'])
       await expect(get(page, file)).rejects.toMatchObject({ reason: 'unknownUrl' });
-    },
-  );
+  });
 });
 
 test('a page links to the others that are served, and to none else', async () => {

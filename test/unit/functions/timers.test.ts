@@ -4,11 +4,8 @@ import { createDeliverNotifications } from '../../../functions/deliverNotificati
 import { deleteEnded } from '../../../functions/sweeps.ts';
 import { TENANT } from '../../support/operations.ts';
 
-const timer = {
-  schedule: { adjustForDST: false },
-  scheduleStatus: { last: '', next: '', lastUpdated: '' },
-  isPastDue: false,
-};
+const scheduleStatus = { last: '', next: '', lastUpdated: '' };
+const timer = { schedule: { adjustForDST: false }, scheduleStatus, isPastDue: false };
 const idle = { sent: 0, failed: 0, dropped: 0, discarded: 0, oldestSeconds: 0 };
 
 /** What a run of a timer writes into the log. */

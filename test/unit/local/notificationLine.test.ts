@@ -6,14 +6,12 @@ import { notificationLines } from '../../../local/notificationLine.ts';
 const now = new Date(2026, 10, 24, 9, 5, 7);
 const linesOf = (...value: unknown[]) => notificationLines(JSON.stringify({ value }), now);
 
-test('the line of a lifecycle event has the time, what happened, and what to', () => {
-  const missed = { lifecycleEvent: 'missed', subscriptionId: 's1' };
-  expect(linesOf(missed, missed)).toEqual(Array(2).fill('09:05:07 missed subscription s1'));
-});
-
-test('the line of a change without a context ends at the status', () => {
-  const resourceData = { id: 'prompt-1', status: 'Completed', clientContext: null };
-  expect(linesOf({ changeType: 'created', resourceData })).toEqual(['09:05:07 created prompt-1 Completed']);
+const resourceData = { id: 'prompt-1', status: 'Completed', clientContext: null };
+test.each([
+  [{ lifecycleEvent: 'missed', subscriptionId: 's1' }, 'missed subscription s1'],
+  [{ changeType: 'created', resourceData }, 'created prompt-1 Completed'],
+])('the line of %j has the time, what happened, and what to', (notification, line) => {
+  expect(linesOf(notification, notification)).toEqual([`09:05:07 ${line}`, `09:05:07 ${line}`]);
 });
 
 test.each(['', 'no JSON', '[]', '{"value":[{}]}'])('there are none for a body such as %j', (body) => {
