@@ -1,13 +1,11 @@
 // A store that fails in every way never hangs a request and never loses an acknowledged write; callers under a store that fails
 // at random are in test/soak/store.test.ts.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Issuer, startIssuer } from '../../local/issuer.ts';
-import { type Answer, call } from '../support/caller.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { call } from '../support/caller.ts';
+import type { Fault } from '../support/faultProxy.ts';
 import { TENANT } from '../support/operations.ts';
-import { send, startService, type TestService } from '../support/service.ts';
-import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
-import { AUDIENCE, ROLE } from '../support/tokens.ts';
+import { send } from '../support/service.ts';
+import { useInstances } from '../support/useInstances.ts';
 
 const busy = '{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"The server is busy."}}}';
 const timedOut = '{"odata.error":{"code":"OperationTimedOut","message":{"lang":"en-US","value":"Timed out."}}}';
@@ -60,13 +58,10 @@ function faultIn(method: string, url: string): Fault {
   return failing === asked ? (faults[Number(n)]?.[1] ?? 'pass') : 'pass';
 }
 
-const table = newTableName();
-let issuer: Issuer;
-let proxy: FaultProxy;
-let service: TestService;
-let facts: Pick<TestService['facts'], 'baseUrl' | 'token'>;
-
-const update = (id: string, body: object, headers = {}) => call(facts, id, body, headers);
+const instance = useInstances(1, { tenants: [TENANT, ...tenantFaults.keys()] });
+const { as } = instance;
+const update = (id: string, body: object) => call(as(TENANT).facts, id, body);
+const remove = (n: number) => send(as(TENANT), 'DELETE', `${OPERATION}/${idOf('remove', n)}`);
 const forEachFault = <Result>(work: (n: number) => Promise<Result>) => Promise.all(faults.map((_, n) => work(n)));
 /** The results by the titles of the faults. */
 const byTitle = (results: readonly unknown[]) => Object.fromEntries(faults.map(([title], n) => [title, results[n]]));
@@ -76,9 +71,7 @@ const expected = (status: (onWrite: number, onRead: number) => number) =>
 
 /** Reads, lists, counts and a batch of a tenant: their statuses, and after how many seconds they may be sent again. */
 async function queries(tenant: string) {
-  const token = await issuer.issueToken({ tenant, audience: AUDIENCE, roles: [ROLE] });
-  const ask = (method: string, path: string, body?: object) =>
-    send({ facts: { ...facts, token } }, method, path, body && { body });
+  const ask = (method: string, path: string, body?: object) => send(as(tenant), method, path, { body });
   const paths = ['/one', '', "?$filter=clientContext eq 'read'", '?$count=true'];
   const requests = [{ id: '1', method: 'GET', url: '/playPromptOperation/one' }];
   const [batch, ...answers] = await Promise.all([
@@ -92,44 +85,28 @@ async function queries(tenant: string) {
   ];
 }
 
-/** What came back while the store failed, all at the same time: each request may take 10 seconds. */
-let during: {
-  readonly read: readonly Answer[];
-  readonly write: readonly Answer[];
-  readonly remove: readonly { readonly status: number }[];
-  readonly queries: readonly unknown[];
-};
-
-beforeAll(async () => {
-  [issuer, proxy] = await Promise.all([startIssuer(0), startFaultProxy()]);
-  service = await startService({
-    AUTH_AUTHORITY: issuer.authority,
-    AUTH_TENANTS: [TENANT, ...tenantFaults.keys()].join(),
-    AUTH_AUDIENCES: AUDIENCE,
-    TABLES_CONNECTION: azuriteConnection(proxy.port),
-    TABLES_NAME: table,
-  });
-  const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
-  facts = { ...service.facts, token };
-  const before = { clientContext: 'before' };
-  const ids = faults.flatMap((_, n) => (['read', 'write', 'remove'] as const).map((failing) => idOf(failing, n)));
-  for (const { status } of await Promise.all(ids.map((id) => update(id, before)))) expect(status).toBe(200);
-  proxy.fault = ({ method, url }) => faultIn(method, url);
-  const [read, write, remove, lists] = await Promise.all([
+/** Sends everything at the same time: each request may take 10 seconds. */
+async function sendAll() {
+  const [read, written, removed, lists] = await Promise.all([
     // An update that changes nothing is not written, so it must read what it answers.
     forEachFault((n) => update(idOf('read', n), {})),
     forEachFault((n) => update(idOf('write', n), { clientContext: 'after' })),
-    forEachFault((n) => send({ facts }, 'DELETE', `${OPERATION}/${idOf('remove', n)}`)),
+    forEachFault(remove),
     Promise.all([...tenantFaults.keys()].map(queries)),
   ]);
-  during = { read, write, remove, queries: lists };
-  proxy.fault = undefined;
+  return { read, written, removed, lists };
+}
+let during: Awaited<ReturnType<typeof sendAll>>;
+
+beforeAll(async () => {
+  const before = { clientContext: 'before' };
+  const ids = faults.flatMap((_, n) => (['read', 'write', 'remove'] as const).map((failing) => idOf(failing, n)));
+  // One after the other: a busy machine needs its time for them.
+  for (const id of ids) expect(await update(id, before)).toMatchObject({ status: 200 });
+  instance.setFault(({ method, url }) => faultIn(method, url));
+  during = await sendAll();
+  instance.setFault(undefined);
 }, 60_000);
-afterAll(async () => {
-  await service?.end('SIGINT');
-  await Promise.all([issuer?.close(), proxy?.close()]);
-  await tableClient(table).deleteTable();
-});
 
 describe('a store that fails', () => {
   test('whenever it is read is answered 503, and all is well as soon as that is over', async () => {
@@ -141,7 +118,7 @@ describe('a store that fails', () => {
   });
 
   test('whenever it is written is answered 503 unless the write took effect, and nothing is lost', async () => {
-    expect(statuses(during.write)).toEqual(expected((onWrite) => onWrite));
+    expect(statuses(during.written)).toEqual(expected((onWrite) => onWrite));
     const after = await forEachFault((n) => update(idOf('write', n), { status: 'Running' }));
     for (const [n, [title, , onWrite]] of faults.entries()) {
       const possible = onWrite === 200 ? ['after'] : ['before', 'after'];
@@ -151,17 +128,17 @@ describe('a store that fails', () => {
   });
 
   test('whenever an operation is removed is answered 503 unless the removal took effect', async () => {
-    expect(statuses(during.remove)).toEqual(expected((onWrite) => (onWrite === 200 ? 204 : 503)));
-    const ask = (method: string) => forEachFault((n) => send({ facts }, method, `${OPERATION}/${idOf('remove', n)}`));
+    expect(statuses(during.removed)).toEqual(expected((onWrite) => (onWrite === 200 ? 204 : 503)));
     // What was answered 204 is gone; to repeat the others is safe, whether they took effect or not.
-    for (const [n, { status }] of (await ask('DELETE')).entries()) {
-      expect(during.remove[n]?.status === 204 ? [404] : [204, 404]).toContain(status);
+    for (const [n, { status }] of (await forEachFault(remove)).entries()) {
+      expect(during.removed[n]?.status === 204 ? [404] : [204, 404]).toContain(status);
     }
-    expect(statuses(await ask('GET'))).toEqual(expected(() => 404));
+    const read = (n: number) => send(as(TENANT), 'GET', `${OPERATION}/${idOf('remove', n)}`);
+    expect(statuses(await forEachFault(read))).toEqual(expected(() => 404));
   });
 
   test('whenever operations are read, listed, counted or batched is answered 503', async () => {
-    expect(during.queries).toEqual(Array(tenantFaults.size).fill(Array(5).fill([503, '1'])));
+    expect(during.lists).toEqual(Array(tenantFaults.size).fill(Array(5).fill([503, '1'])));
     const [tenant = ''] = tenantFaults.keys();
     await update('one', {});
     expect((await queries(tenant)).slice(2)).toEqual(Array(3).fill([200, null]));

@@ -118,6 +118,14 @@ test.each<[what: string, bytes: string, real: string, embedded?: string, why?: s
   if (status !== '400' && status !== '431') expect(received).toMatch(/^Server: Kestrel\r$/im);
 });
 
+test('client-request-id is echoed, if it came twice too, but not what the host cannot send', async () => {
+  const echoOf = async (...values: readonly string[]) => {
+    const received = await sendText(get('/v1.0', ...values.map((value) => `client-request-id: ${value}`)));
+    return /^client-request-id: (.*)\r$/im.exec(received)?.[1];
+  };
+  expect([await echoOf('a'), await echoOf('a', 'b'), await echoOf('caf\u00e9')]).toEqual(['a', 'a,b', undefined]);
+});
+
 test('on Flex Consumption, the front end names scheme and host of context and links', async () => {
   const front = [
     ['X-Forwarded-Proto', 'https'],

@@ -43,6 +43,21 @@ async function json(answer: Response) {
 describe('a service that was started', () => {
   const service = useService();
 
+  test('answers the reference page’s own example, its placeholders replaced, with the token that it printed', async () => {
+    const body = {
+      '@odata.type': '#microsoft.graph.playPromptOperation',
+      clientContext: 'the example of the reference page',
+      resultInfo: { '@odata.type': 'microsoft.graph.resultInfo' },
+      status: 'Completed',
+      completionReason: 'completedSuccessfully',
+    };
+    const [first, again] = [await patch(service, body), await patch(service, body)];
+    expect([first.status, again.status]).toEqual([200, 200]);
+    const resultInfo = { ...body.resultInfo, code: 0, subcode: 0, message: null };
+    expect(first.json).toMatchObject({ ...body, resultInfo, id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(again.json).toEqual(first.json);
+  });
+
   /** Asks the issuer for a token, as an application does. */
   async function askForToken(more: Record<string, string>, tenant = service.facts.tenant) {
     const scope = `${service.facts.audience}/.default`;

@@ -4,9 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { type Child, startChild } from '../../local/childProcess.ts';
-import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { createSubscriptionRepository } from '../../shared/store/subscriptionRepository.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
+import type { Fault } from '../support/faultProxy.ts';
 import { aSubscription } from '../support/notifications.ts';
 import { pick, randomOf } from '../support/random.ts';
 import {
@@ -17,10 +16,10 @@ import {
   subscribe,
 } from '../support/recordingReceiver.ts';
 import { rounds, seed, soakFor } from '../support/rounds.ts';
-import { heapSamples, killService, patch, startService, type TestService, WATCH_HEAP } from '../support/service.ts';
-import { azuriteConnection, newTableName, tableClient } from '../support/tables.ts';
-import { AUDIENCE, ROLE } from '../support/tokens.ts';
+import { heapSamples, patch, send, type TestService, WATCH_HEAP } from '../support/service.ts';
+import { newTableSettings, tableClient } from '../support/tables.ts';
 import { until } from '../support/until.ts';
+import { useInstances } from '../support/useInstances.ts';
 
 const RECEIVERS = 50;
 /** How many changes the third tenant makes at each instance in a window. */
@@ -35,45 +34,21 @@ const calm = [crypto.randomUUID(), crypto.randomUUID()];
 /** Beside the two, a third one makes the same changes, without receivers, with prompt ones, and with hostile ones. */
 const thirds = { none: crypto.randomUUID(), prompt: crypto.randomUUID(), hostile: crypto.randomUUID() };
 const tenants = [...calm, ...Object.values(thirds)];
-const pathOf = (tenant: string) => `/${tenant}`;
 
-const table = newTableName();
-let issuer: Issuer;
+const settings = { NODE_OPTIONS: `${WATCH_HEAP.NODE_OPTIONS} --max-old-space-size=${HEAP}` };
+const instances = useInstances(2, { tenants, settings });
+const { as, table } = instances;
 let receiver: RecordingReceiver;
-let proxy: FaultProxy;
 let receivers: Child;
 let urls: Record<'prompt' | 'hostile', string>;
-let instances: [TestService, TestService];
-const tokens = new Map<string, string>();
 const backlogs: string[] = [];
 
-const start = () =>
-  startService({
-    AUTH_AUTHORITY: issuer.authority,
-    AUTH_TENANTS: tenants.join(),
-    AUTH_AUDIENCES: AUDIENCE,
-    TABLES_CONNECTION: azuriteConnection(proxy.port),
-    TABLES_NAME: table,
-    NOTIFICATION_HOSTS: '127.0.0.1',
-    NODE_OPTIONS: `${WATCH_HEAP.NODE_OPTIONS} --max-old-space-size=${HEAP}`,
-  });
-
-/** An instance, and the token of a tenant. */
-const as = (tenant = '', n = 0) => ({
-  facts: { baseUrl: instances[n % 2]?.facts.baseUrl ?? '', token: tokens.get(tenant) ?? '' },
-});
-
 beforeAll(async () => {
-  [issuer, receiver, proxy] = await Promise.all([startIssuer(0), startRecordingReceiver(), startFaultProxy()]);
+  receiver = await startRecordingReceiver();
   receivers = await startChild(new URL('../support/hostileReceivers.ts', import.meta.url).href, process.env);
   const urlOf = z.number().transform((port) => `http://127.0.0.1:${port}`);
   urls = z.object({ prompt: urlOf, hostile: urlOf }).parse(receivers.ready);
-  instances = await Promise.all([start(), start()]);
-  for (const tenant of tenants) {
-    tokens.set(tenant, await issuer.issueToken({ tenant, audience: AUDIENCE, roles: [ROLE] }));
-  }
-  const settings = { name: table, connection: azuriteConnection(), endpoint: undefined };
-  const subscriptions = createSubscriptionRepository({ ...settings, managedIdentityClientId: undefined });
+  const subscriptions = createSubscriptionRepository(newTableSettings(table));
   const { signal } = new AbortController();
   for (let n = 0; n < RECEIVERS; n++) {
     for (const third of ['prompt', 'hostile'] as const) {
@@ -82,14 +57,10 @@ beforeAll(async () => {
       if (third === 'hostile') backlogs.push(`waiting_${subscription.id}`);
     }
   }
-  await Promise.all(calm.map((tenant, n) => subscribe(as(tenant, n), receiver, pathOf(tenant))));
+  await Promise.all(calm.map((tenant, n) => subscribe(as(tenant, n), receiver, `/${tenant}`)));
 }, 60_000);
 
-afterAll(async () => {
-  await Promise.all((instances ?? []).map((instance) => killService(instance)));
-  await Promise.all([issuer?.close(), receiver?.close(), proxy?.close(), receivers?.stop()]);
-  await tableClient(table).deleteTable();
-});
+afterAll(() => Promise.all([receiver?.close(), receivers?.stop()]));
 
 const isNotified = (id: string) => receiver.arrivedAt.has(id);
 
@@ -98,9 +69,8 @@ async function makeChanges(until: AbortSignal, isUp: () => boolean = () => true)
   const acknowledged = new Map<string, number>();
   const change = async (tenant: string, n: number) => {
     const id = crypto.randomUUID();
-    const answer = await patch(as(tenant, isUp() ? n : 1), { status: 'Running' }, { path: `/${id}` }).catch(
-      () => undefined,
-    );
+    const sent = patch(as(tenant, isUp() ? n : 1), { status: 'Running' }, { path: `/${id}` });
+    const answer = await sent.catch(() => undefined);
     if (answer?.status === 200) acknowledged.set(id, performance.now());
   };
   for (let n = 0; !until.aborted; n++) await Promise.all([...calm.map((tenant) => change(tenant, n)), delay(20)]);
@@ -126,15 +96,11 @@ async function changeLarge(tenant: string, random: () => number) {
 async function subscribeMore(random: () => number, until: AbortSignal) {
   const subscribe = async (n: number) => {
     while (!until.aborted) {
-      const { baseUrl, token } = as(thirds.hostile, n).facts;
       const expirationDateTime = new Date(Date.now() + 3_600_000).toISOString();
-      const body = { changeType: 'updated', resource: 'playPromptOperation', expirationDateTime };
-      await fetch(`${baseUrl}/v1.0/subscriptions`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ ...body, notificationUrl: `${urls.hostile}/never/${random()}` }),
-        signal: until,
-      }).catch(() => {});
+      const notificationUrl = `${urls.hostile}/never/${random()}`;
+      const body = { changeType: 'updated', resource: 'playPromptOperation', notificationUrl, expirationDateTime };
+      const sent = send(as(thirds.hostile, n), 'POST', '/v1.0/subscriptions', { body, signal: until });
+      await sent.catch(() => {});
       await delay(50);
     }
   };
@@ -192,29 +158,30 @@ test(`the changes of others are notified at once beside one that does its worst,
     );
     expect(await count(`PartitionKey eq '${partition}'`)).toBeLessThan(MOST_IN_BACKLOG);
     if (soakFor !== undefined) await killInTheMiddle(random);
-    for (const instance of instances) expect(Math.max(...heapOf(instance))).toBeLessThan(HEAP / 2);
+    for (const instance of instances.services) expect(Math.max(...heapOf(instance))).toBeLessThan(HEAP / 2);
   }
   if (soakFor === undefined) return;
   // A busy machine slows both windows of a round down.
   expect(quantile(0.5, ratios)).toBeLessThan(2);
-  const heap = heapOf(instances[1]);
+  const heap = heapOf(instances.services[1]);
   const [early, late] = [heap.slice(0, heap.length / 2), heap.slice(heap.length / 2)];
   expect(quantile(0.5, late)).toBeLessThan(1.25 * quantile(0.5, early));
 });
 
 /** In MiB. */
-const heapOf = (instance: TestService) => heapSamples(instance).map((kibibytes) => kibibytes / 2 ** 10);
+const heapOf = (instance?: TestService) =>
+  (instance ? heapSamples(instance) : []).map((kibibytes) => kibibytes / 2 ** 10);
 
 /** Kills an instance while the store fails; the other one takes over. */
 async function killInTheMiddle(random: () => number) {
-  proxy.fault = () =>
-    pick<Fault>(random, [
-      [100, 'pass'],
-      [2, 'resetBefore'],
-      [2, 'resetAfter'],
-      [2, { status: 503 }],
-      [4, { latency: 100 }],
-    ]);
+  const faults: [number, Fault][] = [
+    [100, 'pass'],
+    [2, 'resetBefore'],
+    [2, 'resetAfter'],
+    [2, { status: 503 }],
+    [4, { latency: 100 }],
+  ];
+  instances.setFault(() => pick<Fault>(random, faults));
   let isUp = true;
   const over = new AbortController();
   const attack = changeLarge(thirds.hostile, random).finally(() => over.abort());
@@ -222,15 +189,15 @@ async function killInTheMiddle(random: () => number) {
   const made = makeChanges(over.signal, () => isUp);
   await delay(random() * 2000);
   isUp = false;
-  await killService(instances[0]);
+  await instances.kill(0);
   await delay(2000);
-  proxy.fault = undefined;
-  instances[0] = await start();
+  instances.setFault(undefined);
+  await instances.restart(0);
   await Promise.all([attack, subscribing]);
   const missing = async () => [...(await made).keys()].filter((id) => !isNotified(id));
   for (let run = 0; run < 10 && (await missing()).length > 0; run++) {
     await expireLeases(table);
-    await runTimer(instances[1]);
+    await runTimer(as(thirds.none, 1));
     // Nobody learns when it has ended.
     await delay(1000);
   }

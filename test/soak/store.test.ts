@@ -5,25 +5,20 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { type Child, startChild } from '../../local/childProcess.ts';
-import { type Issuer, startIssuer } from '../../local/issuer.ts';
 import { call, type Entity, Ledger } from '../support/caller.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
+import type { Fault } from '../support/faultProxy.ts';
 import { isLinearizable, type Recorded } from '../support/history.ts';
 import { TENANT } from '../support/operations.ts';
 import { pick, randomOf } from '../support/random.ts';
 import { rounds, seed } from '../support/rounds.ts';
-import { newFolder, startService, type TestService } from '../support/service.ts';
-import { azuriteConnection, newTableName } from '../support/tables.ts';
-import { AUDIENCE, ROLE } from '../support/tokens.ts';
+import { newFolder } from '../support/service.ts';
+import { useInstances } from '../support/useInstances.ts';
 
 /** An unknown key is looked for once in 5 minutes; the first change of the key may come sooner. */
 const ROTATE_EVERY_MS = 6 * 60_000;
 
 const folder = newFolder();
 let store: { readonly child: Child; readonly port: number };
-let proxy: FaultProxy;
-let issuer: Issuer;
-let instances: readonly TestService[];
 
 async function startStore(port: number) {
   const env = { ...process.env, AZURITE_TABLE_PORT: String(port), AZURITE_LOCATION: folder.path };
@@ -32,29 +27,18 @@ async function startStore(port: number) {
 }
 
 beforeAll(async () => {
-  [store, issuer] = await Promise.all([startStore(0), startIssuer(0)]);
-  proxy = await startFaultProxy(store.port);
-  const settings = {
-    AUTH_AUTHORITY: issuer.authority,
-    AUTH_TENANTS: TENANT,
-    AUTH_AUDIENCES: AUDIENCE,
-    TABLES_CONNECTION: azuriteConnection(proxy.port),
-    TABLES_NAME: newTableName(),
-  };
-  instances = await Promise.all([startService(settings), startService(settings)]);
+  store = await startStore(0);
 });
+const instances = useInstances(2, { tenants: [TENANT], storePort: () => store.port });
 afterAll(async () => {
-  await Promise.all((instances ?? []).map((instance) => instance.end('SIGINT')));
-  await Promise.all([issuer?.close(), proxy?.close(), store?.child.stop()]);
+  await store?.child.stop();
   folder.remove();
 });
 
 /** Calls one of the instances. */
 const callAny = (random: () => number, token: string, ...request: Request) =>
-  call({ baseUrl: instances[random() < 0.5 ? 0 : 1]?.facts.baseUrl ?? '', token }, ...request);
+  call({ ...instances.as(TENANT, random() < 0.5 ? 0 : 1).facts, token }, ...request);
 type Request = Parameters<typeof call> extends [unknown, ...infer Rest] ? Rest : never;
-
-const newToken = () => issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
 const faultOf = (random: () => number): Fault =>
   pick<Fault>(random, [
@@ -100,7 +84,7 @@ const patchOf = (random: () => number, value: number) =>
 
 test(`what the callers saw is explained by one order of their requests, seed ${seed}`, async () => {
   const [operations, callers, steps] = [4, 6, 6];
-  const token = await newToken();
+  const token = await instances.newToken(TENANT);
   for (const round of rounds(2)) {
     const random = randomOf(seed + round);
     let values = 0;
@@ -125,13 +109,13 @@ test(`what the callers saw is explained by one order of their requests, seed ${s
     }
 
     const histories = Array.from({ length: operations }, () => ({ id: crypto.randomUUID(), history: [] as Step[] }));
-    proxy.fault = () => faultOf(random);
+    instances.setFault(() => faultOf(random));
     await Promise.all(
       histories.flatMap(({ id, history }) =>
         Array.from({ length: callers }, () => takeSteps(id, randomOf(Math.floor(random() * 2 ** 32)), history)),
       ),
     );
-    proxy.fault = undefined;
+    instances.setFault(undefined);
     for (const { id, history } of histories) {
       // What was acknowledged is there once all is over.
       expect(await takeStep(id, {}, history)).toBeDefined();
@@ -225,18 +209,18 @@ function startLoad(random: () => number, tokens: readonly string[]) {
 
 test(`no acknowledged write is lost, and no token of an earlier key is refused, seed ${seed}`, async () => {
   const random = randomOf(seed);
-  const tokens = [await newToken()];
+  const tokens = [await instances.newToken(TENANT)];
   const load = startLoad(random, tokens);
   let rotatedAt = Number.NEGATIVE_INFINITY;
   for (const round of rounds(1)) {
-    proxy.fault = () => faultOf(random);
+    instances.setFault(() => faultOf(random));
     await load.untilAcknowledged(200);
-    proxy.fault = undefined;
+    instances.setFault(undefined);
     if (performance.now() - rotatedAt > ROTATE_EVERY_MS) {
       rotatedAt = performance.now();
-      await issuer.rotate();
+      await instances.rotateKey();
       tokens.splice(0, tokens.length - 1);
-      tokens.push(await newToken());
+      tokens.push(await instances.newToken(TENANT));
       await load.untilAcknowledged(50);
     }
     await store.child.stop();
