@@ -333,57 +333,35 @@ test('a receiver whose name is not resolved is given up at the deadline', async 
 });
 
 describe('a receiver that does not speak HTTP as servers do', () => {
-  /** Writes again and again, until the other side ends the connection. */
-  const flood = (socket: Socket, text: string) => {
-    const more = () => {
-      while (socket.writable && socket.write(text));
-    };
-    socket.on('drain', more);
-    more();
-  };
-  const head = (bytes: number) => `x: ${'x'.repeat(bytes)}\r\n\r\n`;
+  const head = (bytes: number) => `x: ${'x'.repeat(bytes)}\r\n`;
+  const OK = 'HTTP/1.1 200 OK\r\n';
+  const HINT = 'HTTP/1.1 103 Early Hints\r\n';
+  const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
 
-  test.each<[string, expected: string | number, attack: (socket: Socket) => void]>([
-    ['never responds', 'timeout', () => {}],
-    ['sends half a status line', 'timeout', (socket) => socket.write('HTTP/1.1 20')],
-    [
-      'switches to another protocol',
-      101,
-      (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
-    ],
-    [
-      'only sends informational responses',
-      'timeout',
-      (socket) => {
-        const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'), 50);
-        socket.once('close', () => clearInterval(timer));
-      },
-    ],
-    [
-      'sends informational responses without an end',
-      'unreachable',
-      (socket) => flood(socket, 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(1000)),
-    ],
-    [
-      'sends informational responses, and then more head than is left',
-      'unreachable',
-      (socket) => socket.write(`HTTP/1.1 103 Early Hints\r\n${head(9000)}HTTP/1.1 200 OK\r\n${head(9000)}`),
-    ],
-    [
-      'sends headers without an end',
-      'unreachable',
-      (socket) => {
-        socket.write('HTTP/1.1 200 OK\r\n');
-        flood(socket, `x: ${'x'.repeat(65_536)}\r\n`);
-      },
-    ],
-    ['closes the connection', 'unreachable', (socket) => socket.destroy()],
-  ])('%s: %s', async (_, expected, attack) => {
+  test.each<[string, how: 'once' | 'slowly' | 'without an end', sent: string, expected: string | number]>([
+    ['half a status line', 'once', 'HTTP/1.1 20', 'timeout'],
+    ['another protocol', 'once', SWITCH, 101],
+    ['informational responses', 'slowly', `${HINT}\r\n`, 'timeout'],
+    ['informational responses', 'without an end', `${HINT}\r\n`.repeat(1000), 'unreachable'],
+    ['more head than one has left', 'once', `${HINT}${head(9000)}\r\n${OK}${head(9000)}\r\n`, 'unreachable'],
+    ['headers', 'without an end', OK + head(65_536), 'unreachable'],
+    ['nothing, and closes the connection', 'once', '', 'unreachable'],
+  ])('sends %s %s', async (_, how, sent, expected) => {
     const open = new Set<Socket>();
     const raw = createRawServer((socket) => {
       open.add(socket);
-      socket.on('error', () => {}).once('close', () => open.delete(socket));
-      socket.once('data', () => attack(socket));
+      const timer = setInterval(() => how === 'slowly' && socket.write(sent), 50);
+      socket
+        .on('error', () => {})
+        .once('close', () => {
+          clearInterval(timer);
+          open.delete(socket);
+        });
+      const send = () => {
+        while (socket.writable && socket.write(sent) && how === 'without an end');
+      };
+      if (how === 'without an end') socket.on('drain', send);
+      socket.once('data', () => (sent === '' ? socket.destroy() : send()));
     });
     const target = `http://127.0.0.1:${await listen(raw, 0, 'RAW')}/`;
     const { post } = connect(expected === 'timeout' ? { responseDeadlineMs: DEADLINE_MS } : {});
