@@ -119,6 +119,7 @@ describe('the history of an operation', () => {
   });
 
   test('is kept for as long as any instance accepts a repeat, by any clocks', () => {
+    expect(nextHistory(afterRequests([requestOf(1)]), undefined, NOW + KEPT_FOR_MS)).toBeUndefined();
     const skew = fc.integer({ min: 0, max: REPEATABILITY_SKEW_MS });
     const sent = fc.integer({ min: -REPEATABILITY_WINDOW_MS - REPEATABILITY_SKEW_MS, max: REPEATABILITY_SKEW_MS });
     return fc.assert(
