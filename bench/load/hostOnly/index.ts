@@ -1,5 +1,5 @@
 // An app without `@azure/functions`, which answers every update at once: what the embedded host costs by itself.
-import { registerFunction, setProgrammingModel } from '../../../local/functionsWorker.ts';
+import { registerFunction, setProgrammingModel } from '@azure/functions-core';
 
 const headers = {
   'OData-Version': '4.0',
