@@ -9,7 +9,6 @@ import { checkUpdate, createHttpSender } from './httpSender.ts';
 import { ask, PROBE } from './probe.ts';
 import { bodyOf, type Update } from './updates.ts';
 
-/** One way to do the job. */
 export interface Contender {
   readonly key: string;
   readonly send: Send;
@@ -24,7 +23,6 @@ const peer = (file: string) => ({ module: new URL(`../peers/${file}`, import.met
 const hosted = (cwd: string) => ({ module: 'host.ts', cwd });
 
 const servers = {
-  /** The service, as it is deployed, in the embedded host. */
   service: hosted(APP_FOLDER),
   /** The embedded host with an app that does nothing: the part of it that Azure does not run. */
   hostOnly: hosted(`${BENCH_FOLDER}/load/hostOnly`),
@@ -34,7 +32,6 @@ const servers = {
   cap: peer('cap.ts'),
 };
 
-/** Starts a server on a table that exists. */
 export async function startServer(
   key: keyof typeof servers,
   { token }: Pick<Environment, 'token'>,

@@ -303,15 +303,11 @@ describe('a key', () => {
     { ...newKey().privateKey.export({ format: 'jwk' }), kid: 'x' },
     ...[7, null],
   ];
-  test.each(ignored.map((key) => ({ key })))(
-    'that cannot verify is ignored, and the others are not: $key',
-    async ({ key }) => {
-      published = [key, rsa('one')];
-      expect(await has('x')).toBe(false);
-      expect(await has('x', { alg: 'ES256' })).toBe(false);
-      expect(await has('one')).toBe(true);
-    },
-  );
+  test.each(ignored.map((key) => ({ key })))('that cannot verify is ignored, and no other: $key', async ({ key }) => {
+    published = [key, rsa('one')];
+    for (const alg of ['RS256', 'ES256']) expect(await has('x', { alg })).toBe(false);
+    expect(await has('one')).toBe(true);
+  });
 
   test('of another use does not take the key id of one that may verify', async () => {
     published = [rsa('one', { use: 'enc' }), { kty: 'oct', k: 'AAAA', kid: 'one' }, rsa('one', { alg: 'RS256' })];
