@@ -61,8 +61,6 @@ export function shuffled<Item>(items: readonly Item[]): Item[] {
 /**
  * Lets each contender of a round take several short turns, every time in another order: what disturbs the machine for
  * longer than a turn disturbs all of them.
- *
- * @returns what each turn yielded, by contender
  */
 export async function interleave<Contender, Result>(
   contenders: readonly Contender[],
@@ -76,14 +74,11 @@ export async function interleave<Contender, Result>(
   return results;
 }
 
-/** How wide the interval of a goal may be. */
 export const WIDEST = 0.1;
 
 /**
  * Takes rounds, of which each contains every contender: at least so many, and then until every figure is narrow or the time
  * is over.
- *
- * @returns what follows from all of them
  */
 export async function inRounds<Round, Result extends { readonly figure: Estimate }>(
   { least, budgetMs }: { readonly least: number; readonly budgetMs: number },

@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
 import { startChild } from '../../local/childProcess.ts';
-import type { Environment } from '../environment.ts';
+import { type Environment, listening } from '../environment.ts';
 import { merge, type Row } from '../peers/parts/operation.ts';
 import { APP_FOLDER, BENCH_FOLDER } from '../prepare.ts';
 import type { Send } from './drive.ts';
@@ -9,7 +9,6 @@ import { checkUpdate, createHttpSender } from './httpSender.ts';
 import { ask, PROBE } from './probe.ts';
 import { bodyOf, type Update } from './updates.ts';
 
-/** One way to do the job. */
 export interface Contender {
   readonly key: string;
   readonly send: Send;
@@ -24,7 +23,6 @@ const peer = (file: string) => ({ module: new URL(`../peers/${file}`, import.met
 const hosted = (cwd: string) => ({ module: 'host.ts', cwd });
 
 const servers = {
-  /** The service, as it is deployed, in the embedded host. */
   service: hosted(APP_FOLDER),
   /** The embedded host with an app that does nothing: the part of it that Azure does not run. */
   hostOnly: hosted(`${BENCH_FOLDER}/load/hostOnly`),
@@ -34,7 +32,6 @@ const servers = {
   cap: peer('cap.ts'),
 };
 
-/** Starts a server on a table that exists. */
 export async function startServer(
   key: keyof typeof servers,
   { token }: Pick<Environment, 'token'>,
@@ -42,8 +39,7 @@ export async function startServer(
 ): Promise<Contender & { readonly baseUrl: string }> {
   const { module, cwd } = servers[key];
   const child = await startChild(module, settings, { cwd, execArgv: PROBE });
-  const { port } = z.object({ port: z.number() }).parse(child.ready);
-  const baseUrl = `http://127.0.0.1:${port}`;
+  const baseUrl = `http://127.0.0.1:${listening.parse(child.ready).port}`;
   const send = createHttpSender(baseUrl, token, (failure) => {
     console.error(`${key}: a request failed: ${failure}`);
     if (key === 'service') process.exitCode = 1;

@@ -3,24 +3,20 @@ import type { Contender } from './contenders.ts';
 import { type Sample, sendByCallers } from './drive.ts';
 import { updatesOf } from './updates.ts';
 
-/** What one contender did in a turn, and the CPU time of its process. */
 interface Turn extends Sample {
   readonly cpuMs: number;
 }
 
 /** What one contender did in one round; times in milliseconds. */
 export interface Figures {
-  /** Updates that were acknowledged. */
   readonly perSecond: number;
   readonly p50: number;
   /** For each update. */
   readonly cpu: number;
 }
 
-/** The figures of each contender, by its key. */
 export type Round = ReadonlyMap<string, Figures>;
 
-/** A round in which each contender takes so many turns. */
 export async function takeRound<Entrant extends Contender>(
   contenders: readonly Entrant[],
   turns: number,
@@ -45,7 +41,6 @@ export function figuresOf(turns: readonly Turn[]): Figures {
   };
 }
 
-/** One measure of a contender in all rounds. */
 export const valuesOf = (rounds: readonly Round[], key: string, measure: keyof Figures): number[] =>
   rounds.map((round) => round.get(key)?.[measure] ?? Number.NaN);
 
@@ -55,7 +50,6 @@ const WARM_UP_CALLERS = 4;
 /** How much time of two cores each contender gets to have its code compiled. */
 const WARM_UP_MS = 7500;
 
-/** Creates the operations, and has the code of all contenders compiled. */
 export async function seedAndWarmUp(
   contenders: readonly Contender[],
   operations: readonly string[],

@@ -1,6 +1,5 @@
 import type { OperationPatch } from '../peers/parts/operation.ts';
 
-/** One update: it sets the message of an operation. */
 export interface Update {
   readonly id: string;
   readonly message: string;

@@ -36,13 +36,11 @@ export async function measure(plan: Plan): Promise<Goal[]> {
   const growing = contenders
     .filter(({ key }) => key === 'service')
     .flatMap((service) => [COMPARED_AT, ...MANY].map((callers) => ({ ...service, key: String(callers), callers })));
-  return [
-    ...(await compare(compared, (rounds) => [
-      comparison(rounds, 'nodeHttp', 'plain node:http', 1.2),
-      ...(postgres ? [comparison(rounds, 'cap', 'SAP CAP on PostgreSQL', 1.5)] : []),
-    ])),
-    ...(await compare(growing, (rounds) => [manyCallers(rounds)])),
-  ];
+  const peers = await compare(compared, (rounds) => [
+    comparison(rounds, 'nodeHttp', 'plain node:http', 1.2),
+    ...(postgres ? [comparison(rounds, 'cap', 'SAP CAP on PostgreSQL', 1.5)] : []),
+  ]);
+  return [...peers, ...(await compare(growing, (rounds) => [manyCallers(rounds)]))];
 }
 
 function comparison(rounds: readonly Round[], key: string, title: string, least: number) {

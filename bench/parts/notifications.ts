@@ -19,7 +19,6 @@ const TURNS = 30;
 /** How many times the p99 of a receiver alone is still in time. */
 const LATE = 1.5;
 
-/** How long a notification is waited for. */
 const DEADLINE_MS = 30_000;
 
 const notifications = z.object({

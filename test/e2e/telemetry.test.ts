@@ -96,7 +96,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
         'server.port': expect.any(Number),
       },
     });
-    expect(collector.resources).toMatchObject([{ 'service.name': 'tried' }]);
+    expect(collector.resources[0]).toMatchObject({ 'service.name': 'tried' });
   });
 
   test('its steps are spans within it, and the calls of the store are within the update', () => {
@@ -115,6 +115,23 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(tries.map(({ attributes }) => attributes['http.response.status_code'])).toEqual([404, 404, 404, 201, 204]);
     const sent = store.traceParents.filter((traceParent) => String(traceParent).includes(TRACE));
     expect(sent).toEqual(tries.map(({ spanId }) => `00-${TRACE}-${spanId}-01`));
+  });
+
+  test('the attempts of a call of the store have these attributes alone', () => {
+    const refused = collector.spans.find(({ attributes }) => attributes['http.response.status_code'] === 503);
+    const [first, second] = within(refused?.parentSpanId);
+    expect(first).toMatchObject({ name: 'HTTP GET', kind: 3, status: { code: 2 } });
+    expect(first?.attributes).toEqual({
+      'az.client_request_id': expect.any(String),
+      'az.namespace': 'Microsoft.Data.Tables',
+      'error.type': '503',
+      'http.request.method': 'GET',
+      'http.response.status_code': 503,
+      'server.address': '127.0.0.1',
+      'server.port': store.port,
+      'url.scheme': 'http',
+    });
+    expect(second?.attributes).toMatchObject({ 'http.response.status_code': 200, 'http.request.resend_count': 1 });
   });
 
   test('a request of a batch is a span within that of the batch', () => {

@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
 import { close, listen } from '../../local/loopback.ts';
@@ -17,7 +16,7 @@ const span = z.object({
   name: z.string(),
   kind: z.number(),
   attributes,
-  status: z.object({ code: z.number().optional(), message: z.string().optional() }).default({}),
+  status: z.object({ code: z.number().optional() }).default({}),
 });
 export type ReceivedSpan = z.infer<typeof span>;
 
@@ -50,7 +49,7 @@ export async function startOtlpReceiver() {
   const logs: z.infer<typeof logRecord>[] = [];
   /** The paths to which something was sent in protobuf, which is in `bodies` alone. */
   const protobuf = new Set<unknown>();
-  /** The attributes of each resource that sent something. */
+  /** The attributes of the resource of each batch of spans. */
   const resources: Readonly<Record<string, unknown>>[] = [];
   /** Every body that came, as text. */
   const bodies: string[] = [];
@@ -68,8 +67,7 @@ export async function startOtlpReceiver() {
 
   function receive({ resourceSpans, resourceLogs, resourceMetrics }: z.infer<typeof exported>) {
     for (const { resource, scopeSpans } of resourceSpans) {
-      if (!resources.some((known) => isDeepStrictEqual(known, resource.attributes)))
-        resources.push(resource.attributes);
+      resources.push(resource.attributes);
       spans.push(...scopeSpans.flatMap((scope) => scope.spans));
     }
     logs.push(...resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords)));

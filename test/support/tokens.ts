@@ -5,6 +5,11 @@ import { TENANT } from './operations.ts';
 export const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
 export const AUDIENCE = 'api://playpromptoperation';
 export const ROLE = 'Calls.Initiate.All';
+export const requiredSettings = {
+  AUTH_TENANTS: TENANT,
+  AUTH_AUDIENCES: AUDIENCE,
+  TABLES_CONNECTION: 'UseDevelopmentStorage=true',
+};
 
 const now = () => Math.floor(Date.now() / 1000);
 

@@ -50,13 +50,7 @@ test('a pause is as long as Retry-After asks', async () => {
 
 test.each<[string, Answer[], () => Answer, object, object]>([
   ['after the timeout, although a request hangs', [running()], () => undefined, { timeout: 5000 }, { code: 'Timeout' }],
-  [
-    'after the timeout of what never existed',
-    [],
-    missing,
-    { timeout: 5000 },
-    { code: 'Timeout', operation: undefined },
-  ],
+  ['after the timeout of nothing', [], missing, { timeout: 5000 }, { code: 'Timeout', operation: undefined }],
   ['when the operation is deleted', [running()], missing, {}, { code: 'Deleted', operation: { status: 'Running' } }],
   ['when it is aborted', [running()], () => undefined, { abortAt: 5000 }, { message: 'enough' }],
   ['when the service refuses', [running(), refused(401, 'No')], failed, {}, { status: 401, operation: { id: 'a' } }],

@@ -39,16 +39,14 @@ const update = { ...deleted, changeType: 'updated', resourceData: operation };
 const bodyOf = (...value: unknown[]) => JSON.stringify({ value });
 
 describe('the validation of a subscription', () => {
-  test.each(['plain', 'Validation of a subscription 1', '<script>&?=%41+', 'é'])(
-    'returns %p decoded',
-    async (token) => {
-      const { post, calls } = webhook();
-      const response = await post('', `${URL_OF_WEBHOOK}?bot=7&validationToken=${encodeURIComponent(token)}`);
-      expect([response.status, await response.text(), calls]).toEqual([200, token, []]);
-      expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
-      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
-    },
-  );
+  test('returns its token decoded', async () => {
+    const { post, calls } = webhook();
+    const token = '<script> &?=%41+é';
+    const response = await post('', `${URL_OF_WEBHOOK}?bot=7&validationToken=${encodeURIComponent(token)}`);
+    expect([response.status, await response.text(), calls]).toEqual([200, token, []]);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
 
   test('is a POST', async () => {
     const response = await webhook().handle(new Request(`${URL_OF_WEBHOOK}?validationToken=x`));
@@ -115,8 +113,6 @@ describe('nothing is called', () => {
   test.each([
     ['no JSON', 'value'],
     ['no UTF-8', Buffer.from(bodyOf(update).replace('W/', '\xff/'), 'latin1')],
-    ['nothing', ''],
-    ['null', 'null'],
     ['no collection', bodyOf(update).slice(10, -2)],
     ['a type of change that is no text', bodyOf({ ...update, changeType: 1 })],
     ['neither a change nor an event', bodyOf({ ...deleted, changeType: undefined })],

@@ -60,18 +60,13 @@ describe('the error of a request with faults', () => {
   });
 
   test('names those that fit into 12 KiB as JSON, up to the first that does not', () => {
-    /** A fault whose description takes so many bytes. */
-    const ofSize = (bytes: number): [string, string, string] => {
-      const detail = { code: 'InvalidValue', message: 'a .', target: 'a' };
-      return ['InvalidValue', 'a', 'x'.repeat(bytes - JSON.stringify(detail).length)];
-    };
+    const shortest = JSON.stringify({ ...one, message: 'a .' }).length;
+    /** The sizes of the faults that are named, of some of these sizes. */
     const namedOf = (...sizes: number[]) => {
       const faults = new Faults();
-      for (const size of sizes) faults.add(...ofSize(size));
-      return faults
-        .toError()
-        .details.filter(({ code }) => code === 'InvalidValue')
-        .map((each) => JSON.stringify(each).length);
+      for (const size of sizes) faults.add(one.code, one.target, 'x'.repeat(size - shortest));
+      const named = faults.toError().details.filter(({ code }) => code === one.code);
+      return named.map((each) => JSON.stringify(each).length);
     };
     expect(namedOf(12 * 1024)).toEqual([12 * 1024]);
     expect(namedOf(12 * 1024 - 100, 100)).toEqual([12 * 1024 - 100, 100]);

@@ -63,7 +63,6 @@ describe('a good value is taken', () => {
   const identity = ({ telemetry }: Settings) => telemetry.identity;
 
   test.each<readonly [name: string, value: string, read: (settings: Settings) => unknown, expected?: unknown]>([
-    ['AUTH_AUTHORITY', 'https://login.example', authority],
     ['AUTH_AUTHORITY', 'https://login.example/', authority, 'https://login.example'],
     ['AUTH_AUTHORITY', 'https://login.example/path//', authority, 'https://login.example/path'],
     ...['http://localhost:7072', 'http://127.0.0.1:7072', 'http://127.1.2.3', 'http://[::1]:7072'].map(
@@ -75,14 +74,12 @@ describe('a good value is taken', () => {
     ['AUTH_APP_ROLES', 'A.All, B.All', ({ auth }) => auth.appRoles, ['A.All', 'B.All']],
     ['AUTH_SCOPES', 'Calls.Play , Other', ({ auth }) => auth.scopes, ['Calls.Play', 'Other']],
     ['AUTH_V1_ISSUER', 'https://sts.example/{tenantid}/', ({ auth }) => auth.v1Issuer],
-    ['AUTH_V1_ISSUER', 'http://127.0.0.1:7072/{tenantid}/', ({ auth }) => auth.v1Issuer],
     ['AUTH_ALGORITHMS', 'RS256, PS512 ,ES384', ({ auth }) => auth.algorithms, ['RS256', 'PS512', 'ES384']],
     ['TABLES_NAME', 'abc', ({ tables }) => tables.name],
     ['TABLES_NAME', `A${'9'.repeat(62)}`, ({ tables }) => tables.name],
     ['TABLES_NAME', 'tables2', ({ tables }) => tables.name],
     ['TABLES_ENDPOINT', 'https://a.table.core.windows.net/', endpoint, 'https://a.table.core.windows.net'],
     ['TABLES_ENDPOINT', 'https://127.0.0.1:10002/devstoreaccount1', endpoint],
-    ['TABLES_CONNECTION', ACCOUNT, connection],
     ['TABLES_CONNECTION', `DefaultEndpointsProtocol=https;${ACCOUNT};`, connection],
     ['TABLES_CONNECTION', `accountname=a;ACCOUNTKEY=${SECRET}`, connection],
     ['TABLES_CONNECTION', `${ACCOUNT};TableEndpoint=https://a.example:443/`, connection],
@@ -94,7 +91,6 @@ describe('a good value is taken', () => {
     ['OVERDUE_MINUTES', '99999', ({ overdue }) => overdue.minutes, 99_999],
     ['RETENTION_DAYS', '1', ({ retention }) => retention.days, 1],
     ['RETENTION_DAYS', '9999', ({ retention }) => retention.days, 9999],
-    ['PAGES', 'board', ({ pages }) => pages, ['board']],
     ['PAGES', ' docs,board,docs', ({ pages }) => pages, ['docs', 'board']],
     ['NOTIFICATION_HOSTS', 'Bot.Example.com, *.example.org', receivers, ['bot.example.com', '*.example.org']],
     ['NOTIFICATION_HOSTS', '127.0.0.1,[::1]', receivers, ['127.0.0.1', '[::1]']],
@@ -125,17 +121,14 @@ const identity = 'Authorization=AAD, with ClientId={id} for a user-assigned iden
 
 test.each<[name: string, wanted: string, values: readonly string[]]>([
   ['AUTH_AUTHORITY', secure, ['login.example', 'ftp://login.example', 'ws://localhost', 'xhttp://a', 'httpsx://a']],
-  ['AUTH_AUTHORITY', secureOrLocal, ['http://login.example', 'http://user@login.example', 'http://localhost.example']],
-  ['AUTH_AUTHORITY', secureOrLocal, ['http://127.0.0.1.example', 'http://127.0.0.1@login.example', 'http://10.0.0.1']],
-  ['AUTH_AUTHORITY', secureOrLocal, ['http://0.0.0.0']],
+  ['AUTH_AUTHORITY', secureOrLocal, ['http://login.example', 'http://localhost.example', 'http://0.0.0.0']],
+  ['AUTH_AUTHORITY', secureOrLocal, ['http://127.0.0.1.example', 'http://127.0.0.1@login.example']],
   ['AUTH_AUTHORITY', whole, ['https://login.example?tenant=x', 'https://login.example/#x']],
   ['AUTH_TENANTS', guids, ['contoso.example', 'common', `${TENANT},common`, `${TENANT};${OTHER}`, ' , ']],
-  ['AUTH_TENANTS', guids, [TENANT.slice(1)]],
   ['AUTH_TENANTS', workOrSchool, [PERSONAL, `${TENANT}, ${PERSONAL.toUpperCase()}`]],
   ['AUTH_AUDIENCES', 'a comma-separated list of audiences', [',']],
   ['AUTH_APP_ROLES', 'a comma-separated list of app roles', [' , ']],
   ['AUTH_SCOPES', 'a comma-separated list of scopes', [',']],
-  ['AUTH_V1_ISSUER', secure, ['sts.windows.net']],
   ['AUTH_V1_ISSUER', secureOrLocal, ['http://sts.windows.net/{tenantid}/']],
   ['AUTH_ALGORITHMS', 'a comma-separated list of signature algorithms', [',']],
   ['AUTH_ALGORITHMS', `a comma-separated list of ${algorithms}`, ['none', 'HS256', 'RS256,HS512', 'rs256']],
@@ -147,7 +140,6 @@ test.each<[name: string, wanted: string, values: readonly string[]]>([
   ['RETENTION_DAYS', 'a whole number of days from 1 to 9999', ['0', '-1', '1.5', '10000', '30d', ' 30', '1e2']],
   ['PAGES', 'a comma-separated list of board, docs', ['true', 'board;docs', 'Board']],
   ['PAGES', 'a comma-separated list of pages', [',']],
-  ['PUBLIC_URL', secureOrLocal, ['http://gateway.example']],
   ['PUBLIC_URL', whole, ['https://gateway.example/?a']],
   ['PUBLIC_URL', gateway, ['https://me@gateway.example', 'https://gateway.example/prompts/v1.0']],
   ['NOTIFICATION_HOSTS', hosts, ['https://bot.example', 'bot.example/x', 'bot.example:8443', '127.1', 'a b']],

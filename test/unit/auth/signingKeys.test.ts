@@ -81,12 +81,6 @@ async function isUnavailable(requests: number, options?: Parameters<typeof find>
   await expect(find('one', options)).rejects.toMatchObject(unavailable);
   expect(keyRequests).toBe(requests);
 }
-/** Waits until a renewal in the background has led to a key. */
-async function renewedTo(kid: string) {
-  const before = keyRequests;
-  while (!(await has(kid))) await delay(1);
-  expect(keyRequests).toBe(before);
-}
 /** Waits until the issuer has got so many requests for keys, and has had the time to get another. */
 async function asked(requests: number) {
   while (keyRequests < requests) await delay(1);
@@ -114,8 +108,8 @@ describe('the keys of a tenant', () => {
     published = [rsa('two')];
     expect(await has('one')).toBe(true);
     await asked(2);
-    await renewedTo('two');
-    expect(await has('one')).toBe(false);
+    while (!(await has('two'))) await delay(1);
+    expect([await has('one'), keyRequests]).toEqual([false, 2]);
     time += KEYS_RENEWAL_MS;
     answerKeys = () => {};
     for (let n = 0; n < 50; n++) expect(await has('two')).toBe(true);
@@ -138,12 +132,6 @@ describe('the keys of a tenant', () => {
     expect(await exportJWK(await find('one', { tenant: OTHER_TENANT }))).toMatchObject({ n: other.n });
     expect(await exportJWK(mine)).toMatchObject({ n: publicJwk.n });
     expect(await find('one')).toBe(mine);
-  });
-
-  test('have outages of their own', async () => {
-    answerDiscovery = (response, tenant) => (tenant === TENANT ? down(response) : json(response, discoveryOf(tenant)));
-    await expect(find('one')).rejects.toMatchObject(unavailable);
-    expect(await has('one', { tenant: OTHER_TENANT })).toBe(true);
   });
 });
 
@@ -214,12 +202,9 @@ describe('an issuer that does not answer', () => {
     expect(await has('two')).toBe(true);
   });
 
-  test.each([
-    ['no key', []],
-    ['no usable key', [rsa('two', { use: 'enc' })]],
-  ])('leaves them in use too when it publishes %s', async (_, nothing) => {
+  test('leaves them in use too when it publishes no key that is usable', async () => {
     await find('one');
-    published = nothing;
+    published = [rsa('two', { use: 'enc' })];
     await has('other');
     expect(await has('one')).toBe(true);
     time += REFETCH_COOLDOWN_MS;
@@ -241,11 +226,8 @@ describe('an issuer that does not answer', () => {
 
   const wrong: [string, (response: ServerResponse) => unknown][] = [
     ['an error', down],
-    ['not found', (response) => response.writeHead(404).end('{}')],
     ['HTML', (response) => response.end('<html>')],
-    ['nothing', (response) => response.end()],
     ['null', (response) => response.end('null')],
-    ['half of its answer', (response) => response.end('{"keys":[{"kty"')],
     ['something that is neither', (response) => json(response, { keys: 'none', issuer: 7, jwks_uri: 7 })],
     ['a redirect', (response) => response.writeHead(302, { Location: `${authority}/elsewhere` }).end()],
     ['a connection that breaks', (response) => response.socket?.destroy()],
@@ -267,18 +249,11 @@ describe('an issuer that does not answer', () => {
 });
 
 test('documents of 512 KiB are read, and one of a byte more is refused', async () => {
-  const answer = (keysLength: number, discoveryLength: number) => {
-    answerKeys = (response) => json(response, { keys: published }, keysLength);
-    answerDiscovery = (response) => json(response, discoveryOf(TENANT), discoveryLength);
-  };
-  const most = 512 * 1024;
-  answer(most, most);
+  let length = 512 * 1024;
+  answerKeys = (response) => json(response, { keys: published }, length);
   expect(await has('one')).toBe(true);
   time += KEYS_MAX_AGE_MS;
-  answer(most + 1, most);
-  await isUnavailable(2);
-  time += FIRST_FETCH_COOLDOWN_MS;
-  answer(most, most + 1);
+  length += 1;
   await isUnavailable(2);
 });
 
@@ -290,28 +265,14 @@ describe('the discovery document', () => {
 
   test.each([
     { issuer: undefined },
-    { issuer: '' },
     { issuer: 'https://login.example/v2.0' },
     { issuer: `AUTHORITY/${OTHER_TENANT}/v2.0` },
     { issuer: `AUTHORITY/${TENANT}/v2.0/` },
-    ...['http://keys.example/keys', 'ftp://127.0.0.1/keys', 'file:///etc/keys', 'not an address', undefined].map(
-      (jwks_uri) => ({ jwks_uri }),
-    ),
-    // Not loopback by name, though these reach this machine.
-    { jwks_uri: 'http://0.0.0.0/keys' },
-    { jwks_uri: 'http://[::ffff:127.0.0.1]/keys' },
+    { jwks_uri: undefined },
+    { jwks_uri: 'http://keys.example/keys' },
   ])('with %j is refused, and gets no further request', async (change) => {
     answerDiscovery = (response) => json(response, { ...discoveryOf(TENANT), ...change });
     await isUnavailable(0);
-  });
-
-  test('leaves the last good keys in service while it goes wrong', async () => {
-    await find('one');
-    time += KEYS_RENEWAL_MS;
-    answerDiscovery = down;
-    expect(await has('two')).toBe(false);
-    expect(await has('one')).toBe(true);
-    expect(keyRequests).toBe(1);
   });
 });
 
@@ -333,37 +294,23 @@ describe('a key', () => {
     ...[undefined, 7].map((kid) => rsa('x', { kid })),
     ...['enc', ['sig']].map((use) => rsa('x', { use })),
     ...[['encrypt', 'sign'], 'verify', []].map((key_ops) => rsa('x', { key_ops })),
-    ...['RS512', 7].map((alg) => rsa('x', { alg })),
     ...[`AUTHORITY/${OTHER_TENANT}/v2.0`, 'https://login.other.example/{tenantid}/v2.0', '', {}].map((issuer) =>
       rsa('x', { issuer }),
     ),
-    rsa('x', { n: undefined }),
     { kty: 'oct', k: 'AAAA', kid: 'x' },
-    { kty: 'XYZ', kid: 'x' },
     // A point that is on no curve.
     { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'x' },
     { ...newKey().privateKey.export({ format: 'jwk' }), kid: 'x' },
     ...[7, null],
   ];
-  test.each(ignored.map((key) => ({ key })))(
-    'that cannot verify is ignored, and the others are not: $key',
-    async ({ key }) => {
-      published = [key, rsa('one')];
-      expect(await has('x')).toBe(false);
-      expect(await has('x', { alg: 'ES256' })).toBe(false);
-      expect(await has('one')).toBe(true);
-    },
-  );
+  test.each(ignored.map((key) => ({ key })))('that cannot verify is ignored, and no other: $key', async ({ key }) => {
+    published = [key, rsa('one')];
+    for (const alg of ['RS256', 'ES256']) expect(await has('x', { alg })).toBe(false);
+    expect(await has('one')).toBe(true);
+  });
 
   test('of another use does not take the key id of one that may verify', async () => {
     published = [rsa('one', { use: 'enc' }), { kty: 'oct', k: 'AAAA', kid: 'one' }, rsa('one', { alg: 'RS256' })];
     expect(await has('one')).toBe(true);
-  });
-
-  test('whose id is a member of every object is a key like any other', async () => {
-    published = [rsa('__proto__'), rsa('constructor')];
-    expect(await has('constructor')).toBe(true);
-    expect(await has('__proto__')).toBe(true);
-    expect(await has('toString')).toBe(false);
   });
 });

@@ -2,13 +2,11 @@ import { expect, jest, test } from '@jest/globals';
 import { createApp, createFailedApp } from '../../../functions/app.ts';
 import { openApi } from '../../../shared/description/openApi.ts';
 import { readSettings } from '../../../shared/settings.ts';
-import { TENANT } from '../../support/operations.ts';
-
-const required = { AUTH_TENANTS: TENANT, AUTH_AUDIENCES: 'api', TABLES_CONNECTION: 'UseDevelopmentStorage=true' };
+import { requiredSettings } from '../../support/tokens.ts';
 
 test('a timer is there only where a setting asks for it', async () => {
   const timersWith = async (settings: object) =>
-    (await createApp(readSettings({ ...required, ...settings }))).timers.map(({ name }) => name);
+    (await createApp(readSettings({ ...requiredSettings, ...settings }))).timers.map(({ name }) => name);
   expect(await timersWith({})).toEqual([]);
   const all = ['deliverNotifications', 'deleteEndedPlayPromptOperations', 'endOverduePlayPromptOperations'];
   const settings = { RETENTION_DAYS: '1', OVERDUE_MINUTES: '1', NOTIFICATION_HOSTS: 'bot.example' };
@@ -22,15 +20,10 @@ test('an app that could not start says why at the start, in one line that the ho
   written.mockRestore();
 });
 
-test.each(['', 'bot.example'])(
-  'OpenAPI describes what is served, and no more, with NOTIFICATION_HOSTS=%s',
-  async (hosts) => {
-    const { http } = await createApp(readSettings({ ...required, NOTIFICATION_HOSTS: hosts }));
-    const described = Object.keys(openApi('', { notifications: hosts !== '' }).paths);
-    // The host has no template for /, and an id may be in parentheses too.
-    const served = http.flatMap(({ template }) =>
-      template.includes('({') ? [] : `/${template.replace('{*path}', '')}`,
-    );
-    expect(served.sort()).toEqual(described.sort());
-  },
-);
+test.each(['', 'bot.example'])('OpenAPI describes exactly what is served, for hosts %p', async (hosts) => {
+  const { http } = await createApp(readSettings({ ...requiredSettings, NOTIFICATION_HOSTS: hosts }));
+  const described = Object.keys(openApi('', { notifications: hosts !== '' }).paths);
+  // The host has no template for /, and an id may be in parentheses too.
+  const served = http.flatMap(({ template }) => (template.includes('({') ? [] : `/${template.replace('{*path}', '')}`));
+  expect(served.sort()).toEqual(described.sort());
+});

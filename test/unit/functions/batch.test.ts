@@ -31,17 +31,13 @@ test('a response that exceeds its share of the batch is 507 by itself, and the o
     ({ params }) =>
     async () => ({ status: 200, headers: {}, body: `"${'x'.repeat(Number(params.size) - 2)}"` });
   const bytes = { name: 'bytes', template: 'v1.0/bytes/{size}', find };
-  const statusesOf = (sizes: readonly number[]) =>
-    send(
-      [bytes],
-      sizes.map((size) => `/bytes/${size}`),
-    );
+  const urlOf = (size: number) => `/bytes/${size}`;
   const share = 150_000;
-  const others = Array.from({ length: MAX_BATCH_REQUESTS - 1 }, () => share);
-  expect(await statusesOf([...others, share])).toEqual([...others.map(() => 200), 200]);
-  expect(await statusesOf([...others, 2 * share])).toEqual([...others.map(() => 200), 507]);
-  expect(await statusesOf([2 * share, 2 * share])).toEqual([200, 200]);
-  expect(await statusesOf([MAX_RESPONSE_BYTES])).toEqual([507]);
+  const others = Array.from({ length: MAX_BATCH_REQUESTS - 1 }, () => urlOf(share));
+  expect(await send([bytes], [...others, urlOf(share)])).toEqual([...others.map(() => 200), 200]);
+  expect(await send([bytes], [...others, urlOf(2 * share)])).toEqual([...others.map(() => 200), 507]);
+  expect(await send([bytes], [urlOf(2 * share), urlOf(2 * share)])).toEqual([200, 200]);
+  expect(await send([bytes], [urlOf(MAX_RESPONSE_BYTES)])).toEqual([507]);
 });
 
 test('counts share the store queries of one, but each may make the first', async () => {

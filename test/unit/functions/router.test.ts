@@ -31,12 +31,9 @@ test.each<[template: string, path: string, params: Record<string, string>]>([
   ['items/{id}', '/items/a%2Fb%2fc%20d', { id: 'a%2Fb%2fc d' }],
   ['items/{id}', '/items/%252F', { id: '%2F' }],
   // A broken percent-encoding is left unchanged.
-  ['items/{id}', '/items/%', { id: '%' }],
   ['items/{id}', '/items/%zz', { id: '%zz' }],
   ['items/{id}', '/items/%ff', { id: '%ff' }],
-  ['items/{id}', '/items/a%', { id: 'a%' }],
   ['items/{id?}', '/items', {}],
-  ['items/{id?}', '/items/', {}],
   ['items/{id?}', '/items/a', { id: 'a' }],
   ['items/{*rest}', '/items', {}],
   ['items/{*rest}', '/items/a', { rest: 'a' }],
