@@ -343,11 +343,8 @@ describe('a lifecycle notification', () => {
   });
 
   test('is not sent to a tenant that is not served any more', async () => {
-    const { entries, create, removed, posted, run } = setUp({
-      tenants: [],
-      expired: [wanting],
-      subscriptions: [wanting],
-    });
+    const unserved = { tenants: [], expired: [wanting], subscriptions: [wanting] };
+    const { entries, create, removed, posted, run } = setUp(unserved);
     await create(entryOf('missed'));
     await run();
     expect([entries.all(), removed, posted]).toEqual([[], ['s'], []]);
@@ -382,11 +379,8 @@ describe('a failure of the store', () => {
 test('a subscription that has expired is removed, or first notified of that, once no renewal of it can be under way', async () => {
   const unnotified = { ...wanting, expiration: new Date(0) };
   const other = aSubscription();
-  const { entries, listExpired, removed, posted, clock, run } = setUp({
-    expired: [unnotified, other],
-    subscriptions: [unnotified],
-    pageSize: 1,
-  });
+  const stored = { expired: [unnotified, other], subscriptions: [unnotified], pageSize: 1 };
+  const { entries, listExpired, removed, posted, clock, run } = setUp(stored);
   await run();
   await run();
   expect(removed).toEqual([other.id, other.id]);

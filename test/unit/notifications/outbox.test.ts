@@ -68,17 +68,15 @@ describe('a change', () => {
     expect(posted[0]).toMatchObject({ value });
   });
 
+  const askingForOthers = [
+    receiving('a', { resource: { text: '', operationId: 'another', filter: undefined } }),
+    receiving('b', { changeTypes: ['deleted'] }),
+    receiving('c', { expiration: new Date(NOW - EXPIRATION_GRACE_MS) }),
+  ];
+
   /** Whose receivers are asked, whose entries are left to the timer, and what waits in backlogs. */
   test.each<[string, StoredSubscription[], failing: string, asked: string, left: string[], waiting: string]>([
-    [
-      'that no subscription asks for',
-      [
-        receiving('a', { resource: { text: '', operationId: 'another', filter: undefined } }),
-        receiving('b', { changeTypes: ['deleted'] }),
-        receiving('c', { expiration: new Date(NOW - EXPIRATION_GRACE_MS) }),
-      ],
-      ...(['', '', [], ''] as [string, string, string[], string]),
-    ],
+    ['that no subscription asks for', askingForOthers, '', '', [], ''],
     ['that some do not accept', ['a', 'b', 'c', 'd'].map((id) => receiving(id)), 'bd', 'abcd', [], 'bd'],
     ['of a subscription that may just have been renewed', [mayBeRenewed, receiving('b')], 'b', 'b', ['a'], 'b'],
   ])('%s', async (_, subscriptions, failing, expectedAsked, expectedLeft, expectedWaiting) => {

@@ -34,13 +34,8 @@ test.each<[string, Addresses, Addresses, expected: Addresses, bySystem: string[]
   ['has the addresses of both families', ['192.0.2.7'], ['2001:db8::7'], ['192.0.2.7', '2001:db8::7'], []],
   ['has the addresses of one family', ['192.0.2.7'], 'ENODATA', ['192.0.2.7'], []],
   ['has the addresses of one family, when the other fails', 'ETIMEOUT', ['2001:db8::7'], ['2001:db8::7'], []],
-  ...['ENOTFOUND', 'ENODATA', 'ECONNREFUSED'].map((code): [string, Addresses, Addresses, Addresses, string[]] => [
-    `that DNS does not know (${code}) is resolved by the system`,
-    code,
-    code,
-    ['192.0.2.1'],
-    ['bot.example'],
-  ]),
+  ['that DNS does not know is resolved by the system', 'ENOTFOUND', 'ENODATA', ['192.0.2.1'], ['bot.example']],
+  ['is resolved by the system when there is no DNS', 'ECONNREFUSED', 'ECONNREFUSED', ['192.0.2.1'], ['bot.example']],
   ['of which DNS knows no address is resolved by the system', [], 'ENODATA', ['192.0.2.1'], ['bot.example']],
   ['whose name server fails is not asked for through the system', 'ENOTFOUND', 'ESERVFAIL', 'ESERVFAIL', []],
 ])('a name %s', async (_, four, six, expected, bySystem) => {
