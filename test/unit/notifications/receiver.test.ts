@@ -160,13 +160,11 @@ test.each([
 
 describe('a request is not sent', () => {
   test.each([
-    ['to a URL that is not allowed', 'http://10.0.0.1/', 'refused address'],
-    ['to a name that resolves to an address that is not allowed', 'https://localhost/', 'refused address'],
-  ])('%s', async (_, target, failure) => {
-    await expect(connect({ hosts: ['localhost'] }).post(target)).rejects.toMatchObject({
-      name: 'ReceiverError',
-      failure,
-    });
+    ['to a URL that is not allowed', 'http://10.0.0.1/'],
+    ['to a name that resolves to an address that is not allowed', 'https://localhost/'],
+  ])('%s', async (_, target) => {
+    const sent = connect({ hosts: ['localhost'] }).post(target);
+    await expect(sent).rejects.toMatchObject({ name: 'ReceiverError', failure: 'refused address' });
   });
 
   test('after the time by which it had to start, if another one ran until then', async () => {
@@ -182,33 +180,28 @@ describe('a request is not sent', () => {
 });
 
 test('a name is resolved by the connection itself, so that it goes to no other address than was checked', async () => {
-  let connections = 0;
-  const count = () => {
-    connections += 1;
-  };
-  server.on('connection', count);
+  const connected = jest.fn();
+  server.on('connection', connected);
   const answers = [['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']];
   const resolveName: ResolveName = async () => (answers.shift() ?? []).map((address) => ({ address, family: 4 }));
   const { post } = connect({ hosts: ['bot.example', '127.0.0.1'], resolveName });
   const target = url.replace('http://127.0.0.1', 'https://bot.example');
   // The server does not speak TLS: the connection is made, and fails.
-  expect([await outcomeOf(post(target)), connections, answers.length]).toEqual(['unreachable', 1, 2]);
+  expect([await outcomeOf(post(target)), answers.length]).toEqual(['unreachable', 2]);
   for (let n = 0; n < 2; n++) expect(await outcomeOf(post(target))).toBe('refused address');
-  expect([connections, answers.length]).toEqual([1, 0]);
-  server.off('connection', count);
+  expect([connected.mock.calls.length, answers.length]).toEqual([1, 0]);
+  server.off('connection', connected);
 });
 
 test('a server whose certificate is not trusted gets no request', async () => {
   const folder = newFolder();
   const { cert, key } = await writeCertificate(folder.path);
-  let requests = 0;
-  const impostor = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_, response) => {
-    requests += 1;
-    response.end();
-  });
+  const requested = jest.fn();
+  const impostor = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, requested);
   const port = await listen(impostor, 0, 'IMPOSTOR');
   try {
-    expect([await outcomeOf(postOnce(`https://127.0.0.1:${port}/`)), requests]).toEqual(['unreachable', 0]);
+    expect(await outcomeOf(postOnce(`https://127.0.0.1:${port}/`))).toBe('unreachable');
+    expect(requested).not.toHaveBeenCalled();
   } finally {
     await close(impostor);
     folder.remove();
@@ -306,14 +299,10 @@ describe('a receiver that responds promptly', () => {
 });
 
 test('a receiver whose name is not resolved is given up at the deadline', async () => {
-  let resolutions = 0;
-  const resolveName: ResolveName = () => {
-    resolutions += 1;
-    return new Promise(() => {});
-  };
+  const resolveName = jest.fn<ResolveName>(() => new Promise(() => {}));
   const { post } = connect({ hosts: ['bot.example'], resolveName, responseDeadlineMs: DEADLINE_MS });
   await expect(post('https://bot.example/')).rejects.toMatchObject({ failure: 'timeout' });
-  expect(resolutions).toBe(1);
+  expect(resolveName).toHaveBeenCalledTimes(1);
 });
 
 describe('a receiver that does not speak HTTP as servers do', () => {
