@@ -1,13 +1,11 @@
 // The outbox, step by step: an instance dies before and after each of its requests to the store and to receivers while it
 // writes a change and delivers its notifications, and another one takes over. test/soak/instances.test.ts kills processes.
 import { afterAll, expect, jest, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { createFindSubscriptions } from '../../shared/notifications/activeSubscriptions.ts';
 import { createBacklogs } from '../../shared/notifications/backlog.ts';
 import { createDeliverDue } from '../../shared/notifications/deliverDue.ts';
 import { createDelivery } from '../../shared/notifications/delivery.ts';
 import { createOutbox } from '../../shared/notifications/outbox.ts';
-import type { Receivers } from '../../shared/notifications/receiver.ts';
 import { newPlayPromptOperation } from '../../shared/operation/playPromptOperation.ts';
 import { createUpdateOperation } from '../../shared/operation/update.ts';
 import { ServiceError } from '../../shared/serviceError.ts';
@@ -15,7 +13,7 @@ import { createBacklogRepository } from '../../shared/store/backlogRepository.ts
 import { createOutboxRepository } from '../../shared/store/outboxRepository.ts';
 import { createSubscriptionRepository } from '../../shared/store/subscriptionRepository.ts';
 import { createTableRepository } from '../../shared/store/tableRepository.ts';
-import { aSubscription, SIGNING_SECRET } from '../support/notifications.ts';
+import { aSubscription, memoryReceivers, SIGNING_SECRET } from '../support/notifications.ts';
 import { expireLeases } from '../support/recordingReceiver.ts';
 import { newTableSettings, tableClient } from '../support/tables.ts';
 import { until } from '../support/until.ts';
@@ -28,20 +26,16 @@ const settings = newTableSettings();
 
 /** The notifications that were accepted: the URL, and the id and the ETag of the operation. */
 const accepted: string[] = [];
-/** The `webhook-id` of every attempt, by URL and operation. */
-const idsOf = new Map<string, string[]>();
 let isFirstDown = false;
-
-const notify: Receivers['notify'] = async ({ url, toMessage }) => {
-  const { body, headers } = toMessage();
-  const { value } = Object(new Webhook(SIGNING_SECRET).verify(body, headers));
-  const [{ resourceData }] = value;
-  const key = `${url} ${resourceData.id}`;
-  idsOf.set(key, [...(idsOf.get(key) ?? []), headers['webhook-id'] ?? '']);
-  if (isFirstDown && url === FIRST) return { status: 503, headers: { 'retry-after': '1' }, body: '' };
-  accepted.push(`${key} ${resourceData['@odata.etag']}`);
-  return { status: 202, headers: {}, body: '' };
-};
+const { posted, notify } = memoryReceivers((url) => {
+  if (isFirstDown && url === FIRST) return { status: 503, retryAfter: '1' };
+  const last = posted.at(-1);
+  if (last) accepted.push(`${keyOf(last)} ${resourceOf(last)['@odata.etag']}`);
+  return 202;
+});
+const resourceOf = ({ value }: (typeof posted)[number]) => Object(value[0]?.resourceData);
+/** The URL and the operation of an attempt. */
+const keyOf = (attempt: (typeof posted)[number]) => `${attempt.url} ${resourceOf(attempt).id}`;
 
 /** An instance of the service, which dies before or after its n-th request if that is asked for. */
 function startInstance(tenant: string, dying?: 'before' | 'after', last = 0) {
@@ -141,7 +135,7 @@ test.each([
   /** Whether an instance comes so far as to die at a request while it makes a change and delivers its notifications. */
   async function dies(request: number, when: 'before' | 'after'): Promise<boolean> {
     const ids = Array.from({ length: count }, () => crypto.randomUUID());
-    idsOf.clear();
+    posted.length = 0;
     for (const id of ids) await store.operations.put(tenant, newPlayPromptOperation(id), undefined, 'created', signal);
     isFirstDown = isDown;
     const instance = startInstance(tenant, when, request);
@@ -163,9 +157,10 @@ test.each([
       expect({ request, when, reached }).toEqual({ request, when, reached: isWritten ? RECEIVERS : [] });
     }
     // One id in every attempt, and another for each receiver and change.
-    const webhookIds = [...idsOf.values()].map((all) => [...new Set(all)]);
-    expect(webhookIds.map((each) => each.length)).toEqual(webhookIds.map(() => 1));
-    expect(new Set(webhookIds.flat()).size).toBe(webhookIds.length);
+    const keys = posted.map(keyOf);
+    const webhookIds = posted.map(({ message }) => message.headers['webhook-id']);
+    const pairs = new Set(keys.map((key, n) => `${key} ${webhookIds[n]}`));
+    expect([new Set(keys).size, new Set(webhookIds).size]).toEqual([pairs.size, pairs.size]);
     // Nothing is left, neither in the outbox nor in a backlog.
     expect(await expireLeases(settings.name)).toBe(0);
     return instance.isDead();

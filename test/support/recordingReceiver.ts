@@ -25,35 +25,25 @@ export type Reply =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
   | 'never';
 
-export interface RecordingReceiver {
-  /** Its address, to which paths are appended: each path stands for a receiver. */
-  readonly url: string;
-  /** The notifications that were accepted at a path. */
-  at(path: string): readonly Received[];
-  /** The notifications that were sent to a path, accepted or not. */
-  sentTo(path: string): readonly { readonly body: string; readonly headers: IncomingHttpHeaders }[];
-  /** When an operation was first notified of, by `performance.now()`. */
-  readonly arrivedAt: ReadonlyMap<string, number>;
-  /** The paths at which a handshake was asked for. */
-  readonly validated: readonly string[];
-  /** Decides on each request from now on, if it returns something; a handshake is asked for with a token. */
-  reply: ((path: string, token: string | null) => Reply | undefined | Promise<Reply | undefined>) | undefined;
-  close(): Promise<void>;
-}
+/** Decides on a request, if it returns something; a handshake is asked for with a token. */
+type Decide = (path: string, token: string | null) => Reply | undefined | Promise<Reply | undefined>;
+
+export type RecordingReceiver = Awaited<ReturnType<typeof startRecordingReceiver>>;
 
 /** A receiver of change notifications on loopback, which answers each handshake and accepts each notification. */
-export async function startRecordingReceiver(): Promise<RecordingReceiver> {
+export async function startRecordingReceiver() {
   const accepted = new Map<string, Received[]>();
   const arrivedAt = new Map<string, number>();
   const validated: string[] = [];
   const sent: { path: string; body: string; headers: IncomingHttpHeaders }[] = [];
+  const decision: { reply: Decide | undefined } = { reply: undefined };
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
     const token = searchParams.get('validationToken');
     const body = await text(request).catch(() => '');
     if (token !== null) validated.push(pathname);
     else sent.push({ path: pathname, body, headers: request.headers });
-    const reply = await receiver.reply?.(pathname, token);
+    const reply = await decision.reply?.(pathname, token);
     if (reply === 'never') return undefined;
     if (reply) return response.writeHead(reply.status, reply.headers).end(reply.body);
     if (token !== null) return response.writeHead(200, { 'Content-Type': 'text/plain' }).end(token);
@@ -65,19 +55,22 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     known.push(...value);
     return response.writeHead(202).end();
   });
-  const receiver: RecordingReceiver = {
+  return Object.assign(decision, {
+    /** Its address, to which paths are appended: each path stands for a receiver. */
     url: `http://127.0.0.1:${await listen(server, 0, 'RECEIVER')}`,
-    at: (path) => accepted.get(path) ?? [],
-    sentTo: (path) => sent.filter((each) => each.path === path),
+    /** The notifications that were accepted at a path. */
+    at: (path: string): readonly Received[] => accepted.get(path) ?? [],
+    /** The notifications that were sent to a path, accepted or not. */
+    sentTo: (path: string) => sent.filter((each) => each.path === path),
+    /** When an operation was first notified of, by `performance.now()`. */
     arrivedAt,
+    /** The paths at which a handshake was asked for. */
     validated,
-    reply: undefined,
     async close() {
       server.closeAllConnections();
       await close(server);
     },
-  };
-  return receiver;
+  });
 }
 
 /** Subscribes a path of a receiver with the service's own token. */

@@ -75,15 +75,6 @@ describe('a change that is added', () => {
     expect(backlog().touchedAt).toEqual(new Date(clock.now));
   });
 
-  test('makes the backlog known again although another instance has removed it, which was empty for minutes', async () => {
-    const { add, repository, clock, backlog } = setUp();
-    await add(1);
-    await repository.remove(backlog(), signal);
-    clock.now += 5 * 60_000;
-    await add(2);
-    expect(backlog()).toMatchObject({ touchedAt: new Date(clock.now), isSaturated: false });
-  });
-
   test('is not added while the others cannot be counted, which is attempted again', async () => {
     const { add, requests, waitingNow } = setUp();
     requests.count.mockRejectedValueOnce(new Error('down'));

@@ -68,17 +68,15 @@ describe('a change', () => {
     expect(posted[0]).toMatchObject({ value });
   });
 
+  const askingForOthers = [
+    receiving('a', { resource: { text: '', operationId: 'another', filter: undefined } }),
+    receiving('b', { changeTypes: ['deleted'] }),
+    receiving('c', { expiration: new Date(NOW - EXPIRATION_GRACE_MS) }),
+  ];
+
   /** Whose receivers are asked, whose entries are left to the timer, and what waits in backlogs. */
   test.each<[string, StoredSubscription[], failing: string, asked: string, left: string[], waiting: string]>([
-    [
-      'that no subscription asks for',
-      [
-        receiving('a', { resource: { text: '', operationId: 'another', filter: undefined } }),
-        receiving('b', { changeTypes: ['deleted'] }),
-        receiving('c', { expiration: new Date(NOW - EXPIRATION_GRACE_MS) }),
-      ],
-      ...(['', '', [], ''] as [string, string, string[], string]),
-    ],
+    ['that no subscription asks for', askingForOthers, '', '', [], ''],
     ['that some do not accept', ['a', 'b', 'c', 'd'].map((id) => receiving(id)), 'bd', 'abcd', [], 'bd'],
     ['of a subscription that may just have been renewed', [mayBeRenewed, receiving('b')], 'b', 'b', ['a'], 'b'],
   ])('%s', async (_, subscriptions, failing, expectedAsked, expectedLeft, expectedWaiting) => {
@@ -174,9 +172,8 @@ test('what is stored beside a version is not kept while its notifications wait',
 });
 
 test('a store that fails in the background leaves the entry, and fails nothing else', async () => {
-  const rejections: unknown[] = [];
-  const record = (reason: unknown) => rejections.push(reason);
-  process.on('unhandledRejection', record);
+  const rejected = jest.fn();
+  process.on('unhandledRejection', rejected);
   try {
     const fail = () => Promise.reject(new Error('down'));
     const { listener, beforeWrite, afterWrite, left } = setUp([receiving('a')], '', { deliver: fail, keepFor: fail });
@@ -184,8 +181,8 @@ test('a store that fails in the background leaves the entry, and fails nothing e
     listener.settled();
     await afterWrite();
     await settled();
-    expect([rejections, left()]).toEqual([[], ['a']]);
+    expect([rejected.mock.calls, left()]).toEqual([[], ['a']]);
   } finally {
-    process.off('unhandledRejection', record);
+    process.off('unhandledRejection', rejected);
   }
 });

@@ -7,7 +7,8 @@ import { TENANT } from '../../support/operations.ts';
 
 const owner = { tenant: TENANT, applicationId: 'application', creatorId: 'creator' };
 const { signal } = new AbortController();
-const unavailable = () => Promise.reject(new ServiceError('unavailable', 'The store is not available. Try again.'));
+const DOWN = 'The store is not available. Try again.';
+const unavailable = () => Promise.reject(new ServiceError('unavailable', DOWN));
 
 /** Stored by others in the meantime. */
 const others: StoredSubscription[] = [];
@@ -41,18 +42,8 @@ describe('a subscription that is created', () => {
     ['may exist when the write fails, and is removed', { create: unavailable }, mayExist, 1],
     ['may exist when the removal fails too', { create: unavailable, remove: unavailable }, mayExist, 0],
     ['may exist beyond the limit when its removal fails', { create: fillUp, remove: unavailable }, mayExist, 0],
-    [
-      'does not remain beyond a limit that others reach at the same time',
-      { create: fillUp },
-      { reason: 'forbidden' },
-      1,
-    ],
-    [
-      'does not exist when the store fails before',
-      { list: unavailable },
-      { message: 'The store is not available. Try again.' },
-      0,
-    ],
+    ['does not remain beyond a limit that others reach meanwhile', { create: fillUp }, { reason: 'forbidden' }, 1],
+    ['does not exist when the store fails before', { list: unavailable }, { message: DOWN }, 0],
   ])('%s', async (_, replaced, error, removals) => {
     const { create, remove } = setUp(replaced);
     await expect(create()).rejects.toMatchObject(error);

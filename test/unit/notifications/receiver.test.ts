@@ -3,12 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createRawServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
 import { createReceivers } from '../../../shared/notifications/receiver.ts';
 import type { ResolveName } from '../../../shared/notifications/resolveName.ts';
-import { MAX_URL_LENGTH } from '../../../shared/notifications/subscriptionRequest.ts';
-import { createValidateReceiver } from '../../../shared/notifications/validateReceiver.ts';
 import { VERSION } from '../../../shared/tracing.ts';
 import { writeCertificate } from '../../support/certificate.ts';
 import { TENANT } from '../../support/operations.ts';
@@ -38,10 +37,36 @@ function connect(options: Partial<Parameters<typeof createReceivers>[0]> = {}) {
 
 const { post: postOnce, validate } = connect();
 
-test('a response has its status, its headers, and its body only if it is one to a validation', async () => {
-  respond = (_, response) => response.writeHead(503, { 'Retry-After': '7' }).end('busy');
-  expect(await postOnce(url)).toMatchObject({ status: 503, headers: { 'retry-after': '7' }, body: '' });
-  expect(await validate(url)).toMatchObject({ status: 503, body: 'busy' });
+/** The status of a response, or why there is none. */
+const outcomeOf = (response: Promise<{ readonly status: number }>) =>
+  response.then(
+    ({ status }) => status,
+    ({ failure }) => failure,
+  );
+
+/** Responds to requests whose path begins like this only when they are released, and to others at once. */
+function hold(path = '/') {
+  const held: ServerResponse[] = [];
+  respond = (request, response) => {
+    if (request.url?.startsWith(path)) held.push(response);
+    else response.end();
+  };
+  return {
+    held,
+    async untilHeld(count: number) {
+      while (held.length < count) await new Promise(setImmediate);
+    },
+    release() {
+      respond = (_, response) => response.end();
+      for (const each of held) each.end();
+    },
+  };
+}
+
+test('a response has its status, its headers, and its body only if it is one to a validation; no redirect is followed', async () => {
+  respond = (_, response) => response.writeHead(307, { Location: url, 'Retry-After': '7' }).end('elsewhere');
+  expect(await postOnce(url)).toMatchObject({ status: 307, headers: { 'retry-after': '7' }, body: '' });
+  expect(await validate(url)).toMatchObject({ status: 307, body: 'elsewhere' });
 });
 
 test('a notification is a POST of JSON, a validation one of no text, and both name their sender', async () => {
@@ -65,17 +90,14 @@ test('a notification is a POST of JSON, a validation one of no text, and both na
 
 test('the body of a notification is made when it has a place', async () => {
   const { notify } = createReceivers({ hosts: ['127.0.0.1'] });
-  const held: ServerResponse[] = [];
-  respond = (_, response) => held.push(response);
-  let bodies = 0;
-  const toMessage = () => ({ body: `${++bodies}`, headers: {} });
+  const { untilHeld, release } = hold();
+  const toMessage = jest.fn(() => ({ body: '{}', headers: {} }));
   const sent = [1, 2, 3].map(() => notify({ tenant: TENANT, url, toMessage, startBy: Date.now() + 60_000 }));
-  while (held.length === 0) await new Promise(setImmediate);
-  expect(bodies).toBe(1);
-  respond = (_, response) => response.end();
-  held[0]?.end();
+  await untilHeld(1);
+  expect(toMessage).toHaveBeenCalledTimes(1);
+  release();
   await Promise.all(sent);
-  expect(bodies).toBe(3);
+  expect(toMessage).toHaveBeenCalledTimes(3);
 });
 
 test('connections are used again, but not after a validation, which may go to any number of ports', async () => {
@@ -92,25 +114,6 @@ test('connections are used again, but not after a validation, which may go to an
   expect(ports.size).toBeLessThan(20);
   await validate(url);
   expect(connection).toBe('close');
-});
-
-test('the longest URL of a subscription can be validated', async () => {
-  const longest = url.padEnd(MAX_URL_LENGTH, 'a');
-  respond = ({ url: target = '' }, response) => {
-    const token = new URL(target, url).searchParams.get('validationToken') ?? '';
-    response.setHeader('Content-Type', 'text/plain').end(token);
-  };
-  const receivers = createReceivers({ hosts: ['127.0.0.1'] });
-  await createValidateReceiver({ receivers })({ tenant: TENANT, applicationId: 'application' }, longest);
-});
-
-test('a redirect is not followed', async () => {
-  let requests = 0;
-  respond = (_, response) => {
-    requests += 1;
-    response.writeHead(307, { Location: url }).end();
-  };
-  expect([(await postOnce(url)).status, requests]).toEqual([307, 1]);
 });
 
 test.each([
@@ -157,92 +160,48 @@ test.each([
 
 describe('a request is not sent', () => {
   test.each([
-    ['to a URL that is not allowed', 'http://10.0.0.1/', 'refused address'],
-    ['to a name that resolves to an address that is not allowed', 'https://localhost/', 'refused address'],
-  ])('%s', async (_, target, failure) => {
-    const { post } = connect({ hosts: ['localhost'] });
-    await expect(post(target)).rejects.toMatchObject({ name: 'ReceiverError', failure });
+    ['to a URL that is not allowed', 'http://10.0.0.1/'],
+    ['to a name that resolves to an address that is not allowed', 'https://localhost/'],
+  ])('%s', async (_, target) => {
+    const sent = connect({ hosts: ['localhost'] }).post(target);
+    await expect(sent).rejects.toMatchObject({ name: 'ReceiverError', failure: 'refused address' });
   });
 
-  test('after the time by which it had to start, which is a pause for no timer', async () => {
-    const warnings: string[] = [];
-    const record = ({ name }: Error) => warnings.push(name);
-    process.on('warning', record);
-    await expect(postOnce(url, { startBy: Date.now() - 1 })).rejects.toMatchObject({ failure: 'busy' });
-    await new Promise(setImmediate);
-    process.off('warning', record);
-    expect(warnings).toEqual([]);
-  });
-
-  test('after that time has come while it waits for another one', async () => {
-    const { promise: first, resolve } = Promise.withResolvers<ServerResponse>();
-    const targets: unknown[] = [];
-    respond = (request, response) => {
-      targets.push(request.url);
-      resolve(response);
-    };
+  test('after the time by which it had to start, if another one ran until then', async () => {
     const { post } = connect();
-    const hanging = post(url);
-    const response = await first;
-    const waiting = post(`${url}?waiting`, { startBy: Date.now() + 20 });
-    await expect(waiting).rejects.toMatchObject({ failure: 'busy' });
-    response.end();
-    await hanging;
-    respond = (request, other) => {
-      targets.push(request.url);
-      other.end();
-    };
-    // Its turn comes after that of the one that was given up.
-    expect((await post(`${url}?last`)).status).toBe(200);
-    expect(targets).toEqual(['/', '/?last']);
-  });
-
-  test('to a server that is not there', async () => {
-    const gone = createServer();
-    const free = await listen(gone, 0, 'GONE');
-    await close(gone);
-    await expect(postOnce(`http://127.0.0.1:${free}/`)).rejects.toMatchObject({ failure: 'unreachable' });
+    const { held, untilHeld, release } = hold();
+    const first = post(url);
+    await untilHeld(1);
+    expect(await outcomeOf(post(url, { startBy: Date.now() + 20 }))).toBe('busy');
+    release();
+    // The turn of this one comes after that of the one that was given up.
+    expect([(await first).status, (await post(url)).status, held.length]).toEqual([200, 200, 1]);
   });
 });
 
-describe('a name is resolved by the connection itself', () => {
-  const answers: string[][] = [];
+test('a name is resolved by the connection itself, so that it goes to no other address than was checked', async () => {
+  const connected = jest.fn();
+  server.on('connection', connected);
+  const answers = [['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']];
   const resolveName: ResolveName = async () => (answers.shift() ?? []).map((address) => ({ address, family: 4 }));
-  let connections = 0;
-  const count = () => {
-    connections += 1;
-  };
-  beforeAll(() => {
-    server.on('connection', count);
-  });
-  afterAll(() => {
-    server.off('connection', count);
-  });
-
-  test('so that no other address than the one that was checked is connected to', async () => {
-    const { post } = connect({ hosts: ['bot.example', '127.0.0.1'], resolveName });
-    const target = url.replace('http://127.0.0.1', 'https://bot.example');
-    answers.push(['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1', '169.254.169.254']);
-    // The server does not speak TLS: the connection is made, and fails.
-    await expect(post(target)).rejects.toMatchObject({ failure: 'unreachable' });
-    expect([connections, answers.length]).toEqual([1, 2]);
-    for (let n = 0; n < 2; n++) await expect(post(target)).rejects.toMatchObject({ failure: 'refused address' });
-    expect([connections, answers.length]).toEqual([1, 0]);
-  });
+  const { post } = connect({ hosts: ['bot.example', '127.0.0.1'], resolveName });
+  const target = url.replace('http://127.0.0.1', 'https://bot.example');
+  // The server does not speak TLS: the connection is made, and fails.
+  expect([await outcomeOf(post(target)), answers.length]).toEqual(['unreachable', 2]);
+  for (let n = 0; n < 2; n++) expect(await outcomeOf(post(target))).toBe('refused address');
+  expect([connected.mock.calls.length, answers.length]).toEqual([1, 0]);
+  server.off('connection', connected);
 });
 
 test('a server whose certificate is not trusted gets no request', async () => {
   const folder = newFolder();
   const { cert, key } = await writeCertificate(folder.path);
-  let requests = 0;
-  const impostor = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_, response) => {
-    requests += 1;
-    response.end();
-  });
+  const requested = jest.fn();
+  const impostor = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, requested);
   const port = await listen(impostor, 0, 'IMPOSTOR');
   try {
-    await expect(postOnce(`https://127.0.0.1:${port}/`)).rejects.toMatchObject({ failure: 'unreachable' });
-    expect(requests).toBe(0);
+    expect(await outcomeOf(postOnce(`https://127.0.0.1:${port}/`))).toBe('unreachable');
+    expect(requested).not.toHaveBeenCalled();
   } finally {
     await close(impostor);
     folder.remove();
@@ -250,130 +209,77 @@ test('a server whose certificate is not trusted gets no request', async () => {
 });
 
 describe('requests to one receiver', () => {
-  /** Sends requests, which are answered from when `until` of them have arrived; returns how many waited at most. */
-  async function mostAtOnce(post: ReturnType<typeof connect>['post'], requests: number, until: number, status = 200) {
-    const waiting: ServerResponse[] = [];
-    let most = 0;
-    let isReached = false;
-    respond = (_, response) => {
-      waiting.push(response);
-      most = Math.max(most, waiting.length);
-      isReached ||= most === until;
-      // After a turn of the event loop, so that any that come too early are seen.
-      if (isReached) {
-        setImmediate(() => {
-          for (const each of waiting.splice(0)) each.writeHead(status).end();
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: requests }, () => post(url)));
-    return most;
+  /** Sends requests, and returns how many of them have arrived some time after `until` have, before any is answered. */
+  async function mostAtOnce(post: ReturnType<typeof connect>['post'], requests: number, until: number) {
+    const { held, untilHeld, release } = hold();
+    const sent = Array.from({ length: requests }, () => post(url));
+    await untilHeld(until);
+    // So that any that come too early are seen.
+    await delay(20);
+    release();
+    await Promise.all(sent);
+    return held.length;
   }
 
-  async function postPromptly(post: ReturnType<typeof connect>['post'], requests: number) {
-    respond = (_, response) => response.end();
-    for (let n = 0; n < requests; n++) await post(url);
-  }
-
-  test('are one at once at first, one more after each prompt response up to 16, and one after a failure', async () => {
+  test('are one at once at first, one more after each prompt response up to 16, and one after any other', async () => {
     const { post } = connect();
     expect(await mostAtOnce(post, 1, 1)).toBe(1);
     expect(await mostAtOnce(post, 2, 2)).toBe(2);
-    await postPromptly(post, 20);
-    expect(await mostAtOnce(post, 40, 16)).toBe(16);
-    respond = (_, response) => response.writeHead(500).end();
-    await post(url);
-    expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
+    for (const fail of [
+      (response: ServerResponse) => response.writeHead(500).end(),
+      (response: ServerResponse) => setTimeout(() => response.end(), 1100),
+    ]) {
+      respond = (_, response) => response.end();
+      for (let n = 0; n < 20; n++) await post(url);
+      expect(await mostAtOnce(post, 40, 16)).toBe(16);
+      respond = (_, response) => fail(response);
+      await post(url);
+      expect(await mostAtOnce(post, 10, 1)).toBe(1);
+    }
   });
 
-  test('are one at once after a response that was slow', async () => {
+  test('are counted by the URL without its query, and for each tenant', async () => {
     const { post } = connect();
-    await postPromptly(post, 20);
-    respond = (_, response) => setTimeout(() => response.end(), 1100);
-    await post(url);
-    respond = (_, response) => response.writeHead(500).end();
-    expect(await mostAtOnce(post, 10, 1, 500)).toBe(1);
-  });
-
-  test('are counted by the URL without its query', async () => {
-    const { post } = connect();
-    const held: ServerResponse[] = [];
-    respond = (_, response) => held.push(response);
+    const { held, untilHeld, release } = hold();
     const results = ['a?x', 'a?y', 'b'].map((path) => post(url + path));
-    while (held.length < 2) await new Promise(setImmediate);
-    expect(held.map(({ req }) => req.url).toSorted()).toEqual(['/a?x', '/b']);
-    respond = (_, response) => response.end();
-    for (const each of held) each.end();
+    results.push(post(`${url}b?other`, { tenant: OTHER_TENANT }));
+    await untilHeld(3);
+    expect(held.map(({ req }) => req.url).toSorted()).toEqual(['/a?x', '/b', '/b?other']);
+    release();
     await Promise.all(results);
   });
 
   test('do not wait for one that is silent: what waits is refused, and one at a time finds out whether it is back', async () => {
     const { post } = connect({ responseDeadlineMs: DEADLINE_MS });
-    const held: ServerResponse[] = [];
-    respond = (_, response) => held.push(response);
-    const failures = Promise.all(
-      Array.from({ length: 5 }, () =>
-        post(url).then(
-          () => 'none',
-          ({ failure }) => failure,
-        ),
-      ),
-    );
-    expect(await failures).toEqual(['timeout', 'busy', 'busy', 'busy', 'busy']);
+    const { held, untilHeld, release } = hold();
+    const failures = Array.from({ length: 5 }, () => outcomeOf(post(url)));
+    expect(await Promise.all(failures)).toEqual(['timeout', 'busy', 'busy', 'busy', 'busy']);
     const probe = post(url);
-    await expect(post(url)).rejects.toMatchObject({ failure: 'busy' });
-    while (held.length < 2) await new Promise(setImmediate);
+    expect(await outcomeOf(post(url))).toBe('busy');
+    await untilHeld(2);
     held[1]?.end();
     await probe;
-    respond = (_, response) => response.end();
-    expect((await Promise.all([post(url), post(url), post(url)])).map(({ status }) => status)).toEqual([200, 200, 200]);
-  });
-
-  test('of a tenant are not counted with those of another', async () => {
-    const { post } = connect({ responseDeadlineMs: DEADLINE_MS });
-    respond = () => {};
-    await expect(post(url)).rejects.toMatchObject({ failure: 'timeout' });
-    const silent = post(url).catch(() => {});
-    respond = (_, response) => response.end();
-    expect((await post(url, { tenant: OTHER_TENANT })).status).toBe(200);
-    await silent;
+    release();
+    expect(await Promise.all([post(url), post(url), post(url)].map(outcomeOf))).toEqual([200, 200, 200]);
   });
 });
 
 describe('a receiver that responds promptly', () => {
-  /** Holds the requests whose path begins with `/held`, and responds to the others. */
-  function hold() {
-    const held: ServerResponse[] = [];
-    respond = (request, response) => {
-      if (request.url?.startsWith('/held')) held.push(response);
-      else response.end();
-    };
-    return {
-      held,
-      release() {
-        respond = (_, response) => response.end();
-        for (const each of held) each.end();
-      },
-    };
-  }
+  const paths = Array.from({ length: 100 }, (_, n) => `held/${n}`);
 
   test.each([
-    ['have not responded yet', () => {}],
-    ['failed last', (response: ServerResponse) => response.writeHead(500)],
-  ])('is delayed by none, at the same host, that %s', async (_, prepare) => {
+    ['have not responded yet', false],
+    ['failed last', true],
+  ])('is delayed by none, at the same host, that %s', async (_, isFailing) => {
     const { post } = connect();
     await post(`${url}beside`);
-    const paths = Array.from({ length: 100 }, (_, n) => `${url}held/${n}`);
-    if (prepare.length > 0) {
-      respond = (request, response) => {
-        if (request.url?.startsWith('/held')) prepare(response);
-        response.end();
-      };
-      await Promise.all(paths.map((path) => post(path)));
+    if (isFailing) {
+      respond = (_request, response) => response.writeHead(500).end();
+      await Promise.all(paths.map((path) => post(url + path)));
     }
-    const { held, release } = hold();
-    const waiting = ['a', 'b', 'c', 'd'].flatMap((tenant) => paths.map((path) => post(path, { tenant })));
-    while (held.length < 12) await new Promise(setImmediate);
+    const { held, untilHeld, release } = hold('/held');
+    const waiting = ['a', 'b', 'c', 'd'].flatMap((tenant) => paths.map((path) => post(url + path, { tenant })));
+    await untilHeld(12);
     expect((await post(`${url}beside`)).status).toBe(200);
     expect(held.length).toBeLessThanOrEqual(24);
     release();
@@ -382,14 +288,9 @@ describe('a receiver that responds promptly', () => {
 
   test('is delayed by no validation', async () => {
     const { post, validate } = connect();
-    const { held, release } = hold();
-    const outcomes = Array.from({ length: 30 }, (_, n) =>
-      validate(`${url}held/${n}`).then(
-        ({ status }) => status,
-        ({ failure }) => failure,
-      ),
-    );
-    while (held.length < 24) await new Promise(setImmediate);
+    const { untilHeld, release } = hold('/held');
+    const outcomes = paths.slice(0, 30).map((path) => outcomeOf(validate(url + path)));
+    await untilHeld(24);
     expect((await post(`${url}beside`)).status).toBe(200);
     release();
     // What has no place at once is refused.
@@ -398,61 +299,43 @@ describe('a receiver that responds promptly', () => {
 });
 
 test('a receiver whose name is not resolved is given up at the deadline', async () => {
-  let resolutions = 0;
-  const resolveName: ResolveName = () => {
-    resolutions += 1;
-    return new Promise(() => {});
-  };
+  const resolveName = jest.fn<ResolveName>(() => new Promise(() => {}));
   const { post } = connect({ hosts: ['bot.example'], resolveName, responseDeadlineMs: DEADLINE_MS });
   await expect(post('https://bot.example/')).rejects.toMatchObject({ failure: 'timeout' });
-  expect(resolutions).toBe(1);
+  expect(resolveName).toHaveBeenCalledTimes(1);
 });
 
 describe('a receiver that does not speak HTTP as servers do', () => {
+  const write = (text: string) => (socket: Socket) => socket.write(text);
   /** Writes again and again, until the other side ends the connection. */
-  const flood = (socket: Socket, text: string) => {
+  const flood = (text: string, first: string) => (socket: Socket) => {
     const more = () => {
       while (socket.writable && socket.write(text));
     };
-    socket.on('drain', more);
+    socket.on('drain', more).write(first);
     more();
   };
-  const head = (bytes: number) => `x: ${'x'.repeat(bytes)}\r\n\r\n`;
+  const slowly = (text: string) => (socket: Socket) => {
+    const timer = setInterval(() => socket.write(text), 50);
+    socket.once('close', () => clearInterval(timer));
+  };
+  const head = (bytes: number) => `x: ${'x'.repeat(bytes)}\r\n`;
+  const [OK, PROCESSING, HINT] = [
+    'HTTP/1.1 200 OK\r\n',
+    'HTTP/1.1 102 Processing\r\n\r\n',
+    'HTTP/1.1 103 Early Hints\r\n',
+  ];
+  const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+  const MUCH_HEAD = `${HINT}${head(9000)}\r\n${OK}${head(9000)}\r\n`;
 
-  test.each<[string, expected: string, attack: (socket: Socket) => void]>([
+  test.each<[string, expected: string | number, attack: (socket: Socket) => void]>([
     ['never responds', 'timeout', () => {}],
-    ['sends half a status line', 'timeout', (socket) => socket.write('HTTP/1.1 20')],
-    [
-      'switches to another protocol',
-      'status 101',
-      (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
-    ],
-    [
-      'only sends informational responses',
-      'timeout',
-      (socket) => {
-        const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'), 50);
-        socket.once('close', () => clearInterval(timer));
-      },
-    ],
-    [
-      'sends informational responses without an end',
-      'unreachable',
-      (socket) => flood(socket, 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(1000)),
-    ],
-    [
-      'sends informational responses, and then more head than is left',
-      'unreachable',
-      (socket) => socket.write(`HTTP/1.1 103 Early Hints\r\n${head(9000)}HTTP/1.1 200 OK\r\n${head(9000)}`),
-    ],
-    [
-      'sends headers without an end',
-      'unreachable',
-      (socket) => {
-        socket.write('HTTP/1.1 200 OK\r\n');
-        flood(socket, `x: ${'x'.repeat(65_536)}\r\n`);
-      },
-    ],
+    ['sends half a status line', 'timeout', write('HTTP/1.1 20')],
+    ['switches to another protocol', 101, write(SWITCH)],
+    ['only sends informational responses', 'timeout', slowly(`${HINT}Link: </a>\r\n\r\n`)],
+    ['sends informational responses without an end', 'unreachable', flood(PROCESSING.repeat(1000), PROCESSING)],
+    ['sends informational responses, and then more head than is left', 'unreachable', write(MUCH_HEAD)],
+    ['sends headers without an end', 'unreachable', flood(head(65_536), OK)],
     ['closes the connection', 'unreachable', (socket) => socket.destroy()],
   ])('%s: %s', async (_, expected, attack) => {
     const open = new Set<Socket>();
@@ -463,11 +346,7 @@ describe('a receiver that does not speak HTTP as servers do', () => {
     });
     const target = `http://127.0.0.1:${await listen(raw, 0, 'RAW')}/`;
     const { post } = connect(expected === 'timeout' ? { responseDeadlineMs: DEADLINE_MS } : {});
-    const outcome = post(target).then(
-      ({ status }) => `status ${status}`,
-      ({ failure }) => failure,
-    );
-    expect(await outcome).toBe(expected);
+    expect(await outcomeOf(post(target))).toBe(expected);
     // The connection is closed from this side.
     while (open.size > 0) await new Promise(setImmediate);
     raw.close();

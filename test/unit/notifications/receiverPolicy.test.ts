@@ -4,13 +4,18 @@ import { isAllowedAddress, refusedUrl } from '../../../shared/notifications/rece
 const hosts = ['bot.example', '*.bots.example', 'xn--bcher-kva.example'];
 
 describe('a receiver', () => {
+  const LISTED = ['bot.example', '[::1]', '[2606:4700::1111]', '127.0.0.1'];
+
   test.each([
-    'https://bot.example/',
-    'https://BOT.example:8443/a?b=c',
-    'https://a.bots.example/',
-    'https://a.b.bots.example/',
-    'https://bücher.example/',
-  ])('may be %s', (url) => expect(refusedUrl(url, hosts)).toBeUndefined());
+    [hosts, ['https://bot.example/', 'https://BOT.example:8443/a?b=c', 'https://bücher.example/']],
+    [hosts, ['https://a.bots.example/', 'https://a.b.bots.example/']],
+    [['127.0.0.1'], ['http://127.0.0.1:7000/', 'https://127.1/', 'http://2130706433/', 'http://0177.0.0.1/']],
+    [['127.0.0.1'], ['http://0x7f.1./']],
+    [LISTED, ['http://[::1]:7000/', 'http://[0:0::1]/', 'https://[2606:4700:0::1111]/', 'http://127.0.0.1/']],
+    [['10.0.0.1'], ['https://10.0.0.1/']],
+  ])('may be, where %j are listed: %j', (listed, urls) => {
+    for (const url of urls) expect([url, refusedUrl(url, listed)]).toEqual([url, undefined]);
+  });
 
   test.each([
     ['a URL', ['//bot.example/', 'bot.example', '', 'https://']],
@@ -34,30 +39,17 @@ describe('a receiver', () => {
     for (const url of urls) expect([url, refusedUrl(url, hosts)]).toEqual([url, expect.stringContaining(wanted)]);
   });
 
-  test.each([
-    'http://127.0.0.1:7000/',
-    'https://127.1/',
-    'http://2130706433/',
-    'http://0177.0.0.1/',
-    'http://0x7f.1./',
-  ])('may be %s where that address is listed', (url) => expect(refusedUrl(url, ['127.0.0.1'])).toBeUndefined());
-
   test.each(['http://10.0.0.1/', 'http://8.8.8.8/', 'https://127.0.0.2/', 'http://[::1]/', 'http://localhost/'])(
     'may not be %s where another address is listed',
     (url) => expect(refusedUrl(url, ['127.0.0.1', '10.0.0.1'])).toEqual(expect.any(String)),
   );
 
-  test('may be an IPv6 address that is listed, among others', () => {
-    const listed = ['bot.example', '[::1]', '[2606:4700::1111]', '127.0.0.1'];
-    for (const url of ['http://[::1]:7000/', 'http://[0:0::1]/', 'https://[2606:4700:0::1111]/', 'http://127.0.0.1/']) {
-      expect([url, refusedUrl(url, listed)]).toEqual([url, undefined]);
-    }
-    expect(refusedUrl('http://[2606:4700::1111]/', listed)).toContain('https');
-    expect(refusedUrl('ftp://127.0.0.1/', listed)).toContain('https');
+  test('must be https where a public address is listed, and http or https anywhere', () => {
+    expect(refusedUrl('http://[2606:4700::1111]/', LISTED)).toContain('https');
+    expect(refusedUrl('ftp://127.0.0.1/', LISTED)).toContain('https');
   });
 
   test('may be a private address only where that very address is listed', () => {
-    expect(refusedUrl('https://10.0.0.1/', ['10.0.0.1'])).toBeUndefined();
     expect(refusedUrl('https://[::ffff:10.0.0.1]/', ['10.0.0.1'])).toEqual(expect.any(String));
     expect(isAllowedAddress('::ffff:10.0.0.1', ['10.0.0.1'])).toBe(true);
     expect(isAllowedAddress('10.0.0.2', ['10.0.0.1'])).toBe(false);

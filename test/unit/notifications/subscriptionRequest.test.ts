@@ -27,9 +27,6 @@ const good = {
   expirationDateTime: at(60_000),
 };
 
-/** Text of a length that begins with `start`. */
-const ofLength = (length: number, start: string) => start.padEnd(length, 'a');
-
 /** A signing secret of so many bytes. */
 const secretOf = (bytes: number, encoding: BufferEncoding = 'base64') =>
   `whsec_${Buffer.alloc(bytes, 0xff).toString(encoding)}`;
@@ -92,11 +89,11 @@ describe('a subscription to create', () => {
     ],
     [
       'notificationUrl',
-      [ofLength(MAX_URL_LENGTH, 'https://bot.example/'), 'https://bot.example/a?b'],
+      ['https://bot.example/'.padEnd(MAX_URL_LENGTH, 'a'), 'https://bot.example/a?b'],
       [
         ...['https://bot.example/\0', 'https://bot.example/\udfff', 'https://bot.example/?\ud800'],
         ...['https://evil.example/', 'http://bot.example/', 'http://evil.example/\0', '', null],
-        ...['https://bot.example/', 'http://evil.example/\0'].map((url) => ofLength(MAX_URL_LENGTH + 1, url)),
+        ...['https://bot.example/', 'http://evil.example/\0'].map((url) => url.padEnd(MAX_URL_LENGTH + 1, 'a')),
       ],
     ],
     [
@@ -118,7 +115,7 @@ describe('a subscription to create', () => {
       [
         ...['whsec_', secretOf(23), secretOf(65), secretOf(25).slice(0, -1), `${secretOf(24)} `],
         ...[secretOf(24, 'base64url'), `${'\u{1F600}'.repeat(MAX_CLIENT_STATE_LENGTH / 2)}x`, '\ud800', 'a\0', 1],
-        ...['a', '\0'].map((start) => ofLength(MAX_CLIENT_STATE_LENGTH + 1, start)),
+        ...['a', '\0'].map((start) => start.padEnd(MAX_CLIENT_STATE_LENGTH + 1, 'a')),
       ],
     ],
     ['@odata.type', ['#microsoft.graph.subscription', 'microsoft.graph.subscription'], ['subscription', 5]],

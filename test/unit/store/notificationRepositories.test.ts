@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import type { WaitingChange } from '../../../shared/notifications/backlog.ts';
 import { createEntryIds, type OutboxEntry } from '../../../shared/notifications/outboxEntry.ts';
 import { readResource } from '../../../shared/notifications/resource.ts';
 import type { Subscription } from '../../../shared/notifications/subscription.ts';
@@ -42,11 +41,9 @@ describe('a subscription', () => {
     const [whole, damaged] = [aSubscription(), aSubscription()];
     for (const each of [whole, damaged]) await repository.create(each, signal);
     const table = tableClient(settings.name);
-    const row = await table.getEntity(`subscriptions_${damaged.tenant}`, damaged.id);
-    await table.updateEntity(
-      { ...row, partitionKey: String(row.partitionKey), rowKey: damaged.id, ...columns },
-      'Replace',
-    );
+    const keys = { partitionKey: `subscriptions_${damaged.tenant}`, rowKey: damaged.id };
+    const row = await table.getEntity(keys.partitionKey, keys.rowKey);
+    await table.updateEntity({ ...row, ...keys, ...columns }, 'Replace');
     const { expired } = await repository.listExpired(LATER, undefined, signal);
     expect([await repository.list(whole.tenant, signal), expired]).toMatchObject(Array(2).fill([{ id: whole.id }]));
     expect(await repository.list('another', signal)).toEqual([]);
@@ -94,11 +91,8 @@ describe('a subscription', () => {
 });
 
 describe('an entry of the outbox', () => {
-  const lifecycle = lifecycleEntryOf(
-    aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' }),
-    'missed',
-    PAST,
-  );
+  const wanting = aSubscription({ lifecycleNotificationUrl: 'https://bot.example/l' });
+  const lifecycle = lifecycleEntryOf(wanting, 'missed', PAST);
   const setUp = (settings = newTableSettings()) => {
     const { listDue, ...repository } = createOutboxRepository(settings);
     return {
@@ -179,11 +173,7 @@ describe('an entry of the outbox', () => {
 });
 
 describe('a backlog', () => {
-  const waiting = (createdAt: number): WaitingChange => ({
-    id: crypto.randomUUID(),
-    createdAt: new Date(createdAt),
-    change,
-  });
+  const waiting = (createdAt: number) => ({ id: crypto.randomUUID(), createdAt: new Date(createdAt), change });
 
   const knownBacklog = async () => {
     const repository = createBacklogRepository(newTableSettings());
@@ -211,12 +201,8 @@ describe('a backlog', () => {
     if (!first) throw new Error('It is not listed.');
     expect(first).toEqual({ ...created, touchedAt: new Date(2), isSaturated: true });
     const listed = await subscriptions.list(subscription.tenant, signal);
-    expect(new Map(listed.map(({ id, backlog }) => [id, backlog]))).toEqual(
-      new Map([
-        [subscription.id, first],
-        [other.id, undefined],
-      ]),
-    );
+    const backlogOf = new Map(listed.map(({ id, backlog }) => [id, backlog]));
+    expect([listed.length, backlogOf.get(subscription.id), backlogOf.get(other.id)]).toEqual([2, first, undefined]);
 
     const second = await repository.update(first, { retryAt: new Date(3), failures: 1 }, signal);
     expect(second).toEqual({ ...first, retryAt: new Date(3), failures: 1, etag: expect.any(String) });
