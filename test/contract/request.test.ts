@@ -10,8 +10,6 @@ beforeAll(() => tableClient(app.table).createTable());
 
 const newId = () => crypto.randomUUID();
 const at = (id: string) => `/v1.0/playPromptOperation/${id}`;
-const rows = (id: string) =>
-  Array.fromAsync(tableClient(app.table).listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } }));
 
 test('the answer is the merged entity as stored, with the longest values of every property', async () => {
   const path = at(`a${'~'.repeat(127)}`);
@@ -67,18 +65,12 @@ test('Prefer: return is applied: minimal is a 204 with the ETag and the URL of t
   expect(whole.json.status).toBe('Running');
 });
 
-test.each<[string, object | string | Uint8Array, targets?: string[]]>([
-  ['three faults', { status: 'x', extra: 1, resultInfo: { code: 1.5 } }, ['extra', 'resultInfo/code', 'status']],
-  ['a member twice', '{"status":"Running","\\u0073tatus":"Failed"}', ['status']],
-  ['invalid UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
-  ['a lone surrogate', '{"clientContext":"\\ud800"}', ['clientContext']],
-])('%s: a 400 that names each, and nothing is written', async (_title, body, targets = []) => {
+test('a body with faults is a 400 that names each, and nothing is written', async () => {
   const id = newId();
-  const { status, json } = await app.send({ path: at(id), body });
-  expect([status, json.error.code, json.error.message]).toEqual([400, 'BadRequest', expect.stringMatching(/./)]);
-  const details: { code: string; message: string; target: string }[] = json.error.details ?? [];
-  expect(details.map(({ target }) => target).sort()).toEqual(targets);
-  for (const { code, message, target } of details)
-    expect([code !== '', message]).toEqual([true, expect.stringContaining(target)]);
-  expect(await rows(id)).toHaveLength(0);
+  const { status, json } = await app.send({ path: at(id), body: { status: 'x', resultInfo: { code: 1.5 } } });
+  expect([status, json.error]).toMatchObject([400, { code: 'BadRequest', message: expect.stringMatching(/./) }]);
+  const targets = json.error.details.map(({ target }: { target: string }) => target);
+  expect(targets.sort()).toEqual(['resultInfo/code', 'status']);
+  const rows = tableClient(app.table).listEntities({ queryOptions: { filter: `RowKey eq '${id}'` } });
+  expect(await Array.fromAsync(rows)).toEqual([]);
 });

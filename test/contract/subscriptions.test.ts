@@ -51,7 +51,6 @@ async function notificationsAt(path: string) {
 test.each([
   ['a segment', (id: string) => `/${id}`],
   ['a key in parentheses', (id: string) => `('${id}')`],
-  ['a key by its name', (id: string) => `(id='${id}')`],
 ])('is created, listed, and, by its id as %s, read, renewed and deleted', async (_, keyOf) => {
   const created = await subscribe({ changeType: 'Updated, CREATED', clientState: 'secret' });
   const { id } = created.json;

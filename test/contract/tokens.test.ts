@@ -112,7 +112,7 @@ test.each<[string, number, () => Promise<string | undefined>]>([
   expect((await app.send({ path, body: {} })).json).toEqual(before.json);
 });
 
-test('an operation of another tenant is, to every precondition, like one that does not exist', async () => {
+test('an operation of another tenant is like one that does not exist, with any precondition, and in a batch', async () => {
   const id = crypto.randomUUID();
   const token = await tokenOf(OTHER_TENANT);
   const etag = (await app.send({ body: { id, status: 'Running' } })).headers.get('etag') ?? '';
@@ -123,8 +123,13 @@ test('an operation of another tenant is, to every precondition, like one that do
     expect(mine.status).toBe(412);
     expect(mine).toEqual(await answer(crypto.randomUUID()));
   }
-  const read = (token: string) => app.send({ method: 'GET', path: `/v1.0/playPromptOperation/${id}`, token });
-  expect((await read(token)).status).toBe(404);
+  const url = `/playPromptOperation/${id}`;
+  const [path, method] = [`/v1.0${url}`, 'GET'];
+  const read = (token: string) => app.send({ method, path, token });
+  expect([(await read(token)).status, (await app.send({ method: 'DELETE', path, token })).status]).toEqual([404, 404]);
+  const body = { requests: [{ id: '1', method, url }] };
+  const { json } = await app.send({ method: 'POST', path: '/v1.0/$batch', token, body });
+  expect(json.responses).toMatchObject([{ status: 404 }]);
   const created = await app.send({ token, headers: { 'if-none-match': '*' }, body: { id } });
   expect([created.status, created.json.status]).toEqual([200, 'NotStarted']);
   expect([await read(token), await read(app.token)].map(({ json }) => json.status)).toEqual(['NotStarted', 'Running']);

@@ -9,7 +9,8 @@ export function memoryOperations(now: () => number = () => 0) {
   let version = 0;
   return {
     rows,
-    instance(): MemoryOperations {
+    /** `onRequest` is called before each read and write. */
+    instance(onRequest = () => {}): MemoryOperations {
       const cache = new Map<string, { readonly stored: StoredOperation; readonly at: number }>();
       return {
         getCached(tenant, id) {
@@ -17,6 +18,7 @@ export function memoryOperations(now: () => number = () => 0) {
           return cached && { ...cached.stored, ageMs: now() - cached.at };
         },
         async get(tenant, id, { aborted }) {
+          onRequest();
           if (aborted) throw new ServiceError('unavailable', 'over');
           const stored = rows.get(`${tenant}/${id}`);
           if (stored) cache.set(`${tenant}/${id}`, { stored, at: now() });
@@ -24,6 +26,7 @@ export function memoryOperations(now: () => number = () => 0) {
         },
         getVersion: async (tenant, id) => rows.get(`${tenant}/${id}`),
         async put(tenant, operation, current, writeId, _signal, history) {
+          onRequest();
           const key = `${tenant}/${operation.id}`;
           if (rows.get(key)?.etag !== current?.etag) return undefined;
           const writes = [writeId, ...(current?.writes ?? [])].slice(0, KEPT_WRITES);

@@ -14,8 +14,6 @@ describe('a media type', () => {
   test.each([
     ['application/json', 'application/json', {}],
     [' Application/JSON ; Charset=UTF-8 ', 'application/json', { charset: 'UTF-8' }],
-    ['*/*;q=0.5', '*/*', { q: '0.5' }],
-    ['a/b;c="d;e"', 'a/b', { c: 'd;e' }],
     ['a/b;c="d\\";e";f=g', 'a/b', { c: 'd";e', f: 'g' }],
     ['a/b;c="open', 'a/b', { c: 'open' }],
     ['a/b;c=d;C=e', 'a/b', { c: 'd' }],
@@ -35,11 +33,8 @@ describe('a media type', () => {
 
 describe('the members of a list', () => {
   test.each([
-    ['', []],
     [' , ,', []],
-    ['a', ['a']],
     ['a,b , c', ['a', 'b', 'c']],
-    ['"a,b",c', ['"a,b"', 'c']],
     ['"a\\",b",c', ['"a\\",b"', 'c']],
     ['"a,b', ['"a,b']],
     ['a\\,b', ['a\\', 'b']],

@@ -56,21 +56,12 @@ describe('a text is read as JSON.parse reads it', () => {
 
 describe('a member named twice is refused by its path', () => {
   test.each<[text: string, ...targets: string[]]>([
-    ['{"a":1,"a":1}', 'a'],
     ['{"a":1,"a":2,"a":3}', 'a'],
     ['{"a":1,"b":2,"a":3,"b":4}', 'a', 'b'],
     ['{ "a" : 1 ,\n\t"a" : 2 }', 'a'],
-    [String.raw`{"a":1,"\u0061":2}`, 'a'],
     [String.raw`{"\u0061":1,"\u0061":2}`, 'a'],
     [String.raw`{"a\/b":1,"a/b":2}`, 'a/b'],
-    [String.raw`{"\"":1,"\u0022":2}`, '"'],
-    [String.raw`{"\\":1,"\u005c":2}`, '\\'],
-    ['{"}":"{","}":"{"}', '}'],
-    [String.raw`{",\"a\":":1,",\"a\":":2}`, ',"a":'],
     ['{"__proto__":1,"__proto__":2}', '__proto__'],
-    ['{"constructor":1,"constructor":2}', 'constructor'],
-    ['{"a":[],"a":{}}', 'a'],
-    ['{"a":{"b":1,"b":2}}', 'a/b'],
     ['{"a":{"b":1,"b":2},"c":{"b":1,"b":2}}', 'a/b', 'c/b'],
     ['{"a":{"b":1,"b":2},"a":3}', 'a/b', 'a'],
     ['{"a":{"b":{"c":1}},"d":{"c":1,"c":2}}', 'd/c'],
@@ -83,11 +74,8 @@ describe('a member named twice is refused by its path', () => {
     expect(faultsOf(() => parseJson(text))).toEqual(targets.map((target) => `DuplicateProperty ${target}`));
   });
 
-  test('and that it is there more than once', () => {
-    expect(() => parseJson('{"a":1,"a":2}')).toThrow('a appears more than once.');
-  });
-
   test('for any name, and any members before, between and after', async () => {
+    expect(() => parseJson('{"a":1,"a":2}')).toThrow('a appears more than once.');
     const selector = ([name]: [string, unknown]) => name;
     const any = fc.tuple(awkwardName, awkwardValue.value);
     const members = fc.uniqueArray(any, { selector, minLength: 1, maxLength: 5 });
@@ -143,22 +131,14 @@ describe('tokens', () => {
     expect(parseJson(text, 2 * MAX_BODY_BYTES)).toHaveLength(most);
   });
 
-  test.each([
-    ['brackets', nested(30_000)],
-    ['open brackets', '['.repeat(60_000)],
-    ['open objects', '{"a":'.repeat(10_000)],
-    ['quotes', '"'.repeat(60_000)],
-    ['repeated members', `{${'"a":1,'.repeat(9000)}"a":1}`],
-  ])('are refused before anything else is, where they are too many: %s', (_title, text) => {
-    expect(() => parseJson(text)).toThrow('JSON tokens');
+  test('are refused before anything else is, where they are too many', () => {
+    for (const text of [nested(30_000), '{"a":'.repeat(10_000), '"'.repeat(60_000), `{${'"a":1,'.repeat(9000)}"a":1}`])
+      expect(() => parseJson(text)).toThrow('JSON tokens');
   });
 
-  test.each([
-    ['a text', `["${'a,'.repeat(3000)}`],
-    ['a text that ends with half an escape', `["${'a'.repeat(3000)}\\`],
-    ['a text of escaped quotes', `["${'\\"'.repeat(3000)}`],
-  ])('that have no end are one, and not JSON: %s', (_title, text) => {
-    expect(() => parseJson(text)).toThrow('The body is not valid JSON');
+  test('that have no end are one, and not JSON', () => {
+    for (const text of ['a,'.repeat(3000), `${'a'.repeat(3000)}\\`, '\\"'.repeat(3000)])
+      expect(() => parseJson(`["${text}`)).toThrow('The body is not valid JSON');
   });
 });
 
@@ -186,36 +166,37 @@ const unsupported = (message: string) => ({ reason: 'unsupportedMediaType', mess
 
 describe('Content-Type', () => {
   test.each([
-    ...['application/json', 'Application/JSON', ' application/json ', 'application/json;charset=utf-8'],
-    ...['application/json; charset=UTF-8', 'application/json; CHARSET="utf-8"', 'application/json;charset="UTF-8"'],
-    ...['application/json;charset=US-ASCII', 'application/json;odata.metadata=minimal'],
+    ...[
+      'Application/JSON',
+      ' application/json ',
+      'application/json;CHARSET="UTF-8"',
+      'application/json;charset=US-ASCII',
+    ],
     'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8',
     'application/json;note="a; charset=utf-16"',
   ])('%j is taken', async (contentType) => {
     expect(await read('{"a":1}', { 'Content-Type': contentType })).toEqual({ a: 1 });
   });
 
-  test.each([
-    ...['', 'json', 'text/json', 'text/plain', 'application/*', '*/*', 'application/jsonx', 'application/xml'],
-    ...['application/merge-patch+json', 'application/x-www-form-urlencoded', 'application/json, application/json'],
-  ])('%j is a 415', (contentType) =>
-    expectUnread({ 'Content-Type': contentType }, unsupported('Content-Type must be application/json.')),
+  test.each([...['', 'text/json', '*/*', 'application/merge-patch+json', 'application/json, application/json']])(
+    '%j is a 415',
+    (contentType) =>
+      expectUnread({ 'Content-Type': contentType }, unsupported('Content-Type must be application/json.')),
   );
 
-  test.each([
-    ...['charset=utf-16', 'charset="utf-16"', 'charset=utf-32', ' charset=iso-8859-1', ' CharSet=UTF-16LE'],
-    ...['charset=xutf-8', 'charset=utf-8x'],
-  ])('application/json;%s is a 415', (charset) =>
-    expectUnread(
-      { 'Content-Type': `application/json;${charset}` },
-      unsupported('The charset of Content-Type must be utf-8.'),
-    ),
+  test.each([...['charset="utf-16"', ' CharSet=UTF-16LE', 'charset=xutf-8', 'charset=utf-8x']])(
+    'application/json;%s is a 415',
+    (charset) =>
+      expectUnread(
+        { 'Content-Type': `application/json;${charset}` },
+        unsupported('The charset of Content-Type must be utf-8.'),
+      ),
   );
 
-  test('that is missing is a 415', async () => {
-    const reading = readJsonBody({ headers: new Headers(), body: null });
-    await expect(reading).rejects.toMatchObject(unsupported('Content-Type is missing; it must be application/json.'));
-  });
+  test('that is missing is a 415', () =>
+    expect(readJsonBody({ headers: new Headers(), body: null })).rejects.toMatchObject(
+      unsupported('Content-Type is missing; it must be application/json.'),
+    ));
 });
 
 test('a Content-Encoding is a 415, but for identity', async () => {
@@ -265,17 +246,9 @@ describe('a body', () => {
     expect(await readStream(streamOf(bytes.map((byte) => Buffer.of(byte))).stream)).toEqual({ a: '€😀' });
   });
 
-  test.each([
-    ['a stray continuation', [0x80]],
-    ['half a character', [0xe2, 0x82]],
-    ['an overlong form', [0xc0, 0xaf]],
-    ['a surrogate', [0xed, 0xa0, 0x80]],
-    ['a character beyond Unicode', [0xf5, 0x80, 0x80, 0x80]],
-    ['Latin-1', [0xe9]],
-    ['the byte order mark of UTF-16', [0xff, 0xfe]],
-  ])('that is not UTF-8 is a 400: %s', async (_title, bytes) => {
-    const content = Buffer.from([...Buffer.from('{"a":"'), ...bytes, ...Buffer.from('"}')]);
-    const message = 'The body is not valid UTF-8.';
-    await expect(read(content)).rejects.toMatchObject({ reason: 'invalidRequest', message });
+  test('that is not UTF-8 is a 400, also where it ends within a character', async () => {
+    const refusal = { reason: 'invalidRequest', message: 'The body is not valid UTF-8.' };
+    for (const after of [[0xe9], [0xed, 0xa0, 0x80, 0x22], [0xe2, 0x82]])
+      await expect(read(Buffer.from([0x22, ...after]))).rejects.toMatchObject(refusal);
   });
 });

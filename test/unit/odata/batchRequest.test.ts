@@ -19,10 +19,8 @@ describe('a request of a batch', () => {
     [{ status: 'Running' }, '{"status":"Running"}'],
     [{ a: '\ud800', __proto__: null }, '{"a":"\\ud800"}'],
     [JSON.parse('{"__proto__":{"id":"x"}}'), '{"__proto__":{"id":"x"}}'],
-    [0, '0'],
     [false, 'false'],
     ['eyJhIjoxfQ==', '{"a":1}'],
-    ['eyJhIjoxfQ', '{"a":1}'],
     ['8J-YgD8_', '😀??'],
     ['8J+YgD8/', '😀??'],
     ['', ''],
@@ -114,11 +112,9 @@ describe('dependencies', () => {
 
   test('may be all other requests, named in any casing', () => {
     const others = Array.from({ length: MAX_BATCH_REQUESTS - 1 }, (_, n) => `a${n}`);
-    const dependencies = {
-      last: others.map((id) => id.toUpperCase()),
-      ...Object.fromEntries(others.map((id) => [id, []])),
-    };
-    expect(validateBatch(of(dependencies)).at(-1)).toMatchObject({ id: 'last', dependsOn: others });
+    const last = others.map((id) => id.toUpperCase());
+    const requests = validateBatch(of({ last, ...Object.fromEntries(others.map((id) => [id, []])) }));
+    expect(requests.at(-1)).toMatchObject({ id: 'last', dependsOn: others });
   });
 
   test.each([

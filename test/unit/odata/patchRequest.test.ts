@@ -17,11 +17,9 @@ const patchOf = (body: object, version?: ODataVersion) => validatePatch(body, 'a
 describe('the operation is named', () => {
   test.each([
     ['the id in the URL', {}, 'A1._~-', 'A1._~-'],
-    ['it before the clientContext', { clientContext: 'c' }, 'a', 'a'],
     ['it with the same in the body', { id: 'a' }, 'a', 'a'],
-    ['it with null in the body', { id: null }, 'a', 'a'],
+    ['it with null in the body, before the clientContext', { clientContext: 'c', id: null }, 'a', 'a'],
     ['the id in the body before the clientContext', { clientContext: 'c', id: 'a' }, undefined, 'a'],
-    ['the clientContext', { clientContext: 'c' }, undefined, idOfClientContext(TENANT, 'c')],
     ['the clientContext with a null id', { clientContext: 'c', id: null }, undefined, idOfClientContext(TENANT, 'c')],
   ])('by %s: %j', (_title, body, idInUrl, id) => {
     expect(validatePatch(body, idInUrl, TENANT)).toStrictEqual({ id, patch: body });
@@ -57,11 +55,9 @@ describe('the operation is named', () => {
 
 test.each<[text: string, ...targets: string[]]>([
   ['{"Status":"Running"}', 'Status'],
-  ['{"foo":1,"bar":null}', 'bar', 'foo'],
   ['{"__proto__":{"status":"Running"}}', '__proto__'],
-  ['{"constructor":1,"toString":2,"hasOwnProperty":3}', 'constructor', 'hasOwnProperty', 'toString'],
+  ['{"constructor":1,"toString":2}', 'constructor', 'toString'],
   ['{"":1}', ''],
-  ['{"a/b":1}', 'a/b'],
   ['{"resultInfo":{"foo":1,"Code":2}}', 'resultInfo/Code', 'resultInfo/foo'],
   ['{"resultInfo":{"__proto__":{"code":1},"constructor":{}}}', 'resultInfo/__proto__', 'resultInfo/constructor'],
   ['{"@odata":1,"@odatatype":2,"odata.type":3}', 'odata.type'],
@@ -155,21 +151,16 @@ test('a resultInfo is an object of any of its members; it and completionReason a
   expect(faultsOf({ status: null }, 'a')).toEqual([expect.stringMatching(/ status$/)]);
 });
 
+const typeName = 'microsoft.graph.playPromptOperation';
+const namings = 'send an id in the URL, an id in the body, or a clientContext that is not empty in the body';
 test.each<[message: string, body: unknown, idInUrl?: string]>([
   ...[null, [], 'text', 1, true].map((body): [string, unknown] => ['The body must be a JSON object.', body]),
   ['clientContext must be well-formed Unicode without NUL.', { clientContext: '\0' }],
-  [
-    '@odata.type must be "#microsoft.graph.playPromptOperation" or "microsoft.graph.playPromptOperation".',
-    { '@odata.type': 'x' },
-  ],
+  [`@odata.type must be "#${typeName}" or "${typeName}".`, { '@odata.type': 'x' }],
   ['id must equal the id in the URL, or be left out.', { id: 'b' }],
   ['The request has 2 faults; details names each.', { x: 1, y: 2 }],
   ['The id in the URL must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, the first a letter or digit.', {}, '-'],
-  [
-    'The request names no operation: send an id in the URL, an id in the body, or a clientContext that is not empty in the body.',
-    {},
-    '',
-  ],
+  [`The request names no operation: ${namings}.`, {}, ''],
 ])('the message to a caller says what would be right: %s', (message, body, idInUrl = 'a') => {
   expect(() => validatePatch(body, idInUrl || undefined, TENANT)).toThrow(
     expect.objectContaining({ reason: 'invalidRequest', message }),

@@ -17,14 +17,11 @@ const read = (query: string, supported: readonly string[] = SUPPORTED) =>
 
 describe('query options', () => {
   test.each([
-    ['', {}],
     ['&', {}],
     ['%24select=id', { $select: 'id' }],
     ['$SELECT=id', { $select: 'id' }],
     ['Top=5&$filter=x', { $top: '5', $filter: 'x' }],
-    ["$filter=a+eq+'b'", { $filter: "a eq 'b'" }],
-    ['$filter=a=b', { $filter: 'a=b' }],
-    ['$filter=', { $filter: '' }],
+    ["$filter=a+eq+'b=c'", { $filter: "a eq 'b=c'" }],
     ['$filter', { $filter: '' }],
   ])('%s is %j', (query, options) => {
     expect(read(query)).toEqual(options);
@@ -35,10 +32,10 @@ describe('query options', () => {
       ...[`${name}=1`, `UnsupportedQueryOption ${name}`],
     ]),
     ['$top=1&top=1', 'InvalidQueryOption $top'],
-    ['$filter=%ff', 'InvalidQueryOption $filter'],
     [
-      '$skip=1&$top=%zz&$search=x',
-      ...['UnsupportedQueryOption $skip', 'InvalidQueryOption $top', 'UnsupportedQueryOption $search'],
+      '$skip=1&$filter=%ff&$top=%zz',
+      'UnsupportedQueryOption $skip',
+      ...['$filter', '$top'].map((name) => `InvalidQueryOption ${name}`),
     ],
   ])('%s is a 400 that names every faulty option', (query = '', ...faults) => {
     expect(faultsOf(() => read(query))).toEqual(faults);
@@ -60,7 +57,6 @@ describe('query options', () => {
 
 test.each([
   [undefined, undefined],
-  ['*', undefined],
   ['id,*', undefined],
   ['*,createdDateTime', [...propertyNames].slice(0, -1)],
   ['status, ID ,status', ['id', 'status']],

@@ -25,23 +25,16 @@ function setUp({ put = (_n, send) => send(), get = (_n, send) => send() }: Fault
   const deadline = new AbortController();
   const { instance, rows } = memoryOperations();
   const own = instance();
-  const [sendGet, sendPut] = [own.get, own.put];
+  const over = () => deadline.abort();
   const times = (step: string) => steps.filter((each) => each === step).length;
+  const { get: sendGet, put: sendPut } = own;
   own.get = (...args) => {
     steps.push('read');
-    return get(
-      times('read'),
-      () => sendGet(...args),
-      () => deadline.abort(),
-    );
+    return get(times('read'), () => sendGet(...args), over);
   };
   own.put = (...args) => {
     steps.push('write');
-    return put(
-      times('write'),
-      () => sendPut(...args),
-      () => deadline.abort(),
-    );
+    return put(times('write'), () => sendPut(...args), over);
   };
   const listen: ListenToChange = () => ({
     beforeWrite: async ({ changeType }) => void steps.push(`before ${changeType}`),
@@ -65,8 +58,11 @@ const fail = (reason: Error) => () => Promise.reject(reason);
 const lose = fail(new ServiceError('unavailable', 'lost'));
 const conflict = async () => undefined;
 const takeEffect: Fault<'put'> = (_n, send) => send().then(lose);
+const deny = fail(new Error('denied'));
+const denySecond: Fault<'get'> = (n, send) => (n === 1 ? send() : deny());
 const loseFirst: Fault<'put'> = (n, send) => (n === 1 ? lose() : send());
 const isUnavailable = { reason: 'unavailable' };
+const isDenied = { message: 'denied' };
 const isRunning = { operation: { status: 'Running' } };
 const created = ['before created', 'write'];
 const attempts = (n: number) => Array.from({ length: n }, () => ['read', ...created]).flat();
@@ -77,13 +73,8 @@ test.each<[string, Faults, outcome: object, steps: string[]]>([
   ['that was lost once', { put: loseFirst }, isRunning, [...attempts(2), 'after last']],
   ['that never succeeds', { put: conflict }, { reason: 'conflict' }, [...attempts(MAX_ATTEMPTS), 'read', 'settled']],
   ['before which nothing can be read', { get: lose }, isUnavailable, ['read']],
-  [
-    'that was lost, and after which no read is allowed',
-    { put: lose, get: (n, send) => (n === 1 ? send() : fail(new Error('forbidden'))()) },
-    { message: 'forbidden' },
-    [...attempts(1), 'read'],
-  ],
-  ['that the store denies', { put: fail(new Error('denied')) }, { message: 'denied' }, attempts(1)],
+  ['that was lost, and then a read is denied', { put: lose, get: denySecond }, isDenied, [...attempts(1), 'read']],
+  ['that the store denies', { put: deny }, isDenied, attempts(1)],
   ['that fails otherwise', { put: fail(new ServiceError('forbidden', 'no')) }, { reason: 'forbidden' }, attempts(1)],
   ['during which the deadline passes', { put: (_n, _send, over) => lose().finally(over) }, isUnavailable, attempts(1)],
 ])('a write %s', async (_, faults, outcome, expected) => {
