@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { patch, type TestService } from './service.ts';
 
@@ -28,35 +27,4 @@ export async function call(
   const end = performance.now();
   const stored = status === 200 ? { entity: entity.parse(json), etag: answered.get('etag') ?? '' } : undefined;
   return { status, start, end, stored };
-}
-
-/**
- * What the only writer of a value knows of it: the last that was acknowledged, and what was tried since without a clear
- * answer, which may have taken effect or not.
- */
-export class Ledger<Value> {
-  ambiguous = 0;
-  #possible: Value[];
-
-  constructor(initial: Value) {
-    this.#possible = [initial];
-  }
-
-  /** Notes what an attempt to write was answered. */
-  note(value: Value, status: number): void {
-    if (status === 200) this.#possible = [value];
-    else if (status === 503 || status === 409) {
-      this.ambiguous += 1;
-      this.#possible.push(value);
-    }
-  }
-
-  /** Whether a value that was read can be, with all that was acknowledged. */
-  explains(value: Value): boolean {
-    return this.#possible.some((possible) => isDeepStrictEqual(possible, value));
-  }
-
-  get possible(): readonly Value[] {
-    return this.#possible;
-  }
 }
