@@ -5,7 +5,6 @@ import { cpus, totalmem, type } from 'node:os';
 import { ROOT_FOLDER } from './prepare.ts';
 import { type Bound, type Estimate, estimate, judge, median, WIDEST, width } from './statistics.ts';
 
-/** What a part measures, and the bound that it is to keep. */
 export interface Goal extends Bound {
   readonly measure: string;
   readonly figure: Estimate;
@@ -13,7 +12,6 @@ export interface Goal extends Bound {
   readonly of: string;
 }
 
-/** A goal for the ratio of what two contenders did in each round. */
 export function ratioGoal(
   bound: Bound & Pick<Goal, 'measure'>,
   values: readonly number[],
@@ -27,7 +25,6 @@ export function ratioGoal(
 /** What a figure depends on, and a run does not write. */
 const MEASURED = 'functions shared local infra/package.ts package-lock.json bench :!bench/results.md'.split(' ');
 
-/** When, with what code and on what machine this is run. */
 export function describeRun(): string {
   const git = (...options: string[]) => execFileSync('git', options, { cwd: ROOT_FOLDER, encoding: 'utf8' }).trim();
   const changed = git('status', '--porcelain', '--', ...MEASURED) ? ' with changes' : '';

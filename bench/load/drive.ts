@@ -36,7 +36,6 @@ export async function sendAtRate(next: () => Update, send: Send, count: number, 
   return { latencies, seconds: (performance.now() - begin) / 1000, failed };
 }
 
-/** Sends updates for a time, by callers each of whom waits for an answer before the next. */
 export async function sendByCallers(next: () => Update, send: Send, callers: number, ms: number): Promise<Sample> {
   const latencies: number[] = [];
   let failed = 0;

@@ -33,11 +33,7 @@ export function createHttpSender(baseUrl: string, token: string, report: (failur
 
 const entity = z.object({ id: z.string(), status: z.string(), resultInfo: z.object({ message: z.string() }) });
 
-/**
- * Updates an operation, and checks the answer.
- *
- * @throws Error when it is not what was asked for
- */
+/** Updates an operation, and throws unless the answer is what was asked for. */
 export async function checkUpdate(baseUrl: string, token: string, update: Update): Promise<void> {
   const { path, ...options } = toRequest(update, token);
   const response = await fetch(baseUrl + path, options);

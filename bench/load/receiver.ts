@@ -19,7 +19,6 @@ export async function startReceiver(onNotification: RequestListener) {
   };
 }
 
-/** Subscribes receivers to every update. */
 export async function subscribe(baseUrl: string, token: string, receivers: readonly Receiver[]): Promise<void> {
   const expirationDateTime = new Date(Date.now() + 3_600_000).toISOString();
   const subscription = { changeType: 'created,updated', resource: 'playPromptOperation', expirationDateTime };

@@ -22,15 +22,11 @@ const [TURNS, REQUESTS] = [12, 5];
 /** Low, because an update costs Azurite the more, the more rows it has: with a million of them, it can do no more. */
 const PER_SECOND = 25;
 
-/** The service on a store that has grown, in turn with another on one that has not. */
 export async function measure(plan: Plan): Promise<Goal[]> {
   const stored = plan.isQuick ? 20_000 : 1_000_000;
   const contenders: Contender[] = [];
   await using started = new AsyncDisposableStack();
-  for (const [key, count] of [
-    ['few', FEWEST],
-    ['many', stored],
-  ] as const) {
+  for (const [key, count] of Object.entries({ few: FEWEST, many: stored })) {
     plan.progress(`${count} operations stored`);
     const preload = new URL('../load/fill.ts', import.meta.url).href;
     const environment = started.adopt(await startEnvironment(preload), ({ close }) => close());

@@ -156,7 +156,6 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     ['playpromptoperation.request.duration', { 'http.response.status_code': 200, 'http.request.method': 'PATCH' }, 4],
     ['playpromptoperation.request.duration', { 'http.response.status_code': 401 }, 1],
     ['playpromptoperation.updates', { status: 'Running' }, 2],
-    ['playpromptoperation.updates', { status: 'Completed' }, 1],
     ['playpromptoperation.update.retries', { cause: 'stale' }, 1],
     ['playpromptoperation.update.retries', { cause: 'unavailable' }, 1],
     ['playpromptoperation.token.failures', { cause: 'signature' }, 1],

@@ -62,88 +62,73 @@ export function createRunner(files: readonly string[], commands: Readonly<Record
    */
   function run(file: string, contexts: Values, env: NodeJS.ProcessEnv = {}): string[] {
     const called: string[] = [];
-    runJobs(file, contexts, env, called, '');
+    runJobs(file, contexts, '');
     return called;
-  }
 
-  /** Whether no job failed. */
-  function runJobs(file: string, contexts: Values, env: NodeJS.ProcessEnv, called: string[], prefix: string): boolean {
-    const needs: Record<string, { result: string; outputs: Values }> = {};
-    for (const [id, each] of Object.entries(readWorkflow(file).jobs)) {
-      const results = each.needs.map((name) => needs[name]?.result);
-      const inJob = { ...contexts, needs };
-      const status = {
-        success: results.every((result) => result === 'success'),
-        failure: results.includes('failure'),
-        cancelled: false,
-      };
-      const name = `${prefix}${id}`;
-      if (!isWanted(each.if, inJob, status)) {
-        needs[id] = { result: 'skipped', outputs: {} };
-      } else if (each.uses !== undefined) {
-        const inputs = resolveAll(each.with, inJob);
-        const hasSucceeded = runJobs(
-          each.uses.replace(`./${FOLDER}/`, ''),
-          { ...inJob, inputs },
-          env,
-          called,
-          `${name}/`,
-        );
-        needs[id] = { result: hasSucceeded ? 'success' : 'failure', outputs: {} };
-      } else {
-        const [variable = '', choices = [undefined]] = Object.entries(each.strategy?.matrix ?? {})[0] ?? [];
-        for (const choice of choices) {
-          const all = { ...inJob, matrix: { [variable]: choice } };
-          const steps = runSteps(each, all, env, called, name);
-          const outputs = steps ? resolveAll(each.outputs, { ...all, steps }) : {};
-          needs[id] = { result: steps ? 'success' : 'failure', outputs };
+    /** Whether no job failed. */
+    function runJobs(file: string, contexts: Values, prefix: string): boolean {
+      const needs: Record<string, { result: string; outputs: Values }> = {};
+      for (const [id, each] of Object.entries(readWorkflow(file).jobs)) {
+        const results = each.needs.map((name) => needs[name]?.result);
+        const inJob = { ...contexts, needs };
+        const success = results.every((result) => result === 'success');
+        const name = `${prefix}${id}`;
+        if (!isWanted(each.if, inJob, { success, failure: results.includes('failure'), cancelled: false })) {
+          needs[id] = { result: 'skipped', outputs: {} };
+        } else if (each.uses !== undefined) {
+          const inputs = resolveAll(each.with, inJob);
+          const hasSucceeded = runJobs(each.uses.replace(`./${FOLDER}/`, ''), { ...inJob, inputs }, `${name}/`);
+          needs[id] = { result: hasSucceeded ? 'success' : 'failure', outputs: {} };
+        } else {
+          const [variable = '', choices = [undefined]] = Object.entries(each.strategy?.matrix ?? {})[0] ?? [];
+          for (const choice of choices) {
+            const all = { ...inJob, matrix: { [variable]: choice } };
+            const steps = runSteps(each, all, name);
+            const outputs = steps ? resolveAll(each.outputs, { ...all, steps }) : {};
+            needs[id] = { result: steps ? 'success' : 'failure', outputs };
+          }
         }
       }
+      return Object.values(needs).every(({ result }) => result !== 'failure');
     }
-    return Object.values(needs).every(({ result }) => result !== 'failure');
-  }
 
-  /** The outputs of the steps, or undefined if one failed. */
-  function runSteps(job: Job, contexts: Values, env: NodeJS.ProcessEnv, called: string[], name: string) {
-    const steps: Record<string, { outputs: Values }> = {};
-    for (const one of job.steps) {
-      const all = { ...contexts, steps };
-      if (!isWanted(one.if, all, { success: true, failure: false, cancelled: false })) continue;
-      if (one.uses !== undefined) {
-        const inputs = Object.entries(resolveAll(one.with, all)).map(([key, value]) => ` ${key}=${value.trim()}`);
-        called.push(`${name}: ${one.uses.replace(/@.*/, '')}${inputs.join('')}`.replaceAll('\n', ' '));
-        continue;
+    /** The outputs of the steps, or undefined if one failed. */
+    function runSteps(job: Job, contexts: Values, name: string) {
+      const steps: Record<string, { outputs: Values }> = {};
+      for (const one of job.steps) {
+        const all = { ...contexts, steps };
+        if (!isWanted(one.if, all, { success: true, failure: false, cancelled: false })) continue;
+        if (one.uses !== undefined) {
+          const inputs = Object.entries(resolveAll(one.with, all)).map(([key, value]) => ` ${key}=${value.trim()}`);
+          called.push(`${name}: ${one.uses.replace(/@.*/, '')}${inputs.join('')}`.replaceAll('\n', ' '));
+          continue;
+        }
+        const output = join(folder, 'output');
+        for (const written of [calls, output]) writeFileSync(written, '');
+        const variables = {
+          PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}`,
+          CALLS: calls,
+          GITHUB_OUTPUT: output,
+          GITHUB_STEP_SUMMARY: join(folder, 'summary'),
+          GITHUB_PATH: join(folder, 'path'),
+          ...env,
+          ...resolveAll(job.env, all),
+          ...resolveAll(one.env, all),
+        };
+        const shell = ['--norc', '-e', '-o', 'pipefail', '-c', one.run ?? ''];
+        const options = { cwd: folder, encoding: 'utf8', env: variables } as const;
+        const { status, stdout, stderr } = spawnSync('/bin/bash', shell, options);
+        const lines = readFileSync(calls, 'utf8').split('\n').filter(Boolean);
+        called.push(...lines.map((line) => `${name}: ${line.trim()}`));
+        if (status !== 0) {
+          const printed = `${stdout.trim().split('\n').at(-1)}${stderr}`;
+          called.push(`${name}: FAILED ${one.name ?? one.run}: ${printed}`.trim());
+          return undefined;
+        }
+        if (one.id !== undefined) steps[one.id] = { outputs: parseEnv(readFileSync(output, 'utf8')) };
       }
-      const output = join(folder, 'output');
-      for (const written of [calls, output]) writeFileSync(written, '');
-      const { status, stdout, stderr } = spawnSync(
-        '/bin/bash',
-        ['--norc', '-e', '-o', 'pipefail', '-c', one.run ?? ''],
-        {
-          cwd: folder,
-          encoding: 'utf8',
-          env: {
-            PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}`,
-            CALLS: calls,
-            GITHUB_OUTPUT: output,
-            GITHUB_STEP_SUMMARY: join(folder, 'summary'),
-            GITHUB_PATH: join(folder, 'path'),
-            ...env,
-            ...resolveAll(job.env, all),
-            ...resolveAll(one.env, all),
-          },
-        },
-      );
-      const lines = readFileSync(calls, 'utf8').split('\n').filter(Boolean);
-      called.push(...lines.map((line) => `${name}: ${line.trim()}`));
-      if (status !== 0) {
-        const printed = `${stdout.trim().split('\n').at(-1)}${stderr}`;
-        called.push(`${name}: FAILED ${one.name ?? one.run}: ${printed}`.trim());
-        return undefined;
-      }
-      if (one.id !== undefined) steps[one.id] = { outputs: parseEnv(readFileSync(output, 'utf8')) };
+      return steps;
     }
-    return steps;
   }
 }
 

@@ -41,14 +41,12 @@ test.each([...others, ownError].map((each) => [each.status, each] as const))(
 
 test('a POST, which creates something each time, is sent again after a 429 only', async () => {
   const post = () => new Request('http://host/', { method: 'POST', body: 'the body' });
-  for (const outcome of [busy(502), busy(503), busy(504)]) {
-    const { send, bodies } = sending([busy(429), outcome]);
-    expect((await send(post())).status).toBe(outcome.status);
-    expect(bodies).toHaveLength(2);
-  }
-  const { send, bodies } = sending([new TypeError('fetch failed')]);
-  await expect(send(post())).rejects.toThrow('fetch failed');
-  expect(bodies).toHaveLength(1);
+  const refused = sending([busy(429), busy(503)]);
+  expect((await refused.send(post())).status).toBe(503);
+  expect(refused.bodies).toHaveLength(2);
+  const lost = sending([new TypeError('fetch failed')]);
+  await expect(lost.send(post())).rejects.toThrow('fetch failed');
+  expect(lost.bodies).toHaveLength(1);
 });
 
 test('it waits for as long as Retry-After asks, in seconds or by a date, up to a limit', async () => {

@@ -7,7 +7,6 @@ const resultInfo = z.strictObject({
   message: z.string().max(8192).nullable().optional(),
 });
 
-/** The body of a PATCH. */
 export const operationPatch = z.strictObject({
   '@odata.type': z.string().optional(),
   id: z.string().optional(),
@@ -40,7 +39,6 @@ export function merge(row: Row, { clientContext, resultInfo, status, completionR
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null && value !== undefined));
 }
 
-/** The entity that a PATCH answers. */
 export function toEntity(id: string, row: Row) {
   return {
     id,

@@ -87,10 +87,8 @@ test('a refused token: the log has the part at fault, the response only what the
     ['form', `${header}.${payload}`, generic],
   ];
   for (const [part, token, message] of rows) {
-    await expect(verifier()(`Bearer ${token}`)).rejects.toMatchObject({
-      cause: `access token refused: ${part}`,
-      message,
-    });
+    const refusal = { cause: `access token refused: ${part}`, message };
+    await expect(verifier()(`Bearer ${token}`)).rejects.toMatchObject(refusal);
   }
   const message = 'An access token is required: Authorization: Bearer {token}.';
   for (const none of [null, 'x Bearer a.b.c'])

