@@ -340,12 +340,13 @@ describe('a lifecycle notification', () => {
     expect(value).toMatchObject([{ lifecycleEvent: 'missed', clientState: null }]);
   });
 
-  test('is not sent to a tenant that is not served any more', async () => {
+  test('is not sent to a tenant that is not served any more, and neither is anything else', async () => {
     const unserved = { tenants: [], expired: [wanting], subscriptions: [wanting] };
-    const { entries, create, removed, posted, run } = setUp(unserved);
+    const { entries, create, wait, changesOf, removed, posted, run } = setUp(unserved);
     await create(entryOf('missed'));
-    await run();
-    expect([entries.all(), removed, posted]).toEqual([[], ['s'], []]);
+    await wait('s', 200);
+    expect(await run()).toMatchObject({ discarded: 201 });
+    expect([entries.all(), changesOf('s'), removed, posted]).toEqual([[], [], ['s'], []]);
   });
 });
 
