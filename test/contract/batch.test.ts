@@ -136,10 +136,7 @@ test('a URL may begin with that of the service, and reaches nothing outside of i
   await app.send({ path: '/v1.0/playPromptOperation/known', body: {} });
   const roots = ['/v1.0/', 'v1.0/', 'http://127.0.0.1:7071/v1.0/', ''];
   const inside = roots.map((root) => `${root}playPromptOperation/known`);
-  const outside = [
-    ...['/../v2.0/playPromptOperation', '/..', '../../etc', 'http://other/v1.0/playPromptOperation', '/v1.0/v1.0'],
-    ...['/%', '/openapi.json'],
-  ];
+  const outside = ['/../openapi.json', '/openapi.json', 'http://other/v1.0/playPromptOperation', '/v1.0/v1.0', '/%'];
   const nulls = { headers: null, body: null, dependsOn: null };
   const answers = await answersTo([...inside, ...outside].map((url) => get(url, url, nulls)));
   for (const url of inside) expect([url, answers[url]?.status]).toEqual([url, 200]);

@@ -68,39 +68,24 @@ export const filters: fc.Arbitrary<Filter> = fc
   .filter.filter((filter) => comparisonsOf(filter) <= MAX_COMPARISONS);
 
 export function comparisonsOf(filter: Filter): number {
-  switch (filter.operator) {
-    case 'not':
-      return comparisonsOf(filter.operand);
-    case 'and':
-    case 'or':
-      return comparisonsOf(filter.left) + comparisonsOf(filter.right);
-    case 'in':
-      return filter.values.length;
-    case 'startswith':
-      return 2;
-    default:
-      return 1;
-  }
+  if ('operand' in filter) return comparisonsOf(filter.operand);
+  if ('left' in filter) return comparisonsOf(filter.left) + comparisonsOf(filter.right);
+  if ('values' in filter) return filter.values.length;
+  return filter.operator === 'startswith' ? 2 : 1;
 }
 
 /** The text of a filter, with only the parentheses that its meaning needs. */
 export function textOf(filter: Filter): string {
+  const { operator } = filter;
   const inner = (operand: Filter, ...loose: Filter['operator'][]) =>
     loose.includes(operand.operator) ? `(${textOf(operand)})` : textOf(operand);
-  switch (filter.operator) {
-    case 'or':
-      return `${textOf(filter.left)} or ${inner(filter.right, 'or')}`;
-    case 'and':
-      return `${inner(filter.left, 'or')} and ${inner(filter.right, 'or', 'and')}`;
-    case 'not':
-      return `not ${inner(filter.operand, 'or', 'and', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'in')}`;
-    case 'startswith':
-      return `startswith(clientContext,${literal(filter.value, 'clientContext')})`;
-    case 'in':
-      return `${filter.property} in (${filter.values.map((value) => literal(value, filter.property)).join(', ')})`;
-    default:
-      return `${filter.property} ${filter.operator} ${literal(filter.value, filter.property)}`;
-  }
+  if ('left' in filter && operator === 'or') return `${textOf(filter.left)} or ${inner(filter.right, 'or')}`;
+  if ('left' in filter) return `${inner(filter.left, 'or')} and ${inner(filter.right, 'or', 'and')}`;
+  if ('operand' in filter) return `not ${inner(filter.operand, 'or', 'and', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'in')}`;
+  const written = (value: string | null) => literal(value, filter.property);
+  if ('values' in filter) return `${filter.property} in (${filter.values.map(written).join(', ')})`;
+  if (operator === 'startswith') return `startswith(${filter.property},${written(filter.value)})`;
+  return `${filter.property} ${operator} ${written(filter.value)}`;
 }
 
 const literal = (value: string | null, property: FilterProperty) =>
@@ -122,18 +107,13 @@ function outcome(operation: PlayPromptOperation, filter: Filter): boolean | unde
     return outcomes.includes(decisive) ? decisive : outcomes.includes(undefined) ? undefined : !decisive;
   }
   const value = operation[filter.property];
-  if (isTime(filter.property)) {
-    if (value === null) return undefined;
-    const time = toPicoseconds(value);
-    const others = ('values' in filter ? filter.values : [filter.value]).map(toPicoseconds);
-    const [other = ''] = others;
-    const [eq, lt, gt] = [time === other, time < other, time > other];
-    const all = { eq, lt, gt, ne: !eq, le: !gt, ge: !lt, in: others.includes(time), startswith: false };
-    return all[filter.operator];
-  }
-  if (filter.operator === 'in') return filter.values.includes(value);
   if (filter.operator === 'startswith') return value !== null && value.indexOf(filter.value) === 0;
-  return (value === filter.value) === (filter.operator === 'eq');
+  const comparable = isTime(filter.property) ? toPicoseconds : JSON.stringify;
+  if (isTime(filter.property) && value === null) return undefined;
+  const others = ('values' in filter ? filter.values : [filter.value]).map((each) => comparable(each));
+  const [own, other = ''] = [comparable(value), ...others];
+  const [eq, lt, gt] = [own === other, own < other, own > other];
+  return { eq, lt, gt, ne: !eq, le: !gt, ge: !lt, in: others.includes(own) }[filter.operator];
 }
 
 /** A time in UTC, with or without Z, with all digits down to picoseconds. */

@@ -45,8 +45,7 @@ describe('a text is read as JSON.parse reads it', () => {
   });
 
   test.each([
-    ...['{"a":{"a":{"a":1}},"b":{"a":1}}', '[{"a":1},{"a":2}]', '{"a":1,"A":2}', '{"a":"a","b":["a","a"],"c":"a"}'],
-    ...['{"a":{},"b":[],"c":1}', '{"toString":1,"constructor":2,"__proto__":3}', '{"\u00e9":1,"e\u0301":2}'],
+    ...['[{"a":{"a":1}},{"a":2}]', '{"toString":1,"constructor":2,"__proto__":3}', '{"a":1,"A":2}'],
     ...[String.raw`{"a":"{\"a\":1,\"a\":2}","b":"\\","c":",\"a\":"}`, `"${'a'.repeat(60_000)}"`],
     ...[`"${'\\"'.repeat(30_000)}"`, JSON.stringify('['.repeat(60_000))],
   ])('%.60s', (text) => {
@@ -207,24 +206,18 @@ test('a Content-Encoding is a 415, but for identity', async () => {
 });
 
 describe('a body', () => {
-  /** A JSON string of so many bytes. */
-  const ofLength = (bytes: number) => Buffer.from(`"${'a'.repeat(bytes - 2)}"`);
+  /** A JSON string of so many bytes, which has one character less. */
+  const ofLength = (bytes: number) => Buffer.from(`"é${'a'.repeat(bytes - 4)}"`);
   const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
   const tooLarge = { reason: 'contentTooLarge', message: 'The body is larger than 65536 bytes.' };
 
   test('as long as the limit, 64 KiB, is read; a byte more is a 413, at once if that is declared', async () => {
     expect(MAX_BODY_BYTES).toBe(65_536);
     const most = ofLength(MAX_BODY_BYTES);
-    expect(await read(most, { 'Content-Length': `${MAX_BODY_BYTES}` })).toHaveLength(MAX_BODY_BYTES - 2);
+    expect(await read(most, { 'Content-Length': `${MAX_BODY_BYTES}` })).toHaveLength(MAX_BODY_BYTES - 3);
     for (const declared of [{}, { 'Content-Length': '2' }, { 'Content-Length': 'many' }])
       await expect(read(ofLength(MAX_BODY_BYTES + 1), declared)).rejects.toMatchObject(tooLarge);
     await expectUnread({ 'Content-Length': `${MAX_BODY_BYTES + 1}` }, tooLarge);
-  });
-
-  test('is counted in bytes, not characters', async () => {
-    const characters = MAX_BODY_BYTES / 2;
-    await expect(read(`"${'é'.repeat(characters)}"`)).rejects.toMatchObject(tooLarge);
-    expect(await read(`"${'é'.repeat(characters - 1)}"`)).toHaveLength(characters - 1);
   });
 
   test('that is not there, empty or white space is a 400', async () => {

@@ -7,8 +7,12 @@ import { ServiceError } from '../../../shared/serviceError.ts';
 import { memoryOperations } from '../../support/memoryOperations.ts';
 import { TENANT } from '../../support/operations.ts';
 
-/** What happens instead of the n-th removal, which it may send. */
-type Remove = (n: number, send: () => Promise<boolean>) => Promise<boolean>;
+/** What happens instead of the n-th removal, which it may send; another instance may update the operation before. */
+type Remove = (
+  n: number,
+  send: () => Promise<boolean>,
+  update: (patch: object) => Promise<unknown>,
+) => Promise<boolean>;
 
 /** An operation `a`, and another instance that updates it. */
 async function setUp(remove: Remove) {
@@ -22,7 +26,7 @@ async function setUp(remove: Remove) {
   const send = own.remove;
   own.remove = (...args) => {
     steps.push('remove');
-    return remove(steps.length, () => send(...args));
+    return remove(steps.length, () => send(...args), update);
   };
   const listener = {
     beforeWrite: async () => {},
@@ -39,29 +43,25 @@ async function setUp(remove: Remove) {
 }
 
 const lose = () => Promise.reject(new ServiceError('unavailable', 'lost'));
+const changeFirst: Remove = async (n, send, update) => {
+  if (n === 1) await update({ clientContext: 'changed' });
+  return send();
+};
 const times = (n: number) => Array<string>(n).fill('remove');
 
 test.each<[string, Remove, outcome: object | undefined, steps: string[]]>([
   ['that succeeds', (_n, send) => send(), undefined, ['remove', 'after']],
+  ['that meets a change, and takes the operation as it then is', changeFirst, undefined, [...times(2), 'after']],
   ['that never succeeds', async () => false, { reason: 'conflict' }, [...times(MAX_ATTEMPTS), 'settled']],
   ['that took effect, but was not answered', (_n, send) => send().then(lose), undefined, ['remove', 'after']],
   ['that was lost once', (n, send) => (n === 1 ? lose() : send()), undefined, ['remove', 'remove', 'after']],
   ['that is always lost', lose, { reason: 'unavailable' }, times(MAX_ATTEMPTS)],
   ['that the store denies', () => Promise.reject(new Error('denied')), { message: 'denied' }, ['remove']],
 ])('a removal %s', async (_, remove, outcome, expected) => {
-  const { run, steps } = await setUp(remove);
+  const { run, steps, context } = await setUp(remove);
   if (outcome) await expect(run()).rejects.toMatchObject(outcome);
   else await run();
-  expect(steps).toEqual(expected);
-});
-
-test('a removal that meets a change takes the operation as it then is', async () => {
-  const { run, steps, context, update } = await setUp(async (n, send) => {
-    if (n === 1) await update({ clientContext: 'changed' });
-    return send();
-  });
-  await run();
-  expect([steps, context()]).toEqual([['remove', 'remove', 'after'], undefined]);
+  expect([steps, context()]).toEqual([expected, outcome && null]);
 });
 
 test('a removal that reaches the store when the operation is another leaves that one', async () => {

@@ -58,7 +58,6 @@ describe('a page', () => {
     ['is filled by as many queries as that takes', 20, [3, 0, 2], 6, 6, '6', 4],
     ['ends with the operations', 5, [2], 10, 5, undefined, 3],
     ['is short rather than that it takes more queries than are allowed', 100, [1], 50, MAX_QUERIES, '10', MAX_QUERIES],
-    ['is empty rather than that it takes more queries than are allowed', 100, [0], 50, 0, '0', MAX_QUERIES],
   ])('%s; damaged rows of all queries are counted', async (_, count, steps, top, found, next, queries) => {
     const { all, asked, list } = storeOf(many(count), steps);
     expect(await list(top)).toEqual({ operations: all.slice(0, found), next, damaged: 2 * queries });
@@ -99,7 +98,6 @@ describe('a page', () => {
 test.each<[string, sizes: number[], top: number, maxBytes: number, found: number, next: string, asked: number[]]>([
   ['ends where it is full', [40, 40, 40], 3, 100, 2, '2', [1, 1, 1]],
   ['is full with what fits exactly', [50, 50, 50], 3, 100, 2, '2', [1, 1]],
-  ['has at least one operation, however large', [256, 256], 2, 100, 1, '1', [1, 1]],
   ['asks for 100 rows at a time at most', many(2000, 10), 999, 4_000_000, 999, '999', [...many(9, 100), 99]],
   ['asks for fewer rows if it is small', [...many(30, 10), ...many(30, 200)], 999, 40_960, 60, '', many(6, 10)],
   ['asks for one row at least', many(30, 200), 999, 2288, 10, '10', many(10, 1)],
