@@ -36,15 +36,11 @@ describe('a process that trusts it:', () => {
   afterAll(() => setDefaultCACertificates(others));
 
   describe('@microsoft/microsoft-graph-client', () => {
-    const connect = (token = service.facts.token) =>
-      Client.init({
-        baseUrl: service.facts.baseUrl,
-        customHosts: new Set(['127.0.0.1']),
-        authProvider: (done) => done(null, token),
-      });
     let client: Client;
     beforeAll(() => {
-      client = connect();
+      const { baseUrl, token } = service.facts;
+      const customHosts = new Set(['127.0.0.1']);
+      client = Client.init({ baseUrl, customHosts, authProvider: (done) => done(null, token) });
     });
 
     test('updates an operation, reads it and finds it in a list', async () => {
@@ -99,9 +95,10 @@ describe('a process that trusts it:', () => {
       const webhook = createWebhook({ clientState, onChange, onLifecycle: () => {}, onError });
       const receiver = createServer(getRequestListener(webhook));
       const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+      const resource = 'playPromptOperation/notified';
       const asked: Subscription = {
         changeType: 'created',
-        resource: 'playPromptOperation/notified',
+        resource,
         notificationUrl: `http://127.0.0.1:${await listen(receiver, 0, 'RECEIVER')}/`,
         expirationDateTime: inHours(1),
       };
@@ -113,19 +110,8 @@ describe('a process that trusts it:', () => {
       expect((await subscriptions.get()).value).toMatchObject([{ ...asked, id, clientState: null }]);
 
       await client.api('/playPromptOperation/notified').update({ status: 'completed' });
-      expect(await notified).toEqual({
-        subscriptionId: id,
-        subscriptionExpirationDateTime: asked.expirationDateTime,
-        changeType: 'created',
-        clientState,
-        tenantId: service.facts.tenant,
-        resource: 'playPromptOperation/notified',
-        resourceData: expect.objectContaining({
-          id: 'notified',
-          status: 'Completed',
-          '@odata.etag': expect.any(String),
-        }),
-      });
+      const resourceData = { id: 'notified', status: 'Completed' };
+      expect(await notified).toMatchObject({ subscriptionId: id, clientState, resource, resourceData });
       await close(receiver);
 
       const one = client.api(`/subscriptions/${id}`);
@@ -136,23 +122,13 @@ describe('a process that trusts it:', () => {
       expect((await subscriptions.get()).value).toEqual([]);
     });
 
-    test.each<[number, string, targets: string[], () => Promise<unknown>]>([
-      [400, 'BadRequest', ['status', 'id'], () => client.api('/playPromptOperation').update({ status: 'String' })],
-      [401, 'InvalidAuthenticationToken', [], () => connect('no.token.atall').api('/playPromptOperation').get()],
-      [404, 'ResourceNotFound', [], () => client.api('/playPromptOperation/missing').get()],
-      [
-        412,
-        'PreconditionFailed',
-        [],
-        () => client.api('/playPromptOperation/page-0').header('If-Match', '"1"').update({}),
-      ],
-    ])('turns a %d into a GraphError with the code %s, the request id and details', async (...row) => {
-      const [statusCode, code, targets, send] = row;
-      const error: unknown = await send().catch((thrown: unknown) => thrown);
+    test('turns a refusal into a GraphError with its code, the request id and details', async () => {
+      const refused = client.api('/playPromptOperation').update({ status: 'String' });
+      const error: unknown = await refused.catch((thrown: unknown) => thrown);
       if (!(error instanceof GraphError)) throw error;
-      expect(error).toMatchObject({ statusCode, code, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
-      const { details = [] } = JSON.parse(error.body);
-      expect(details).toMatchObject(targets.map((target) => ({ target })));
+      const requestId = expect.stringMatching(/^[0-9a-f-]{36}$/);
+      expect(error).toMatchObject({ statusCode: 400, code: 'BadRequest', requestId });
+      expect(JSON.parse(error.body).details).toMatchObject([{ target: 'status' }, { target: 'id' }]);
     });
   });
 

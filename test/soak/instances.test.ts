@@ -38,7 +38,6 @@ beforeAll(async () => {
   await Promise.all([
     subscribe(as(changes, 0), receiver, '/all', 'playPromptOperation', 'created,updated,deleted'),
     subscribe(as(changes, 1), receiver, '/ended', ENDED),
-    subscribe(as(changes, 1), receiver, '/seventh', 'playPromptOperation/operation-7', 'updated'),
     subscribe(as(killed, 0), receiver, '/killed'),
     subscribe(as(killed, 1), receiver, '/killed/ended', ENDED),
   ]);
@@ -95,7 +94,7 @@ const changesOf = (received: readonly Received[]) =>
   ].toSorted();
 
 test('each subscription gets the changes that it asks for from both instances, and no other', async () => {
-  const expected = { all: [] as string[], ended: [] as string[], seventh: [] as string[] };
+  const expected = { all: [] as string[], ended: [] as string[] };
   const change = async (n: number) => {
     const id = `operation-${n}`;
     const last = ['Completed', 'Failed', 'Running'][n % 3] ?? '';
@@ -104,7 +103,6 @@ test('each subscription gets the changes that it asks for from both instances, a
     expect((await patch(second, { clientContext: 'b', status: last }, { path: `/${id}` })).status).toBe(200);
     expected.all.push(`${id} created NotStarted`, `${id} updated ${last}`);
     if (last !== 'Running') expected.ended.push(`${id} updated ${last}`);
-    if (n === 7) expected.seventh.push(`${id} updated ${last}`);
     if (n % 10 === 0) {
       expect((await send(first, 'DELETE', `/v1.0/playPromptOperation/${id}`)).status).toBe(204);
       expected.all.push(`${id} deleted undefined`);
@@ -116,7 +114,6 @@ test('each subscription gets the changes that it asks for from both instances, a
 
   expect(changesOf(receiver.at('/all'))).toEqual(expected.all.toSorted());
   expect(changesOf(receiver.at('/ended'))).toEqual(expected.ended.toSorted());
-  expect(changesOf(receiver.at('/seventh'))).toEqual(expected.seventh.toSorted());
   expect(new Set(receiver.at('/all').map(({ tenantId }) => tenantId))).toEqual(new Set([tenants.changes]));
 });
 

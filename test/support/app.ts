@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { createApp } from '../../functions/app.ts';
 import { createRouter } from '../../functions/router.ts';
 import type { TimerFunction } from '../../local/functionsWorker.ts';
-import { type Issuer, startIssuer } from '../../local/issuer.ts';
+import { startIssuer } from '../../local/issuer.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { checkAnswer } from './openApi.ts';
 import { TENANT } from './operations.ts';
@@ -27,35 +27,17 @@ export interface TestRequest {
   readonly token?: string | undefined;
 }
 
-export interface TestAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  /** The body, parsed; undefined where there is none in JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test inspects any answer.
-  readonly json: any;
-}
+export type TestApp = Awaited<ReturnType<typeof startApp>>;
+export type TestAnswer = Awaited<ReturnType<TestApp['send']>>;
 
 type Around = <Result>(work: () => Promise<Result>) => Promise<Result>;
-
-export interface TestApp {
-  readonly issuer: Issuer;
-  readonly table: string;
-  /** Every line that the app logged. */
-  readonly logged: string[];
-  readonly token: string;
-  /** `around` runs the app's part of it, so that a test can measure that alone. */
-  send(request?: TestRequest, around?: Around): Promise<TestAnswer>;
-  /** The functions that a timer triggers, if the app runs in this process. */
-  readonly timers: readonly TimerFunction[];
-  close(): Promise<void>;
-}
 
 type SentRequest = Pick<RawRequest, 'method' | 'headers'> & { readonly url: URL; readonly body: Uint8Array };
 
 /** What sends requests to the app. */
 interface Driver {
   send(request: SentRequest): Promise<RawResponse>;
+  /** The functions that a timer triggers, if the app runs in this process. */
   readonly timers: readonly TimerFunction[];
   close(): Promise<unknown>;
 }
@@ -91,7 +73,7 @@ export const testInProcess = process.env.TEST_HOST ? test.skip : test;
  * The app with a real issuer and a real store: its own entry point and settings, driven in this process through the library
  * as the worker drives it. If TEST_HOST names a host, the app runs there, and is driven over HTTP.
  */
-export async function startApp(settings: Environment = {}, clock?: Clock): Promise<TestApp> {
+export async function startApp(settings: Environment = {}, clock?: Clock) {
   const issuer = await startIssuer(0);
   const table = newTableName();
   const environment = {
@@ -104,18 +86,17 @@ export async function startApp(settings: Environment = {}, clock?: Clock): Promi
     NOTIFICATION_HOSTS: '',
     ...settings,
   };
+  /** Every line that the app logged. */
   const logged: string[] = [];
   const driver = process.env.TEST_HOST
     ? await driveHost(environment, logged)
     : await driveInProcess(environment, logged, clock);
   const token = await issuer.issueToken({ tenant: TENANT, audience: AUDIENCE, roles: [ROLE] });
 
-  const app: TestApp = {
-    issuer,
-    table,
-    logged,
-    token,
-    async send(request = {}, around = (work) => work()) {
+  const app = {
+    ...{ issuer, table, logged, token },
+    /** `around` runs the app's part of it, so that a test can measure that alone. */
+    async send(request: TestRequest = {}, around: Around = (work) => work()) {
       const { method = 'PATCH', path = '/v1.0/playPromptOperation', body } = request;
       const bearer = 'token' in request ? request.token : token;
       const headers = {

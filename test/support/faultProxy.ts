@@ -31,21 +31,17 @@ export type Fault =
       readonly isDone?: boolean;
     };
 
-export interface FaultProxy {
-  readonly port: number;
-  /** What was asked of the store, as `METHOD /path`. */
-  readonly requests: string[];
-  /** The `traceparent` of each of them. */
-  readonly traceParents: unknown[];
-  /** Decides, for each request from now on, what happens to it, and when; `undefined` lets all pass. */
-  fault:
-    | ((request: { readonly method: string; readonly url: string; readonly body: string }) => Fault | Promise<Fault>)
-    | undefined;
-  close(): Promise<void>;
-}
+/** Decides what happens to a request, and when. */
+type Decide = (request: {
+  readonly method: string;
+  readonly url: string;
+  readonly body: string;
+}) => Fault | Promise<Fault>;
+
+export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>;
 
 /** A proxy, in front of the tests' table store unless another port is named, which does to requests what a test asks of it. */
-export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZURITE_PORT)): Promise<FaultProxy> {
+export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZURITE_PORT)) {
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     proxy.requests.push(`${method} ${url.split('?')[0]}`);
@@ -88,11 +84,14 @@ export async function startFaultProxy(upstreamPort = Number(process.env.TEST_AZU
     return { status: response.statusCode ?? 502, headers: answered, content: await buffer(response) };
   }
 
-  const proxy: FaultProxy = {
+  const proxy = {
     port: await listen(server, 0, 'PORT'),
-    requests: [],
-    traceParents: [],
-    fault: undefined,
+    /** What was asked of the store, as `METHOD /path`. */
+    requests: [] as string[],
+    /** The `traceparent` of each of them. */
+    traceParents: [] as unknown[],
+    /** For each request from now on; `undefined` lets all pass. */
+    fault: undefined as Decide | undefined,
     async close() {
       server.closeAllConnections();
       await close(server);
