@@ -5,9 +5,7 @@ export interface Update {
   readonly message: string;
 }
 
-export function operationIds(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `operation-${index}`);
-}
+export const operationIds = (count: number) => Array.from({ length: count }, (_, index) => `operation-${index}`);
 
 /** The body of a PATCH, as a media worker would send it. */
 export function bodyOf({ id, message }: Update) {

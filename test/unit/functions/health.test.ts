@@ -10,37 +10,29 @@ const readyOf = (dependencies: readonly Dependency[], now?: () => number) => {
 const empty = { headers: new Headers(), params: {}, body: null };
 const request = { requestId: 'r', method: 'GET', url: new URL('http://a/'), ...empty };
 
-/** What the service needs, which answers as long as nothing is wrong, and a clock. */
-function aService() {
-  const state = { now: 0, wrong: undefined as Error | undefined };
-  const need = jest.fn(async () => {
-    if (state.wrong) throw state.wrong;
-  });
-  const other = jest.fn(async () => {});
-  return { state, need, checkReady: readyOf([other, need], () => state.now) };
-}
-
 test('for any number of callers, its dependencies are checked once in 5 seconds, with any result', async () => {
-  const { checkReady, state, need } = aService();
+  let now = 0;
+  const need = jest.fn(async () => {});
+  const checkReady = readyOf([async () => {}, need], () => now);
   /** What 100 callers get. */
   const outcomes = async () => {
     const asked = await Promise.allSettled(Array.from({ length: 100 }, checkReady));
     return new Set(asked.map((each) => (each.status === 'fulfilled' ? each.value.status : each.reason.reason)));
   };
   expect(await outcomes()).toEqual(new Set([200]));
-  state.now = CHECK_INTERVAL_MS - 1;
-  state.wrong = new Error('down');
+  now = CHECK_INTERVAL_MS - 1;
+  need.mockRejectedValue(new Error('down'));
   expect(await outcomes()).toEqual(new Set([200]));
   expect(need).toHaveBeenCalledTimes(1);
 
-  state.now = CHECK_INTERVAL_MS;
+  now = CHECK_INTERVAL_MS;
   expect(await outcomes()).toEqual(new Set(['unavailable']));
-  state.now = 2 * CHECK_INTERVAL_MS - 1;
-  state.wrong = undefined;
+  now = 2 * CHECK_INTERVAL_MS - 1;
+  need.mockResolvedValue();
   expect(await outcomes()).toEqual(new Set(['unavailable']));
   expect(need).toHaveBeenCalledTimes(2);
 
-  state.now = 2 * CHECK_INTERVAL_MS;
+  now = 2 * CHECK_INTERVAL_MS;
   expect(await outcomes()).toEqual(new Set([200]));
 });
 

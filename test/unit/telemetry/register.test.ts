@@ -25,13 +25,8 @@ import { withChildSpan, withSpan } from '../../../shared/tracing.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlpReceiver.ts';
 
 const TRACE = 'a'.repeat(32);
-const settings = {
-  serviceName: 'tried',
-  applicationInsights: undefined,
-  identity: undefined,
-  otlpProtocol: 'http/json',
-  traceRatio: undefined,
-} as const;
+const none = { applicationInsights: undefined, identity: undefined, traceRatio: undefined };
+const settings = { ...none, serviceName: 'tried', otlpProtocol: 'http/json' } as const;
 
 /** Registers the telemetry for a receiver of its own; `end` sends what is pending. */
 async function register(changes: Partial<TelemetrySettings> = {}) {
