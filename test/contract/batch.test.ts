@@ -1,5 +1,5 @@
 // Batching: Microsoft Graph, "Combine multiple HTTP requests using JSON batching"; OData JSON Format, section 19.
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { MAX_BODY_BYTES } from '../../shared/http/jsonBody.ts';
 import { type TestRequest, useApp } from '../support/app.ts';
 
@@ -84,29 +84,25 @@ test('its own answer has the headers of every answer, whose ids those of its req
   expect([first['client-request-id'], second.headers['client-request-id']]).toEqual(['mine', 'its-own']);
 });
 
-describe('dependsOn', () => {
-  const [known, none, other] = ['known', 'none', 'other'].map((name) => `${name}-${crypto.randomUUID()}`);
+test('what dependsOn names is done before, wherever it stands; what was not modified was successful', async () => {
+  await app.send({ path: '/v1.0/playPromptOperation/known', body: {} });
+  const requests = [
+    read('3', 'created', { dependsOn: ['2'] }),
+    update('2', 'created', {}, { headers: { 'If-None-Match': '*' }, dependsOn: ['1'] }),
+    read('1', 'known', { headers: { 'If-None-Match': '*' } }),
+  ];
+  expect(await statusesOf(requests)).toEqual({ 1: 304, 2: 200, 3: 200 });
+});
 
-  test('is done before, wherever it stands; what was not modified was successful', async () => {
-    await app.send({ path: `/v1.0/playPromptOperation/${known}`, body: {} });
-    const requests = [
-      read('3', other, { dependsOn: ['2'] }),
-      update('2', other, {}, { headers: { 'If-None-Match': '*' }, dependsOn: ['1'] }),
-      read('1', known, { headers: { 'If-None-Match': '*' } }),
-    ];
-    expect(await statusesOf(requests)).toEqual({ 1: 304, 2: 200, 3: 200 });
-  });
-
-  test('that failed: those that depend on it are 424 and not run, and so are those that depend on them', async () => {
-    const answers = await answersTo([
-      update('1', none, { status: 'String' }),
-      update('2', none, { status: 'Running' }, { dependsOn: ['1'] }),
-      update('3', none, {}, { dependsOn: ['2'] }),
-    ]);
-    expect(Object.values(answers).map(({ status }) => status)).toEqual([400, 424, 424]);
-    expect(answers[2]?.body.error.code).toBe('FailedDependency');
-    expect(await statusesOf([read('1', none)])).toEqual({ 1: 404 });
-  });
+test('requests that depend on one that failed are 424 and not run, and so are those that depend on them', async () => {
+  const answers = await answersTo([
+    update('1', 'none', { status: 'String' }),
+    update('2', 'none', { status: 'Running' }, { dependsOn: ['1'] }),
+    update('3', 'none', {}, { dependsOn: ['2'] }),
+  ]);
+  expect(Object.values(answers).map(({ status }) => status)).toEqual([400, 424, 424]);
+  expect(answers[2]?.body.error.code).toBe('FailedDependency');
+  expect(await statusesOf([read('1', 'none')])).toEqual({ 1: 404 });
 });
 
 test('a body of one request has the same limit as alone', async () => {

@@ -63,8 +63,7 @@ test('openapi.json is in OpenAPI 3.0 if that is asked for', async () => {
 });
 
 test('what every context URL leads to is there', async () => {
-  const { status, json } = await app.send({ body: { clientContext: 'context' } });
-  expect([status, json]).toEqual([200, expect.anything()]);
+  const { json } = await app.send({ body: { clientContext: 'context' } });
   const { pathname, hash } = new URL(json['@odata.context']);
   const { json: csdl } = await ask(`${pathname}?$format=json`);
   const [namespace = '', container = ''] = csdl.$EntityContainer.split(/\.(?=\w+$)/);

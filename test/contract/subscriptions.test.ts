@@ -1,9 +1,9 @@
 // Change notifications: Microsoft Graph, "subscription resource type".
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { skippingClock, type TestRequest, testInProcess, useApp } from '../support/app.ts';
 import { SIGNING_SECRET } from '../support/notifications.ts';
-import { type RecordingReceiver, type Reply, startRecordingReceiver } from '../support/recordingReceiver.ts';
+import { type Reply, startRecordingReceiver } from '../support/recordingReceiver.ts';
 import { tableClient } from '../support/tables.ts';
 import { AUDIENCE, claimsOf, OTHER_TENANT, ROLE } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
@@ -13,14 +13,10 @@ const OPERATION = '/v1.0/playPromptOperation';
 
 const app = useApp({ NOTIFICATION_HOSTS: '127.0.0.1' }, skippingClock());
 const without = useApp();
-let receiver: RecordingReceiver;
-let base = '';
-beforeAll(async () => {
-  receiver = await startRecordingReceiver();
-  const refusal = { status: 500, body: 'secret of the inside' };
-  receiver.reply = (path, token) => (token === null ? refuseFirst(path) : path === '/refuses' ? refusal : undefined);
-  base = receiver.url;
-});
+const receiver = await startRecordingReceiver();
+const base = receiver.url;
+const refusal = { status: 500, body: 'secret of the inside' };
+receiver.reply = (path, token) => (token === null ? refuseFirst(path) : path === '/refuses' ? refusal : undefined);
 afterAll(() => receiver.close());
 
 /** What the table holds while the first attempt at /signed is made, which is refused. */
@@ -92,9 +88,8 @@ test('does not exist for another tenant, or for another application of its tenan
   const path = `${PATH}/${(await subscribe()).json.id}`;
   const ofOtherTenant = await app.issuer.issueToken({ tenant: OTHER_TENANT, audience: AUDIENCE, roles: [ROLE] });
   for (const token of [ofOtherTenant, await app.issuer.sign(claimsOf(app.issuer, { azp: 'app-8' }))]) {
-    for (const request of [{ method: 'GET' }, { method: 'DELETE' }, { method: 'PATCH', body: {} }]) {
+    for (const request of [{ method: 'GET' }, { method: 'DELETE' }, { method: 'PATCH', body: {} }])
       expect((await app.send({ path, token, ...request })).status).toBe(404);
-    }
     expect((await read(PATH, { token })).json.value).toEqual([]);
   }
   expect((await read(path)).status).toBe(200);
@@ -109,14 +104,12 @@ test('a precondition holds only if any version will do, since a subscription has
   const path = `${PATH}/${(await subscribe()).json.id}`;
   const renewal = { expirationDateTime: inHours(2) };
   for (const headers of [{ 'if-match': 'W/"1"' }, { 'if-none-match': '*' }]) {
-    for (const { status, json } of [await renew(path, renewal, headers), await remove(path, headers)]) {
+    for (const { status, json } of [await renew(path, renewal, headers), await remove(path, headers)])
       expect([status, json.error.code]).toEqual([412, 'PreconditionFailed']);
-    }
   }
   expect((await read(path)).json).not.toMatchObject(renewal);
-  for (const headers of [{ 'if-match': '*' }, { 'if-none-match': 'W/"1"' }]) {
+  for (const headers of [{ 'if-match': '*' }, { 'if-none-match': 'W/"1"' }])
     expect((await renew(path, renewal, headers)).json).toMatchObject(renewal);
-  }
   const anyVersion = { 'if-match': '*' };
   expect([(await remove(path, anyVersion)).status, (await remove(path, anyVersion)).status]).toEqual([204, 404]);
 });

@@ -23,10 +23,9 @@ test('they are those of the service, whatever a body says, and nothing returns t
 
   const same = await app.send({ path: `${PATH}/a`, body: sent });
   expect(same.json).toEqual(created.json);
-  const { json } = await app.send({ path: `${PATH}/a`, body: { status: 'Completed' } });
+  await app.send({ path: `${PATH}/a`, body: { status: 'Completed' } });
   const second = await times();
-  const { createdDateTime } = first;
-  expect(second).toMatchObject({ ...json, '@odata.context': expect.any(String), createdDateTime });
+  expect(second).toMatchObject({ status: 'Completed', createdDateTime: first.createdDateTime });
   expect(second.lastActionDateTime > first.lastActionDateTime).toBe(true);
   for (const path of [`${PATH}/a`, `${PATH}/a?$select=*`, PATH])
     expect((await app.send({ method: 'GET', path })).text).not.toContain('DateTime');

@@ -31,14 +31,12 @@ describe('a media type', () => {
   });
 });
 
-describe('the members of a list', () => {
-  test.each([
-    [' , ,', []],
-    ['a,b , c', ['a', 'b', 'c']],
-    ['"a\\",b",c', ['"a\\",b"', 'c']],
-    ['"a,b', ['"a,b']],
-    ['a\\,b', ['a\\', 'b']],
-  ])('of %j', (value, members) => {
-    expect(listMembers(value)).toEqual(members);
-  });
+test.each([
+  [' , ,', []],
+  ['a,b , c', ['a', 'b', 'c']],
+  ['"a\\",b",c', ['"a\\",b"', 'c']],
+  ['"a,b', ['"a,b']],
+  ['a\\,b', ['a\\', 'b']],
+])('the members of the list %j are %j', (value, members) => {
+  expect(listMembers(value)).toEqual(members);
 });

@@ -23,17 +23,13 @@ const rejected = (reason: string) => expect.objectContaining({ reason });
 function requestOf(n: number, firstSent = NOW, content: unknown = n, caller = 'me'): RepeatableRequest {
   return repeatableRequest({ requestId: `${n}`, caller, firstSent }, content);
 }
-const versionOf = (n: number) => ({
-  operation: anOperation({ id: 'a', clientContext: `${n}` }),
-  etag: `W/"${n}"`,
-});
+const versionOf = (n: number) => ({ operation: anOperation({ id: 'a', clientContext: `${n}` }), etag: `W/"${n}"` });
 
 /** An operation after these requests, one after the other, and which version each of them made. */
 function afterRequests(requests: readonly RepeatableRequest[], now: (n: number) => number = () => NOW) {
   let current: (ReturnType<typeof versionOf> & { history?: RepeatableHistory | undefined }) | undefined;
-  for (const [n, request] of requests.entries()) {
+  for (const [n, request] of requests.entries())
     current = { ...versionOf(n), history: nextHistory(current, request, now(n)) };
-  }
   return current;
 }
 const many = (count: number, caller?: string) => Array.from({ length: count }, (_, n) => requestOf(n, NOW, n, caller));
@@ -42,10 +38,10 @@ const inDoubt = { isRepeated: false, refusal: rejected('repetitionUnknown') };
 
 describe('the history of an operation', () => {
   test('is empty without a repeatable request', () => {
-    expect(nextHistory(undefined, undefined, NOW)).toBeUndefined();
-    expect(nextHistory(versionOf(0), undefined, NOW)).toBeUndefined();
-    expect(findRepetition(undefined, requestOf(1))).toEqual(unknown);
-    expect(findRepetition(versionOf(0), requestOf(1))).toEqual(unknown);
+    for (const current of [undefined, versionOf(0)]) {
+      expect(nextHistory(current, undefined, NOW)).toBeUndefined();
+      expect(findRepetition(current, requestOf(1))).toEqual(unknown);
+    }
   });
 
   test('has the newest of the first responses, after any later writes, and knows that the other requests were done', () => {
@@ -101,10 +97,8 @@ describe('the history of an operation', () => {
     const clocks = fc.integer({ min: -REPEATABILITY_SKEW_MS, max: REPEATABILITY_SKEW_MS });
     return fc.assert(
       fc.property(fc.array(clocks, { minLength: 1, maxLength: 60 }), clocks, (others, mine) => {
-        const current = afterRequests(
-          others.map((clock, n) => requestOf(n, NOW + n * 100 + clock)),
-          (n) => NOW + n * 100,
-        );
+        const requests = others.map((clock, n) => requestOf(n, NOW + n * 100 + clock));
+        const current = afterRequests(requests, (n) => NOW + n * 100);
         expect(findRepetition(current, requestOf(-1, NOW + others.length * 100 + mine))).toEqual(unknown);
       }),
     );

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { close, listen } from '../../../local/loopback.ts';
 import { managedIdentity } from '../../../shared/store/managedIdentity.ts';
 
@@ -13,11 +13,8 @@ const server = createServer(({ url = '', headers }, response) => {
   const [status, body] = answers.shift() ?? [500, ''];
   response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
 });
-let platform: { IDENTITY_ENDPOINT: string; IDENTITY_HEADER: string };
-
-beforeAll(async () => {
-  platform = { IDENTITY_ENDPOINT: `http://127.0.0.1:${await listen(server, 0, '')}/msi/token`, IDENTITY_HEADER: 'h' };
-});
+const IDENTITY_ENDPOINT = `http://127.0.0.1:${await listen(server, 0, '')}/msi/token`;
+const platform = { IDENTITY_ENDPOINT, IDENTITY_HEADER: 'h' };
 afterAll(() => close(server));
 
 /** A token that is good for so many seconds from NOW on, as the platform writes it: the time as a string. */

@@ -7,7 +7,7 @@ import { KEPT_WRITES, type OperationRepository, type StoredOperation } from '../
 import { createUpdateOperation } from '../../../shared/operation/update.ts';
 import { ServiceError } from '../../../shared/serviceError.ts';
 import { createTableRepository } from '../../../shared/store/tableRepository.ts';
-import { type FaultProxy, startFaultProxy } from '../../support/faultProxy.ts';
+import { startFaultProxy } from '../../support/faultProxy.ts';
 import { contexts, filters, fulfils, prefixes } from '../../support/filters.ts';
 import { anOperation, operations as anyOperation, TENANT } from '../../support/operations.ts';
 import { newTableName, newTableSettings, tableClient } from '../../support/tables.ts';
@@ -19,6 +19,13 @@ async function open(...at: Parameters<typeof newTableSettings>) {
   const settings = newTableSettings(...at);
   return { ...createTableRepository(settings), table: settings.name };
 }
+
+const proxy = await startFaultProxy();
+beforeEach(() => {
+  proxy.fault = undefined;
+  proxy.requests.length = 0;
+});
+afterAll(() => proxy.close());
 
 const a = newPlayPromptOperation('a');
 const running = { ...a, status: 'Running' } as const;
@@ -107,9 +114,7 @@ describe('a walk through a tenant', () => {
   test('returns every operation once, with its ETag, in one order, for any size of a step', async () => {
     const whole = await walk(1000);
     expect(operationsOf(whole)).toEqual([...all].sort(byId));
-    for (const { operation, etag } of whole) {
-      expect(etag).toBe((await store.get(TENANT, operation.id, signal))?.etag);
-    }
+    for (const { operation, etag } of whole) expect(etag).toBe((await store.get(TENANT, operation.id, signal))?.etag);
     for (const top of [1, 2, 7, 59, 60]) expect(await walk(top)).toEqual(whole);
   });
 
@@ -132,7 +137,6 @@ describe('a walk through a tenant', () => {
   });
 
   test('of a filter of ids reads these operations by their keys, and of one that nothing can match, nothing', async () => {
-    const proxy = await startFaultProxy();
     const operations = await open(newTableName(), proxy.port);
     for (const id of ['a', 'b', 'c'])
       await operations.put(TENANT, anOperation({ id, status: 'Running' }), undefined, 'w', signal);
@@ -151,7 +155,6 @@ describe('a walk through a tenant', () => {
     expect((await operations.list(TENANT, { filter: impossible, top: 1 }, signal)).operations).toEqual([]);
     expect((await operations.count(TENANT, { filter: impossible }, signal)).count).toBe(0);
     expect(proxy.requests).toHaveLength(6);
-    await proxy.close();
   });
 });
 
@@ -173,7 +176,6 @@ describe('text beyond ASCII', () => {
   });
 
   test('is sent in ASCII, so that it survives a request that arrives byte by byte', async () => {
-    const proxy = await startFaultProxy();
     const sent: string[] = [];
     proxy.fault = ({ body }) => {
       sent.push(body);
@@ -185,7 +187,6 @@ describe('text beyond ASCII', () => {
     expect((await operations.get(TENANT, 'a', signal))?.operation).toEqual(operation);
     expect(sent.join('')).toContain('\\u20ac');
     expect(Buffer.byteLength(sent.join(''))).toBe(sent.join('').length);
-    await proxy.close();
   });
 });
 
@@ -198,28 +199,21 @@ test('the key that instances share is made once, of 256 random bits, and stays',
 });
 
 test.concurrent('a query is waited for as long as Table Storage may scan before it returns a part', async () => {
-  const proxy = await startFaultProxy();
-  proxy.fault = () => ({ latency: 5000 });
-  const operations = await open(newTableName(), proxy.port);
+  const slow = await startFaultProxy();
+  slow.fault = () => ({ latency: 5000 });
+  const operations = await open(newTableName(), slow.port);
   await expect(operations.list(TENANT, { top: 1 }, signal)).resolves.toBeDefined();
-  await proxy.close();
+  await slow.close();
 });
 
 // How the service answers each way of failing is tested in test/attacks/storageFaults.test.ts.
 describe('a store that fails', () => {
-  let proxy: FaultProxy;
   let operations: OperationRepository;
   beforeAll(async () => {
-    proxy = await startFaultProxy();
     const table = newTableName();
     await tableClient(table).createTable();
     operations = await open(table, proxy.port);
   });
-  beforeEach(() => {
-    proxy.fault = undefined;
-    proxy.requests.length = 0;
-  });
-  afterAll(() => proxy.close());
 
   const get = () => operations.get(TENANT, 'a', signal);
   const put = () => operations.put(TENANT, newPlayPromptOperation(crypto.randomUUID()), undefined, 'w', signal);
