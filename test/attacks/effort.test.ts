@@ -134,20 +134,13 @@ describe('a long header', () => {
 });
 
 /** Bodies of an update, each as large as may be. */
-const nested = (open: string, close: string, inner = '1') => `${open.repeat(15)}${inner}${close.repeat(15)}`;
 const membersOf = (count: number, nameOf: (n: number) => string | number) =>
   `{${Array.from({ length: count }, (_, n) => `"${nameOf(n)}":1`).join()}}`;
+const deep = `{"${'x'.repeat(2000)}":`.repeat(15);
 const bodies: [string, string][] = [
   ['a long name, repeated', membersOf(2, () => 'x'.repeat(30_000))],
   ['long names around repeated ones', `{"${'x'.repeat(30_000)}":${membersOf(5000, () => 'a')}}`],
-  [
-    'repeated names deep inside',
-    nested(
-      `{"${'x'.repeat(2000)}":`,
-      '}',
-      membersOf(5000, () => 'a'),
-    ),
-  ],
+  ['repeated names deep inside', deep + membersOf(5000, () => 'a') + '}'.repeat(15)],
   ['many different repeated names', membersOf(8000, (n) => n >> 1)],
   ['many unknown names', membersOf(8000, (n) => n)],
   ['a long unknown name', membersOf(1, () => 'x'.repeat(65_000))],

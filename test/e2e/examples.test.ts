@@ -18,12 +18,6 @@ beforeAll(async () => {
 });
 afterAll(() => receiver?.stop());
 
-interface Example {
-  readonly command: string;
-  /** What the block below shows, and its language. */
-  readonly shown?: { readonly language: string; readonly text: string } | undefined;
-}
-
 function blocksOf(page: string) {
   return [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(
     ([, language = '', text = '']) => ({ language, text }),
@@ -31,7 +25,7 @@ function blocksOf(page: string) {
 }
 
 /** The blocks of a page: each in `sh`, with the block that follows it at once if that is output. */
-function examplesOf(page: string): Example[] {
+function examplesOf(page: string) {
   const blocks = blocksOf(page);
   return blocks.flatMap(({ language, text }, n) => {
     if (language !== 'sh') return [];
@@ -41,7 +35,7 @@ function examplesOf(page: string): Example[] {
 }
 
 /** Runs the examples of a page in one shell, as a reader would, and returns what each printed. */
-async function outputsOf(examples: readonly Example[]) {
+async function outputsOf(examples: ReturnType<typeof examplesOf>) {
   const urls = [
     ['http://127.0.0.1:7071', service.facts.baseUrl],
     ['http://127.0.0.1:7073', receiverUrl],

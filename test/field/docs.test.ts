@@ -28,18 +28,13 @@ describeInChromium('the page of the API', () => {
     await page.getByRole('button', { name: 'Close', exact: true }).click();
 
     const read = page.locator('.opblock-get').filter({ hasText: '/v1.0/playPromptOperation/{id}' });
-    await read
-      .getByRole('button', { name: /Read an operation|\/v1/i })
-      .first()
-      .click();
+    await read.locator('.opblock-summary-control').click();
     await read.getByRole('button', { name: 'Try it out' }).click();
     await read.getByPlaceholder('id', { exact: true }).fill('first');
     const answered = page.waitForResponse('**/v1.0/playPromptOperation/first*');
     await read.getByRole('button', { name: 'Execute' }).click();
     const answer = await answered;
     expect(await answer.request().headerValue('authorization')).toBe(`Bearer ${service.facts.token}`);
-    expect(answer.status()).toBe(200);
-    expect(await answer.json()).toMatchObject({ id: 'first', status: 'Running' });
     await read.locator('.live-responses-table').getByText('"Running"').first().waitFor();
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
     expect([complaints, await backgroundOf(page)]).toEqual([[], 'rgba(0, 0, 0, 0)']);

@@ -1,13 +1,13 @@
 // The app registration of the service, set up against a stand-in for the Azure CLI.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { setUpEntra } from '../../infra/entraSetup.ts';
 import { createFakeAz } from '../support/fakeAz.ts';
+import { newFolder } from '../support/service.ts';
 
 let az = createFakeAz();
 beforeEach(() => {
@@ -90,13 +90,13 @@ test('two registrations of one name are left alone', async () => {
 
 /** Runs Node with a shell script in the place of the Azure CLI, and returns what it printed. */
 async function runWithAz(script: string, ...args: string[]) {
-  const folder = mkdtempSync(join(tmpdir(), 'playpromptoperation-entra-'));
-  writeFileSync(join(folder, 'az'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  const env = { PATH: `${folder}${delimiter}${process.env.PATH}` };
+  const folder = newFolder();
+  writeFileSync(join(folder.path, 'az'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const env = { PATH: `${folder.path}${delimiter}${process.env.PATH}` };
   try {
     return (await promisify(execFile)(process.execPath, args, { env })).stdout;
   } finally {
-    rmSync(folder, { recursive: true });
+    folder.remove();
   }
 }
 const testWithShell = process.platform === 'win32' ? test.skip : test;
