@@ -28,11 +28,29 @@ const patches: fc.Arbitrary<PlayPromptOperationPatch> = fc.record(
   some,
 );
 
-/** The result of RFC 7396, where null is absence; what is absent has its default here, and the id stays. */
+type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
+
+/** MergePatch of RFC 7396, section 2. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const merged: Json = isObject(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else merged[name] = mergePatch(merged[name], value);
+  }
+  return merged;
+}
+
+/** The result of RFC 7396: null is absence there, and what is absent has its default here. */
 function expected(operation: PlayPromptOperation, patch: PlayPromptOperationPatch): unknown {
-  const { resultInfo = operation.resultInfo, ...rest } = patch;
-  const members = { code: 0, subcode: 0, message: null, ...operation.resultInfo, ...resultInfo };
-  return { ...operation, ...rest, id: operation.id, resultInfo: resultInfo && members };
+  const merged = mergePatch(mergePatch({}, operation), { ...patch, id: operation.id });
+  const { resultInfo, ...rest } = isObject(merged) ? merged : {};
+  return {
+    ...Object.fromEntries(propertyNames.map((name) => [name, null])),
+    ...rest,
+    resultInfo: isObject(resultInfo) ? { code: 0, subcode: 0, message: null, ...resultInfo } : null,
+  };
 }
 
 test('a patch has the result of JSON Merge Patch, an operation; twice it does what it does once; it modifies no input', () =>
