@@ -15,7 +15,7 @@ import { interleave } from '../statistics.ts';
 import { createHandWritten } from './handWritten.ts';
 
 /** Of a round; and of a turn, whose requests are made before its time counts. */
-const [TURNS, REQUESTS] = [20, 100];
+const [TURNS, REQUESTS] = [100, 100];
 const WARM_UP_ROUNDS = 5;
 
 const OPERATIONS = operationIds(64);

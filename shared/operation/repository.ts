@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import type { Sleep } from './backoff.ts';
 import type { ListenToChange } from './changeListener.ts';
 import type { Filter } from './filter.ts';
@@ -7,13 +8,18 @@ import type { RepeatableHistory } from './repeatability.ts';
 /** How many of its last write ids an operation keeps. */
 export const KEPT_WRITES = 32;
 
-/**
- * A new id of a write: 72 random bits of a UUID in 12 characters, since each row holds KEPT_WRITES ids. V8 keeps the result of
- * `randomUUID` as some 20 strings until it is read, which would cost much more memory.
- */
+/** Random bytes, of which each write id takes its own: one by one, they cost an update a fiftieth of its time. */
+const pool = Buffer.alloc(256 * 9);
+let used = pool.length;
+
+/** A new id of a write: 72 random bits in 12 characters, since each row holds KEPT_WRITES ids. */
 export function newWriteId(): string {
-  const uuid = crypto.randomUUID();
-  return Buffer.from(uuid.slice(0, 6) + uuid.slice(24), 'hex').toString('base64url');
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 9;
+  return pool.toString('base64url', used - 9, used);
 }
 
 /** What identifies the version of an operation in the store. */
