@@ -16,7 +16,7 @@ import { createHandWritten } from './handWritten.ts';
 
 /** Of a round; and of a turn, whose requests are made before its time counts. */
 const [TURNS, REQUESTS] = [100, 100];
-const WARM_UP_ROUNDS = 5;
+const WARM_UP_ROUNDS = 2;
 
 const OPERATIONS = operationIds(64);
 
