@@ -72,9 +72,11 @@ export interface RowChange {
 
 /** Connects to a table of Azure Table Storage, Azurite, or Azure Cosmos DB for Table. */
 export function connectTable(settings: TablesSettings): Table {
-  const reading = connect(settings, { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 });
-  // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it.
-  const writing = connect(settings, { maxRetries: 0 });
+  const retryOptions = { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2000 };
+  const reading = connect(settings, { retryOptions }, UNUSED);
+  // Before a failed write is attempted again, what is stored has to be read: so the SDK must not retry it. What it returns
+  // is short, and need not be compressed.
+  const writing = connect(settings, {}, [...UNUSED, 'defaultRetryPolicy', 'decompressResponsePolicy']);
 
   const update = async (row: Keys, mode: 'Replace' | 'Merge', etag: string, signal: AbortSignal) => {
     const updated = await callStore(signal, [404, 412], (options) =>
@@ -153,19 +155,30 @@ export function connectTable(settings: TablesSettings): Table {
 const etagHeader = z.string();
 const etagOf = (response: { readonly etag?: string | undefined }) => etagHeader.parse(response.etag);
 
-function connect(
-  { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
-  retryOptions: NonNullable<TableServiceClientOptions['retryOptions']>,
-) {
-  const all: TableServiceClientOptions = {
-    retryOptions,
+/**
+ * The SDK's steps of a request that find nothing to do: bodies are text, signals are Node's own, no store redirects, and what
+ * is deployed has no debug log. They take a tenth of the time of a request to the store.
+ */
+const UNUSED = ['formDataPolicy', 'multipartPolicy', 'redirectPolicy', 'wrapAbortSignalLikePolicy', 'logPolicy'];
+
+function connect(settings: TablesSettings, options: TableServiceClientOptions, unused: readonly string[]) {
+  const client = createClient(settings, {
+    ...options,
     additionalPolicies: [{ policy: asciiBodies, position: 'perCall' }],
-  };
+  });
+  for (const name of unused) client.pipeline.removePolicy({ name });
+  return client;
+}
+
+function createClient(
+  { connection, endpoint, name, managedIdentityClientId }: TablesSettings,
+  options: TableServiceClientOptions,
+) {
   if (connection !== undefined) {
-    return TableClient.fromConnectionString(connection, name, { ...all, allowInsecureConnection: true });
+    return TableClient.fromConnectionString(connection, name, { ...options, allowInsecureConnection: true });
   }
   if (endpoint === undefined) throw new TypeError('A table store needs a connection string or an endpoint.');
-  return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), all);
+  return new TableClient(endpoint, name, managedIdentity(managedIdentityClientId), options);
 }
 
 /**

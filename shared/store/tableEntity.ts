@@ -77,16 +77,16 @@ export const toColumn = {
   lastActionDateTime: String,
 } satisfies Record<FilterProperty, (value: string | null) => string>;
 
-/** The row of an operation. */
+/** The row of an operation, which has these keys. */
 export function toTableEntity(
-  tenant: string,
-  { id, clientContext, resultInfo, status, completionReason, createdDateTime, lastActionDateTime }: PlayPromptOperation,
+  keys: Keys,
+  { clientContext, resultInfo, status, completionReason, createdDateTime, lastActionDateTime }: PlayPromptOperation,
   writes: readonly string[],
   history?: RepeatableHistory,
 ): TableEntity {
   const { requests, ...repeatability } = history ?? {};
   return {
-    ...keysOf(tenant, id),
+    ...keys,
     clientContext: toColumn.clientContext(clientContext),
     status: toColumn.status(status),
     completionReason: toColumn.completionReason(completionReason),

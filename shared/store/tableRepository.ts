@@ -31,6 +31,15 @@ import {
 /** The cache of operations holds up to twice as many; most take about 2 KB, the largest about 100 KB. */
 const CACHED_OPERATIONS = 500;
 
+interface CacheEntry {
+  /** Kept with the operation, since making them costs an update as much as merging it. */
+  readonly keys: Keys;
+  /** What was last read or written; undefined while a write is under way, of which the outcome is not known. */
+  stored: StoredOperation | undefined;
+  /** When it was read or written. */
+  at: number;
+}
+
 /** The size of a page of operations of all tenants. */
 const FOUND_PAGE = 100;
 
@@ -49,27 +58,26 @@ const sharedKeyOf = (row: unknown) => Buffer.from(sharedKeyRow.parse(row).value,
  */
 export function createTableRepository(settings: TablesSettings): OperationRepository {
   const table = connectTable(settings);
-  const cache = new QuickLRU<string, { readonly stored: StoredOperation; readonly at: number }>({
-    maxSize: CACHED_OPERATIONS,
-  });
+  const cache = new QuickLRU<string, CacheEntry>({ maxSize: CACHED_OPERATIONS });
   const lookups = metrics.getMeter(SCOPE).createCounter(CACHE_LOOKUPS.name, CACHE_LOOKUPS);
   const readRows = createRowReader();
 
   return {
     getCached(tenant, id) {
-      const cached = cache.get(`${tenant}/${id}`);
-      lookups.add(1, { cache: 'operations', hit: cached !== undefined });
-      return cached && { ...cached.stored, ageMs: performance.now() - cached.at };
+      const { stored, at = 0 } = cache.get(`${tenant}/${id}`) ?? {};
+      lookups.add(1, { cache: 'operations', hit: stored !== undefined });
+      return stored && { ...stored, ageMs: performance.now() - at };
     },
 
     async get(tenant, id, signal) {
-      const row = await table.get(keysOf(tenant, id), signal);
+      const keys = keysOf(tenant, id);
+      const row = await table.get(keys, signal);
       if (row === undefined) {
         cache.delete(`${tenant}/${id}`);
         return undefined;
       }
       const stored = fromTableEntity(row);
-      cache.set(`${tenant}/${id}`, { stored, at: performance.now() });
+      cache.set(`${tenant}/${id}`, { keys, stored, at: performance.now() });
       return stored;
     },
 
@@ -79,15 +87,17 @@ export function createTableRepository(settings: TablesSettings): OperationReposi
     },
 
     async put(tenant, operation, current, writeId, signal, history) {
-      // Until the outcome is known, nothing is.
-      cache.delete(`${tenant}/${operation.id}`);
+      const key = `${tenant}/${operation.id}`;
+      const entry = cache.get(key) ?? { keys: keysOf(tenant, operation.id), stored: undefined, at: 0 };
+      entry.stored = undefined;
       const writes = [writeId, ...(current?.writes ?? [])].slice(0, KEPT_WRITES);
-      const entity = toTableEntity(tenant, operation, writes, history);
-      const etag = await (current ? table.replace(entity, current.etag, signal) : table.create(entity, signal));
+      const row = toTableEntity(entry.keys, operation, writes, history);
+      const etag = await (current ? table.replace(row, current.etag, signal) : table.create(row, signal));
       if (etag === undefined) return undefined;
-      const stored = { operation, writes, history, etag };
-      cache.set(`${tenant}/${operation.id}`, { stored, at: performance.now() });
-      return stored;
+      entry.stored = { operation, writes, history, etag };
+      entry.at = performance.now();
+      cache.set(key, entry);
+      return entry.stored;
     },
 
     async remove(tenant, id, etag, signal) {

@@ -7,12 +7,13 @@ import {
   fromListedEntity,
   fromTableEntity,
   fromVersionEntity,
+  keysOf,
   toTableEntity,
 } from '../../../shared/store/tableEntity.ts';
 import { anOperation, operations, TENANT } from '../../support/operations.ts';
 
 describe('a row', () => {
-  const good = { ...toTableEntity(TENANT, anOperation({ id: 'op-1' }), ['w2', 'w1']), etag: 'W/"1"' };
+  const good = { ...toTableEntity(keysOf(TENANT, 'op-1'), anOperation({ id: 'op-1' }), ['w2', 'w1']), etag: 'W/"1"' };
 
   test('is keyed by tenant and bucket, and by id, by which it is found again', () => {
     const bucket = hash('sha256', 'op-1').slice(0, 2);
@@ -21,7 +22,7 @@ describe('a row', () => {
   });
 
   test('has no property of a name that Cosmos DB keeps to itself, and none that is null', () => {
-    const entity = toTableEntity(TENANT, newPlayPromptOperation('a'), ['w']);
+    const entity = toTableEntity(keysOf(TENANT, 'a'), newPlayPromptOperation('a'), ['w']);
     expect(Object.keys(entity)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(id|etag|rid)$/i)]));
     for (const absent of [null, undefined]) expect(Object.values(entity)).not.toContain(absent);
     // What is not repeatable costs no column.
@@ -50,7 +51,7 @@ describe('a row', () => {
 
 test('a row that was listed needs no write ids, and may have null for what it does not have', () => {
   const operation = anOperation({ resultInfo: null });
-  const { writes, ...listed } = { ...toTableEntity(TENANT, operation, ['w']), etag: 'W/"1"' };
+  const { writes, ...listed } = { ...toTableEntity(keysOf(TENANT, operation.id), operation, ['w']), etag: 'W/"1"' };
   const absent = { resultInfoCode: null, resultInfoSubcode: null, resultInfoMessage: null };
   for (const row of [listed, { ...listed, ...absent }])
     expect(fromListedEntity(row)).toEqual({ operation, etag: 'W/"1"' });
@@ -70,7 +71,7 @@ test('to a row and back changes nothing', async () => {
   );
   await fc.assert(
     fc.property(operations, fc.option(history, { nil: undefined }), (operation, kept) => {
-      const row = { ...toTableEntity(TENANT, operation, writes, kept), etag: 'W/"1"' };
+      const row = { ...toTableEntity(keysOf(TENANT, operation.id), operation, writes, kept), etag: 'W/"1"' };
       expect(fromTableEntity(row)).toEqual({ operation, etag: 'W/"1"', writes, ...(kept && { history: kept }) });
     }),
   );
