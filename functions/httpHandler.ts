@@ -160,20 +160,16 @@ function complete(
   if (body !== undefined && Buffer.byteLength(body) > maxResponseBytes) {
     throw new ServiceError('insufficientStorage', `The response is larger than ${maxResponseBytes} bytes.`);
   }
-  return {
-    status,
-    headers: {
-      'OData-Version': ODATA_VERSION,
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'request-id': requestId,
-      ...(clientRequestId !== undefined && { 'client-request-id': clientRequestId }),
-      ...(body !== undefined && { 'Content-Type': JSON_MEDIA_TYPE }),
-      ...repeatabilityResult(method, requested, status),
-      ...headers,
-    },
-    ...(body !== undefined && { body }),
+  const all: Record<string, string> = {
+    'OData-Version': ODATA_VERSION,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'request-id': requestId,
   };
+  if (clientRequestId !== undefined) all['client-request-id'] = clientRequestId;
+  if (body !== undefined) all['Content-Type'] = JSON_MEDIA_TYPE;
+  Object.assign(all, repeatabilityResult(method, requested, status), headers);
+  return { status, headers: all, ...(body !== undefined && { body }) };
 }
 
 function logError(

@@ -63,7 +63,7 @@ export function decideUpdate(
   { current, isCached, attempts, writeId, now, keepsFinalStatus }: UpdateKnowledge,
 ): UpdateDecision {
   const repetition = findRepetition(current, repeatable);
-  if (current?.writes.includes(writeId)) {
+  if (attempts.length > 0 && current?.writes.includes(writeId)) {
     return { step: 'answer', version: repetition.response ?? current, outcome: 'written' };
   }
   const isFull = current?.writes.length === KEPT_WRITES;

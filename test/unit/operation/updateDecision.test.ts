@@ -133,7 +133,12 @@ test.each<Row>([
   // A proxy, or the store, has made a write twice: the second answer is a conflict.
   ['a conflict with itself', {}, at(own, refused), answer(own, 'written')],
   ['is no failed precondition', ifMatch('"e"'), at(own, refused), answer(own, 'written')],
-  ['nor what later writes made of it', { repeatable }, at({ ...after, writes: both.writes }), answer(first, 'written')],
+  [
+    'nor what later writes made of it',
+    { repeatable },
+    at({ ...after, writes: both.writes }, refused),
+    answer(first, 'written'),
+  ],
   ['the last of many', {}, at(own, ...tooMany), answer(own, 'written')],
   ['a conflict with others', ifMatch('"e"'), at(others, refused), fail('versionChanged')],
   ['or one with itself before many others', ifMatch('"e"'), at(muchLater, refused), mayBeChanged],
