@@ -28,7 +28,8 @@ export function createEndOverdue({
   const ended = metrics.getMeter(SCOPE).createCounter('playpromptoperation.overdue', {
     description: 'Operations that were ended since they had not changed for too long.',
   });
-  const message = `The operation did not change for ${minutes} minutes, and was ended as overdue.`;
+  const age = minutes === 1 ? '1 minute' : `${minutes} minutes`;
+  const message = `The operation did not change for ${age}, and was ended as overdue.`;
   const resultInfo = { code: 504, subcode: 0, message };
   const patch = { status: 'Failed', completionReason: 'unknown', resultInfo } as const;
 

@@ -96,8 +96,9 @@ test('a damaged row keeps no other from its end, and what a run has no time for 
   const rows = await Array.fromAsync(tableClient(table).listEntities());
   const row = rows.find(({ rowKey }) => rowKey === 'damaged');
   await tableClient(table).updateEntity({ partitionKey: '', rowKey: '', ...row, completionReason: '{' }, 'Merge');
-  expect(await createEndOverdue({ operations: open(), ...set })(signal)).toMatchObject({ count: 1 });
-  expect((await read('whole')).operation.status).toBe('Failed');
+  expect(await createEndOverdue({ operations: open(), ...set, minutes: 1 })(signal)).toMatchObject({ count: 1 });
+  const resultInfo = { message: 'The operation did not change for 1 minute, and was ended as overdue.' };
+  expect((await read('whole')).operation).toMatchObject({ status: 'Failed', resultInfo });
   await store('next', 11);
   const over = AbortSignal.abort();
   expect(await createEndOverdue({ operations, ...set })(over)).toEqual({ count: 0, isDone: false });
