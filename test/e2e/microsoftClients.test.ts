@@ -1,8 +1,7 @@
-// Microsoft's own client libraries, unmodified, against `npm start -- --https`. They refuse plain http.
+// Microsoft's own client of Graph, unmodified, against `npm start -- --https`. It refuses plain http, as do the libraries that
+// get tokens, in test/field/identity.test.ts.
 import { createServer } from 'node:http';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { ClientSecretCredential } from '@azure/identity';
-import { ConfidentialClientApplication } from '@azure/msal-node';
 import { getRequestListener } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
@@ -17,7 +16,6 @@ import { PlayPromptClient } from '../../client/index.ts';
 import { type ChangeNotification, createWebhook } from '../../client/webhook.ts';
 import { close, listen } from '../../local/loopback.ts';
 import { trustService } from '../../local/running.ts';
-import { patch } from '../support/service.ts';
 import { useService } from '../support/useService.ts';
 
 const service = useService({}, ['--host', 'embedded', '--https']);
@@ -129,30 +127,5 @@ describe('a process that trusts it:', () => {
       expect(error).toMatchObject({ statusCode: 400, code: 'BadRequest', requestId });
       expect(JSON.parse(error.body).details).toMatchObject([{ target: 'status' }, { target: 'id' }]);
     });
-  });
-
-  const isAccepted = async (token: string) =>
-    (await patch({ facts: { ...service.facts, token } }, { id: 'by-token' })).status === 200;
-
-  test('ClientSecretCredential of @azure/identity gets a token with the default role', async () => {
-    const { audience, issuer, tenant } = service.facts;
-    const authorityHost = new URL(issuer).origin;
-    const options = { authorityHost, disableInstanceDiscovery: true };
-    const credential = new ClientSecretCredential(tenant, 'my-bot', 'any secret', options);
-    const { token, expiresOnTimestamp } = await credential.getToken(`${audience}/.default`);
-    expect(expiresOnTimestamp - Date.now()).toBeGreaterThan(3_000_000);
-    expect(await isAccepted(token)).toBe(true);
-  });
-
-  test('client credentials of @azure/msal-node get a token with the default role, and cache it', async () => {
-    const { audience, issuer, tenant } = service.facts;
-    const { origin, host } = new URL(issuer);
-    const clientId = '00001111-aaaa-2222-bbbb-3333cccc4444';
-    const authority = { authority: `${origin}/${tenant}`, knownAuthorities: [host] };
-    const application = new ConfidentialClientApplication({ auth: { clientId, clientSecret: 'any', ...authority } });
-    const scopes = [`${audience}/.default`];
-    const { accessToken = '' } = (await application.acquireTokenByClientCredential({ scopes })) ?? {};
-    expect(await application.acquireTokenByClientCredential({ scopes })).toMatchObject({ fromCache: true });
-    expect(await isAccepted(accessToken)).toBe(true);
   });
 });
