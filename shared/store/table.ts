@@ -156,8 +156,8 @@ const etagHeader = z.string();
 const etagOf = (response: { readonly etag?: string | undefined }) => etagHeader.parse(response.etag);
 
 /**
- * The SDK's steps of a request that find nothing to do: bodies are text, signals are Node's own, no store redirects, and what
- * is deployed has no debug log. They take a tenth of the time of a request to the store.
+ * The SDK's steps of a request that find nothing to do, and the one that would log ids: bodies are text, signals are Node's
+ * own, and no store redirects.
  */
 const UNUSED = ['formDataPolicy', 'multipartPolicy', 'redirectPolicy', 'wrapAbortSignalLikePolicy', 'logPolicy'];
 
