@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { subscriptionSchemas } from '../notifications/subscriptionRequest.ts';
 import { batch, batchedRequest } from '../odata/batchRequest.ts';
 import { wireErrors } from '../odata/errorResponse.ts';
-import { annotation } from '../odata/patchRequest.ts';
+import { ANNOTATION } from '../odata/patchRequest.ts';
 import { changeTypes } from '../operation/changeListener.ts';
 import { playPromptOperation, playPromptOperationPatch, propertyNames } from '../operation/playPromptOperation.ts';
 import type { Features } from './features.ts';
@@ -216,7 +216,7 @@ function forbidUnknownNames(schema: Json): void {
   if (schema.additionalProperties !== false) return;
   delete schema.additionalProperties;
   schema.propertyNames = {
-    pattern: `^(?:${Object.keys(schema.properties ?? {}).join('|')})$|${annotation.source}`,
+    pattern: `^(?:${Object.keys(schema.properties ?? {}).join('|')})$|${ANNOTATION}`,
   };
 }
 

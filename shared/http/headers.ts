@@ -46,6 +46,7 @@ export function listMembers(value: string): string[] {
 
 /** Splits a value at separators that are not within a quoted string (RFC 9110, section 5.6.4), and trims the parts. */
 function splitUnquoted(value: string, separator: ',' | ';'): string[] {
+  if (!value.includes(separator)) return [value.trim()];
   const parts: string[] = [];
   let isQuoted = false;
   let begin = 0;

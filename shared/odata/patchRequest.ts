@@ -47,10 +47,10 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * The name of an annotation or of control information. Whatever its namespace and the version of OData, none of them but
- * the type makes a request fail. OData JSON Format, section 4.5.
+ * What the name of an annotation or of control information contains. Whatever its namespace and the version of OData, none
+ * of them but the type makes a request fail. OData JSON Format, section 4.5.
  */
-export const annotation = /@/;
+export const ANNOTATION = '@';
 
 /** A version of OData that the service supports. A request without OData-Version is treated as 4.0. */
 export type ODataVersion = '4.0' | '4.01';
@@ -62,9 +62,10 @@ function withoutIgnoredAnnotations(value: object, version: ODataVersion): Record
   if ((alias ?? null) !== null && (kept['@odata.type'] ?? null) !== null) {
     throw invalidRequest('DuplicateProperty', '@type', 'is the same as @odata.type: send one of them');
   }
-  for (const [name, member] of Object.entries(value)) {
+  for (const name of Object.keys(kept)) {
+    const member = kept[name];
     if (isObject(member)) kept[name] = withoutIgnoredAnnotations(member, version);
-    if (annotation.test(name) && (name !== '@odata.type' || member === null)) delete kept[name];
+    if (name.includes(ANNOTATION) && (name !== '@odata.type' || member === null)) delete kept[name];
   }
   return (alias ?? null) === null ? kept : { ...kept, '@odata.type': alias };
 }
