@@ -167,6 +167,22 @@ describe('a request is not sent', () => {
     await expect(sent).rejects.toMatchObject({ name: 'ReceiverError', failure: 'refused address' });
   });
 
+  test('after the time by which it had to start, which is a pause for no timer', async () => {
+    const warned = jest.fn();
+    process.on('warning', warned);
+    expect(await outcomeOf(postOnce(url, { startBy: Date.now() - 1 }))).toBe('busy');
+    await new Promise(setImmediate);
+    process.off('warning', warned);
+    expect(warned).not.toHaveBeenCalled();
+  });
+
+  test('to a server that is not there', async () => {
+    const gone = createServer();
+    const port = await listen(gone, 0, 'GONE');
+    await close(gone);
+    expect(await outcomeOf(postOnce(`http://127.0.0.1:${port}/`))).toBe('unreachable');
+  });
+
   test('after the time by which it had to start, if another one ran until then', async () => {
     const { post } = connect();
     const { held, untilHeld, release } = hold();
