@@ -32,7 +32,7 @@ import {
 const CACHED_OPERATIONS = 500;
 
 interface CacheEntry {
-  /** Kept with the operation, since making them costs an update as much as merging it. */
+  /** Kept with the operation, since they contain a hash of its id. */
   readonly keys: Keys;
   /** What was last read or written; undefined while a write is under way, of which the outcome is not known. */
   stored: StoredOperation | undefined;

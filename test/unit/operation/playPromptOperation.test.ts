@@ -4,6 +4,7 @@ import {
   applyPatch,
   completionReasons,
   idOfClientContext,
+  isSameOperation,
   newPlayPromptOperation,
   operationStatuses,
   type PlayPromptOperation,
@@ -65,6 +66,17 @@ test('a patch has the result of JSON Merge Patch, an operation; twice it does wh
       expect(applyPatch(once, patch)).toStrictEqual(once);
     }),
   ));
+
+test('operations are the same if each of their properties is', () => {
+  // The names of the entity, so that none is forgotten.
+  const name = fc.constantFrom(...propertyNames);
+  void fc.assert(
+    fc.property(operations, operations, name, (one, other, changed) => {
+      const next = { ...structuredClone(one), [changed]: other[changed] };
+      expect(isSameOperation(one, next)).toBe(JSON.stringify(one) === JSON.stringify(next));
+    }),
+  );
+});
 
 test('a new operation has not started, and has nothing else', () => {
   const nothing = Object.fromEntries(propertyNames.map((name) => [name, null]));
