@@ -1,7 +1,9 @@
 // No failure logs a part of a row, a body, a header, a query or a token: markers are planted in all of
 // them, and a store that repeats what it was sent in its errors, in the form of a stack too.
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { close, listen } from '../../local/loopback.ts';
 import { type TestRequest, useApp } from '../support/app.ts';
@@ -85,3 +87,19 @@ test.each(Object.entries(refusals))(
   },
   60_000,
 );
+
+test('the debug log of the SDK, where it is switched on, names no row', async () => {
+  const connection = `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:${port}/a;`;
+  const script = `
+    import { createTableRepository } from './shared/store/tableRepository.ts';
+    const table = createTableRepository({ connection: '${connection}', name: 'table' });
+    await table.remove('tenant', '${MARKER}', '*', AbortSignal.timeout(5000)).then(console.log, () => {});
+  `;
+  const env = { ...process.env, AZURE_LOG_LEVEL: 'verbose' };
+  refuse = () => [404, 'text/plain', ''];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    env,
+  });
+  expect(stdout).toBe('false\n');
+  expect(stderr).not.toContain(MARKER);
+});

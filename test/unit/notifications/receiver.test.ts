@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { close, listen } from '../../../local/loopback.ts';
 import { createReceivers } from '../../../shared/notifications/receiver.ts';
 import type { ResolveName } from '../../../shared/notifications/resolveName.ts';
+import { MAX_URL_LENGTH } from '../../../shared/notifications/subscriptionRequest.ts';
+import { createValidateReceiver } from '../../../shared/notifications/validateReceiver.ts';
 import { VERSION } from '../../../shared/tracing.ts';
 import { writeCertificate } from '../../support/certificate.ts';
 import { TENANT } from '../../support/operations.ts';
@@ -114,6 +116,15 @@ test('connections are used again, but not after a validation, which may go to an
   expect(ports.size).toBeLessThan(20);
   await validate(url);
   expect(connection).toBe('close');
+});
+
+test('the longest URL of a subscription can be validated', async () => {
+  respond = ({ url: target = '' }, response) => {
+    const token = new URL(target, url).searchParams.get('validationToken') ?? '';
+    response.setHeader('Content-Type', 'text/plain').end(token);
+  };
+  const validateReceiver = createValidateReceiver({ receivers: createReceivers({ hosts: ['127.0.0.1'] }) });
+  await validateReceiver({ tenant: TENANT, applicationId: 'application' }, url.padEnd(MAX_URL_LENGTH, 'a'));
 });
 
 test.each([
