@@ -9,6 +9,7 @@ import { build, type Plugin } from 'rolldown';
 import * as z from 'zod';
 import { pagesByName } from '../functions/page.ts';
 import { readCommandLine } from '../local/commandLine.ts';
+import { modernize } from './modernize.ts';
 
 const USAGE = `
 npm run package -- [options]
@@ -77,7 +78,7 @@ const { output } = await build({
   transform: { target: 'node22' },
   // The Functions worker brings it.
   external: ['@azure/functions-core'],
-  plugins: [lazyXml, silentDebug, samplerApart],
+  plugins: [lazyXml, silentDebug, modernize(), samplerApart],
   // The SDK's own log, which is off, and would name what is stored.
   treeshake: { manualPureFunctions: ['info', 'verbose', 'warning', 'error'].map((level) => `logger.${level}`) },
   logLevel: 'warn',

@@ -1,4 +1,4 @@
-import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, propagation, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import manifest from '../package.json' with { type: 'json' };
 import { ServiceError } from './serviceError.ts';
 
@@ -45,6 +45,9 @@ export function serverAttributes(url: string): Attributes {
     'server.port': Number(parsed.port || (scheme === 'https' ? 443 : 80)),
   };
 }
+
+/** Whether telemetry is registered, and with it what carries a trace on to others. */
+export const isTraced = () => propagation.fields().length > 0;
 
 const tracer = trace.getTracer(SCOPE);
 

@@ -12,8 +12,8 @@ import type { Plan } from '../plan.ts';
 /** Moderate: the slowest contender and its store need less than one of two cores for it. */
 const PER_SECOND = 125;
 
-/** Of a contender in a round, and of a turn: few, so that what disturbs the machine disturbs all contenders. */
-const [TURNS, REQUESTS] = [60, 5];
+/** Of a contender in a round: as many as several collections of garbage take. Of a turn: few, so that a disturbance meets all. */
+const [TURNS, REQUESTS] = [150, 5];
 
 /** How long every byte to the store, and from it, is under way. */
 const ONE_WAY_MS = 2;
@@ -21,7 +21,7 @@ const ONE_WAY_MS = 2;
 const OPERATIONS = operationIds(512);
 
 export function measure(plan: Plan): Promise<Goal[]> {
-  return plan.rounds(8, 300_000, () => startAndTakeRound(plan), goalsOf);
+  return plan.rounds(6, 330_000, () => startAndTakeRound(plan), goalsOf);
 }
 
 /**

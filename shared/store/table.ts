@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { untilAborted, withDeadline } from '../bounds.ts';
 import { ServiceError } from '../serviceError.ts';
 import type { TablesSettings } from '../settings.ts';
+import { isTraced } from '../tracing.ts';
 import { managedIdentity } from './managedIdentity.ts';
 
 /** How long one call of the store may take, including retries. */
@@ -167,6 +168,8 @@ function connect(settings: TablesSettings, options: TableServiceClientOptions, u
     additionalPolicies: [{ policy: asciiBodies, position: 'perCall' }],
   });
   for (const name of unused) client.pipeline.removePolicy({ name });
+  // It would describe each request, for nobody.
+  if (!isTraced()) client.pipeline.removePolicy({ name: 'tracingPolicy' });
   return client;
 }
 

@@ -5,6 +5,8 @@ import { describe, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import * as z from 'zod';
 import { pagesByName } from '../../functions/page.ts';
+import { promotedBytes, send, startService, WATCH_COLLECTIONS } from '../support/service.ts';
+import { newTableName } from '../support/tables.ts';
 
 const zip = readFileSync('dist/app.zip');
 const files = new Map(Object.entries(unzipSync(zip)));
@@ -112,4 +114,18 @@ describe('what telemetry adds before the first response', () => {
     expect(first).toContain('percentageSampler.js');
     expect(first.filter((name) => /^(?:trace|metric)\.js$/.test(name))).toEqual([]);
   });
+});
+
+test('a request leaves little behind that only a major collection of garbage frees', async () => {
+  const service = await startService({ TABLES_NAME: newTableName(), ...WATCH_COLLECTIONS }, [], { host: 'embedded' });
+  const ask = async (count: number) => {
+    for (let n = 0; n < count; n += 4)
+      await Promise.all(Array.from({ length: 4 }, () => send(service, 'GET', '/health/live')));
+  };
+  await ask(1000);
+  const before = promotedBytes(service);
+  expect(before).toBeGreaterThan(0);
+  await ask(2000);
+  expect((promotedBytes(service) - before) / 2000).toBeLessThan(3000);
+  await service.end('SIGTERM');
 });

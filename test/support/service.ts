@@ -197,3 +197,16 @@ export const WATCH_LOADS = watchBy('loads.ts');
 
 /** The addresses of the modules that the host has loaded. */
 export const loadedModules = (service: Pick<TestService, 'errors'>) => reportedBy(service, 'load');
+
+/** The environment of a service of which `promotedBytes` says something. */
+export const WATCH_COLLECTIONS = watchBy('collections.ts');
+
+/** By how many bytes the host's old space has grown between major collections. */
+export function promotedBytes(service: Pick<TestService, 'errors'>): number {
+  const collections = reportedBy(service, 'collection').map((line) => {
+    const [kind, used] = line.split(' ');
+    return { isMinor: kind === 'minor', used: Number(used) };
+  });
+  const growths = collections.map(({ isMinor, used }, n) => (isMinor ? used - (collections[n - 1]?.used ?? used) : 0));
+  return growths.reduce((sum, growth) => sum + Math.max(0, growth), 0);
+}
