@@ -8,7 +8,7 @@ import type { Plan } from '../plan.ts';
 const answer = z.object({ round: z.object({ handler: z.number(), handWritten: z.number() }) });
 
 export function measure(plan: Plan): Promise<Goal[]> {
-  return plan.rounds(25, 0, startAndTakeRound, (rounds) => [
+  return plan.rounds(31, 0, startAndTakeRound, (rounds) => [
     ratioGoal(
       { measure: 'CPU of the handler, to the one written by hand', most: 1.2 },
       rounds.map(({ handler }) => handler),

@@ -15,6 +15,7 @@ import { estimate, interleave, median, quantile } from '../statistics.ts';
 const PER_SECOND = 25;
 /** A round is a minute, and so contains a run of the timer. */
 const TURNS = 30;
+const WARM_UP_TURNS = 10;
 
 /** How many times the p99 of a receiver alone is still in time. */
 const LATE = 1.5;
@@ -39,13 +40,13 @@ export async function measure(plan: Plan): Promise<Goal[]> {
   for (const { stop } of misbehaving) started.defer(stop);
   const alone = started.adopt(await startNotified([]), ({ stop }) => stop());
   const beside = started.adopt(await startNotified(misbehaving), ({ stop }) => stop());
-  const takeRound = async () => {
-    const taken = await interleave([alone, beside], plan.isQuick ? 3 : TURNS, ({ deliver }) => deliver());
+  const takeRound = async (turns = TURNS) => {
+    const taken = await interleave([alone, beside], plan.isQuick ? 3 : turns, ({ deliver }) => deliver());
     return { alone: taken.get(alone)?.flat() ?? [], beside: taken.get(beside)?.flat() ?? [] };
   };
   plan.progress('warming up');
-  await takeRound();
-  return await plan.rounds(6, 360_000, takeRound, goalsOf);
+  await takeRound(WARM_UP_TURNS);
+  return await plan.rounds(9, 0, () => takeRound(), goalsOf);
 }
 
 /** A share varies less than a p99 does, and 99 % in time is the same as a p99 that is at most so many times the other. */
