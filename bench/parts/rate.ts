@@ -13,7 +13,7 @@ import type { Plan } from '../plan.ts';
 const PER_SECOND = 125;
 
 /** Of a contender in a round: as many as several collections of garbage take. Of a turn: few, so that a disturbance meets all. */
-const [TURNS, REQUESTS] = [100, 5];
+const [TURNS, REQUESTS] = [130, 5];
 
 /** How long every byte to the store, and from it, is under way. */
 const ONE_WAY_MS = 2;
