@@ -193,6 +193,7 @@ describe('without --json', () => {
     const bad = await patch({ facts }, { clientContext: 'secret context', status: 'secret status', odd: 1 });
     const path = '/v1.0/playPromptOperation';
     const [goodId, badId] = [good, bad].map(({ headers }) => headers.get('request-id'));
+    await until(() => started.errors().includes(`${badId} `));
     expect(started.errors()).toMatch(new RegExp(`^GET ${path} 200 \\d+ ms ${goodId}$`, 'm'));
     expect(started.errors()).toMatch(new RegExp(`^PATCH ${path} 400 \\d+ ms ${badId} BadRequest status odd$`, 'm'));
     expect(started.errors()).not.toMatch(/secret/);
